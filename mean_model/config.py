@@ -1,0 +1,76 @@
+"""The settings of one MEAN network, as they are stored beside its weights."""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, fields
+from typing import Any, Literal, Self, get_args, get_origin
+
+from .errors import ConfigError
+
+STRIDE_PX = 32
+"""Every ConvNeXt turns a square of this side into one location of its last map."""
+
+
+@dataclass(frozen=True)
+class MeanConfig:
+    """What makes a MEAN network. The defaults are those of the published University-1652 model."""
+
+    backbone: str = "convnext_tiny"  # a ConvNeXt by its timm name, convnext_atto to convnext_base
+    image_size: int = 384  # side of the square input, pixels; a multiple of 32
+    classes: int = 701  # places that the training heads tell apart; without meaning at inference
+    crop: Literal["squash", "centre"] = "squash"  # how a photo becomes square: resized as a whole, or cut in the middle
+    embedding_channels: int = 512  # width of the embeddings that the heads classify (DEC)
+    aligned_channels: int = 512  # width of the aligned map (MSF)
+    deg_dropout: float = 0.01  # on each of the two diversified maps (DEG)
+    dec_dropout: float = 0.5  # before each classifier (DEC)
+    de_dropout: float = 0.05  # on the compact map (DE)
+    drop_path: float = 0.0  # stochastic depth of the backbone
+    temperature: float = 0.1  # of the first softmax (FAT)
+    softmax: Literal["twice", "once"] = "twice"  # FAT: "twice" is Eq. 8 and the published code
+
+    def __post_init__(self) -> None:
+        for field in fields(self):
+            _check_type(field.name, getattr(self, field.name), field.type)
+        if not self.backbone.startswith("convnext"):
+            raise ConfigError(f"backbone is {self.backbone!r}; choose a ConvNeXt of timm, such as convnext_tiny.")
+        if self.image_size < STRIDE_PX or self.image_size % STRIDE_PX:
+            raise ConfigError(f"image_size is {self.image_size}; choose a multiple of {STRIDE_PX}, such as 384.")
+        for name in ("classes", "aligned_channels"):
+            if getattr(self, name) < 1:
+                raise ConfigError(f"{name} is {getattr(self, name)}; it must be at least 1.")
+        if self.embedding_channels < 4 or self.embedding_channels % 4:
+            raise ConfigError(f"embedding_channels is {self.embedding_channels}; it must be a positive multiple of 4.")
+        for name in ("deg_dropout", "dec_dropout", "de_dropout", "drop_path"):
+            if not 0 <= getattr(self, name) < 1:
+                raise ConfigError(f"{name} is {getattr(self, name)}; it must be at least 0 and below 1.")
+        if not 0 < self.temperature < float("inf"):
+            raise ConfigError(f"temperature is {self.temperature}; it must be above 0 and finite.")
+
+    @classmethod
+    def from_dict(cls, settings: Mapping[str, Any]) -> Self:
+        """The config with these settings, defaults elsewhere.
+
+        Raises:
+            ConfigError: an unknown key or a value of the wrong type, by name.
+        """
+        known = {field.name for field in fields(cls)}
+        unknown = sorted(str(key) for key in settings if key not in known)
+        if unknown:
+            raise ConfigError(f"Unknown setting {', '.join(unknown)}; known are {', '.join(sorted(known))}.")
+        return cls(**settings)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Every setting by name, ready for JSON or TOML."""
+        return asdict(self)
+
+
+def _check_type(name: str, value: object, expected: Any) -> None:
+    """Refuse a value of the wrong type; an integer serves as a number, true and false do not."""
+    if get_origin(expected) is Literal:
+        if value not in get_args(expected):
+            choices = " or ".join(repr(choice) for choice in get_args(expected))
+            raise ConfigError(f"{name} is {value!r}; choose {choices}.")
+        return
+    accepted = (int, float) if expected is float else expected
+    if isinstance(value, bool) or not isinstance(value, accepted):
+        kind = {str: "text", int: "a whole number", float: "a number"}[expected]
+        raise ConfigError(f"{name} is {value!r}; it must be {kind}.")

@@ -1,0 +1,23 @@
+"""The errors that users of mean_model may meet; each message says what is wrong and what to do.
+
+MeanModelError
+├── PhotoError        a photo cannot be read
+├── CheckpointError   weights cannot be read, or do not fit the network
+└── ConfigError       settings that make no network
+"""
+
+
+class MeanModelError(Exception):
+    """Base of every error that mean_model raises on purpose."""
+
+
+class PhotoError(MeanModelError):
+    """A photo that cannot be read."""
+
+
+class CheckpointError(MeanModelError):
+    """Weights that cannot be read, or do not fit the network."""
+
+
+class ConfigError(MeanModelError):
+    """Settings that make no network, or arguments that contradict each other."""
