@@ -46,6 +46,9 @@ class ParameterCounts:
     gee: int
     cea: int
     temperature: int  # the learnable scale of InfoNCE
+    imagenet_head: (
+        int  # the 1000-way classifier that the published code keeps on its backbone and never calls; not here
+    )
 
     @property
     def inference(self) -> int:
@@ -54,8 +57,13 @@ class ParameterCounts:
 
     @property
     def training(self) -> int:
-        """All parameters."""
+        """All parameters of the network."""
         return self.backbone + self.pee + self.gee + self.cea + self.temperature
+
+    @property
+    def published(self) -> int:
+        """What the paper's table counts: the ImageNet classifier included."""
+        return self.training + self.imagenet_head
 
 
 class MEAN(nn.Module):
@@ -150,6 +158,7 @@ class MEAN(nn.Module):
             gee=_count(self.gee),
             cea=_count(self.cea),
             temperature=self.logit_scale.numel(),
+            imagenet_head=(self.dimension + 1) * 1000,
         )
 
     def describe(self) -> str:
@@ -158,7 +167,8 @@ class MEAN(nn.Module):
         return (
             f"MEAN, {self.dimension}-d embeddings, {counts.inference / 1e6:.3f} M parameters at inference, "
             f"{counts.training / 1e6:.3f} M in training (PEE {counts.pee / 1e6:.3f}, GEE {counts.gee / 1e6:.3f}, "
-            f"CEA {counts.cea / 1e6:.3f})"
+            f"CEA {counts.cea / 1e6:.3f}), {counts.published / 1e6:.3f} M as the paper counts, with an unused "
+            "ImageNet classifier"
         )
 
 
