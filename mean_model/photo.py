@@ -1,0 +1,459 @@
+"""Reading a photo from any source: upright RGB without metadata, its position, and one sentence when it is refused."""
+
+import importlib.util
+import io
+import math
+import os
+import re
+import stat
+import struct
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import numpy as np
+from PIL import Image, JpegImagePlugin
+
+from .errors import PhotoError
+
+MAX_FILE_BYTES = 50_000_000
+MAX_PIXELS = 120_000_000
+MAX_JPEG_PIXELS = 220_000_000  # a baseline JPEG decodes straight to 1/2..1/8 of its size, so it may be larger
+MIN_SIDE_PX = 32
+MAX_ASPECT = 8
+READABLE = "JPEG, PNG, WebP, TIFF, BMP, GIF, AVIF or HEIC"
+
+# Everything else Pillow knows stays shut; it would hand EPS to Ghostscript, for example.
+_FORMATS = ("PNG", "WEBP", "TIFF", "BMP", "GIF", "AVIF", "HEIF")
+# What Pillow's decoders raise on broken data, as met by feeding them mutated files.
+_DECODE_FAULTS = (
+    OSError,
+    SyntaxError,
+    ValueError,
+    TypeError,
+    LookupError,
+    AttributeError,
+    ArithmeticError,
+    EOFError,
+    RuntimeError,
+    MemoryError,
+    AssertionError,
+    struct.error,
+)
+_GREY = 128  # stands behind transparent parts: neither bright nor dark to the network
+_UPRIGHT = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
+_NOTE_POSITION = "The position in the photo's EXIF makes no sense and was ignored."
+
+
+@dataclass(frozen=True)
+class PhotoPosition:
+    """Where the camera says it was. It may be the take-off point, or wrong: show it, never trust it."""
+
+    lon: float  # degrees east, WGS84
+    lat: float  # degrees north, WGS84
+    altitude_m: float | None = None  # above sea level
+    relative_altitude_m: float | None = None  # above the take-off point
+    heading_deg: float | None = None  # clockwise from north, 0 to 360
+    pitch_deg: float | None = None  # of the camera: 0 is level, -90 looks straight down
+
+
+@dataclass(frozen=True)
+class Photo:
+    """A photo ready to be shown or embedded."""
+
+    image: Image.Image  # RGB, upright, a fresh object without metadata; maybe smaller than the original
+    name: str  # file name without its folder
+    width_px: int  # of the original, upright
+    height_px: int
+    position: PhotoPosition | None = None
+    notes: tuple[str, ...] = ()  # what was changed on the way, one sentence each
+
+
+PhotoSource = str | os.PathLike[str] | bytes | BinaryIO | Image.Image | np.ndarray | Photo
+
+
+def load_photo(source: PhotoSource, target_px: int | None = None) -> Photo:
+    """Read a photo of any kind the project takes.
+
+    Args:
+        source: a path, the bytes of a file, an open binary file, a PIL image, an array (H, W), (H, W, 3) or
+            (H, W, 4), or a Photo, which comes back as it is.
+        target_px: side in pixels that is needed in the end. Larger photos are decoded at a fraction of their size
+            that leaves both sides at least twice that, which is several times faster and changes an embedding by
+            less than 0.0001. None reads at full size (JPEGs of more than 120 megapixels at half size).
+
+    Raises:
+        PhotoError: one sentence that says why the photo cannot be read and what to do.
+    """
+    if isinstance(source, Photo):
+        return source
+    if isinstance(source, Image.Image):
+        name = _shown_name(getattr(source, "filename", ""))
+        return _finish(source.copy, source, name, target_px)
+    if isinstance(source, np.ndarray):
+        image, notes = _from_array(source)
+        return _finish(lambda: image, image, "photo", target_px, notes)
+    data, name = _read_bytes(source)
+    image = _open(data, name)
+    return _finish(lambda: _decode(image, target_px), image, name, target_px)
+
+
+def _read_bytes(source: str | os.PathLike[str] | bytes | BinaryIO) -> tuple[bytes, str]:
+    """The bytes of the file, never more than the limit, and the name to show."""
+    if isinstance(source, bytes | bytearray | memoryview):
+        data, name = bytes(source), "photo"
+    elif isinstance(source, str | os.PathLike):
+        path = Path(source)
+        name = _shown_name(path)
+        try:
+            # A pipe or a device could be endless or never answer, so only plain files are opened.
+            kind = path.stat().st_mode
+            if stat.S_ISDIR(kind):
+                raise PhotoError(f"{name} is a folder: choose a photo in it.")
+            if not stat.S_ISREG(kind):
+                raise PhotoError(f"{name} is not a plain file: choose a photo.")
+            with path.open("rb") as file:
+                data = file.read(MAX_FILE_BYTES + 1)
+        except FileNotFoundError as error:
+            raise PhotoError(f"There is no file {name}: check the path.") from error
+        except (OSError, ValueError) as error:  # ValueError: a null byte in the name
+            raise PhotoError(f"{name} cannot be opened: check its name and permissions.") from error
+    else:
+        name = _shown_name(getattr(source, "name", ""))
+        try:
+            data = source.read(MAX_FILE_BYTES + 1)
+        except (OSError, ValueError, AttributeError) as error:
+            raise PhotoError(f"{name} cannot be read: open it as a binary file.") from error
+        if not isinstance(data, bytes):
+            raise PhotoError(f"{name} was opened as text: open it as a binary file.")
+    if not data:
+        raise PhotoError(f"{name} is empty: choose another file.")
+    if len(data) > MAX_FILE_BYTES:
+        raise PhotoError(f"{name} is larger than {MAX_FILE_BYTES // 1_000_000} MB: save it smaller.")
+    return data, name
+
+
+def _shown_name(path: object) -> str:
+    """The last part of a path as one short printable line."""
+    name = Path(path).name if isinstance(path, str | os.PathLike) else ""
+    name = "".join(letter if letter.isprintable() else "?" for letter in name)
+    return name if len(name) <= 80 else f"{name[:60]}…{name[-16:]}"
+
+
+def _open(data: bytes, name: str) -> Image.Image:
+    """Open by content, reading headers only."""
+    head = data[:4096]
+    if head.startswith(b"\xff\xd8\xff"):
+        # Straight to the class: Image.open refuses more than 179 megapixels, and MPO files only add further pictures.
+        try:
+            return JpegImagePlugin.JpegImageFile(io.BytesIO(data))
+        except _DECODE_FAULTS as error:
+            raise PhotoError(f"{name} is damaged or cut short: copy it again.") from error
+    brands = _brands(head)
+    if brands & {"heic", "heix", "hevc", "heim", "heis", "mif1", "msf1"} and not brands & {"avif", "avis"}:
+        _register_heif(name)
+    Image.init()
+    try:
+        # A name that no plugin registered raises KeyError, hence the filter.
+        image = Image.open(io.BytesIO(data), formats=[kind for kind in _FORMATS if kind in Image.OPEN])
+    except Image.DecompressionBombError as error:
+        raise PhotoError(_too_many_pixels(name, None, MAX_PIXELS)) from error
+    except _DECODE_FAULTS as error:
+        raise PhotoError(_unreadable(name, head)) from error
+    if _is_raw(image):
+        raise PhotoError(f"{name} is a camera's raw file: export it as JPEG.")
+    return image
+
+
+def _register_heif(name: str) -> None:
+    """Teach Pillow HEIC by the optional library, or say which one is missing."""
+    if importlib.util.find_spec("pillow_heif") is None:
+        raise PhotoError(f"{name} is a HEIC photo: install the package pillow-heif to read it, or save it as JPEG.")
+    import pillow_heif
+
+    pillow_heif.register_heif_opener()
+
+
+def _brands(head: bytes) -> set[str]:
+    """The brands of an ISO media file (HEIC, AVIF, MP4, …); empty for other files."""
+    if head[4:8] != b"ftyp":
+        return set()
+    box = head[8 : max(16, min(int.from_bytes(head[:4], "big"), 256))]
+    return {box[i : i + 4].decode("latin-1") for i in range(0, len(box) - 3, 4) if i != 4}
+
+
+def _is_raw(image: Image.Image) -> bool:
+    """Whether a TIFF is really a raw file (DNG, NEF, CR2, …), whose first picture is only a thumbnail."""
+    tags = getattr(image, "tag_v2", {})
+    return 50706 in tags or tags.get(254) == 1
+
+
+def _unreadable(name: str, head: bytes) -> str:
+    """The sentence for a file that no decoder took, by what it looks like."""
+    kinds: list[tuple[bool, str]] = [
+        (b"%PDF-" in head[:1024], "is a PDF: export the photo from it as JPEG"),
+        (b"<svg" in head[:1024].lower(), "is an SVG drawing: choose a photo"),
+        (head.startswith(b"PK\x03\x04"), "is a ZIP archive or an office document: unpack it and choose a photo"),
+        (bool(_brands(head) & {"heic", "heix", "mif1", "avif", "avis"}), "is damaged or cut short: copy it again"),
+        (bool(_brands(head)), "is a video: save one picture of it as JPEG"),
+        (
+            head.startswith((b"\x89PNG", b"II*\0", b"MM\0*", b"GIF8", b"BM")) or head[8:12] == b"WEBP",
+            "is damaged or of a rare kind: save it again as 8-bit RGB, for example as JPEG",
+        ),
+        (_is_text(head), f"is text and not a picture: choose a {READABLE} file"),
+    ]
+    for holds, sentence in kinds:
+        if holds:
+            return f"{name} {sentence}."
+    return f"{name} is not a picture that can be read here: choose a {READABLE} file."
+
+
+def _is_text(head: bytes) -> bool:
+    try:
+        text = head[:1000].decode()
+    except UnicodeDecodeError as error:
+        if error.start < 990:  # the cut itself may split a letter
+            return False
+        text = head[:990].decode(errors="ignore")
+    return all(letter.isprintable() or letter in "\r\n\t\f" for letter in text)
+
+
+def _check_size(image: Image.Image, name: str) -> None:
+    """Refuse by what the header says, before anything is decoded."""
+    width, height = image.size
+    # A progressive JPEG is held whole in memory, at whatever scale it is decoded.
+    baseline = isinstance(image, JpegImagePlugin.JpegImageFile) and not image.info.get("progressive")
+    limit = MAX_JPEG_PIXELS if baseline else MAX_PIXELS
+    if width * height > limit:
+        raise PhotoError(_too_many_pixels(name, width * height, limit))
+    if min(width, height) < MIN_SIDE_PX:
+        raise PhotoError(f"{name} is {width} x {height} pixels: at least {MIN_SIDE_PX} on each side are needed.")
+    if max(width, height) > MAX_ASPECT * min(width, height):
+        raise PhotoError(
+            f"{name} is too long and narrow ({width} x {height} pixels): crop it to at most {MAX_ASPECT}:1."
+        )
+
+
+def _too_many_pixels(name: str, pixels: int | None, limit: int) -> str:
+    has = f"{pixels / 1e6:.0f}" if pixels else "far too many"
+    return f"{name} has {has} megapixels and at most {limit // 1_000_000} are read: save it smaller."
+
+
+def _decode(image: Image.Image, target_px: int | None) -> Image.Image:
+    """Decode an opened file, a JPEG at the smallest of its scales that leaves twice the target."""
+    if isinstance(image, JpegImagePlugin.JpegImageFile):
+        if target_px is not None:
+            image.draft(None, (2 * target_px, 2 * target_px))
+        elif image.width * image.height > MAX_PIXELS:
+            image.draft(None, (image.width // 2, image.height // 2))
+    image.load()
+    return image
+
+
+def _finish(
+    decode: Callable[[], Image.Image],
+    opened: Image.Image,
+    name: str,
+    target_px: int | None,
+    notes: Sequence[str] = (),
+) -> Photo:
+    """Check the size, decode, and bring to upright RGB at about the target; the position is read on the way."""
+    name = name or "photo"
+    _check_size(opened, name)
+    size = opened.size
+    try:
+        decoded = decode()
+        rgb, colour_notes = _to_rgb(decoded, target_px)
+    except Image.DecompressionBombError as error:
+        raise PhotoError(_too_many_pixels(name, None, MAX_PIXELS)) from error
+    except _DECODE_FAULTS as error:
+        raise PhotoError(f"{name} is damaged or cut short: copy it again, or save it again as JPEG.") from error
+    orientation, position, position_notes = _metadata(opened)
+    if orientation in _UPRIGHT:
+        rgb = rgb.transpose(_UPRIGHT[orientation])
+        size = size[::-1] if orientation >= 5 else size
+    fresh = Image.new("RGB", rgb.size)  # copies and conversions would carry EXIF on, and with it the position
+    fresh.paste(rgb)
+    return Photo(fresh, name, *size, position, (*notes, *_several(opened), *colour_notes, *position_notes))
+
+
+def _several(image: Image.Image) -> list[str]:
+    """A note if the file is animated or has several pages."""
+    try:
+        animated = getattr(image, "is_animated", False)
+    except _DECODE_FAULTS:  # a broken second picture is no reason to lose the first
+        animated = True
+    return ["The file holds several pictures; the first was read."] if animated else []
+
+
+def _from_array(array: np.ndarray) -> tuple[Image.Image, list[str]]:
+    """An array as a PIL image; anything but 8 bits is stretched."""
+    if array.ndim == 3 and array.shape[2] == 1:
+        array = array[:, :, 0]
+    if array.ndim not in (2, 3) or (array.ndim == 3 and array.shape[2] not in (3, 4)) or 0 in array.shape:
+        raise PhotoError(f"An array of shape {array.shape} is no photo: give (height, width, 3).")
+    if array.dtype == np.uint8:
+        return Image.fromarray(np.ascontiguousarray(array)), []
+    if array.dtype.kind not in "buif":
+        raise PhotoError(f"An array of {array.dtype} is no photo: give 8-bit values.")
+    if max(array.shape) > 0xFFFF or array.shape[0] * array.shape[1] > MAX_PIXELS:
+        raise PhotoError(_too_many_pixels("The array", array.shape[0] * array.shape[1], MAX_PIXELS))
+    return Image.fromarray(stretch_to_8_bit(array[:, :, :3] if array.ndim == 3 else array)), [_note_stretch(array)]
+
+
+def _note_stretch(array: np.ndarray) -> str:
+    return f"Its {array.dtype.itemsize * 8}-bit values were stretched to 8 bit: brightness is relative."
+
+
+def stretch_to_8_bit(values: np.ndarray) -> np.ndarray:
+    """Map the middle 99 % of the values to 0..255; what is not finite becomes 0.
+
+    Args: values: any shape and number type. Returns: uint8, same shape.
+    """
+    step = max(1, math.isqrt(values.shape[0] * values.shape[1] // 1_000_000))
+    sample = values[::step, ::step]
+    sample = sample[np.isfinite(sample)].astype(np.float64)
+    low, high = np.percentile(sample, [0.5, 99.5]) if sample.size else (0.0, 0.0)
+    if high <= low:
+        low, high = low - 1, high + 1  # one single value: mid grey
+    out = np.empty(values.shape, np.uint8)
+    rows = max(1, 4_000_000 // max(1, values[0].size))
+    for top in range(0, len(values), rows):  # in strips, so that a large photo needs no second copy as float
+        strip = (values[top : top + rows].astype(np.float64) - low) * (255 / (high - low))
+        out[top : top + rows] = np.clip(np.nan_to_num(strip, nan=0.0, posinf=0.0, neginf=0.0), 0, 255).round()
+    return out
+
+
+def _to_rgb(image: Image.Image, target_px: int | None) -> tuple[Image.Image, list[str]]:
+    """RGB at a whole fraction of the size, with a note for each thing that is not plain."""
+    notes: list[str] = []
+    if image.mode.startswith("I") or image.mode == "F":
+        values = np.asarray(image)
+        notes.append(_note_stretch(values))
+        image = Image.fromarray(stretch_to_8_bit(values))
+    elif image.mode == "CMYK":
+        notes.append("Its CMYK colours, meant for print, were converted to RGB.")
+        image = image.convert("RGB")
+    elif image.has_transparency_data:
+        image = image.convert("RGBA")
+    elif image.mode not in ("RGB", "L"):
+        image = image.convert("RGB")
+    if target_px is not None:
+        image = _reduced(image, target_px)
+    if image.mode == "RGBA":
+        if image.getchannel("A").point(lambda alpha: alpha < 255).getbbox():
+            notes.append("Its transparent parts were filled with grey.")
+        backdrop = Image.new("RGBA", image.size, (_GREY, _GREY, _GREY, 255))
+        image = Image.alpha_composite(backdrop, image)
+    return image.convert("RGB"), notes
+
+
+def _reduced(image: Image.Image, target_px: int) -> Image.Image:
+    """Average whole blocks of pixels as long as both sides stay at least twice the target."""
+    factor = min(image.size) // (2 * target_px)
+    return image.reduce(factor) if factor > 1 else image
+
+
+# --- position --------------------------------------------------------------------------------------------------------
+
+_EXIF_ORIENTATION, _EXIF_GPS = 0x0112, 0x8825
+_XMP_BYTES = 200_000
+
+
+def _metadata(image: Image.Image) -> tuple[int, PhotoPosition | None, list[str]]:
+    """Orientation (1 if unknown), position and notes; metadata that cannot be read never fails the photo."""
+    try:
+        exif = image.getexif()
+        orientation = exif.get(_EXIF_ORIENTATION, 1)
+        gps: dict[int, Any] = dict(exif.get_ifd(_EXIF_GPS))
+    except _DECODE_FAULTS:
+        return 1, None, ["The photo's EXIF is damaged and was ignored."]
+    orientation = orientation if isinstance(orientation, int) else 1
+    xmp = _dji_values(image.info.get("xmp"))
+    try:
+        position = _position(gps, xmp)
+    except _DECODE_FAULTS:
+        position = None
+    given = 2 in gps or 4 in gps
+    return orientation, position, [_NOTE_POSITION] if given and position is None else []
+
+
+def _position(gps: dict[int, Any], xmp: dict[str, float]) -> PhotoPosition | None:
+    """The position of the GPS directory, or of DJI's XMP when there is none; None if it makes no sense."""
+    if 2 in gps or 4 in gps:
+        lat = _angle(gps.get(2), gps.get(1), "N", "S")
+        lon = _angle(gps.get(4), gps.get(3), "E", "W")
+    else:
+        lat = xmp.get("GpsLatitude")
+        lon = xmp.get("GpsLongitude", xmp.get("GpsLongtitude"))  # DJI's own spelling
+    if lat is None or lon is None or abs(lat) > 90 or abs(lon) > 180 or (lon == 0 and lat == 0):
+        return None  # exactly 0, 0 is what devices write that have no fix
+    altitude = _sane(_number(gps.get(6)), -500, 20_000)
+    if altitude is not None and gps.get(5) in (1, b"\x01", "\x01"):
+        altitude = -altitude
+    heading = _sane(_number(gps.get(17)), 0, 360)
+    if heading is None:
+        heading = _sane(xmp.get("GimbalYawDegree"), -360, 360)
+    pitch = _sane(xmp.get("GimbalPitchDegree"), -100, 90)  # gimbals report up to -90.1 looking straight down
+    return PhotoPosition(
+        lon=lon,
+        lat=lat,
+        altitude_m=altitude if altitude is not None else _sane(xmp.get("AbsoluteAltitude"), -500, 20_000),
+        relative_altitude_m=_sane(xmp.get("RelativeAltitude"), -1_000, 20_000),
+        heading_deg=None if heading is None else heading % 360,
+        pitch_deg=None if pitch is None else max(pitch, -90.0),
+    )
+
+
+def _angle(parts: Any, reference: Any, positive: str, negative: str) -> float | None:
+    """Degrees from degrees, minutes, seconds and the hemisphere's letter; None without a letter or a sane value."""
+    letter = reference.decode("latin-1") if isinstance(reference, bytes) else reference
+    letter = letter.strip("\0 ").upper()[:1] if isinstance(letter, str) else ""
+    if letter not in (positive, negative) or not isinstance(parts, tuple) or len(parts) != 3:
+        return None
+    numbers = [_number(part) for part in parts]
+    if any(number is None or number < 0 for number in numbers):
+        return None
+    degrees, minutes, seconds = (float(number) for number in numbers if number is not None)
+    if minutes > 60 or seconds > 60:
+        return None
+    value = degrees + minutes / 60 + seconds / 3600
+    return value if letter == positive else -value
+
+
+def _number(value: Any) -> float | None:
+    """A finite float, or None; 0/0 is how EXIF writes 'unknown'."""
+    try:
+        number = float(value)
+    except (TypeError, ValueError, ArithmeticError):
+        return None
+    return number if math.isfinite(number) else None
+
+
+def _sane(value: float | None, low: float, high: float) -> float | None:
+    return value if value is not None and low <= value <= high else None
+
+
+def _dji_values(xmp: Any) -> dict[str, float]:
+    """The numbers of DJI's XMP, by name. Found as text: an XML parser would have to be armed against bombs."""
+    if isinstance(xmp, bytes):
+        xmp = xmp[:_XMP_BYTES].decode("utf-8", errors="replace")
+    if not isinstance(xmp, str):
+        return {}
+    values = {}
+    for name, quoted, inner in re.findall(
+        r"drone-dji:(\w{1,40})\s{0,4}(?:=\s{0,4}[\"']([^\"'<]{1,40})[\"']|>([^<]{1,40})<)", xmp[:_XMP_BYTES]
+    ):
+        number = _number((quoted or inner).strip())
+        if number is not None:
+            values[name] = number
+    return values
