@@ -1,0 +1,32 @@
+"""A gallery of tiles with positions: build, store, search, judge. Knows no network; takes an embedder."""
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from gallery.build import build_gallery
+    from gallery.errors import GalleryError
+    from gallery.search import Answer, Localizer, Near
+    from gallery.store import Gallery
+    from gallery.tiles import Match, Tile
+
+__all__ = ["Answer", "Gallery", "GalleryError", "Localizer", "Match", "Near", "Tile", "build_gallery"]
+
+_HOMES = {
+    "Answer": "search",
+    "Gallery": "store",
+    "GalleryError": "errors",
+    "Localizer": "search",
+    "Match": "tiles",
+    "Near": "search",
+    "Tile": "tiles",
+    "build_gallery": "build",
+}
+
+
+def __getattr__(name: str) -> Any:
+    """Import the module of a public name when it is first asked for, so that `--help` and the page's start are quick."""
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from importlib import import_module
+
+    return getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)

@@ -1,0 +1,459 @@
+"""Build a gallery: stream tiles from sources, embed them in batches, and put the finished folder in place at once.
+
+Everything is written beside the gallery, in DIR.building, one file per batch, so that a build that was stopped goes on
+where it was when the same command is given again, and the old gallery answers until the new one is whole.
+"""
+
+import hashlib
+import json
+import logging
+import os
+import shutil
+import time
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from itertools import islice
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+import shapely
+from filelock import FileLock, Timeout
+
+from gallery.errors import BuildError, GalleryError, UnreadablePhoto
+from gallery.geo import LonLat
+from gallery.index import write_index
+from gallery.sources import Candidate, Skipped, Source, noted_path, open_sources
+from gallery.store import (
+    DATA_FILES,
+    FORMAT,
+    INDEX,
+    MANIFEST,
+    TILES,
+    VECTORS,
+    Gallery,
+    aside,
+    file_facts,
+    is_unit,
+    read_manifest,
+    table_of,
+)
+from gallery.tiles import Tile, Window
+
+log = logging.getLogger(__name__)
+
+PARTS = "parts"
+KEY = "build.key"
+
+
+class Embedder(Protocol):
+    """What turns pictures into vectors; `mean_model.load_model` returns one.
+
+    Optional attributes: `image_size` (side in pixels that it looks at, 384 if it does not say), `name` (of its
+    weights), `photo_errors` (what `read` raises for a photo that it refuses; OSError and ValueError always count).
+    """
+
+    fingerprint: str
+    dimension: int
+
+    def embed(self, images: Sequence[Any]) -> np.ndarray:
+        """PIL images, or what `read` returns -> (N, D) float32, rows of length 1."""
+        ...
+
+    def read(self, source: Any) -> Any:
+        """A path, bytes or PIL image -> an object with .image, .name and .position (lon, lat, …) or None."""
+        ...
+
+
+@dataclass(frozen=True)
+class Progress:
+    """How far a build is, told after each batch."""
+
+    done: int  # candidates looked at, those of an earlier run included
+    total: int
+    tiles: int
+    skipped: int
+    resumed: int  # of `done`: kept from an earlier run
+    seconds: float  # of this run
+
+    @property
+    def per_second(self) -> float:
+        """Candidates a second in this run."""
+        return (self.done - self.resumed) / self.seconds if self.seconds > 0 else 0.0
+
+
+@dataclass
+class _Part:
+    """What one batch gives: written at once, or not at all."""
+
+    tiles: list[Tile] = field(default_factory=list)
+    contents: list[str] = field(default_factory=list)
+    skipped: dict[str, str] = field(default_factory=dict)  # candidate id -> reason
+    vectors: np.ndarray | None = None  # (n, D) float16
+
+
+def build_gallery(
+    sources: str | Path | Sequence[str | Path],
+    out: str | Path,
+    embedder: Embedder,
+    tile_size_m: float = 100.0,
+    overlap: float = 0.5,
+    positions: str | Path | None = None,
+    progress: Callable[[Progress], None] | None = None,
+    *,
+    batch_size: int = 32,
+    model_source: str = "",
+) -> Gallery:
+    """Build a gallery in the folder `out` and open it. Stopped at any moment, the same call goes on.
+
+    Args:
+        sources: GeoTIFF (or COG) files with a CRS, and folders of images with positions.
+        out: the gallery's folder. An older gallery in it is replaced at the end, other files in it stay.
+        embedder: makes the vectors; only a gallery and an embedder of one fingerprint work together.
+        tile_size_m: side of a tile on the ground; also of the square that is assumed for an image of unknown extent.
+        overlap: share of a tile that its neighbour in a row or column shows too, in [0, 0.95].
+        positions: CSV (`file,lon,lat[,west,south,east,north]`) or KML for the images of folders; None: their file
+            names (`@lon@lat@`), or else their EXIF.
+        progress: called after each batch.
+        batch_size: tiles that are embedded at once.
+        model_source: what the command line loads this embedder by; noted in the gallery.
+
+    Raises:
+        SourceError, PositionsError: the sources cannot become tiles.
+        BuildError: no tile came out, another build writes here, or `out` cannot be written.
+    """
+    if not tile_size_m > 0:
+        raise BuildError(f"A tile size of {tile_size_m:g} m is not a positive number.")
+    if not 0 <= overlap <= 0.95:
+        raise BuildError(f"An overlap of {overlap:g} is not between 0 and 0.95.")
+    listed = [sources] if isinstance(sources, (str, Path)) else list(sources)
+    paths = [Path(source) for source in listed]
+    home = Path(out)
+    _check_place(home)
+    opened = open_sources(
+        paths,
+        home,
+        lambda path: read_photo(embedder, path),
+        tile_size_m=tile_size_m,
+        overlap=overlap,
+        positions=None if positions is None else Path(positions),
+        tile_px=getattr(embedder, "image_size", 384),
+    )
+    settings = {
+        "tile_size_m": float(tile_size_m),
+        "overlap": float(overlap),
+        "sources": [noted_path(path, home) for path in paths],
+        "positions": None if positions is None else noted_path(Path(positions), home),
+    }
+    model = {
+        "source": _noted_model(model_source, home),
+        "name": str(getattr(embedder, "name", "")),
+        "fingerprint": embedder.fingerprint,
+        "dimension": int(embedder.dimension),
+    }
+    workplace = aside(home, "building")
+    try:
+        workplace.parent.mkdir(parents=True, exist_ok=True)
+        with FileLock(aside(home, "lock"), timeout=0):
+            _embed_all(opened, workplace, _key(settings, model, paths, positions), embedder, batch_size, progress)
+            _assemble(workplace, settings, model)
+            _put_in_place(workplace, home)
+        aside(home, "lock").unlink(missing_ok=True)
+    except Timeout as error:
+        raise BuildError(f"Another build is writing {home.absolute().name}. Wait for it, or stop it.") from error
+    except OSError as error:
+        raise BuildError(
+            f"The gallery cannot be written: {error.strerror or error}. Check space and rights."
+        ) from error
+    return Gallery.open(home)
+
+
+def read_photo(embedder: Embedder, source: Any) -> Any:
+    """What the embedder reads from a path, bytes or picture.
+
+    Raises:
+        UnreadablePhoto: with the embedder's own sentence.
+    """
+    refusals = (*getattr(embedder, "photo_errors", ()), OSError, ValueError)
+    try:
+        return embedder.read(source)
+    except refusals as error:
+        raise UnreadablePhoto(str(error)) from error
+
+
+def _check_place(home: Path) -> None:
+    """Refuse to write over what is no gallery."""
+    if home.exists() and not home.is_dir():
+        raise BuildError(f"{home.name} is a file. Name a folder for the gallery.")
+    if home.is_dir() and not (home / MANIFEST).is_file():
+        foreign = [name for name in DATA_FILES if (home / name).exists()]
+        if foreign:
+            raise BuildError(f"{home.absolute().name} has a {foreign[0]} but no {MANIFEST}. Name another folder.")
+
+
+def _noted_model(source: str, home: Path) -> str:
+    """The model's source as the gallery notes it; a path is relative to the gallery and starts with a dot."""
+    if source and Path(source).exists():
+        noted = noted_path(Path(source), home)
+        return noted if noted.startswith(".") or Path(noted).is_absolute() else f"./{noted}"
+    return source
+
+
+def _key(settings: dict, model: dict, paths: Sequence[Path], positions: str | Path | None) -> str:
+    """Changes with anything that changes the tiles: settings, model, and the size and time of the sources."""
+    listed = [*paths, *([Path(positions)] if positions is not None else [])]
+    files = [(path.stat().st_size, path.stat().st_mtime_ns) if path.is_file() else None for path in listed]
+    text = json.dumps([FORMAT, settings, model["fingerprint"], files], sort_keys=True)
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _embed_all(
+    sources: Sequence[Source],
+    workplace: Path,
+    key: str,
+    embedder: Embedder,
+    batch_size: int,
+    progress: Callable[[Progress], None] | None,
+) -> None:
+    """Write a part for each batch of candidates that no earlier run has written."""
+    if (workplace / MANIFEST).is_file() and _same_key(workplace, key):
+        return  # stopped between the last part and the exchange
+    if workplace.exists() and not _same_key(workplace, key):
+        log.info("The settings or sources changed: what an earlier build left is thrown away.")
+        shutil.rmtree(workplace)
+    parts = workplace / PARTS
+    parts.mkdir(parents=True, exist_ok=True)
+    _write_whole(workplace / KEY, key.encode())
+    known, tiles, skipped = _known(parts)
+    total = sum(source.total for source in sources)
+    resumed = done = len(known)
+    begun = time.monotonic()
+    number = len(list(parts.glob("*.npz")))
+
+    def report() -> None:
+        if progress is not None:
+            progress(Progress(done, total, tiles, skipped, resumed, time.monotonic() - begun))
+
+    report()
+    candidates = (each for source in sources for each in source.candidates() if each.id not in known)
+    for part, loaded in _one_ahead(_loaded(batch) for batch in _batches(candidates, batch_size)):
+        if loaded:
+            vectors = embedder.embed(loaded)
+            if vectors.shape != (len(loaded), embedder.dimension) or not is_unit(vectors):
+                raise BuildError("The model gives vectors of another shape or length than it states.")
+            part.vectors = vectors.astype(np.float16)
+        _write_part(parts / f"{number:08d}.npz", part, embedder.dimension)
+        number += 1
+        done += len(part.tiles) + len(part.skipped)
+        tiles += len(part.tiles)
+        skipped += len(part.skipped)
+        report()
+
+
+def _batches(candidates: Iterable[Candidate], size: int) -> Iterator[list[Candidate]]:
+    stream = iter(candidates)
+    while batch := list(islice(stream, size)):
+        yield batch
+
+
+def _loaded(batch: Sequence[Candidate]) -> tuple[_Part, list[Any]]:
+    """Read a batch. Returns: its part, still without vectors, and what the embedder takes."""
+    part, inputs = _Part(), []
+    for candidate in batch:
+        try:
+            tile, picture = candidate.load()
+        except Skipped as reason:
+            part.skipped[candidate.id] = str(reason)
+            continue
+        part.tiles.append(tile)
+        part.contents.append(_content(picture))
+        inputs.append(picture)
+    return part, inputs
+
+
+def _content(picture: Any) -> str:
+    """A hash of the pixels."""
+    image = getattr(picture, "image", picture)
+    return hashlib.blake2b(image.tobytes(), digest_size=16, person=b"%dx%d" % image.size).hexdigest()
+
+
+def _one_ahead(results: Iterator[Any]) -> Iterator[Any]:
+    """The same results, the next one worked out in a thread while this one is used."""
+    with ThreadPoolExecutor(1, thread_name_prefix="gallery-read") as reader:
+        upcoming = reader.submit(next, results, None)
+        try:
+            while (result := upcoming.result()) is not None:
+                upcoming = reader.submit(next, results, None)
+                yield result
+        finally:
+            upcoming.cancel()
+
+
+def _write_part(file: Path, part: _Part, dimension: int) -> None:
+    rows = [
+        {
+            "id": tile.id,
+            "centre": [tile.centre.lon, tile.centre.lat],
+            "footprint": shapely.to_wkb(tile.footprint, hex=True),
+            "metres_per_px": tile.metres_per_px,
+            "source": tile.source,
+            "window": tile.window,
+            "image": tile.image,
+            "placed": tile.placed,
+            "content": content,
+        }
+        for tile, content in zip(part.tiles, part.contents, strict=True)
+    ]
+    text = json.dumps({"rows": rows, "skipped": part.skipped}).encode()
+    vectors = part.vectors if part.vectors is not None else np.empty((0, dimension), np.float16)
+    unfinished = file.with_suffix(".unfinished")
+    with unfinished.open("wb") as stream:
+        np.savez(stream, vectors=vectors, text=np.frombuffer(text, np.uint8))
+    unfinished.replace(file)
+
+
+def _read_part(file: Path) -> _Part:
+    with np.load(file, allow_pickle=False) as stored:
+        vectors, text = stored["vectors"], stored["text"].tobytes()
+    content = json.loads(text)
+    tiles = [
+        Tile(
+            id=row["id"],
+            centre=LonLat(*row["centre"]),
+            footprint=shapely.from_wkb(row["footprint"]),
+            metres_per_px=row["metres_per_px"],
+            source=row["source"],
+            window=None if row["window"] is None else Window(*row["window"]),
+            image=row["image"],
+            placed=row["placed"],
+        )
+        for row in content["rows"]
+    ]
+    return _Part(tiles, [row["content"] for row in content["rows"]], content["skipped"], vectors)
+
+
+def _known(parts: Path) -> tuple[set[str], int, int]:
+    """Ids that earlier runs have dealt with, and how many became tiles or were skipped."""
+    known: set[str] = set()
+    tiles = skipped = 0
+    for file in sorted(parts.glob("*.npz")):
+        part = _read_part(file)
+        known |= {tile.id for tile in part.tiles} | part.skipped.keys()
+        tiles += len(part.tiles)
+        skipped += len(part.skipped)
+    return known, tiles, skipped
+
+
+def _assemble(workplace: Path, settings: dict, model: dict) -> None:
+    """Turn the parts into the gallery's files; gallery.json comes last and says that all is there."""
+    if (workplace / MANIFEST).is_file():
+        return
+    files = sorted((workplace / PARTS).glob("*.npz"))
+    tiles: list[Tile] = []
+    contents: list[str] = []
+    reasons: Counter[str] = Counter()
+    for file in files:
+        part = _read_part(file)
+        tiles += part.tiles
+        contents += part.contents
+        reasons.update(part.skipped.values())
+    if not tiles:
+        why = ", ".join(f"{count} {reason}" for reason, count in reasons.items())
+        shutil.rmtree(workplace)
+        raise BuildError(f"No tile came out of the sources ({why}). {_advice(reasons)}")
+
+    def blocks() -> Iterator[np.ndarray]:
+        for file in files:
+            vectors = _read_part(file).vectors
+            if vectors is not None and len(vectors):
+                yield vectors
+
+    stored = np.lib.format.open_memmap(
+        workplace / VECTORS, mode="w+", dtype=np.float16, shape=(len(tiles), model["dimension"])
+    )
+    row = 0
+    for block in blocks():
+        stored[row : row + len(block)] = block
+        row += len(block)
+    stored.flush()
+    del stored
+    write_index(workplace / INDEX, blocks(), model["dimension"])
+    table_of(tiles, contents).to_parquet(workplace / TILES, index=False)
+    manifest = {
+        "format": FORMAT,
+        "model": model,
+        "build": settings,
+        "tiles": len(tiles),
+        "skipped": dict(sorted(reasons.items())),
+        "files": file_facts(workplace),
+    }
+    for name in DATA_FILES:
+        _to_disk(workplace / name)
+    _write_whole(workplace / MANIFEST, (json.dumps(manifest, indent=2, ensure_ascii=False) + "\n").encode())
+
+
+def _advice(reasons: Counter[str]) -> str:
+    if "without a position" in reasons:
+        return "Give their positions with --positions FILE (CSV with file,lon,lat)."
+    if "not in the list of positions" in reasons:
+        return "Check that the list's file names are paths below the folder."
+    return "Check the files."
+
+
+def _put_in_place(workplace: Path, home: Path) -> None:
+    """Make the finished folder the gallery. At every moment, `Gallery.open(home)` finds the old one or the new one."""
+    shutil.rmtree(workplace / PARTS, ignore_errors=True)
+    (workplace / KEY).unlink(missing_ok=True)
+    previous = aside(home, "previous")
+    if previous.exists() and (home / MANIFEST).is_file():
+        shutil.rmtree(previous)  # an exchange was stopped after its second rename
+    if home.is_dir() and not (home / MANIFEST).is_file() and any(home.iterdir()):
+        for name in (*DATA_FILES, MANIFEST):  # a folder of other things: no gallery to protect, its files stay
+            (workplace / name).replace(home / name)
+        workplace.rmdir()
+        return
+    if (home / MANIFEST).is_file():
+        _keep_other_files(home, workplace)
+        home.rename(previous)
+    elif home.is_dir():
+        home.rmdir()
+    workplace.rename(home)
+    shutil.rmtree(previous, ignore_errors=True)
+
+
+def _keep_other_files(home: Path, workplace: Path) -> None:
+    """Link what else lies in the old gallery's folder (the raster, a read-me) into the new one."""
+    for root, folders, names in os.walk(home):
+        beside = workplace / Path(root).relative_to(home)
+        for folder in folders:
+            (beside / folder).mkdir(exist_ok=True)
+        for name in names:
+            if Path(root) == home and name in (*DATA_FILES, MANIFEST):
+                continue
+            (beside / name).unlink(missing_ok=True)
+            try:
+                os.link(Path(root, name), beside / name)
+            except OSError:  # a file system without links
+                shutil.copy2(Path(root, name), beside / name)
+
+
+def _same_key(workplace: Path, key: str) -> bool:
+    try:
+        return (workplace / KEY).read_text() == key
+    except OSError:
+        return False
+
+
+def _write_whole(file: Path, content: bytes) -> None:
+    """Write a file so that it is there complete or not at all."""
+    unfinished = file.with_name(f"{file.name}.unfinished")
+    unfinished.write_bytes(content)
+    _to_disk(unfinished)
+    unfinished.replace(file)
+
+
+def _to_disk(file: Path) -> None:
+    with file.open("rb+") as stream:
+        os.fsync(stream.fileno())

@@ -1,0 +1,53 @@
+"""What can go wrong with a gallery: one family, each message says what to do.
+
+GalleryError
+├── SourceError           a raster or folder that cannot become tiles
+│   └── NotGeoreferenced  imagery without a known place on the ground
+├── PositionsError        a list of positions that cannot be read
+├── BuildError            the build cannot go on
+├── NotAGallery           the folder holds no gallery, or one of another format
+├── DamagedGallery        a gallery whose files do not fit together
+├── WrongModel            the gallery was embedded by other weights
+├── UnreadablePhoto       one photo that cannot be read
+└── AreaError             coordinates or an area that do not exist
+"""
+
+
+class GalleryError(Exception):
+    """Base of every error that this package raises on purpose."""
+
+
+class SourceError(GalleryError):
+    """A raster or folder that cannot become tiles."""
+
+
+class NotGeoreferenced(SourceError):
+    """Imagery without a known place on the ground."""
+
+
+class PositionsError(GalleryError):
+    """A list of positions (CSV, KML) that cannot be read."""
+
+
+class BuildError(GalleryError):
+    """The build cannot go on."""
+
+
+class NotAGallery(GalleryError):
+    """The folder holds no gallery, or one of another format."""
+
+
+class DamagedGallery(GalleryError):
+    """A gallery whose files are missing, cut short, or do not fit together."""
+
+
+class WrongModel(GalleryError):
+    """The gallery was embedded by other weights than the ones that ask."""
+
+
+class UnreadablePhoto(GalleryError):
+    """One photo that cannot be read."""
+
+
+class AreaError(GalleryError):
+    """Coordinates or an area that do not exist on the Earth."""

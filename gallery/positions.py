@@ -1,0 +1,245 @@
+"""Where images of a folder lie: positions from CSV, KML, file names, and footprints from what is known."""
+
+import csv
+import math
+import os
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+
+from shapely.geometry import MultiPolygon, Point, Polygon
+from shapely.geometry.base import BaseGeometry
+
+from gallery.errors import AreaError, PositionsError
+from gallery.geo import Bounds, LonLat, rectangle
+
+COLUMNS: Mapping[str, tuple[str, ...]] = {
+    "file": ("file", "filename", "file_name", "name", "image", "path"),
+    "lon": ("lon", "longitude", "lng", "long"),
+    "lat": ("lat", "latitude"),
+    "west": ("west", "lon_w", "lon_west", "west_lon", "lon_min", "min_lon", "w"),
+    "south": ("south", "lat_s", "lat_south", "south_lat", "lat_min", "min_lat", "s"),
+    "east": ("east", "lon_e", "lon_east", "east_lon", "lon_max", "max_lon", "e"),
+    "north": ("north", "lat_n", "lat_north", "north_lat", "lat_max", "max_lat", "n"),
+}
+"""Headers that a list of positions may use for each value; the first one present counts. Others are ignored."""
+
+EXTENT = ("west", "south", "east", "north")
+
+_IN_NAME = re.compile(r"@(?P<lon>[+-]?\d+(?:\.\d+)?)@(?P<lat>[+-]?\d+(?:\.\d+)?)@")
+
+
+@dataclass(frozen=True)
+class Place:
+    """What is known of an image's place: its middle, and its outline if somebody stated it."""
+
+    centre: LonLat
+    footprint: Polygon | None = None
+
+
+class Positions:
+    """A list of places, asked by the path of an image below its folder."""
+
+    def __init__(self, places: Mapping[str, Place], unplaced: int = 0, by_stem: bool = False) -> None:
+        """Args: places: by path with forward slashes, or by stem; unplaced: rows of the list without a position."""
+        self._places = places
+        self._by_stem = by_stem
+        self.unplaced = unplaced
+
+    def __len__(self) -> int:
+        return len(self._places)
+
+    def of(self, path: PurePosixPath) -> Place | None:
+        """The place of an image by its path below the folder; None when the list does not name it."""
+        keys = (path.stem, path.name) if self._by_stem else (str(path),)
+        return next((self._places[key] for key in keys if key in self._places), None)
+
+
+def read_positions(file: Path, folder: Path) -> Positions:
+    """Read a CSV or KML of positions.
+
+    Args:
+        file: CSV with the headers of `COLUMNS` (comma, semicolon or tab), or KML whose placemarks are named like the
+            images (points give the middle, polygons the footprint).
+        folder: the folder of the images; the CSV's paths count from there, or else from the CSV's own folder.
+
+    Raises:
+        PositionsError: the file is missing or malformed; names the line.
+    """
+    if not file.is_file():
+        raise PositionsError(f"There is no file {file.name}. Check the path of the positions.")
+    if file.suffix.lower() == ".kml":
+        return _read_kml(file)
+    if file.suffix.lower() in (".csv", ".tsv", ".txt"):
+        return _read_csv(file, folder)
+    raise PositionsError(f"{file.name} is neither .csv nor .kml. Give positions as one of these.")
+
+
+def place_in_name(name: str) -> Place | None:
+    """The place that a file name states as `@lon@lat@`; None when it states none or an impossible one."""
+    found = _IN_NAME.search(name)
+    if found is None:
+        return None
+    try:
+        return Place(LonLat(float(found["lon"]), float(found["lat"])))
+    except AreaError:
+        return None
+
+
+def _read_csv(file: Path, folder: Path) -> Positions:
+    try:
+        text = file.read_text("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise PositionsError(f"{file.name} is not UTF-8 text. Save it as CSV in UTF-8.") from error
+    header = text.split("\n", 1)[0]
+    delimiter = max(",;\t", key=header.count)
+    reader = csv.DictReader(text.splitlines(), delimiter=delimiter)
+    columns = _columns(reader.fieldnames or [], file.name)
+    places: dict[str, Place] = {}
+    unplaced = 0
+    for row in reader:
+        name = (row[columns["file"]] or "").strip()
+        if not name:
+            continue
+        try:
+            place = _place({key: row[column] for key, column in columns.items()})
+        except (AreaError, ValueError) as error:
+            raise PositionsError(f"{file.name}, line {reader.line_num}: {error}") from error
+        if place is None:
+            unplaced += 1
+            continue
+        places[_below(name, folder, file.parent)] = place
+    if not places:
+        raise PositionsError(f"{file.name} lists no image with a position.")
+    return Positions(places, unplaced)
+
+
+def _columns(header: list[str] | tuple[str, ...], file_name: str) -> dict[str, str]:
+    """Which column of this file holds which value."""
+    by_name = {column.strip().lower(): column for column in header if column}
+    found = {key: by_name[alias] for key, names in COLUMNS.items() if (alias := _first(names, by_name)) is not None}
+    extent = [key for key in EXTENT if key in found]
+    has_point, has_extent = {"lon", "lat"} <= found.keys(), len(extent) == 4
+    if "file" not in found or not (has_point or has_extent):
+        raise PositionsError(
+            f"{file_name} has the columns {', '.join(by_name) or '(none)'}, "
+            "but file,lon,lat[,west,south,east,north] are needed in its first line."
+        )
+    if extent and not has_extent:
+        missing = ", ".join(key for key in EXTENT if key not in found)
+        raise PositionsError(f"{file_name} has a part of the extent; the columns {missing} are missing.")
+    return found
+
+
+def _first(names: tuple[str, ...], present: Mapping[str, str]) -> str | None:
+    return next((name for name in names if name in present), None)
+
+
+def _place(values: Mapping[str, str | None]) -> Place | None:
+    """The place that a row states; None when its cells are empty."""
+    numbers = {key: _number(key, value) for key, value in values.items() if key != "file" and (value or "").strip()}
+    footprint = None
+    if all(key in numbers for key in EXTENT):
+        bounds = Bounds(*(numbers[key] for key in EXTENT))
+        if bounds.width_deg == 0 or bounds.south == bounds.north:
+            raise ValueError("the extent has no area.")
+        east = bounds.west + bounds.width_deg  # goes on past 180 rather than jump
+        corners = ((bounds.west, bounds.north), (east, bounds.north), (east, bounds.south), (bounds.west, bounds.south))
+        footprint = Polygon(corners)
+        return Place(bounds.centre, footprint)
+    if "lon" in numbers and "lat" in numbers:
+        return Place(LonLat(numbers["lon"], numbers["lat"]))
+    return None
+
+
+def _number(key: str, text: str | None) -> float:
+    try:
+        number = float(text or "")
+    except ValueError:
+        number = math.nan
+    if not math.isfinite(number):
+        raise ValueError(f"{key} is not a number. Write degrees with a decimal point.")
+    return number
+
+
+def _below(name: str, folder: Path, list_folder: Path) -> str:
+    """The path below `folder` of an image that a list names from there, or else from the list's own folder."""
+    path = name.replace("\\", "/")
+    top = os.path.abspath(folder)
+    for base in (top, os.path.abspath(list_folder)):
+        full = os.path.normpath(os.path.join(base, path))
+        if full.startswith(top + os.sep) and os.path.isfile(full):
+            return Path(full).relative_to(top).as_posix()
+    return str(PurePosixPath(path))
+
+
+def _read_kml(file: Path) -> Positions:
+    import geopandas  # late: a second of import that only KML needs
+    import pyogrio
+    from pyogrio.errors import DataSourceError
+
+    places: dict[str, Place] = {}
+    unplaced = 0
+    try:
+        layers = [geopandas.read_file(file, layer=name, engine="pyogrio") for name in pyogrio.list_layers(file)[:, 0]]
+    except DataSourceError as error:
+        raise PositionsError(f"{file.name} is not a readable KML file.") from error
+    for layer in layers:
+        for name, shape in zip(layer["Name"], layer.geometry, strict=True):
+            place = _place_of_shape(shape)
+            if place is None or not isinstance(name, str) or not name.strip():
+                unplaced += 1
+                continue
+            places[name.strip()] = place
+    if not places:
+        raise PositionsError(f"{file.name} holds no named placemark with a point or a polygon.")
+    return Positions(places, unplaced, by_stem=True)
+
+
+def _place_of_shape(shape: BaseGeometry | None) -> Place | None:
+    if isinstance(shape, MultiPolygon) and len(shape.geoms) == 1:
+        shape = shape.geoms[0]
+    try:
+        if isinstance(shape, Point) and not shape.is_empty:
+            return Place(LonLat(shape.x, shape.y))
+        if isinstance(shape, Polygon) and shape.area > 0:
+            return Place(LonLat(shape.centroid.x, shape.centroid.y), Polygon(shape.exterior.coords))
+    except AreaError:
+        return None
+    return None
+
+
+@dataclass(frozen=True)
+class Camera:
+    """What a photo says about its own view; None where it says nothing."""
+
+    height_m: float | None = None  # above the ground
+    focal_35mm: float | None = None  # focal length for the diagonal of 36 x 24 mm film, millimetres
+    heading_deg: float | None = None
+    pitch_deg: float | None = None  # -90 looks straight down
+
+
+NADIR_WITHIN_DEG = 20.0
+"""A footprint is worked out from a photo only when it looks down to within this angle."""
+
+FILM_DIAGONAL_MM = math.hypot(36, 24)
+
+
+def footprint_of_photo(
+    centre: LonLat, width_px: int, height_px: int, camera: Camera, assumed_size_m: float
+) -> tuple[Polygon, str]:
+    """Outline on the ground of a photo whose extent nobody stated, and how it was found.
+
+    With a height above ground and a focal length (and no sign of an oblique view): the pinhole footprint, turned to
+    the heading. Else: a square of assumed_size_m around the position.
+    """
+    looks_down = camera.pitch_deg is None or camera.pitch_deg <= -90 + NADIR_WITHIN_DEG
+    if camera.height_m and camera.focal_35mm and camera.height_m > 0 and camera.focal_35mm > 0 and looks_down:
+        diagonal_m = camera.height_m * FILM_DIAGONAL_MM / camera.focal_35mm
+        diagonal_px = math.hypot(width_px, height_px)
+        width_m, height_m = diagonal_m * width_px / diagonal_px, diagonal_m * height_px / diagonal_px
+        outline = rectangle(centre, width_m, height_m, camera.heading_deg or 0.0)
+        how = "estimated from height above ground and focal length"
+        return outline, how if camera.heading_deg is not None else f"{how}, heading unknown"
+    return rectangle(centre, assumed_size_m, assumed_size_m), f"assumed square of {assumed_size_m:g} m"

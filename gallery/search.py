@@ -1,0 +1,344 @@
+"""Where was this photo taken? Localizer: photo -> Answer, with an optional prior area."""
+
+import math
+import time
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from itertools import islice
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+from PIL import Image
+
+from gallery.build import Embedder, read_photo
+from gallery.errors import AreaError, GalleryError, UnreadablePhoto
+from gallery.geo import Bounds, LonLat, diagonal_m, distance_m, distances_m, moved, offsets_m, size_m
+from gallery.store import Gallery
+from gallery.tiles import Match, Tile
+
+AGREEMENT_OF = 5
+"""The rule for a position looks at this many best tiles, whatever number is shown."""
+
+AGREEMENT_LEAST = 3
+"""So many of them must lie at one place."""
+
+AGREEMENT_MOST_BY_CHANCE = 0.2
+"""The rule says nothing where more than this share of the searched tiles lies at that place anyway."""
+
+BATCH = 16
+"""Photos that are embedded at once when many are answered."""
+
+
+@dataclass(frozen=True)
+class Near:
+    """A prior: the photo shows ground within radius_km of a point.
+
+    Raises:
+        AreaError: the point does not exist or the radius is not a positive number.
+    """
+
+    lon: float
+    lat: float
+    radius_km: float
+
+    def __post_init__(self) -> None:
+        LonLat(self.lon, self.lat)
+        if not (math.isfinite(self.radius_km) and self.radius_km > 0):
+            raise AreaError(f"A radius of {self.radius_km:g} km is not a positive number.")
+
+
+Area = Bounds | Near
+"""Where a photo can have been taken, known beforehand."""
+
+
+@dataclass(frozen=True)
+class Position:
+    """Where the photo was taken, as the best tiles agree; radius_m holds all of them, it is no probability."""
+
+    lon: float
+    lat: float
+    radius_m: float
+
+
+@dataclass(frozen=True)
+class ExifCheck:
+    """The photo's own position, and the metres from there to the centre of the best tile."""
+
+    lon: float
+    lat: float
+    error_m: float
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What is known about one photo."""
+
+    photo: str
+    matches: tuple[Match, ...]
+    position: Position | None = None
+    verdict: Literal["located", "unsure"] = "unsure"
+    confidence: float | None = None  # calibrated probability; None while there is no calibration
+    exif: ExifCheck | None = None
+    timings: dict[str, float] = field(default_factory=dict)  # stage -> seconds
+    notes: tuple[str, ...] = ()
+
+    def to_dict(self) -> dict[str, Any]:
+        """The answer as the command line and the web API give it."""
+        return {
+            "photo": self.photo,
+            "matches": [
+                {
+                    "rank": match.rank,
+                    "tile_id": match.tile.id,
+                    "score": match.score,
+                    "lon": match.tile.centre.lon,
+                    "lat": match.tile.centre.lat,
+                    "bounds": match.tile.bounds.as_list(),
+                }
+                for match in self.matches
+            ],
+            "position": None if self.position is None else vars(self.position).copy(),
+            "verdict": self.verdict,
+            "confidence": self.confidence,
+            "exif": None if self.exif is None else vars(self.exif).copy(),
+        }
+
+
+@dataclass(frozen=True)
+class PhotoProblem:
+    """A photo that could not be read, and why."""
+
+    photo: str
+    error: str
+
+    def to_dict(self) -> dict[str, str]:
+        """The same for the command line and the web API."""
+        return {"photo": self.photo, "error": self.error}
+
+
+class Localizer:
+    """Answers photos from one gallery.
+
+    Raises:
+        WrongModel: the gallery was embedded by other weights; names both.
+    """
+
+    def __init__(self, gallery: Gallery, embedder: Embedder) -> None:
+        gallery.require_model(embedder.fingerprint, str(getattr(embedder, "name", "")))
+        self.gallery = gallery
+        self.embedder = embedder
+
+    def localize(self, photo: Any, k: int = 5, near: Area | None = None, rotations: int = 1) -> Answer:
+        """Search the place of one photo.
+
+        Args:
+            photo: a path, bytes, a PIL image, or what the embedder's `read` returns.
+            k: how many tiles to show; more than the gallery has gives all.
+            near: only tiles that touch this area are searched.
+            rotations: 1, or 4 for the best score over the photo's four quarter turns (a photo whose up is not north).
+
+        Raises:
+            UnreadablePhoto: the photo cannot be read.
+            GalleryError: k or rotations are out of range.
+        """
+        begun = time.perf_counter()
+        read = self._read(photo)
+        return self._answers([read], [time.perf_counter() - begun], k, near, rotations)[0]
+
+    def localize_many(
+        self, photos: Iterable[Any], k: int = 5, near: Area | None = None, rotations: int = 1
+    ) -> list[Answer | PhotoProblem]:
+        """The same for many photos, in their order; one that cannot be read does not stop the others."""
+        return list(self.stream(photos, k, near, rotations))
+
+    def stream(
+        self, photos: Iterable[Any], k: int = 5, near: Area | None = None, rotations: int = 1
+    ) -> Iterator[Answer | PhotoProblem]:
+        """`localize_many`, batch by batch."""
+        waiting = iter(photos)
+        while batch := list(islice(waiting, BATCH)):
+            results: list[Answer | PhotoProblem | None] = []
+            reads, seconds = [], []
+            for photo in batch:
+                begun = time.perf_counter()
+                try:
+                    reads.append(self._read(photo))
+                except UnreadablePhoto as error:
+                    results.append(PhotoProblem(_name(photo), str(error)))
+                    continue
+                seconds.append(time.perf_counter() - begun)
+                results.append(None)
+            answers = iter(self._answers(reads, seconds, k, near, rotations))
+            for result in results:
+                yield next(answers) if result is None else result
+
+    def _read(self, photo: Any) -> Any:
+        return photo if hasattr(photo, "image") and hasattr(photo, "position") else read_photo(self.embedder, photo)
+
+    def _answers(
+        self, photos: Sequence[Any], read_seconds: Sequence[float], k: int, near: Area | None, rotations: int
+    ) -> list[Answer]:
+        if k < 1:
+            raise GalleryError(f"k is {k}, but at least 1 tile must be asked for.")
+        if rotations not in (1, 4):
+            raise GalleryError(f"rotations is {rotations}, but 1 or 4 are possible.")
+        if not photos:
+            return []
+        begun = time.perf_counter()
+        inputs = [turned for photo in photos for turned in _turned(photo, rotations)]
+        vectors = np.asarray(self.embedder.embed(inputs), np.float32).reshape(len(photos), rotations, -1)
+        embed_seconds = (time.perf_counter() - begun) / len(photos)
+        allowed = None if near is None else tiles_in(self.gallery.boxes, near)
+        answers = []
+        for photo, turns, seconds in zip(photos, vectors, read_seconds, strict=True):
+            begun = time.perf_counter()
+            scores, rows = self.gallery.index.search(turns, max(k, AGREEMENT_OF), allowed)
+            matches = [
+                Match(rank, self.gallery.tile(row), score)
+                for rank, (row, score) in enumerate(_best(scores, rows, max(k, AGREEMENT_OF)), start=1)
+            ]
+            timings = {"read": seconds, "embed": embed_seconds, "search": time.perf_counter() - begun}
+            answers.append(self._judged(photo, matches, k, near, allowed, timings))
+        return answers
+
+    def _judged(
+        self,
+        photo: Any,
+        matches: Sequence[Match],
+        k: int,
+        near: Area | None,
+        allowed: np.ndarray | None,
+        timings: dict[str, float],
+    ) -> Answer:
+        if not matches:
+            note = (
+                f"No tile of the gallery touches the given area; the nearest is {self._nearest_km(near):.3g} km away."
+            )
+            return Answer(photo.name, (), timings=timings, notes=(note,))
+        position, note = agreed_position(matches, self._share_at(matches[0].tile, allowed))
+        notes = [note]
+        if len(matches) < k:
+            notes.append(f"Only {len(matches)} tiles could be searched.")
+        if matches[0].tile.placed.startswith(("assumed", "estimated")):
+            notes.append(f"The extent of the best tile is not stated by its source: {matches[0].tile.placed}.")
+        return Answer(
+            photo=photo.name,
+            matches=tuple(matches[:k]),
+            position=position,
+            verdict="unsure" if position is None else "located",
+            exif=_exif_check(photo.position, matches[0].tile),
+            timings=timings,
+            notes=tuple(notes),
+        )
+
+    def _share_at(self, tile: Tile, allowed: np.ndarray | None) -> float:
+        """Share of the searched tiles that lie at the place of this one."""
+        tiles = self.gallery.tiles
+        lons, lats = tiles["lon"].to_numpy(), tiles["lat"].to_numpy()
+        if allowed is not None:
+            lons, lats = lons[allowed], lats[allowed]
+        return float(np.mean(distances_m(tile.centre, lons, lats) <= place_size_m(tile)))
+
+    def _nearest_km(self, near: Area | None) -> float:
+        centre = near.centre if isinstance(near, Bounds) else LonLat(near.lon, near.lat) if near else LonLat(0, 0)
+        return float(_distances_to_boxes_m(self.gallery.boxes, centre).min()) / 1000
+
+
+def place_size_m(tile: Tile) -> float:
+    """How far apart the centres of two tiles may lie to count as one place: the tile's longer side."""
+    return max(size_m(tile.bounds))
+
+
+def agreed_position(matches: Sequence[Match], share_by_chance: float) -> tuple[Position | None, str]:
+    """The position that the best tiles agree on, by a simple rule, and a sentence about what it rests on.
+
+    The rule: of the best `AGREEMENT_OF` tiles, at least `AGREEMENT_LEAST` have their centre within one tile side of
+    the best one's centre, and at most `AGREEMENT_MOST_BY_CHANCE` of all searched tiles do. The position is the mean
+    of those centres, weighted by score; the radius reaches to the farthest corner of their footprints. Scores alone
+    decide nothing: a cosine is no confidence, and this rule has not been calibrated.
+
+    Args:
+        matches: at least one, best first.
+        share_by_chance: share of the searched tiles that lie within one tile side of the best one.
+    """
+    best = matches[0].tile
+    considered = matches[:AGREEMENT_OF]
+    reach_m = place_size_m(best)
+    agreeing = [match for match in considered if distance_m(best.centre, match.tile.centre) <= reach_m]
+    count = f"{len(agreeing)} of the best {len(considered)} tiles lie at one place"
+    if share_by_chance > AGREEMENT_MOST_BY_CHANCE:
+        return None, f"{count}, but the searched area is too small for that to mean anything."
+    if len(agreeing) < AGREEMENT_LEAST:
+        return None, f"{count}; at least {AGREEMENT_LEAST} would be needed for a position."
+    weights = np.array([max(match.score, 1e-6) for match in agreeing])
+    offsets = np.array([offsets_m(best.centre, match.tile.centre) for match in agreeing])
+    east_m, north_m = weights @ offsets / weights.sum()
+    centre = moved(best.centre, float(east_m), float(north_m))
+    radius_m = max(distance_m(centre, match.tile.centre) + diagonal_m(match.tile.bounds) / 2 for match in agreeing)
+    note = f"{count}: the position is their mean, not yet checked by geometry nor calibrated."
+    return Position(centre.lon, centre.lat, radius_m), note
+
+
+def tiles_in(boxes: np.ndarray, area: Area) -> np.ndarray:
+    """Which tiles touch an area.
+
+    Args:
+        boxes: (N, 4) west, south, east, north in degrees; east may go on past 180.
+        area: a box, or a circle (a tile counts when the nearest point of its box lies within the radius).
+
+    Returns: (N,) bool.
+    """
+    if isinstance(area, Near):
+        return _distances_to_boxes_m(boxes, LonLat(area.lon, area.lat)) <= area.radius_km * 1000
+    west, south, east, north = boxes.T
+    touches_lat = (south <= area.north) & (north >= area.south)
+    start, width = area.west, area.width_deg
+    touches_lon = np.zeros(len(boxes), bool)
+    for turn in (-360, 0, 360):
+        touches_lon |= (west + turn <= start + width) & (east + turn >= start)
+    return touches_lat & touches_lon
+
+
+def _distances_to_boxes_m(boxes: np.ndarray, point: LonLat) -> np.ndarray:
+    """Metres from a point to the nearest point of each box, 0 inside. Returns: (N,)."""
+    west, south, east, north = boxes.T
+    middle = (west + east) / 2
+    near_lon = point.lon + np.round((middle - point.lon) / 360) * 360  # the point's meridian on the box's turn
+    lons, lats = np.clip(near_lon, west, east), np.clip(np.full(len(boxes), point.lat), south, north)
+    return distances_m(point, lons, lats)
+
+
+def _turned(photo: Any, rotations: int) -> list[Any]:
+    """The photo, or pictures of its four quarter turns."""
+    if rotations == 1:
+        return [photo]
+    turns = (None, Image.Transpose.ROTATE_90, Image.Transpose.ROTATE_180, Image.Transpose.ROTATE_270)
+    return [photo.image if turn is None else photo.image.transpose(turn) for turn in turns]
+
+
+def _best(scores: np.ndarray, rows: np.ndarray, k: int) -> list[tuple[int, float]]:
+    """The k best (row, score) over all turns of one photo; equal scores in the order of rows."""
+    best: dict[int, float] = {}
+    for row, score in zip(rows.ravel().tolist(), scores.ravel().tolist(), strict=True):
+        best[row] = max(score, best.get(row, -math.inf))
+    return sorted(best.items(), key=lambda item: (-item[1], item[0]))[:k]
+
+
+def _exif_check(position: Any, best: Tile) -> ExifCheck | None:
+    """Metres between where the photo says it was and the best tile's centre."""
+    if position is None:
+        return None
+    try:
+        stated = LonLat(position.lon, position.lat)
+    except AreaError:
+        return None
+    return ExifCheck(stated.lon, stated.lat, distance_m(stated, best.centre))
+
+
+def _name(photo: Any) -> str:
+    """What to call a photo that could not be read: its file name, never its path."""
+    if isinstance(photo, (str, Path)):
+        return Path(photo).name
+    name = getattr(photo, "name", None) or getattr(photo, "filename", None)
+    return Path(name).name if isinstance(name, (str, Path)) and str(name) else "photo"

@@ -1,0 +1,322 @@
+"""A gallery on disk: tiles with positions, their vectors, and the index, as one folder that is opened read-only."""
+
+import hashlib
+import json
+import logging
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import geopandas
+import numpy as np
+import pandas as pd
+from PIL import Image
+
+from gallery.errors import DamagedGallery, GalleryError, NotAGallery, WrongModel
+from gallery.geo import LonLat
+from gallery.index import VectorIndex
+from gallery.raster import Raster
+from gallery.sources import read_picture
+from gallery.tiles import Tile, Window
+
+log = logging.getLogger(__name__)
+
+FORMAT = 1
+"""Version of the layout on disk; a gallery of a later version is refused."""
+
+MANIFEST, TILES, VECTORS, INDEX = "gallery.json", "tiles.parquet", "vectors.npy", "index.faiss"
+DATA_FILES = (TILES, VECTORS, INDEX)
+
+
+@dataclass(frozen=True)
+class Problem:
+    """One thing that `Gallery.check` found wrong."""
+
+    kind: str  # "missing", "checksum", "counts", "duplicate", "position", "source", "model"
+    message: str
+
+
+class Gallery:
+    """Tiles with positions and their vectors. Open one with `Gallery.open`."""
+
+    def __init__(self, folder: Path, manifest: Mapping[str, Any]) -> None:
+        self.folder = folder
+        self.manifest = manifest
+
+    @classmethod
+    def open(cls, folder: str | Path) -> "Gallery":
+        """Open a gallery; vectors and index are mapped, not read.
+
+        Raises:
+            NotAGallery: there is none in the folder, or one of a later format.
+            DamagedGallery: its files are missing, cut short, or do not fit together.
+        """
+        standing = standing_folder(Path(folder))
+        gallery = cls(standing, read_manifest(standing))
+        for name in DATA_FILES:
+            stated = gallery.manifest["files"][name]["bytes"]
+            file = standing / name
+            if not file.is_file():
+                raise DamagedGallery(f"The gallery {standing.name} lacks {name}. Build it again.")
+            if file.stat().st_size != stated:
+                raise DamagedGallery(f"{name} of the gallery {standing.name} is cut short or changed. Build it again.")
+        if not len(gallery.vectors) == len(gallery.index) == gallery.manifest["tiles"]:
+            raise DamagedGallery(f"The files of the gallery {standing.name} hold different counts. Build it again.")
+        return gallery
+
+    def __len__(self) -> int:
+        return int(self.manifest["tiles"])
+
+    @property
+    def fingerprint(self) -> str:
+        """Names the weights and preprocessing that embedded the tiles."""
+        return str(self.manifest["model"]["fingerprint"])
+
+    @property
+    def dimension(self) -> int:
+        """Numbers in each vector."""
+        return int(self.manifest["model"]["dimension"])
+
+    @cached_property
+    def tiles(self) -> geopandas.GeoDataFrame:
+        """One row per tile, in the order of the vectors; geometry is the footprint in WGS84."""
+        try:
+            return geopandas.read_parquet(self.folder / TILES)
+        except (OSError, ValueError) as error:
+            raise DamagedGallery(f"{TILES} of the gallery {self.folder.name} is damaged. Build it again.") from error
+
+    @cached_property
+    def vectors(self) -> np.ndarray:
+        """(N, D) float16, memory-mapped, rows of length 1."""
+        try:
+            return np.load(self.folder / VECTORS, mmap_mode="r", allow_pickle=False)
+        except (OSError, ValueError) as error:
+            raise DamagedGallery(f"{VECTORS} of the gallery {self.folder.name} is damaged. Build it again.") from error
+
+    @cached_property
+    def index(self) -> VectorIndex:
+        """Exact search over the vectors."""
+        return VectorIndex.open(self.folder / INDEX)
+
+    @cached_property
+    def boxes(self) -> np.ndarray:
+        """(N, 4) west, south, east, north of the footprints; east goes on past 180 rather than jump."""
+        return self.tiles.geometry.bounds.to_numpy()
+
+    @cached_property
+    def _rows(self) -> dict[str, int]:
+        return {tile_id: row for row, tile_id in enumerate(self.tiles["id"])}
+
+    def tile(self, row: int) -> Tile:
+        """The tile at a row of the vectors."""
+        record = self.tiles.iloc[row]
+        window = None
+        if not pd.isna(record["col_px"]):
+            window = Window(*(int(record[name]) for name in ("col_px", "row_px", "width_px", "height_px")))
+        return Tile(
+            id=record["id"],
+            centre=LonLat(float(record["lon"]), float(record["lat"])),
+            footprint=record["geometry"],
+            metres_per_px=float(record["metres_per_px"]),
+            source=record["source"],
+            window=window,
+            image=None if pd.isna(record["image"]) else record["image"],
+            placed=record["placed"],
+        )
+
+    def row(self, tile_id: str) -> int:
+        """The row of a tile by its id.
+
+        Raises:
+            GalleryError: no tile has that id.
+        """
+        if tile_id not in self._rows:
+            raise GalleryError("The gallery has no tile of that name.")
+        return self._rows[tile_id]
+
+    def image(self, tile: Tile, max_px: int = 384) -> Image.Image:
+        """The picture of a tile, RGB, its longer side at most max_px, read from the raster or the image file.
+
+        Raises:
+            GalleryError: the source is not there any more, or is damaged.
+        """
+        source = self.folder / tile.source
+        if tile.window is not None:
+            with Raster(source) as raster:
+                return raster.image(tile.window, max_px)
+        image = source / (tile.image or "")
+        if not image.resolve().is_relative_to(source.resolve()):
+            raise GalleryError(f"The image of tile {tile.id} lies outside its folder and is not read.")
+        return read_picture(image, max_px)
+
+    def require_model(self, fingerprint: str, name: str = "") -> None:
+        """Refuse other weights than the gallery's.
+
+        Raises:
+            WrongModel: names both.
+        """
+        if fingerprint != self.fingerprint:
+            own = f"{self.manifest['model']['name']} ({self.fingerprint})".lstrip()
+            other = f"{name} ({fingerprint})".lstrip()
+            raise WrongModel(
+                f"The gallery was embedded by the model {own}, but the model at hand is {other}. "
+                "Use the gallery's model, or build the gallery again with this one."
+            )
+
+    def info(self) -> dict[str, Any]:
+        """Counts, model, extent and settings, ready for JSON."""
+        boxes = self.boxes
+        crossing = len(boxes) and float(boxes[:, 2].max() - boxes[:, 0].min()) > 180
+        return {
+            "name": self.folder.name,
+            "format": self.manifest["format"],
+            "tiles": len(self),
+            "model": dict(self.manifest["model"]),
+            "build": dict(self.manifest["build"]),
+            "skipped": dict(self.manifest["skipped"]),
+            "placed": dict(Counter(self.tiles["placed"])),
+            "metres_per_px": {
+                "least": float(self.tiles["metres_per_px"].min()),
+                "most": float(self.tiles["metres_per_px"].max()),
+            },
+            "bounds": None
+            if crossing or not len(boxes)
+            else [*map(float, boxes[:, :2].min(axis=0)), *map(float, boxes[:, 2:].max(axis=0))],
+            "bytes": sum(file["bytes"] for file in self.manifest["files"].values()),
+        }
+
+    def check(self, fingerprint: str | None = None) -> list[Problem]:
+        """Look at everything: checksums, counts, duplicates, positions, sources, and the model if one is named.
+
+        Returns: what is wrong, worst first; empty when nothing is. Never raises for a damaged file.
+        """
+        problems = _check_files(self.folder, self.manifest)
+        if fingerprint is not None and fingerprint != self.fingerprint:
+            problems.append(Problem("model", f"embedded by {self.fingerprint}, not by {fingerprint}"))
+        try:
+            problems += _check_contents(self)
+        except GalleryError as error:
+            problems.append(Problem("counts", str(error)))
+        return problems
+
+
+def standing_folder(folder: Path) -> Path:
+    """The folder to read: the named one, or what a build that was killed at the moment of the exchange left aside."""
+    if not (folder / MANIFEST).is_file() and (aside(folder, "previous") / MANIFEST).is_file():
+        return aside(folder, "previous")
+    return folder
+
+
+def aside(folder: Path, role: str) -> Path:
+    """The neighbour of a gallery's folder for a role: "building" or "previous"."""
+    full = folder.absolute()
+    return full.with_name(f"{full.name}.{role}")
+
+
+def read_manifest(folder: Path) -> dict[str, Any]:
+    """gallery.json of a folder.
+
+    Raises:
+        NotAGallery: there is none, or of a later format.
+        DamagedGallery: it cannot be read.
+    """
+    name = folder.absolute().name
+    try:
+        manifest = json.loads((folder / MANIFEST).read_text("utf-8"))
+    except (FileNotFoundError, NotADirectoryError) as error:
+        raise NotAGallery(
+            f"{name} is no gallery: it has no {MANIFEST}. Build one with: python -m gallery build SOURCE --out {name}"
+        ) from error
+    except (OSError, ValueError) as error:
+        raise DamagedGallery(f"{MANIFEST} of {name} is damaged. Build the gallery again.") from error
+    if not isinstance(manifest, dict) or not isinstance(manifest.get("format"), int):
+        raise DamagedGallery(f"{MANIFEST} of {name} is damaged. Build the gallery again.")
+    if manifest["format"] != FORMAT:
+        raise NotAGallery(
+            f"{name} has gallery format {manifest['format']}; this version reads {FORMAT}. Build it again."
+        )
+    wanted = {"files": dict, "model": dict, "build": dict, "skipped": dict, "tiles": int}
+    files = manifest.get("files")
+    whole = all(isinstance(manifest.get(key), kind) for key, kind in wanted.items()) and set(DATA_FILES) <= set(files)
+    if not whole or not {"fingerprint", "dimension", "name", "source"} <= set(manifest["model"]):
+        raise DamagedGallery(f"{MANIFEST} of {name} lacks entries. Build the gallery again.")
+    return manifest
+
+
+def table_of(tiles: Sequence[Tile], contents: Sequence[str]) -> geopandas.GeoDataFrame:
+    """The rows of tiles.parquet. Args: contents: a hash of each tile's pixels."""
+    windows = [tile.window or (None,) * 4 for tile in tiles]
+    columns: dict[str, Any] = {
+        "id": pd.array([tile.id for tile in tiles], dtype="str"),
+        "lon": np.array([tile.centre.lon for tile in tiles], np.float64),
+        "lat": np.array([tile.centre.lat for tile in tiles], np.float64),
+        "metres_per_px": np.array([tile.metres_per_px for tile in tiles], np.float64),
+        "source": pd.array([tile.source for tile in tiles], dtype="str"),
+        "image": pd.array([tile.image for tile in tiles], dtype="str"),
+        "placed": pd.array([tile.placed for tile in tiles], dtype="str"),
+        "content": pd.array(contents, dtype="str"),
+    }
+    for position, name in enumerate(("col_px", "row_px", "width_px", "height_px")):
+        columns[name] = pd.array([window[position] for window in windows], dtype="Int64")
+    return geopandas.GeoDataFrame(columns, geometry=[tile.footprint for tile in tiles], crs="OGC:CRS84")
+
+
+def sha256(file: Path) -> str:
+    """Checksum of a file, read in pieces."""
+    with file.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+def file_facts(folder: Path) -> dict[str, dict[str, Any]]:
+    """Size and checksum of each data file."""
+    return {name: {"bytes": (folder / name).stat().st_size, "sha256": sha256(folder / name)} for name in DATA_FILES}
+
+
+def _check_files(folder: Path, manifest: Mapping[str, Any]) -> list[Problem]:
+    problems = []
+    for name in DATA_FILES:
+        if not (folder / name).is_file():
+            problems.append(Problem("missing", f"{name} is missing"))
+        elif sha256(folder / name) != manifest["files"][name]["sha256"]:
+            problems.append(Problem("checksum", f"{name} does not have the checksum that {MANIFEST} states"))
+    return problems
+
+
+def _check_contents(gallery: Gallery) -> list[Problem]:
+    problems: list[Problem] = []
+    tiles, vectors = gallery.tiles, gallery.vectors
+    counts = {TILES: len(tiles), VECTORS: len(vectors), INDEX: len(gallery.index), MANIFEST: len(gallery)}
+    if len(set(counts.values())) > 1:
+        stated = ", ".join(f"{name} {count}" for name, count in counts.items())
+        problems.append(Problem("counts", f"the files hold different counts: {stated}"))
+    lons, lats = tiles["lon"].to_numpy(float), tiles["lat"].to_numpy(float)
+    placed = np.isfinite(lons) & np.isfinite(lats) & (np.abs(lons) <= 180) & (np.abs(lats) <= 90)
+    placed &= ~(tiles.geometry.isna() | tiles.geometry.is_empty).to_numpy()
+    problems += [
+        Problem("position", f"tile {tiles['id'].iloc[row]} has no position") for row in np.flatnonzero(~placed)
+    ]
+    problems += [Problem("duplicate", text) for text in _duplicates(tiles, vectors)]
+    for source in sorted(set(tiles["source"])):
+        if not (gallery.folder / source).exists():
+            problems.append(Problem("source", f"{Path(source).name} is not where the tiles were cut from"))
+    return problems
+
+
+def _duplicates(tiles: geopandas.GeoDataFrame, vectors: np.ndarray) -> Iterable[str]:
+    """One sentence for each tile that repeats another: its id, its pixels, or its vector."""
+    hashes = [hashlib.blake2b(np.ascontiguousarray(vector), digest_size=16).hexdigest() for vector in vectors]
+    for what, values in (("name", tiles["id"]), ("pixels", tiles["content"]), ("vector", hashes)):
+        first: dict[str, int] = {}
+        for row, value in enumerate(values):
+            if value in first:
+                yield f"tile {tiles['id'].iloc[row]} has the {what} of tile {tiles['id'].iloc[first[value]]}"
+            else:
+                first[value] = row
+
+
+def is_unit(vectors: np.ndarray, tolerance: float = 1e-2) -> bool:
+    """Whether every row of (N, D) has length 1 within the tolerance (half precision included)."""
+    return bool(np.all(np.abs(np.linalg.norm(vectors.astype(np.float32), axis=1) - 1) <= tolerance))

@@ -1,0 +1,52 @@
+"""A tile (a piece of imagery with its place on the ground) and a match (a tile that answers a photo)."""
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from shapely.geometry import Point, Polygon
+
+from gallery.geo import Bounds, LonLat, bounds_of
+
+
+class Window(NamedTuple):
+    """A rectangle of a raster in pixels, from its upper left corner."""
+
+    col_px: int
+    row_px: int
+    width_px: int
+    height_px: int
+
+
+@dataclass(frozen=True)
+class Tile:
+    """A piece of imagery that knows where it lies.
+
+    Either `window` says which part of the raster `source` it is, or `image` names its file in the folder `source`.
+    """
+
+    id: str
+    centre: LonLat
+    footprint: Polygon  # WGS84 degrees; longitudes go on past 180 where the tile crosses it
+    metres_per_px: float  # on the ground, in the original imagery
+    source: str  # raster or folder, relative to the gallery's folder where that is possible
+    window: Window | None = None
+    image: str | None = None  # path below the folder `source`, with forward slashes
+    placed: str = "georeferenced"  # how the footprint is known; says so when it is estimated or assumed
+
+    @property
+    def bounds(self) -> Bounds:
+        """The box of the footprint."""
+        return bounds_of(self.footprint)
+
+    def contains(self, point: LonLat) -> bool:
+        """Whether the footprint covers the ground point (edges included)."""
+        return any(self.footprint.covers(Point(point.lon + turn, point.lat)) for turn in (0, 360, -360))
+
+
+@dataclass(frozen=True)
+class Match:
+    """One place in the ranked answer to a photo."""
+
+    rank: int  # from 1
+    tile: Tile
+    score: float  # cosine of photo and tile, in [-1, 1]; not a probability

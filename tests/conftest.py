@@ -1,0 +1,141 @@
+"""Fixtures that several tests share: a fake embedder whose vectors one can reason about, and GeoTIFFs made on the spot."""
+
+import hashlib
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image, UnidentifiedImageError
+
+
+@dataclass(frozen=True)
+class FakePosition:
+    """A photo's own position, as an embedder reports it."""
+
+    lon: float
+    lat: float
+    altitude_m: float | None = None
+    relative_altitude_m: float | None = None
+    heading_deg: float | None = None
+    pitch_deg: float | None = None
+
+
+@dataclass(frozen=True)
+class FakePhoto:
+    """What the fake embedder reads."""
+
+    image: Image.Image
+    name: str
+    position: FakePosition | None = None
+
+
+class FakeEmbedder:
+    """Embeds a picture as the mean colours of a grid, centred and normalised: alike pictures, alike vectors."""
+
+    image_size = 64
+
+    def __init__(self, grid: int = 8, fingerprint: str = "fake-8x8", positions: dict[str, FakePosition] | None = None):
+        self.grid = grid
+        self.dimension = grid * grid * 3 + 1
+        self.fingerprint = fingerprint
+        self.name = "fake"
+        self.positions = positions or {}
+        self.embedded = 0
+
+    def read(self, source: Any) -> FakePhoto:
+        """A path, bytes-free: paths and pictures only."""
+        if isinstance(source, Image.Image):
+            return FakePhoto(source.convert("RGB"), "picture")
+        path = Path(source)
+        try:
+            with Image.open(path) as picture:
+                return FakePhoto(picture.convert("RGB"), path.name, self.positions.get(path.name))
+        except UnidentifiedImageError as error:
+            raise ValueError(f"{path.name} is no picture that can be read.") from error
+
+    def embed(self, images: Sequence[Any]) -> np.ndarray:
+        """(N, D) float32 rows of length 1."""
+        self.embedded += len(images)
+        rows = [self._row(getattr(image, "image", image)) for image in images]
+        return np.stack(rows).astype(np.float32) if rows else np.empty((0, self.dimension), np.float32)
+
+    def _row(self, image: Image.Image) -> np.ndarray:
+        small = image.convert("RGB").resize((self.grid, self.grid), Image.Resampling.BOX)
+        values = np.append(np.asarray(small, np.float64).ravel() / 255 - 0.5, 0.05)
+        return values / np.linalg.norm(values)
+
+
+@pytest.fixture
+def embedder() -> FakeEmbedder:
+    return FakeEmbedder()
+
+
+def textured(height_px: int, width_px: int, seed: int = 0, bands: int = 3) -> np.ndarray:
+    """(bands, H, W) uint8: smooth random blobs, every place different from every other."""
+    rng = np.random.default_rng(seed)
+    layers = []
+    for _ in range(bands):
+        coarse = Image.fromarray(rng.integers(0, 256, (max(2, height_px // 8), max(2, width_px // 8)), np.uint8))
+        layers.append(np.asarray(coarse.resize((width_px, height_px), Image.Resampling.BICUBIC)))
+    return np.stack(layers)
+
+
+@pytest.fixture
+def make_raster(tmp_path: Path) -> Callable[..., Path]:
+    """A factory of GeoTIFFs: (name, crs, transform or (x, y, pixel), pixels (bands, H, W)) -> path."""
+    import rasterio
+    from affine import Affine
+
+    def make(
+        name: str = "region.tif",
+        crs: str | None = "EPSG:3857",
+        origin: tuple[float, float] = (1_000_000.0, 6_000_000.0),
+        pixel: float | tuple[float, float] = 1.0,
+        pixels: np.ndarray | None = None,
+        transform: Any = None,
+        **profile: Any,
+    ) -> Path:
+        data = textured(400, 600) if pixels is None else pixels
+        across, down = pixel if isinstance(pixel, tuple) else (pixel, pixel)
+        path = tmp_path / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        bands, height_px, width_px = data.shape
+        with rasterio.open(
+            path,
+            "w",
+            driver="GTiff",
+            width=width_px,
+            height=height_px,
+            count=bands,
+            dtype=data.dtype,
+            crs=crs,
+            transform=transform or Affine(across, 0, origin[0], 0, -down, origin[1]),
+            **profile,
+        ) as file:
+            file.write(data)
+        return path
+
+    return make
+
+
+@pytest.fixture
+def make_photos(tmp_path: Path) -> Callable[..., Path]:
+    """A factory of folders with n small distinct JPEG images named 0.jpg, 1.jpg …"""
+
+    def make(count: int = 6, folder: str = "photos", side_px: int = 96) -> Path:
+        root = tmp_path / folder
+        root.mkdir(parents=True, exist_ok=True)
+        for number in range(count):
+            pixels = np.moveaxis(textured(side_px, side_px, seed=100 + number), 0, -1)
+            Image.fromarray(pixels).save(root / f"{number}.jpg", quality=95)
+        return root
+
+    return make
+
+
+def digest(file: Path) -> str:
+    """Checksum of a file."""
+    return hashlib.sha256(file.read_bytes()).hexdigest()
