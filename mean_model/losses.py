@@ -38,6 +38,11 @@ class Losses:
     alignment: Tensor
 
 
+def _full(tensor: Tensor) -> Tensor:
+    """The tensor in at least float32."""
+    return tensor.float() if tensor.element_size() < 4 else tensor
+
+
 def info_nce(a: Tensor, b: Tensor, scale: Tensor | float, label_smoothing: float = 0.0) -> Tensor:
     """Contrast of matching pairs against all others of the batch, averaged over both directions (Eq. 14).
 
@@ -47,7 +52,9 @@ def info_nce(a: Tensor, b: Tensor, scale: Tensor | float, label_smoothing: float
         scale: inverse temperature, above 0; `network.logit_scale.exp()` to learn it.
         label_smoothing: share of the target spread evenly over the batch, 0 to 1.
     """
-    similarity = scale * F.normalize(a, dim=1) @ F.normalize(b, dim=1).T
+    # Under autocast the product would be rounded to 8 bits before the scale magnifies the error.
+    with torch.autocast(a.device.type, enabled=False):
+        similarity = scale * F.normalize(_full(a), dim=1) @ F.normalize(_full(b), dim=1).T
     labels = torch.arange(len(a), device=a.device)
     forwards = F.cross_entropy(similarity, labels, label_smoothing=label_smoothing)
     backwards = F.cross_entropy(similarity.T, labels, label_smoothing=label_smoothing)
@@ -73,7 +80,7 @@ def cross_domain_alignment(
             "mean_square" is the paper's Eq. 13, the squared distance of the maps averaged over the pairs. It grows with
             C * L, so its weight must be chosen anew.
     """
-    flat_a, flat_b = a.flatten(1), b.flatten(1)
+    flat_a, flat_b = _full(a).flatten(1), _full(b).flatten(1)
     direction = 1 - F.cosine_similarity(flat_a, flat_b, dim=1).mean()
     if distance == "mean_square":
         return cosine_weight * direction + distance_weight * (flat_a - flat_b).square().sum(dim=1).mean()

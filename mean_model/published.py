@@ -123,6 +123,7 @@ _UNREADABLE = (
     AttributeError,
     ImportError,
     ArithmeticError,
+    AssertionError,  # its reader of the old format checks the file by assert
     MemoryError,
 )
 """What torch.load raises for a file that is damaged, hostile or something else; it documents none of them."""

@@ -60,6 +60,17 @@ def test_label_smoothing_mixes_in_the_mean_over_the_batch() -> None:
     torch.testing.assert_close(losses.info_nce(a, b, 3.0, label_smoothing=0.1), torch.as_tensor(expected))
 
 
+def test_losses_keep_full_precision_under_autocast() -> None:
+    a, b = noise(16, 64).float(), noise(16, 64, seed=1).float()
+    maps_a, maps_b = a.view(16, 8, 8), b.view(16, 8, 8)
+    contrast, alignment = losses.info_nce(a, b, 100.0), losses.cross_domain_alignment(maps_a, maps_b)
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        torch.testing.assert_close(losses.info_nce(a, b, 100.0), contrast)
+        torch.testing.assert_close(losses.cross_domain_alignment(maps_a, maps_b), alignment)
+        assert losses.info_nce(a.bfloat16(), b.bfloat16(), 100.0).dtype == torch.float32
+        assert losses.cross_domain_alignment(maps_a.bfloat16(), maps_b.bfloat16()).dtype == torch.float32
+
+
 def test_info_nce_falls_to_zero_for_perfect_pairs() -> None:
     corners = torch.eye(4)
     assert losses.info_nce(corners, corners, 50.0) < 1e-6 < losses.info_nce(corners, corners.roll(1, 0), 50.0)

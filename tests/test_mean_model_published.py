@@ -254,6 +254,17 @@ def test_a_truncated_file_is_refused(length: int, tmp_path: Path) -> None:
         read_published(tmp_path / "weights.pth")
 
 
+def test_a_damaged_file_of_the_old_format_is_refused(tmp_path: Path) -> None:
+    tensor = torch.zeros(3)
+    torch.save({"a": tensor}, tmp_path / "weights.pth", _use_new_zipfile_serialization=False)
+    content = (tmp_path / "weights.pth").read_bytes()
+    key = str(tensor.untyped_storage()._cdata).encode()
+    assert content.count(key) == 2
+    (tmp_path / "weights.pth").write_bytes(content.replace(key, b"9" * len(key), 1))
+    with pytest.raises(CheckpointError, match=r"^weights.pth cannot be read safely"):
+        read_published(tmp_path / "weights.pth")
+
+
 def test_other_files_are_refused(tmp_path: Path) -> None:
     (tmp_path / "page.pth").write_text("<html>Not found</html>")
     with pytest.raises(CheckpointError, match=r"^page.pth cannot be read safely"):
