@@ -24,7 +24,7 @@ _HOMES = {
 
 
 def __getattr__(name: str) -> Any:
-    """Import the module of a public name when it is first asked for, so that `--help` and the page's start are quick."""
+    """Import a public name's module when it is first asked for, so that `--help` and the page start quickly."""
     if name not in _HOMES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     from importlib import import_module

@@ -22,7 +22,7 @@ import numpy as np
 import shapely
 from filelock import FileLock, Timeout
 
-from gallery.errors import BuildError, GalleryError, UnreadablePhoto
+from gallery.errors import BuildError, UnreadablePhoto
 from gallery.geo import LonLat
 from gallery.index import write_index
 from gallery.sources import Candidate, Skipped, Source, noted_path, open_sources
@@ -37,7 +37,6 @@ from gallery.store import (
     aside,
     file_facts,
     is_unit,
-    read_manifest,
     table_of,
 )
 from gallery.tiles import Tile, Window

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from pathlib import Path
 
-import faiss
+import faiss  # its stubs lack the wrappers of faiss/class_wrappers.py
 import numpy as np
 
 from gallery.errors import DamagedGallery
@@ -66,7 +66,7 @@ class VectorIndex:
         selection = None
         if allowed is not None:
             bitmap = np.packbits(np.asarray(allowed, bool), bitorder="little")
-            selection = faiss.SearchParameters(sel=faiss.IDSelectorBitmap(bitmap))
+            selection = faiss.SearchParameters(sel=faiss.IDSelectorBitmap(bitmap))  # type: ignore[call-arg, arg-type]
         fetched = min(wanted + TIES_MARGIN, available)
         while True:
             scores, rows = self._index.search(queries, fetched, params=selection)

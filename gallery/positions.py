@@ -4,7 +4,7 @@ import csv
 import math
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
@@ -115,7 +115,7 @@ def _read_csv(file: Path, folder: Path) -> Positions:
     return Positions(places, unplaced)
 
 
-def _columns(header: list[str] | tuple[str, ...], file_name: str) -> dict[str, str]:
+def _columns(header: Sequence[str], file_name: str) -> dict[str, str]:
     """Which column of this file holds which value."""
     by_name = {column.strip().lower(): column for column in header if column}
     found = {key: by_name[alias] for key, names in COLUMNS.items() if (alias := _first(names, by_name)) is not None}

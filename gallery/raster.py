@@ -22,7 +22,7 @@ from gallery.geo import LonLat, distance_m, wrap_lon
 from gallery.tiles import Tile, Window
 
 DRIVERS = {".tif": "GTiff", ".tiff": "GTiff", ".jp2": "JP2OpenJPEG"}
-"""What is opened, by suffix: formats that hold their own pixels. A VRT could point a shared gallery at any file or host."""
+"""What is opened, by suffix: formats that hold their own pixels. A VRT could point at any file or host."""
 
 MIN_TILE_PX = 16
 """A tile of fewer raster pixels shows nothing that could be recognised."""
@@ -198,7 +198,8 @@ def _north_up(file: rasterio.DatasetReader, name: str) -> rasterio.DatasetReader
     gcps, gcps_crs = file.gcps
     if file.crs is None and gcps_crs is None:
         raise NotGeoreferenced(
-            f"{name} has no coordinate reference system (CRS). Save it with one, or list images with their positions in a CSV."
+            f"{name} has no coordinate reference system (CRS). "
+            "Save it with one, or list images with their positions in a CSV."
         )
     transform = file.transform
     if file.crs is not None and transform.is_identity:

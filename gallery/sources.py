@@ -35,7 +35,7 @@ class ReadPhoto(Protocol):
     def __call__(self, source: Path) -> Any: ...
 
 
-class Skipped(Exception):  # noqa: N818 - a reason, not an error
+class Skipped(Exception):
     """This candidate becomes no tile; the message is the reason, the same words for the same reason."""
 
 

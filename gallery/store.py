@@ -240,7 +240,9 @@ def read_manifest(folder: Path) -> dict[str, Any]:
         )
     wanted = {"files": dict, "model": dict, "build": dict, "skipped": dict, "tiles": int}
     files = manifest.get("files")
-    whole = all(isinstance(manifest.get(key), kind) for key, kind in wanted.items()) and set(DATA_FILES) <= set(files)
+    whole = all(isinstance(manifest.get(key), kind) for key, kind in wanted.items()) and set(DATA_FILES) <= set(
+        files or ()
+    )
     if not whole or not {"fingerprint", "dimension", "name", "source"} <= set(manifest["model"]):
         raise DamagedGallery(f"{MANIFEST} of {name} lacks entries. Build the gallery again.")
     return manifest
@@ -307,7 +309,7 @@ def _check_contents(gallery: Gallery) -> list[Problem]:
 
 def _duplicates(tiles: geopandas.GeoDataFrame, vectors: np.ndarray) -> Iterable[str]:
     """One sentence for each tile that repeats another: its id, its pixels, or its vector."""
-    hashes = [hashlib.blake2b(np.ascontiguousarray(vector), digest_size=16).hexdigest() for vector in vectors]
+    hashes = [hashlib.blake2b(vector.tobytes(), digest_size=16).hexdigest() for vector in vectors]
     for what, values in (("name", tiles["id"]), ("pixels", tiles["content"]), ("vector", hashes)):
         first: dict[str, int] = {}
         for row, value in enumerate(values):
