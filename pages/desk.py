@@ -1,0 +1,269 @@
+"""What happens between a photo and what the page shows of its answer; knows no Gradio."""
+
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Literal
+
+from PIL import Image
+
+from gallery import Answer, Gallery, Localizer, Match, Near
+from gallery.geo import LonLat, distance_m
+from gallery.search import PhotoProblem
+from pages import maps, words
+from pages.engine import Engine
+from pages.errors import BadQuestion
+from pages.ground import ground_picture
+
+Where = Literal["all", "exif", "point"]
+MOST_PHOTOS = 200
+MOST_MATCHES = 20
+MOST_PICTURES = 60  # tile pictures drawn on a map of many photos; the others keep their outline
+MOST_OUTLINES = 20_000  # footprints of a gallery drawn on the first map
+TILE_PX = 256
+
+
+@dataclass(frozen=True)
+class Question:
+    """How a photo is to be searched."""
+
+    k: int = 5
+    rotations: int = 1  # 1, or 4 for the photo's quarter turns
+    where: Where = "all"
+    lon: float | None = None
+    lat: float | None = None
+    radius_km: float = 1.0
+    basemap: bool = False
+
+
+@dataclass(frozen=True)
+class Shown:
+    """One photo's answer with all that the page draws of it."""
+
+    answer: Answer
+    seen: Image.Image  # the square that the network sees
+    pictures: tuple[Image.Image, ...]  # of the matched tiles, best first
+    map_page: str
+
+
+@dataclass(frozen=True)
+class ShownMany:
+    """Several photos' answers on one map."""
+
+    results: tuple[Answer | PhotoProblem, ...]
+    pictures: tuple[Image.Image | None, ...]  # of each photo's best tile
+    map_page: str
+
+    @property
+    def answers(self) -> tuple[Answer, ...]:
+        """Those that were answered."""
+        return tuple(result for result in self.results if isinstance(result, Answer))
+
+
+class Desk:
+    """Takes questions for one engine and keeps what every visitor is shown."""
+
+    def __init__(self, engine: Engine, examples: Sequence[Path] = ()) -> None:
+        self.engine = engine
+        self.examples = tuple(examples)
+        self.ground: maps.Picture | None = None
+        self.first: Shown | None = None
+        engine.then(self._draw_ground, self._answer_first)
+
+    def ask(self, source: object, question: Question) -> Shown:
+        """Answer one photo.
+
+        Args:
+            source: what `mean_model.load_photo` takes.
+
+        Raises:
+            NotReady, BadQuestion, PhotoError, GalleryError: each with a sentence for the visitor.
+        """
+        localizer = self.engine.wait()
+        begun = time.perf_counter()
+        photo = localizer.embedder.read(source)
+        read_s = time.perf_counter() - begun
+        near, notes = area_of(question, photo.position)
+        answer = localizer.localize(photo, k=question.k, near=near, rotations=question.rotations)
+        begun = time.perf_counter()
+        notes = (*getattr(photo, "notes", ()), *answer.notes, *notes, *outside(localizer.gallery, answer))
+        answer = replace(answer, notes=notes)
+        pictures = tuple(localizer.gallery.image(match.tile, max_px=TILE_PX) for match in answer.matches)
+        heading_deg = getattr(photo.position, "heading_deg", None)
+        page = self._answer_map(answer, pictures, near, heading_deg, question.basemap)
+        seen = localizer.embedder.seen(photo)
+        timings = {**answer.timings, "read": read_s, "draw": time.perf_counter() - begun}
+        return Shown(replace(answer, timings=timings), seen, pictures, page)
+
+    def ask_many(
+        self, sources: Sequence[object], question: Question, progress: Callable[[int, int], None] | None = None
+    ) -> ShownMany:
+        """Answer several photos; one that cannot be read does not stop the others.
+
+        Raises:
+            NotReady, BadQuestion, GalleryError: each with a sentence for the visitor.
+        """
+        if not sources:
+            raise BadQuestion("Choose one photo or more.")
+        if len(sources) > MOST_PHOTOS:
+            raise BadQuestion(f"These are {len(sources)} photos; {MOST_PHOTOS} at once are possible.")
+        if question.where == "exif":
+            raise BadQuestion("Several photos have several positions: search the whole gallery, or around one point.")
+        localizer = self.engine.wait()
+        near, _ = area_of(question, None)
+        results: list[Answer | PhotoProblem] = []
+        for result in _stream(localizer, sources, question, near):
+            results.append(result)
+            if progress is not None:
+                progress(len(results), len(sources))
+        pictures = tuple(_best_picture(localizer.gallery, result) for result in results)
+        return ShownMany(tuple(results), pictures, self._many_map(results, pictures, near, question.basemap))
+
+    def first_map(self, basemap: bool = False) -> str:
+        """The map before any question: where the gallery is."""
+        gallery = self.engine.wait().gallery
+        frame, footprints = None, None
+        if 0 < len(gallery) <= MOST_OUTLINES:
+            west, south = gallery.boxes[:, :2].min(axis=0)
+            east, north = gallery.boxes[:, 2:].max(axis=0)
+            frame = (float(west), float(south), float(east), float(north))
+            footprints = None if self.ground else gallery.boxes
+        return maps.draw_map(ground=self.ground, footprints=footprints, frame=frame, basemap=basemap)
+
+    def _draw_ground(self, localizer: Localizer) -> None:
+        self.ground = ground_picture(localizer.gallery)
+
+    def _answer_first(self, localizer: Localizer) -> None:
+        if self.examples:
+            self.first = self.ask(self.examples[0], Question())
+
+    def _answer_map(
+        self,
+        answer: Answer,
+        pictures: Sequence[Image.Image],
+        near: Near | None,
+        heading_deg: float | None,
+        basemap: bool,
+    ) -> str:
+        spots = [
+            _spot(match.rank, match, _match_rows(answer, match), picture)
+            for match, picture in zip(answer.matches, pictures, strict=True)
+        ]
+        pins = [] if answer.exif is None else [_pin(answer, heading_deg)]
+        return maps.draw_map(spots=spots, pins=pins, rings=rings(answer, near), ground=self.ground, basemap=basemap)
+
+    def _many_map(
+        self,
+        results: Sequence[Answer | PhotoProblem],
+        pictures: Sequence[Image.Image | None],
+        near: Near | None,
+        basemap: bool,
+    ) -> str:
+        spots, pins = [], []
+        for number, (result, picture) in enumerate(zip(results, pictures, strict=True), start=1):
+            if not isinstance(result, Answer) or not result.matches:
+                continue
+            best = result.matches[0]
+            rows = (("", result.photo), *_match_rows(result, best)[1:])
+            spots.append(_spot(number, best, rows, picture if len(spots) < MOST_PICTURES else None))
+            if result.exif is not None:
+                pins.append(_pin(result, None))
+        area = [] if near is None else [_area_ring(near)]
+        return maps.draw_map(
+            spots=spots, pins=pins, rings=area, ground=self.ground, basemap=basemap, every_spot_best=True
+        )
+
+
+def area_of(question: Question, position: object | None) -> tuple[Near | None, tuple[str, ...]]:
+    """The area that a question is limited to, and what has to be said about it.
+
+    Raises:
+        BadQuestion: coordinates are missing.
+        AreaError: they do not exist.
+    """
+    if question.where == "point":
+        if question.lon is None or question.lat is None:
+            raise BadQuestion("To search near a point, give its longitude and latitude in degrees.")
+        return Near(question.lon, question.lat, question.radius_km), ()
+    if question.where == "exif":
+        if position is None:
+            return None, ("The photo carries no position, so the whole gallery was searched.",)
+        return Near(position.lon, position.lat, question.radius_km), ()  # type: ignore[attr-defined]
+    return None, ()
+
+
+def outside(gallery: Gallery, answer: Answer) -> tuple[str, ...]:
+    """A warning when the photo says that it was taken beyond the gallery."""
+    if answer.exif is None or not len(gallery):
+        return ()
+    west, south = gallery.boxes[:, :2].min(axis=0)
+    east, north = gallery.boxes[:, 2:].max(axis=0)
+    point = LonLat(answer.exif.lon, answer.exif.lat)
+    if south <= point.lat <= north and any(west <= point.lon + turn <= east for turn in (0, 360)):
+        return ()
+    return ("By its EXIF the photo was taken outside this gallery: if that is right, every tile here is wrong.",)
+
+
+def distance_to_photo_m(answer: Answer, match: Match) -> float | None:
+    """Metres from the photo's own position to a tile's centre, or None when it carries none."""
+    if answer.exif is None:
+        return None
+    return distance_m(LonLat(answer.exif.lon, answer.exif.lat), match.tile.centre)
+
+
+def rings(answer: Answer, near: Near | None) -> list[maps.Ring]:
+    """The searched area, and the position with its radius when one is claimed."""
+    circles = [] if near is None else [_area_ring(near)]
+    if answer.position is not None:
+        found = answer.position
+        text = f"Position, within {words.metres(found.radius_m)}"
+        circles.append(maps.Ring(found.lon, found.lat, found.radius_m, text))
+    return circles
+
+
+def _area_ring(near: Near) -> maps.Ring:
+    radius_m = near.radius_km * 1000
+    return maps.Ring(near.lon, near.lat, radius_m, f"Searched: {words.metres(radius_m)} around here")
+
+
+def _match_rows(answer: Answer, match: Match) -> tuple[tuple[str, str], ...]:
+    """The lines of a match's popup."""
+    lines = [
+        (f"Match {match.rank}", ""),
+        ("Tile", match.tile.id),
+        ("Similarity", words.similarity(match.score)),
+        ("Centre", words.place(match.tile.centre.lon, match.tile.centre.lat)),
+    ]
+    away_m = distance_to_photo_m(answer, match)
+    return tuple(lines if away_m is None else [*lines, ("From EXIF position", words.metres(away_m))])
+
+
+def _spot(number: int, match: Match, rows: tuple[tuple[str, str], ...], picture: Image.Image | None) -> maps.Spot:
+    uri = None if picture is None else maps.picture_uri(picture, TILE_PX)
+    centre = match.tile.centre
+    return maps.Spot(number, centre.lon, centre.lat, match.tile.footprint, rows, uri)
+
+
+def _pin(answer: Answer, heading_deg: float | None) -> maps.Pin:
+    assert answer.exif is not None
+    exif = answer.exif
+    rows = (("Position in the photo's EXIF", ""), ("", words.place(exif.lon, exif.lat)), ("", answer.photo))
+    if not answer.matches:
+        return maps.Pin(exif.lon, exif.lat, rows, heading_deg=heading_deg)
+    best = answer.matches[0].tile.centre
+    # The shorter way round, should the 180th meridian lie between.
+    lon = best.lon + 360 * round((exif.lon - best.lon) / 360)
+    return maps.Pin(exif.lon, exif.lat, rows, (lon, best.lat), words.metres(exif.error_m), heading_deg)
+
+
+def _best_picture(gallery: Gallery, result: Answer | PhotoProblem) -> Image.Image | None:
+    if not isinstance(result, Answer) or not result.matches:
+        return None
+    return gallery.image(result.matches[0].tile, max_px=TILE_PX)
+
+
+def _stream(
+    localizer: Localizer, sources: Sequence[object], question: Question, near: Near | None
+) -> Iterator[Answer | PhotoProblem]:
+    yield from localizer.stream(sources, k=question.k, near=near, rotations=question.rotations)

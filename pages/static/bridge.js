@@ -1,0 +1,63 @@
+// Joins the map to the page around its frame, by messages only: the frame has no origin.
+// all: [[south, west], [north, east]], what "show everything" shows.
+// spots: number -> [marker, footprint].
+function bridge(map, all, spots) {
+  const calm = matchMedia('(prefers-reduced-motion: reduce)').matches;
+  const fit = animate => map.fitBounds(all, {padding: [46, 46], maxZoom: 18, animate});
+
+  const choose = (number, fly) => {
+    for (const [n, [marker, shape]] of Object.entries(spots)) {
+      const on = +n === number;
+      marker.getElement()?.classList.toggle('chosen', on);
+      marker.setZIndexOffset(on ? 5000 : 1000 - n);
+      shape.setStyle({weight: on ? 5 : 2.5});
+      if (on) shape.bringToFront();
+    }
+    const [marker, shape] = spots[number];
+    if (!fly) return marker.openPopup();
+    map.closePopup();
+    map.once('moveend', () => marker.openPopup());
+    map.flyToBounds(shape.getBounds(), {padding: [70, 70], maxZoom: 19, animate: !calm, duration: 0.9});
+  };
+
+  for (const [n, [marker, shape]] of Object.entries(spots)) {
+    const tell = () => {
+      choose(+n, false);
+      parent.postMessage({src: 'mean-map', rank: +n}, '*');
+    };
+    marker.setZIndexOffset(1000 - n);
+    marker.on('click', tell);
+    shape.on('click', event => { L.DomEvent.stop(event); tell(); });
+  }
+
+  const ShowAll = L.Control.extend({
+    options: {position: 'topleft'},
+    onAdd() {
+      const bar = L.DomUtil.create('div', 'leaflet-bar');
+      const button = L.DomUtil.create('a', 'all', bar);
+      button.href = '#';
+      button.title = 'Show everything';
+      button.setAttribute('role', 'button');
+      button.setAttribute('aria-label', button.title);
+      button.innerHTML = '<svg viewBox="0 0 16 16" fill="none" stroke="currentColor" stroke-width="2">'
+        + '<path d="M1 6V1h5M10 1h5v5M15 10v5h-5M6 15H1v-5"/></svg>';
+      L.DomEvent.disableClickPropagation(bar);
+      L.DomEvent.on(button, 'click', event => { L.DomEvent.preventDefault(event); map.closePopup(); fit(!calm); });
+      return bar;
+    },
+  });
+  map.addControl(new ShowAll());
+  map.attributionControl.setPrefix('Leaflet');  // text: a link would lead out of the page, inside the frame
+  fit(false);
+
+  addEventListener('message', event => {
+    if (event.source !== parent || event.data?.src !== 'mean-page') return;
+    const {theme, rank} = event.data;
+    if (theme) {
+      document.documentElement.classList.toggle('dark', theme === 'dark');
+      document.documentElement.classList.toggle('light', theme !== 'dark');
+    }
+    if (Object.hasOwn(spots, rank)) choose(rank, true);
+  });
+  if (parent !== window) parent.postMessage({src: 'mean-map', ready: true}, '*');
+}
