@@ -1,0 +1,1 @@
+"""Programs that train, evaluate, make the sample, convert and publish."""

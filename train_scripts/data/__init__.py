@@ -1,0 +1,1 @@
+"""Readers, augmentation, the procedural world and the simulator of drone views."""
