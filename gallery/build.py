@@ -129,7 +129,8 @@ def build_gallery(
         raise BuildError(f"An overlap of {overlap:g} is not between 0 and 0.95.")
     listed = [sources] if isinstance(sources, (str, Path)) else list(sources)
     paths = [Path(source) for source in listed]
-    home = Path(out)
+    home = Path(out).resolve()  # a link to a folder stays a link
+    _recover(home)
     _check_place(home)
     opened = open_sources(
         paths,
@@ -190,6 +191,14 @@ def _check_place(home: Path) -> None:
         foreign = [name for name in DATA_FILES if (home / name).exists()]
         if foreign:
             raise BuildError(f"{home.absolute().name} has a {foreign[0]} but no {MANIFEST}. Name another folder.")
+
+
+def _recover(home: Path) -> None:
+    """Undo an exchange that was stopped between its two renames, so that the old gallery's other files stay."""
+    if not home.exists() and (aside(home, "previous") / MANIFEST).is_file():
+        aside(home, "previous").rename(home)
+    if home.is_dir():
+        (home / KEY).unlink(missing_ok=True)
 
 
 def _noted_model(source: str, home: Path) -> str:
@@ -404,14 +413,13 @@ def _advice(reasons: Counter[str]) -> str:
 def _put_in_place(workplace: Path, home: Path) -> None:
     """Make the finished folder the gallery. At every moment, `Gallery.open(home)` finds the old one or the new one."""
     shutil.rmtree(workplace / PARTS, ignore_errors=True)
-    (workplace / KEY).unlink(missing_ok=True)
     previous = aside(home, "previous")
     if previous.exists() and (home / MANIFEST).is_file():
         shutil.rmtree(previous)  # an exchange was stopped after its second rename
     if home.is_dir() and not (home / MANIFEST).is_file() and any(home.iterdir()):
         for name in (*DATA_FILES, MANIFEST):  # a folder of other things: no gallery to protect, its files stay
             (workplace / name).replace(home / name)
-        workplace.rmdir()
+        shutil.rmtree(workplace)
         return
     if (home / MANIFEST).is_file():
         _keep_other_files(home, workplace)
@@ -419,6 +427,7 @@ def _put_in_place(workplace: Path, home: Path) -> None:
     elif home.is_dir():
         home.rmdir()
     workplace.rename(home)
+    (home / KEY).unlink(missing_ok=True)
     shutil.rmtree(previous, ignore_errors=True)
 
 
@@ -427,15 +436,18 @@ def _keep_other_files(home: Path, workplace: Path) -> None:
     for root, folders, names in os.walk(home):
         beside = workplace / Path(root).relative_to(home)
         for folder in folders:
-            (beside / folder).mkdir(exist_ok=True)
+            if Path(root, folder).is_symlink():
+                names.append(folder)
+            else:
+                (beside / folder).mkdir(exist_ok=True)
         for name in names:
-            if Path(root) == home and name in (*DATA_FILES, MANIFEST):
+            if Path(root) == home and name in (*DATA_FILES, MANIFEST, KEY):
                 continue
             (beside / name).unlink(missing_ok=True)
             try:
-                os.link(Path(root, name), beside / name)
+                os.link(Path(root, name), beside / name, follow_symlinks=False)
             except OSError:  # a file system without links
-                shutil.copy2(Path(root, name), beside / name)
+                shutil.copy2(Path(root, name), beside / name, follow_symlinks=False)
 
 
 def _same_key(workplace: Path, key: str) -> bool:

@@ -1,4 +1,4 @@
-"""How good is a ranking: R@K, R@1%, AP as the papers compute them, and R@K by position for photos with a known place."""
+"""How good is a ranking: R@K, R@1% and AP as the papers compute them, and R@K by position on the ground."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -56,7 +56,9 @@ def evaluate(
     if queries.ndim != 2 or gallery.ndim != 2 or queries.shape[1] != gallery.shape[1]:
         raise GalleryError(f"Vectors of shapes {queries.shape} and {gallery.shape} cannot be compared.")
     if wanted.shape != (len(queries),) or labels.shape != (len(gallery),):
-        raise GalleryError(f"There are {len(queries)} queries and {len(gallery)} gallery items, but other label counts.")
+        raise GalleryError(
+            f"There are {len(queries)} queries and {len(gallery)} gallery items, but other label counts."
+        )
     kept = labels != JUNK
     if not len(queries) or not kept.any():
         raise GalleryError("There is no query, or no gallery item that is not junk.")
@@ -91,7 +93,8 @@ def first_containing(footprints: np.ndarray, ranked: np.ndarray, points: np.ndar
 
     Returns: (Q,) int64; -1 where none of the K covers it.
     """
-    shapes = np.append(np.asarray(footprints, object), None)  # row -1: no tile, which covers nothing
+    shapes = np.empty(len(footprints) + 1, object)  # the last row, also -1, is no tile and covers nothing
+    shapes[:-1] = footprints
     ranked, points = np.asarray(ranked), np.asarray(points, np.float64).reshape(-1, 2)
     covered = np.zeros(ranked.shape, bool)
     for turn in (0, 360, -360):  # footprints over the 180th meridian go on past it
@@ -122,4 +125,6 @@ def _average_precision(hits: np.ndarray) -> np.ndarray:
 def _recall(first_hit: np.ndarray, last_rank: Mapping[int | str, int]) -> dict[int | str, float]:
     """Percent of queries hit up to a rank; in float32, like the published code."""
     found = {key: np.count_nonzero((first_hit >= 0) & (first_hit <= rank)) for key, rank in last_rank.items()}
-    return {key: float(np.float32(count) / np.float32(len(first_hit)) * np.float32(100)) for key, count in found.items()}
+    return {
+        key: float(np.float32(count) / np.float32(len(first_hit)) * np.float32(100)) for key, count in found.items()
+    }

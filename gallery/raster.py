@@ -55,7 +55,8 @@ class Raster:
         NotGeoreferenced: it has no coordinate reference system.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, stretch: Stretch | None = None) -> None:
+        """Args: stretch: as it was found when the same raster was open before; spares a look at all of it."""
         self.path = path
         if not path.is_file():
             raise SourceError(f"There is no file {path.name}. Check the path of the raster.")
@@ -70,7 +71,8 @@ class Raster:
             self._to_lonlat = Transformer.from_crs(self._view.crs.to_wkt(), "OGC:CRS84", always_xy=True)
             self._bands = _colour_bands(self._view)
             self._colours = _palette(self._file)
-            self._stretch = _stretch(self._view, self._bands) if self._view.dtypes[0] != "uint8" else None
+            eight_bit = self._view.dtypes[0] == "uint8"
+            self.stretch = stretch or (None if eight_bit else _stretch(self._view, self._bands))
         except BaseException:
             self._file.close()
             raise
@@ -83,7 +85,7 @@ class Raster:
 
     def close(self) -> None:
         """Close the file."""
-        if self._view is not self._file:
+        if self._view is not self._file:  # a warped view
             self._view.close()
         self._file.close()
 
@@ -148,7 +150,7 @@ class Raster:
         if not middle:  # the ground size at the tile's middle counts, not at its top
             half_px = tile_size_m / px_m[1] / 2
             px_m = self.ground_px_m(col, min(row + half_px, self.height_px - 0.5))
-        width_px, height_px = (round(tile_size_m / size_m) for size_m in px_m)
+        width_px, height_px = (round(tile_size_m / max(size_m, 1e-6)) for size_m in px_m)
         if min(width_px, height_px) < MIN_TILE_PX:
             least_m = math.ceil(MIN_TILE_PX * max(px_m))
             raise SourceError(
@@ -190,8 +192,17 @@ class Raster:
             raise SourceError(f"{self.path.name} is damaged: part of its pixels cannot be read.") from error
         if self._colours is not None:
             return Image.fromarray(self._colours[samples[0]])
-        rgb = samples if self._stretch is None else self._stretch(samples)
+        rgb = samples if self.stretch is None else self.stretch(samples)
         return Image.fromarray(np.ascontiguousarray(np.moveaxis(np.broadcast_to(rgb, (3, *rgb.shape[1:])), 0, -1)))
+
+
+def is_georeferenced(path: Path) -> bool:
+    """Whether a file is a raster that states its coordinate system; a quick look."""
+    try:
+        with rasterio.open(path, driver=DRIVERS.get(path.suffix.lower(), "GTiff")) as file:
+            return file.crs is not None or file.gcps[1] is not None
+    except RasterioIOError:
+        return False
 
 
 def _north_up(file: rasterio.DatasetReader, name: str) -> rasterio.DatasetReader | WarpedVRT:

@@ -26,6 +26,9 @@ AGREEMENT_LEAST = 3
 AGREEMENT_MOST_BY_CHANCE = 0.2
 """The rule says nothing where more than this share of the searched tiles lies at that place anyway."""
 
+MOST_DEG_PER_M = 1 / 110_000
+"""Degrees of latitude that a metre covers at most: a quick first look before the exact distance."""
+
 BATCH = 16
 """Photos that are embedded at once when many are answered."""
 
@@ -217,7 +220,7 @@ class Localizer:
             )
             return Answer(photo.name, (), timings=timings, notes=(note,))
         position, note = agreed_position(matches, self._share_at(matches[0].tile, allowed))
-        notes = [note]
+        notes = [*getattr(photo, "notes", ()), note]
         if len(matches) < k:
             notes.append(f"Only {len(matches)} tiles could be searched.")
         if matches[0].tile.placed.startswith(("assumed", "estimated")):
@@ -234,11 +237,13 @@ class Localizer:
 
     def _share_at(self, tile: Tile, allowed: np.ndarray | None) -> float:
         """Share of the searched tiles that lie at the place of this one."""
-        tiles = self.gallery.tiles
-        lons, lats = tiles["lon"].to_numpy(), tiles["lat"].to_numpy()
+        searched = len(self.gallery) if allowed is None else np.count_nonzero(allowed)
+        reach_m = place_size_m(tile)
+        lons, lats = self.gallery.centres.T
+        chosen = np.abs(lats - tile.centre.lat) <= reach_m * MOST_DEG_PER_M  # few are left for the exact distance
         if allowed is not None:
-            lons, lats = lons[allowed], lats[allowed]
-        return float(np.mean(distances_m(tile.centre, lons, lats) <= place_size_m(tile)))
+            chosen &= allowed
+        return float(np.count_nonzero(distances_m(tile.centre, lons[chosen], lats[chosen]) <= reach_m) / searched)
 
     def _nearest_km(self, near: Area | None) -> float:
         centre = near.centre if isinstance(near, Bounds) else LonLat(near.lon, near.lat) if near else LonLat(0, 0)
@@ -290,7 +295,11 @@ def tiles_in(boxes: np.ndarray, area: Area) -> np.ndarray:
     Returns: (N,) bool.
     """
     if isinstance(area, Near):
-        return _distances_to_boxes_m(boxes, LonLat(area.lon, area.lat)) <= area.radius_km * 1000
+        radius_m, point = area.radius_km * 1000, LonLat(area.lon, area.lat)
+        reach_deg = radius_m * MOST_DEG_PER_M
+        inside = (boxes[:, 1] <= point.lat + reach_deg) & (boxes[:, 3] >= point.lat - reach_deg)
+        inside[inside] = _distances_to_boxes_m(boxes[inside], point) <= radius_m
+        return inside
     west, south, east, north = boxes.T
     touches_lat = (south <= area.north) & (north >= area.south)
     start, width = area.west, area.width_deg
@@ -337,8 +346,7 @@ def _exif_check(position: Any, best: Tile) -> ExifCheck | None:
 
 
 def _name(photo: Any) -> str:
-    """What to call a photo that could not be read: its file name, never its path."""
-    if isinstance(photo, (str, Path)):
-        return Path(photo).name
-    name = getattr(photo, "name", None) or getattr(photo, "filename", None)
-    return Path(name).name if isinstance(name, (str, Path)) and str(name) else "photo"
+    """What to call a photo that could not be read: its file name, never its path, as text that can be printed."""
+    named = photo if isinstance(photo, str | Path) else getattr(photo, "name", None) or getattr(photo, "filename", "")
+    name = Path(named).name if isinstance(named, str | Path) else ""
+    return "".join(letter if letter.isprintable() else "?" for letter in name) or "photo"

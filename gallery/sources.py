@@ -10,11 +10,11 @@ from typing import Any, Protocol
 
 from PIL import ExifTags, Image, ImageOps
 
-from gallery.errors import AreaError, GalleryError, NotGeoreferenced, SourceError, UnreadablePhoto
+from gallery.errors import AreaError, GalleryError, PositionsError, SourceError, UnreadablePhoto
 from gallery.geo import LonLat, area_m2
 from gallery.positions import Camera, Place, Positions, footprint_of_photo, place_in_name, read_positions
 from gallery.raster import DRIVERS as RASTER_SUFFIXES
-from gallery.raster import Raster
+from gallery.raster import Raster, is_georeferenced
 from gallery.tiles import Tile
 
 log = logging.getLogger(__name__)
@@ -83,9 +83,11 @@ def open_sources(
     Raises:
         SourceError, PositionsError: with what to do about it.
     """
+    if positions is not None and not any(path.is_dir() for path in paths):
+        raise PositionsError("Positions belong to a folder of images, but no folder is among the sources.")
     sources: list[Source] = []
     taken: set[str] = set()
-    for path in paths:
+    for path in {path.resolve(): path for path in paths}.values():
         if path.is_dir():
             sources += _folder_sources(path, home, read_photo, tile_size_m, overlap, positions, tile_px, taken)
         elif path.suffix.lower() in RASTER_SUFFIXES or path.is_file():
@@ -148,11 +150,13 @@ def _folder_sources(
     images = list(_images_below(folder))
     rasters: list[Path] = []
     if positions is None:
-        rasters = [image for image in images if image.suffix.lower() in RASTER_SUFFIXES and _has_crs(image)]
+        rasters = [image for image in images if image.suffix.lower() in RASTER_SUFFIXES and is_georeferenced(image)]
     plain = [image for image in images if image not in set(rasters)]
     sources = [_raster_source(raster, home, tile_size_m, overlap, tile_px, taken) for raster in rasters]
     if plain:
         known = read_positions(positions, folder) if positions is not None else None
+        if known is not None and known.unplaced:
+            log.warning("%d entries of the list of positions have no position.", known.unplaced)
         prefix = _prefix(folder.resolve().name, taken) if taken else _prefix("", taken)
         sources.append(_images_source(folder, plain, prefix, home, read_photo, tile_size_m, known))
     return sources
@@ -258,16 +262,6 @@ def _images_below(folder: Path) -> Iterator[Path]:
         for name in sorted(names):
             if not name.startswith(".") and Path(name).suffix.lower() in IMAGE_SUFFIXES:
                 yield Path(root, name)
-
-
-def _has_crs(path: Path) -> bool:
-    try:
-        with Raster(path):
-            return True
-    except NotGeoreferenced:
-        return False
-    except SourceError:
-        return False
 
 
 def read_picture(path: Path, max_px: int) -> Image.Image:

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import geopandas
 import numpy as np
@@ -18,7 +18,7 @@ from PIL import Image
 from gallery.errors import DamagedGallery, GalleryError, NotAGallery, WrongModel
 from gallery.geo import LonLat
 from gallery.index import VectorIndex
-from gallery.raster import Raster
+from gallery.raster import Raster, Stretch
 from gallery.sources import read_picture
 from gallery.tiles import Tile, Window
 
@@ -35,8 +35,13 @@ DATA_FILES = (TILES, VECTORS, INDEX)
 class Problem:
     """One thing that `Gallery.check` found wrong."""
 
-    kind: str  # "missing", "checksum", "counts", "duplicate", "position", "source", "model"
+    kind: Literal["missing", "checksum", "counts", "duplicate", "position", "source", "model"]
     message: str
+
+    @property
+    def damage(self) -> bool:
+        """Whether the gallery cannot be trusted; a duplicate (two tiles of open water) is only a remark."""
+        return self.kind != "duplicate"
 
 
 class Gallery:
@@ -45,6 +50,7 @@ class Gallery:
     def __init__(self, folder: Path, manifest: Mapping[str, Any]) -> None:
         self.folder = folder
         self.manifest = manifest
+        self._stretches: dict[str, Stretch | None] = {}  # by source; costly to work out for each picture
 
     @classmethod
     def open(cls, folder: str | Path) -> "Gallery":
@@ -107,6 +113,11 @@ class Gallery:
         return self.tiles.geometry.bounds.to_numpy()
 
     @cached_property
+    def centres(self) -> np.ndarray:
+        """(N, 2) lon, lat of the tiles' centres."""
+        return self.tiles[["lon", "lat"]].to_numpy(np.float64)
+
+    @cached_property
     def _rows(self) -> dict[str, int]:
         return {tile_id: row for row, tile_id in enumerate(self.tiles["id"])}
 
@@ -145,7 +156,8 @@ class Gallery:
         """
         source = self.folder / tile.source
         if tile.window is not None:
-            with Raster(source) as raster:
+            with Raster(source, self._stretches.get(tile.source)) as raster:
+                self._stretches[tile.source] = raster.stretch
                 return raster.image(tile.window, max_px)
         image = source / (tile.image or "")
         if not image.resolve().is_relative_to(source.resolve()):
@@ -191,7 +203,7 @@ class Gallery:
     def check(self, fingerprint: str | None = None) -> list[Problem]:
         """Look at everything: checksums, counts, duplicates, positions, sources, and the model if one is named.
 
-        Returns: what is wrong, worst first; empty when nothing is. Never raises for a damaged file.
+        Returns: what is wrong or remarkable; empty when nothing is. Never raises for a damaged file.
         """
         problems = _check_files(self.folder, self.manifest)
         if fingerprint is not None and fingerprint != self.fingerprint:

@@ -1,4 +1,4 @@
-"""Fixtures that several tests share: a fake embedder whose vectors one can reason about, and GeoTIFFs made on the spot."""
+"""Shared fixtures: a fake embedder whose vectors one can reason about, GeoTIFFs and photos made on the spot."""
 
 import hashlib
 from collections.abc import Callable, Sequence
@@ -46,7 +46,7 @@ class FakeEmbedder:
         self.embedded = 0
 
     def read(self, source: Any) -> FakePhoto:
-        """A path, bytes-free: paths and pictures only."""
+        """Read a path or a picture; bytes are not needed here."""
         if isinstance(source, Image.Image):
             return FakePhoto(source.convert("RGB"), "picture")
         path = Path(source)

@@ -1,0 +1,336 @@
+"""The command line: python -m gallery build | search | info | check. A thin shell over the package.
+
+The only module of this package that knows `mean_model`: it loads the model that the rest takes as an argument.
+Heavy imports wait until a command runs, so that --help is quick.
+"""
+
+import argparse
+import json
+import logging
+import re
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NoReturn
+
+from gallery.errors import BuildError, GalleryError
+
+if TYPE_CHECKING:
+    from gallery.build import Embedder, Progress
+    from gallery.search import Answer, Area, PhotoProblem
+    from gallery.store import Gallery
+
+USER_MISTAKE = 2
+INTERRUPTED = 130
+
+SHOWN_PROBLEMS = 20
+
+
+class Parser(argparse.ArgumentParser):
+    """An ArgumentParser that says in one line what is wrong."""
+
+    def error(self, message: str) -> NoReturn:
+        """One line on stderr, exit 2."""
+        self.exit(USER_MISTAKE, f"{self.prog}: {message}\n")
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run a command. Returns: the exit status (0, 2 for a user's mistake, 130 when interrupted)."""
+    given = sys.argv[1:] if arguments is None else list(arguments)
+    options = parser().parse_args(_joined(given))
+    logging.basicConfig(level=logging.WARNING, format="%(message)s", stream=sys.stderr)
+    try:
+        return options.run(options)
+    except GalleryError as error:
+        return _fail(str(error))
+    except KeyboardInterrupt:
+        sys.stderr.write("\nStopped. The same command goes on where it was.\n")
+        return INTERRUPTED
+    except BrokenPipeError:  # the reader of our output has gone (head, less)
+        sys.stderr.close()
+        return 0
+
+
+def parser() -> argparse.ArgumentParser:
+    """The commands and their options."""
+    top = Parser(prog="python -m gallery", description="Build and search galleries of tiles with positions.")
+    commands = top.add_subparsers(title="commands", required=True, metavar="COMMAND", parser_class=Parser)
+
+    build = commands.add_parser(
+        "build",
+        help="make a gallery from rasters or folders of images",
+        description="Make a gallery from rasters with a CRS (GeoTIFF, COG, JPEG 2000) and folders of images with "
+        "positions. A build that was stopped goes on when the same command is given again.",
+    )
+    build.add_argument("sources", nargs="+", metavar="SOURCE", type=Path, help="a raster, or a folder of images")
+    build.add_argument("--out", required=True, metavar="DIR", type=Path, help="the gallery's folder")
+    _model_option(build, "starter", "starter")
+    build.add_argument("--tile-size-m", type=float, default=100.0, metavar="M", help=_TILE_SIZE_HELP)
+    build.add_argument("--overlap", type=float, default=0.5, metavar="SHARE", help=_OVERLAP_HELP)
+    build.add_argument("--positions", type=Path, metavar="FILE", help=_POSITIONS_HELP)
+    build.add_argument("--compile", action="store_true", help="compile the model first: worth it for long builds")
+    _json_option(build)
+    build.set_defaults(run=_build)
+
+    search = commands.add_parser(
+        "search",
+        help="find where photos were taken",
+        description="Find where photos were taken. A photo that cannot be read does not stop the others.",
+    )
+    search.add_argument("gallery", metavar="DIR", type=Path, help="the gallery's folder")
+    search.add_argument("photos", nargs="+", metavar="PHOTO", type=Path)
+    search.add_argument("-k", type=int, default=5, metavar="N", help="how many tiles to show (default 5)")
+    area = search.add_mutually_exclusive_group()
+    area.add_argument("--near", metavar="LON,LAT,RADIUS_KM", type=_near, help="search only tiles around this point")
+    area.add_argument("--bbox", metavar="W,S,E,N", type=_bbox, help="search only tiles in this box, degrees")
+    search.add_argument("--rotations", type=int, choices=(1, 4), default=1, help=_ROTATIONS_HELP)
+    search.add_argument("--verify", action=argparse.BooleanOptionalAction, default=None, help=_VERIFY_HELP)
+    _model_option(search, None, "the gallery's own")
+    output = search.add_mutually_exclusive_group()
+    output.add_argument("--format", choices=("geojson", "csv", "kml"), help="print the answers for GIS tools")
+    _json_option(output)
+    search.set_defaults(run=_search)
+
+    info = commands.add_parser("info", help="what a gallery holds", description="Say what a gallery holds.")
+    info.add_argument("gallery", metavar="DIR", type=Path, help="the gallery's folder")
+    _json_option(info)
+    info.set_defaults(run=_info)
+
+    check = commands.add_parser(
+        "check",
+        help="look for damage",
+        description="Check every file against its checksum; look for duplicates, tiles without position, sources that "
+        "are gone, and (with --model) another model. Exit 2 when something is damaged; duplicates are remarks.",
+    )
+    check.add_argument("gallery", metavar="DIR", type=Path, help="the gallery's folder")
+    _model_option(check, None, "not compared")
+    _json_option(check)
+    check.set_defaults(run=_check)
+    return top
+
+
+_TILE_SIZE_HELP = "side of a raster's tiles on the ground; assumed for images of unknown extent (default 100)"
+_OVERLAP_HELP = "share of a tile that its neighbour shows too (default 0.5)"
+_POSITIONS_HELP = (
+    "CSV (file,lon,lat[,west,south,east,north]) or KML with the images' positions; "
+    "without it, file names like a@LON@LAT@.jpg or EXIF count"
+)
+_ROTATIONS_HELP = "4 tries the photo's quarter turns too: for a photo whose upper side is not north (default 1)"
+_VERIFY_HELP = "check the best tiles by geometry (accepted; the check comes with a later version)"
+
+
+def _model_option(command: argparse.ArgumentParser, default: str | None, shown: str) -> None:
+    command.add_argument(
+        "--model",
+        default=default,
+        metavar="SOURCE",
+        help=f"a folder, a .safetensors or .pth file, a Hub id, or 'starter' (default: {shown})",
+    )
+
+
+def _json_option(command: Any) -> None:
+    command.add_argument("--json", action="store_true", help="print one JSON document")
+
+
+def _joined(arguments: Sequence[str]) -> list[str]:
+    """`--near -1,2,3` as `--near=-1,2,3`: argparse takes a value that begins with a minus for an option."""
+    joined: list[str] = []
+    rest = iter(arguments)
+    for argument in rest:
+        value = next(rest, None) if argument in ("--near", "--bbox") else None
+        if value is not None and re.match(r"-[\d.]", value):
+            joined.append(f"{argument}={value}")
+        else:
+            joined += [argument] if value is None else [argument, value]
+    return joined
+
+
+def _numbers(text: str, names: str) -> list[float]:
+    try:
+        numbers = [float(part) for part in text.split(",")]
+    except ValueError:
+        numbers = []
+    if len(numbers) != len(names.split(",")):
+        raise argparse.ArgumentTypeError(f"{text!r} is not {names} (numbers with decimal points, no spaces)")
+    return numbers
+
+
+def _near(text: str) -> "Area":
+    from gallery.search import Near
+
+    return _area(Near, _numbers(text, "LON,LAT,RADIUS_KM"))
+
+
+def _bbox(text: str) -> "Area":
+    from gallery.geo import Bounds
+
+    return _area(Bounds, _numbers(text, "W,S,E,N"))
+
+
+def _area(kind: Callable[..., "Area"], numbers: Sequence[float]) -> "Area":
+    try:
+        return kind(*numbers)
+    except GalleryError as error:
+        raise argparse.ArgumentTypeError(str(error)) from error
+
+
+def _load(source: str, **options: Any) -> "Embedder":
+    """The model, its errors told as ours."""
+    from mean_model import load_model
+    from mean_model.errors import MeanModelError
+
+    try:
+        return load_model(source, **options)
+    except MeanModelError as error:
+        raise GalleryError(str(error)) from error
+
+
+def _model_of(gallery: "Gallery", given: str | None) -> str:
+    """The model's source: the given one, or what the gallery notes."""
+    if given is not None:
+        return given
+    noted = str(gallery.manifest["model"]["source"])
+    if not noted:
+        raise GalleryError("The gallery does not say which model embedded it. Name it with --model SOURCE.")
+    beside = gallery.folder / noted
+    return str(beside) if noted.startswith(".") and beside.exists() else noted
+
+
+def _build(options: argparse.Namespace) -> int:
+    from gallery.build import build_gallery
+
+    for source in options.sources:
+        if not source.exists():
+            raise BuildError(f"There is no raster or folder {source}. Check the path.")
+    embedder = _load(options.model, compile=options.compile)
+    with _Bar() as bar:
+        gallery = build_gallery(
+            options.sources,
+            options.out,
+            embedder,
+            tile_size_m=options.tile_size_m,
+            overlap=options.overlap,
+            positions=options.positions,
+            progress=bar,
+            model_source=options.model,
+        )
+    if options.json:
+        _print_json(gallery.info())
+    else:
+        left_out = "".join(f"; left out: {count} {reason}" for reason, count in gallery.manifest["skipped"].items())
+        _print(f"{options.out}: {len(gallery)} tiles{left_out}")
+    return 0
+
+
+def _search(options: argparse.Namespace) -> int:
+    from gallery.export import render
+    from gallery.search import Localizer, PhotoProblem
+    from gallery.store import Gallery
+
+    gallery = Gallery.open(options.gallery)
+    localizer = Localizer(gallery, _load(_model_of(gallery, options.model)))
+    area = options.near or options.bbox
+    answers = localizer.localize_many(options.photos, k=options.k, near=area, rotations=options.rotations)
+    if options.json:
+        _print_json([answer.to_dict() for answer in answers])
+    elif options.format:
+        _print(render(answers, options.format).rstrip("\n"))
+    else:
+        for answer in answers:
+            _print(_told(answer))
+    problems = [answer for answer in answers if isinstance(answer, PhotoProblem)]
+    if len(problems) == len(answers):
+        return _fail(problems[0].error if len(problems) == 1 else "None of the photos can be read.")
+    return 0
+
+
+def _told(answer: "Answer | PhotoProblem") -> str:
+    """An answer for reading."""
+    from gallery.search import PhotoProblem
+
+    photo = "".join(letter if letter.isprintable() else "?" for letter in answer.photo)
+    if isinstance(answer, PhotoProblem):
+        return f"{photo}: {answer.error}"
+    lines = [f"{photo}: {answer.verdict}"]
+    if answer.position is not None:
+        at = answer.position
+        lines[0] += f" at {at.lon:.6f}, {at.lat:.6f} (lon, lat), within {at.radius_m:.0f} m"
+    for match in answer.matches:
+        centre = match.tile.centre
+        lines.append(f"  {match.rank:>3}  {match.score:6.3f}  {centre.lon:11.6f} {centre.lat:11.6f}  {match.tile.id}")
+    if answer.exif is not None:
+        lines.append(f"  The photo's own position is {answer.exif.error_m:.0f} m from the centre of the best tile.")
+    return "\n".join([*lines, *(f"  {note}" for note in answer.notes)])
+
+
+def _info(options: argparse.Namespace) -> int:
+    from gallery.store import Gallery
+
+    info = Gallery.open(options.gallery).info()
+    if options.json:
+        _print_json(info)
+    else:
+        for key, value in info.items():
+            _print(f"{key}: {json.dumps(value, ensure_ascii=False) if isinstance(value, dict | list) else value}")
+    return 0
+
+
+def _check(options: argparse.Namespace) -> int:
+    from gallery.store import Gallery, read_manifest, standing_folder
+
+    folder = standing_folder(options.gallery)
+    gallery = Gallery(folder, read_manifest(folder))
+    fingerprint = _load(options.model).fingerprint if options.model is not None else None
+    problems = sorted(gallery.check(fingerprint), key=lambda problem: not problem.damage)
+    damage = sum(problem.damage for problem in problems)
+    if options.json:
+        found = [{"kind": each.kind, "damage": each.damage, "message": each.message} for each in problems]
+        _print_json({"ok": not damage, "tiles": len(gallery), "problems": found})
+    else:
+        for problem in problems[:SHOWN_PROBLEMS]:
+            _print(problem.message)
+        if len(problems) > SHOWN_PROBLEMS:
+            _print(f"and {len(problems) - SHOWN_PROBLEMS} more; --json lists them all")
+        _print(f"{options.gallery}: {len(gallery)} tiles, {damage} damaged, {len(problems) - damage} remarks.")
+    return _fail(f"{options.gallery} is damaged: {problems[0].message}.") if damage else 0
+
+
+class _Bar:
+    """A progress bar on stderr: count, rate and what was left out."""
+
+    def __init__(self) -> None:
+        from tqdm import tqdm
+
+        self._bar = tqdm(unit=" tiles", file=sys.stderr, dynamic_ncols=True)
+
+    def __enter__(self) -> "_Bar":
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self._bar.close()
+
+    def __call__(self, progress: "Progress") -> None:
+        self._bar.total = progress.total
+        if progress.done == progress.resumed:
+            self._bar.initial = progress.resumed
+        if progress.skipped:
+            self._bar.set_postfix_str(f"{progress.skipped} left out", refresh=False)
+        self._bar.n = progress.done
+        self._bar.refresh()
+
+
+def _print(text: str) -> None:
+    sys.stdout.write(f"{text}\n")
+
+
+def _print_json(value: Any) -> None:
+    _print(json.dumps(value, ensure_ascii=False, allow_nan=False, indent=2))
+
+
+def _fail(message: str) -> int:
+    sys.stderr.write(f"python -m gallery: {' '.join(message.split())}\n")
+    return USER_MISTAKE
+
+
+if __name__ == "__main__":
+    sys.exit(main())

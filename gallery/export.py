@@ -1,0 +1,113 @@
+"""Answers as GeoJSON, KML or CSV for GIS tools and spreadsheets."""
+
+import csv
+import io
+from collections.abc import Callable, Sequence
+from typing import Any, Literal
+
+from shapely.geometry import Point, Polygon
+from shapely.geometry.base import BaseGeometry
+
+from gallery.search import Answer, PhotoProblem
+from gallery.tiles import Tile
+
+Format = Literal["geojson", "csv", "kml"]
+
+COLUMNS = (
+    "photo", "kind", "rank", "tile_id", "score", "lon", "lat", "west", "south", "east", "north", "radius_m", "verdict",
+    "confidence", "error_m", "error",
+)  # fmt: skip
+"""The columns. kind: match (a tile), position (the answer), exif (the photo's own position), problem (unreadable)."""
+
+FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
+"""A spreadsheet takes text that begins so for a formula; a quote in front keeps it text."""
+
+
+def render(answers: Sequence[Answer | PhotoProblem], form: Format) -> str:
+    """Answers as one document. The same rows in each format: see `COLUMNS`."""
+    writers: dict[str, Callable[[Sequence[Answer | PhotoProblem]], str]] = {
+        "geojson": to_geojson,
+        "csv": to_csv,
+        "kml": to_kml,
+    }
+    return writers[form](answers)
+
+
+def to_csv(answers: Sequence[Answer | PhotoProblem]) -> str:
+    """A table with a header. Text that a spreadsheet could take for a formula gets a quote in front."""
+    stream = io.StringIO()
+    writer = csv.writer(stream, lineterminator="\n")
+    writer.writerow(COLUMNS)
+    for row, _ in _rows(answers):
+        writer.writerow([_cell(row.get(column)) for column in COLUMNS])
+    return stream.getvalue()
+
+
+def to_geojson(answers: Sequence[Answer | PhotoProblem]) -> str:
+    """A FeatureCollection (RFC 7946): footprints of matches, points of positions; no shape for an unreadable photo."""
+    return _document(answers, "GeoJSON", "answers", RFC7946="YES", COORDINATE_PRECISION="8")
+
+
+def to_kml(answers: Sequence[Answer | PhotoProblem]) -> str:
+    """Placemarks: footprints of the matches, points of the positions."""
+    return _document(answers, "KML", "answers")
+
+
+def _document(answers: Sequence[Answer | PhotoProblem], driver: str, layer: str, **options: str) -> str:
+    import geopandas  # late: only these two formats need it
+
+    rows = [(row, shape) for row, shape in _rows(answers) if driver == "GeoJSON" or shape is not None]
+    columns: dict[str, list[Any]] = {name: [row.get(name) for row, _ in rows] for name in COLUMNS}
+    if driver == "KML":
+        columns = {"Name": [_title(row) for row, _ in rows], **columns}
+    frame = geopandas.GeoDataFrame(columns, geometry=[shape for _, shape in rows], crs="OGC:CRS84")
+    stream = io.BytesIO()
+    frame.to_file(stream, driver=driver, engine="pyogrio", layer=layer, **options)
+    return stream.getvalue().decode()
+
+
+def _rows(answers: Sequence[Answer | PhotoProblem]) -> list[tuple[dict[str, Any], BaseGeometry | None]]:
+    """One row and shape per match, position, EXIF position and problem."""
+    return [row for answer in answers for row in _rows_of(answer)]
+
+
+def _rows_of(answer: Answer | PhotoProblem) -> list[tuple[dict[str, Any], BaseGeometry | None]]:
+    photo = _text(answer.photo)
+    if isinstance(answer, PhotoProblem):
+        return [({"photo": photo, "kind": "problem", "error": _text(answer.error)}, None)]
+    rows: list[tuple[dict[str, Any], BaseGeometry | None]] = []
+    for match in answer.matches:
+        west, south, east, north = match.tile.bounds.as_list()
+        place = {"lon": match.tile.centre.lon, "lat": match.tile.centre.lat}
+        box = {"west": west, "south": south, "east": east, "north": north}
+        what = {"photo": photo, "kind": "match", "rank": match.rank, "tile_id": _text(match.tile.id)}
+        rows.append(({**what, "score": match.score, **place, **box}, _shape(match.tile)))
+    verdict = {"verdict": answer.verdict, "confidence": answer.confidence}
+    if answer.position is not None:
+        position = answer.position
+        rows.append(
+            ({"photo": photo, "kind": "position", **vars(position), **verdict}, Point(position.lon, position.lat))
+        )
+    if answer.exif is not None:
+        exif = answer.exif
+        rows.append(({"photo": photo, "kind": "exif", **vars(exif)}, Point(exif.lon, exif.lat)))
+    return rows
+
+
+def _shape(tile: Tile) -> BaseGeometry:
+    """The footprint; as its box in two halves where it crosses the 180th meridian (RFC 7946, section 3.1.9)."""
+    crosses = isinstance(tile.footprint, Polygon) and tile.bounds.crosses_antimeridian
+    return tile.bounds.polygon() if crosses else tile.footprint
+
+
+def _title(row: dict[str, Any]) -> str:
+    return f"{row['photo']}: {row['rank']}" if row["kind"] == "match" else f"{row['photo']}: {row['kind']}"
+
+
+def _text(text: str) -> str:
+    """Text without control characters, which neither XML nor a line of CSV can hold."""
+    return "".join(letter if letter.isprintable() else "\N{REPLACEMENT CHARACTER}" for letter in text)
+
+
+def _cell(value: Any) -> Any:
+    return f"'{value}" if isinstance(value, str) and value.startswith(FORMULA_STARTS) else value
