@@ -1,0 +1,350 @@
+"""Weights on disk and on the Hugging Face Hub: reading them strictly, and saving them."""
+
+import contextlib
+import hashlib
+import json
+import logging
+import math
+import os
+import re
+import tempfile
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import Literal, NoReturn, get_args
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+from torch import Tensor, nn
+
+from .config import MeanConfig
+from .embedder import Embedder, Precision
+from .errors import CheckpointError, ConfigError
+from .network import MEAN, START_TEMPERATURE
+from .published import read_published
+
+_log = logging.getLogger(__name__)
+
+Contents = Literal["inference", "full"]
+
+STARTER = Path(__file__).parent / "weights" / "starter"
+CONFIG_FILE, WEIGHTS_FILE, CARD_FILE = "config.json", "model.safetensors", "README.md"
+
+_BRANCHES = ("pee", "gee", "cea")
+_HUB_ID = re.compile(r"(?P<repo>[\w][\w.-]*/[\w][\w.-]*)(@(?P<revision>[\w][\w./-]*))?")
+_MAX_CONFIG_BYTES = 1_000_000
+_HUB_TIMEOUT_S = 10.0
+
+
+class AbsentBranch(nn.Module):
+    """Stands where a training branch would be in a network whose weights are for inference only."""
+
+    def __init__(self, branch: str) -> None:
+        super().__init__()
+        self.branch = branch
+
+    def forward(self, features: Tensor) -> NoReturn:
+        raise CheckpointError(
+            f"These weights are for inference only and hold no {self.branch.upper()} branch: "
+            'train from weights that were saved with weights="full".'
+        )
+
+
+def load_model(
+    source: str | os.PathLike[str] = "starter",
+    *,
+    device: str | torch.device | None = None,
+    precision: Precision = "auto",
+    compile: bool = False,
+) -> Embedder:
+    """Load weights, ready to embed photos.
+
+    Args:
+        source: "starter" for the weights that come with the project; a folder with config.json and model.safetensors;
+            a .safetensors file with config.json beside it; a .pth file of the paper's authors; or a Hub id
+            "user/name[@revision]". What the Hub's cache holds is used without asking the network; name a revision
+            (best a commit) to be sure which version that is.
+        device: such as "cpu" or "cuda:1"; None takes a GPU if there is one.
+        precision: "auto" (measured once), "float32" or "bfloat16".
+        compile: optimise for long builds; takes up to a minute at the first batch.
+
+    Raises:
+        CheckpointError: weights that cannot be found or do not fit; the message names what differs.
+        ConfigError: a config.json that makes no network, or a device that this machine does not have.
+    """
+    name, network, config, sha256 = load_network(source)
+    return Embedder(network, config, name=name, sha256=sha256, device=device, precision=precision, compile=compile)
+
+
+def load_network(source: str | os.PathLike[str] = "starter") -> tuple[str, MEAN, MeanConfig, str]:
+    """The network alone, in float32 on the CPU: name of the weights, network, config, SHA-256 of the weights file.
+
+    Args: source: as for `load_model`. Raises: as for `load_model`.
+    """
+    if source == "starter":
+        if not (STARTER / WEIGHTS_FILE).is_file():
+            raise CheckpointError(
+                "The starter weights are not installed: fetch the project again, or name other weights."
+            )
+        return "starter", *_from_folder(STARTER)
+    path = Path(source).expanduser()
+    if path.is_dir():
+        return path.resolve().name, *_from_folder(path)
+    if path.is_file():
+        return path.name, *_from_file(path)
+    hub = _HUB_ID.fullmatch(source) if isinstance(source, str) and path.suffix not in (".safetensors", ".pth") else None
+    if hub is None:
+        raise CheckpointError(
+            f"There are no weights {path.name}: give a folder, a .safetensors or .pth file, a Hub id like user/name, "
+            "or starter."
+        )
+    return str(source), *_from_folder(_hub_folder(hub["repo"], hub["revision"]))
+
+
+def save_model(
+    folder: str | os.PathLike[str],
+    network: MEAN,
+    config: MeanConfig,
+    card: str | None = None,
+    *,
+    weights: Contents = "inference",
+    dtype: torch.dtype = torch.float16,
+) -> Path:
+    """Save config.json, model.safetensors and, if given, the model card README.md into a folder.
+
+    Each file is written beside its place and renamed, so that a reader never meets half a file.
+
+    Args:
+        folder: made if missing; the files in it are replaced.
+        weights: "inference" keeps the backbone alone; "full" keeps what training needs, too.
+        dtype: of the numbers in the file; half precision changes embeddings by less than 0.0001.
+
+    Returns:
+        The path of model.safetensors.
+
+    Raises:
+        CheckpointError: numbers that are not finite in `dtype`, or branches to save that the network does not have.
+    """
+    if weights not in get_args(Contents):
+        raise ConfigError(f"weights is {weights!r}; choose 'inference' or 'full'.")
+    state = network.inference_state_dict() if weights == "inference" else network.state_dict()
+    if weights == "full" and any(isinstance(getattr(network, branch), AbsentBranch) for branch in _BRANCHES):
+        raise CheckpointError("This network has no training branches to save: save it with weights='inference'.")
+    stored = {name: _stored(name, value, dtype) for name, value in state.items()}
+    folder = Path(folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    settings = {"weights": weights, **config.to_dict()}
+    _replace(folder / WEIGHTS_FILE, lambda path: save_file(stored, path, metadata={"format": "pt"}))
+    _replace(folder / CONFIG_FILE, lambda path: _write_text(path, json.dumps(settings, indent=2) + "\n"))
+    if card is not None:
+        _replace(folder / CARD_FILE, lambda path: _write_text(path, card))
+    return folder / WEIGHTS_FILE
+
+
+# --- reading ---------------------------------------------------------------------------------------------------------
+
+
+def _from_file(path: Path) -> tuple[MEAN, MeanConfig, str]:
+    if path.suffix == ".safetensors":
+        return _from_safetensors(path, path.with_name(CONFIG_FILE))
+    if path.suffix in (".pth", ".pt"):
+        config, state = read_published(path)
+        network = _empty_network(config, "full")
+        network.load_state_dict(state, strict=True, assign=True)
+        return network, config, file_sha256(path)
+    raise CheckpointError(f"{path.name} holds no weights: give a folder, a .safetensors or a .pth file.")
+
+
+def _from_folder(folder: Path) -> tuple[MEAN, MeanConfig, str]:
+    for name in (CONFIG_FILE, WEIGHTS_FILE):
+        if not (folder / name).is_file():
+            raise CheckpointError(f"The folder {folder.name} has no {name}: it holds no saved model.")
+    return _from_safetensors(folder / WEIGHTS_FILE, folder / CONFIG_FILE)
+
+
+def _from_safetensors(weights_path: Path, config_path: Path) -> tuple[MEAN, MeanConfig, str]:
+    config, contents = _read_config(config_path)
+    network = _empty_network(config, contents)
+    expected = network.inference_state_dict() if contents == "inference" else network.state_dict()
+    state = _read_weights(weights_path, expected)
+    if contents == "inference":  # the temperature of the loss is no part of an embedding
+        state["logit_scale"] = torch.tensor(math.log(1 / START_TEMPERATURE))
+    network.load_state_dict(state, strict=True, assign=True)
+    return network, config, file_sha256(weights_path)
+
+
+def _read_config(path: Path) -> tuple[MeanConfig, Contents]:
+    """The settings, and whether the weights beside them are all or those for inference."""
+    if not path.is_file():
+        raise CheckpointError(f"There is no {CONFIG_FILE} beside the weights: put the one they were saved with there.")
+    try:
+        with path.open("rb") as file:
+            settings = json.loads(file.read(_MAX_CONFIG_BYTES))
+    except (OSError, ValueError, RecursionError) as error:
+        raise ConfigError(f"{path.name} is no readable JSON: fetch it again.") from error
+    if not isinstance(settings, dict):
+        raise ConfigError(f"{path.name} is no JSON object: fetch it again.")
+    contents = settings.pop("weights", None)
+    if contents not in get_args(Contents):
+        raise ConfigError(f"weights is {contents!r} in {path.name}; it must be 'inference' or 'full'.")
+    try:
+        return MeanConfig.from_dict(settings), contents
+    except ConfigError as error:
+        raise ConfigError(f"{path.name}: {error}") from error
+
+
+def _empty_network(config: MeanConfig, contents: Contents) -> MEAN:
+    """The network without memory for its weights, in eval mode."""
+    with torch.device("meta"):
+        network = MEAN.from_config(config)
+    if contents == "inference":
+        for branch in _BRANCHES:
+            setattr(network, branch, AbsentBranch(branch))
+    return network.eval()
+
+
+def _read_weights(path: Path, expected: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """The tensors of a file, which must be exactly the expected ones, in the expected number type.
+
+    The file is memory-mapped: tensors that are stored in the expected type are never copied.
+    """
+    try:
+        with safe_open(path, framework="pt") as file:
+            _require_names(path.name, set(file.keys()), set(expected))
+            _require_shapes(path.name, {name: tuple(file.get_slice(name).get_shape()) for name in expected}, expected)
+            state = {name: file.get_tensor(name) for name in expected}
+    except (SafetensorError, OSError) as error:
+        raise CheckpointError(f"{path.name} is damaged or no safetensors file: fetch it again.") from error
+    for name, value in state.items():
+        if value.is_floating_point() != expected[name].is_floating_point() or value.is_complex():
+            raise CheckpointError(f"{path.name} holds {name} as {value.dtype}: save the weights as floating point.")
+        if not bool(torch.isfinite(value).all()):
+            raise CheckpointError(f"{path.name} holds values in {name} that are no numbers: its training has failed.")
+        state[name] = value.to(expected[name].dtype)
+    return state
+
+
+def _require_names(file: str, found: set[str], expected: set[str]) -> None:
+    faults = [
+        f"{kind} {_at_most_5(names)}"
+        for kind, names in (("it misses", expected - found), ("it holds the unknown", found - expected))
+        if names
+    ]
+    if faults:
+        raise CheckpointError(f"{file} does not fit its {CONFIG_FILE}: {'; '.join(faults)}.")
+
+
+def _require_shapes(file: str, found: Mapping[str, tuple[int, ...]], expected: Mapping[str, Tensor]) -> None:
+    faults = {
+        f"{name} is {shape} and not {tuple(expected[name].shape)}"
+        for name, shape in found.items()
+        if shape != tuple(expected[name].shape)
+    }
+    if faults:
+        raise CheckpointError(f"{file} does not fit its {CONFIG_FILE}: {_at_most_5(faults, '; ')}.")
+
+
+def _at_most_5(names: set[str], separator: str = ", ") -> str:
+    shown = sorted(names)[:5]
+    return separator.join([*shown, f"and {len(names) - 5} more"] if len(names) > 5 else shown)
+
+
+def file_sha256(path: Path) -> str:
+    """Hash of a file's content."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+# --- writing ---------------------------------------------------------------------------------------------------------
+
+
+def _stored(name: str, value: Tensor, dtype: torch.dtype) -> Tensor:
+    stored = value.detach().cpu()
+    stored = (stored.to(dtype) if stored.is_floating_point() else stored).contiguous()
+    if not bool(torch.isfinite(stored).all()):
+        raise CheckpointError(
+            f"{name} has values that are no finite numbers as {dtype}: "
+            "save as torch.float32, or train again if that fails, too."
+        )
+    return stored
+
+
+def _replace(path: Path, write: Callable[[Path], None]) -> None:
+    """Write beside the path, and rename when all of it is on the disk."""
+    handle, beside = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    os.close(handle)
+    try:
+        write(Path(beside))
+        with open(beside, "rb") as file:
+            os.fsync(file.fileno())
+        os.chmod(beside, 0o644)  # mkstemp keeps others from reading, which a server may need to
+        os.replace(beside, path)
+    finally:
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(beside)
+
+
+def _write_text(path: Path, text: str) -> None:
+    path.write_text(text, encoding="utf-8")
+
+
+# --- the Hub ---------------------------------------------------------------------------------------------------------
+
+
+def _hub_folder(repo: str, revision: str | None) -> Path:
+    """The folder in the Hub's cache that holds the model, downloaded if it is not there."""
+    from huggingface_hub import hf_hub_download
+    from huggingface_hub.errors import LocalEntryNotFoundError
+
+    with _hub_errors(repo, revision):
+        try:  # the cache first: without a network, a download would take 20 seconds of retries to fail
+            for file in (WEIGHTS_FILE, CONFIG_FILE):
+                found = hf_hub_download(repo, file, revision=revision, local_files_only=True)
+        except LocalEntryNotFoundError:
+            return _download(repo, revision)
+        return Path(found).parent
+
+
+def _download(repo: str, revision: str | None) -> Path:
+    """Both files, of one commit whatever the branch does meanwhile."""
+    from huggingface_hub import HfApi, hf_hub_download
+
+    info = HfApi().model_info(repo, revision=revision, timeout=_HUB_TIMEOUT_S)  # one request, without retries
+    present = {sibling.rfilename for sibling in info.siblings or []}
+    for file in (CONFIG_FILE, WEIGHTS_FILE):
+        if file not in present:
+            raise CheckpointError(f"The Hub repository {repo} has no {file}: it holds no model of this project.")
+    _log.info("downloading %s", repo)
+    folder = Path(hf_hub_download(repo, CONFIG_FILE, revision=revision)).parent  # named by its commit
+    hf_hub_download(repo, WEIGHTS_FILE, revision=folder.name)
+    return folder
+
+
+@contextlib.contextmanager
+def _hub_errors(repo: str, revision: str | None) -> Iterator[None]:
+    """The Hub client's errors as one sentence each."""
+    import httpx
+    from huggingface_hub import errors
+
+    try:
+        yield
+    except errors.GatedRepoError as error:
+        raise CheckpointError(
+            f"{repo} on the Hub asks for access: log in by `hf auth login` and request it."
+        ) from error
+    except errors.RevisionNotFoundError as error:
+        raise CheckpointError(f"{repo} on the Hub has no revision {revision}: check the part after the @.") from error
+    except errors.RepositoryNotFoundError as error:
+        raise CheckpointError(
+            f"There is no folder {repo} here and no such repository on the Hub: check the name, or log in by "
+            "`hf auth login` if it is private."
+        ) from error
+    except errors.RemoteEntryNotFoundError as error:
+        raise CheckpointError(f"A file of {repo} is missing on the Hub: it holds no model of this project.") from error
+    except errors.HFValidationError as error:
+        raise CheckpointError(f"{repo} is no valid Hub id: give it as user/name.") from error
+    except (httpx.HTTPError, OSError) as error:  # also the client's offline mode, and a download that breaks off
+        raise CheckpointError(
+            f"{repo} is neither a folder here nor in the Hub's cache, and the Hub cannot be reached: "
+            "check the network, or download the model elsewhere and give its folder."
+        ) from error

@@ -1,0 +1,299 @@
+"""From photos to unit vectors: preprocessing, one thread that owns the network, batches across callers."""
+
+import copy
+import hashlib
+import json
+import logging
+import math
+import shutil
+import threading
+import time
+from collections import deque
+from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from itertools import islice
+from typing import Literal, Self
+
+import numpy as np
+import torch
+from PIL import Image
+
+from .config import MeanConfig
+from .errors import ConfigError, MeanModelError
+from .network import MEAN
+from .photo import Photo, PhotoSource, load_photo
+
+_log = logging.getLogger(__name__)
+
+Precision = Literal["auto", "float32", "bfloat16"]
+
+IMAGENET_MEAN = (0.485, 0.456, 0.406)  # what timm's ConvNeXt was trained with
+IMAGENET_STD = (0.229, 0.224, 0.225)
+EMBEDDING_RULE = "squares:pillow-bicubic;imagenet-mean-std;pooled;l2"  # change it with anything that changes a vector
+MAX_BATCH = {"cpu": 8, "cuda": 64}  # images; larger ones gain nothing on a CPU and make others wait
+
+
+def square(image: Image.Image, size_px: int, crop: str = "squash") -> Image.Image:
+    """The square that the network sees.
+
+    Args:
+        image: RGB, any shape.
+        size_px: side of the square.
+        crop: "squash" resizes the whole picture, as the papers do; "centre" first cuts the middle square.
+    """
+    width, height = image.size
+    box = (0.0, 0.0, float(width), float(height))
+    if crop == "centre":
+        side = min(width, height)
+        left, top = (width - side) / 2, (height - side) / 2
+        box = (left, top, left + side, top + side)
+    return image.resize((size_px, size_px), Image.Resampling.BICUBIC, box=box)  # Pillow filters before it shrinks
+
+
+def normalised(pixels: torch.Tensor) -> torch.Tensor:
+    """Pixels (B, S, S, 3), uint8, as the network's input (B, 3, S, S), float32, in channels-last memory order."""
+    mean = torch.tensor(IMAGENET_MEAN, device=pixels.device) * 255
+    std = torch.tensor(IMAGENET_STD, device=pixels.device) * 255
+    return ((pixels.float() - mean) / std).permute(0, 3, 1, 2)
+
+
+def fingerprint(weights_sha256: str, config: MeanConfig) -> str:
+    """16 hex digits that name the weights and everything else that decides an embedding, but no device or precision."""
+    parts = [weights_sha256, config.backbone, config.image_size, config.crop, EMBEDDING_RULE]
+    return hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:16]
+
+
+def weights_sha256(network: MEAN) -> str:
+    """A hash of the weights that an embedding depends on, for networks that come from no file."""
+    digest = hashlib.sha256()
+    for name, value in sorted(network.inference_state_dict().items()):
+        digest.update(name.encode() + value.detach().float().cpu().contiguous().numpy().tobytes())
+    return digest.hexdigest()
+
+
+class _Job:
+    """Pixels that wait for their vectors."""
+
+    def __init__(self, pixels: np.ndarray) -> None:
+        self.pixels = pixels  # (n, S, S, 3) uint8
+        self.vectors: np.ndarray | None = None  # (n, D) float32
+
+
+class Embedder:
+    """Embeds photos; safe to call from many threads, whose photos then share batches.
+
+    Attributes:
+        network: the MEAN module in eval mode and float32: (B, 3, S, S) normalised -> (B, D) unit rows.
+        config: its settings.
+        name: of the weights, for people.
+        fingerprint: short hash of weights and preprocessing; vectors of two fingerprints must not be compared.
+        precision: "float32" or "bfloat16", what `embed` computes in.
+    """
+
+    def __init__(
+        self,
+        network: MEAN,
+        config: MeanConfig,
+        *,
+        name: str = "unnamed",
+        sha256: str | None = None,
+        device: str | torch.device | None = None,
+        precision: Precision = "auto",
+        compile: bool = False,
+        max_batch: int | None = None,
+    ) -> None:
+        """Take over a network.
+
+        Args:
+            network: switched to eval mode and moved to the device.
+            config: of the network.
+            name: of the weights, for people.
+            sha256: of the file that the weights came from; computed from the weights when None.
+            device: such as "cpu" or "cuda:1"; None takes a GPU if there is one.
+            precision: "auto" measures once which of the two is faster here, in about 0.2 s.
+            compile: let torch.compile optimise for batches of one size. It takes up to a minute at the first batch and
+                pays for itself from some thousand photos on. Needs a C++ compiler on a CPU.
+            max_batch: most photos in one pass.
+
+        Raises:
+            ConfigError: a device or precision that this machine does not have.
+        """
+        self.device = _device(device)
+        if precision not in ("auto", "float32", "bfloat16"):
+            raise ConfigError(f"precision is {precision!r}; choose 'auto', 'float32' or 'bfloat16'.")
+        if compile and self.device.type == "cpu" and not (shutil.which("g++") or shutil.which("clang++")):
+            raise ConfigError("Compiling needs a C++ compiler and there is none: install g++, or go without --compile.")
+        self.config = config
+        self.name = name
+        self.fingerprint = fingerprint(sha256 or weights_sha256(network), config)
+        self.max_batch = max_batch or MAX_BATCH.get(self.device.type, 8)
+        self.network = network.eval().requires_grad_(False)
+        self._waiting: deque[_Job] = deque()
+        self._lock = threading.Lock()
+        # One thread: every thread that computes brings its own team of OpenMP threads, and two teams fight for cores.
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="mean-embedder")
+        try:
+            self._thread.submit(self._prepare, precision, compile).result()
+        except BaseException:
+            self.close()
+            raise
+
+    @property
+    def image_size(self) -> int:
+        """Side of the square input, pixels."""
+        return self.config.image_size
+
+    @property
+    def dimension(self) -> int:
+        """Length D of an embedding."""
+        return self.network.dimension
+
+    def read(self, source: PhotoSource) -> Photo:
+        """The photo at the resolution that embedding needs, about twice the network's input."""
+        return load_photo(source, self.image_size)
+
+    def seen(self, photo: PhotoSource) -> Image.Image:
+        """The square picture that the network sees of a photo."""
+        return square(self.read(photo).image, self.image_size, self.config.crop)
+
+    def embed(self, photos: Iterable[PhotoSource]) -> np.ndarray:
+        """Embed photos: anything that `load_photo` takes, also as a generator.
+
+        Returns:
+            (N, D) float32, rows of length 1.
+
+        Raises:
+            PhotoError: for the first photo that cannot be read.
+        """
+        if isinstance(photos, str | bytes | Image.Image | Photo):
+            raise ConfigError("embed takes several photos: give a list, also for a single one.")
+        vectors: list[np.ndarray] = []
+        running: deque[Future[np.ndarray]] = deque()
+        for pixels in self._batches(photos):
+            running.append(self._submit(pixels))
+            if len(running) == 2:  # the next batch is read while one is computed and one stands ready
+                vectors.append(running.popleft().result())
+        vectors.extend(future.result() for future in running)
+        return np.concatenate(vectors) if vectors else np.empty((0, self.dimension), np.float32)
+
+    def close(self) -> None:
+        """Finish what waits and stop the thread. Calling it twice does no harm."""
+        self._thread.shutdown()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self.close()
+
+    def _batches(self, photos: Iterable[PhotoSource]) -> Iterator[np.ndarray]:
+        """Stacks (n, S, S, 3) of at most `max_batch` squares, read as they are asked for."""
+        iterator = iter(photos)
+        while group := list(islice(iterator, self.max_batch)):
+            yield np.stack([np.asarray(self.seen(photo)) for photo in group])
+
+    # --- what runs in the thread -------------------------------------------------------------------------------------
+
+    def _submit(self, pixels: np.ndarray) -> Future[np.ndarray]:
+        job = _Job(pixels)
+        with self._lock:
+            self._waiting.append(job)
+            try:
+                return self._thread.submit(self._vectors, job)
+            except RuntimeError as error:
+                self._waiting.remove(job)
+                raise MeanModelError("This embedder was closed: load the model again.") from error
+
+    def _vectors(self, job: _Job) -> np.ndarray:
+        """The vectors of a job. Whatever waits and fits is computed with it and found done when its turn comes."""
+        if job.vectors is None:
+            batch = self._take(job)
+            vectors = self._forward([waiting.pixels for waiting in batch])
+            ends = np.cumsum([len(waiting.pixels) for waiting in batch])
+            for waiting, part in zip(batch, np.split(vectors, ends[:-1]), strict=True):
+                waiting.vectors = part
+        assert job.vectors is not None
+        return job.vectors
+
+    def _take(self, job: _Job) -> list[_Job]:
+        """The job and those behind it that fit into one batch. If the batch fails, each still has its own turn."""
+        with self._lock:
+            if self._waiting and self._waiting[0] is job:
+                self._waiting.popleft()
+            batch, room = [job], self.max_batch - len(job.pixels)
+            while self._waiting and len(self._waiting[0].pixels) <= room:
+                batch.append(self._waiting.popleft())
+                room -= len(batch[-1].pixels)
+        return batch
+
+    @torch.inference_mode()
+    def _forward(self, stacks: Sequence[np.ndarray]) -> np.ndarray:
+        pixels = torch.from_numpy(np.concatenate(stacks))
+        count = len(pixels)
+        if self._fixed_batch and count < self.max_batch:  # a compiled network knows one batch size
+            pixels = torch.cat([pixels, pixels.new_zeros(self.max_batch - count, *pixels.shape[1:])])
+        images = normalised(pixels.to(self.device, non_blocking=True)).to(self._dtype)
+        return self._fast(images)[:count].float().cpu().numpy()
+
+    @torch.no_grad()  # not inference mode, whose tensors could never be trained again
+    def _prepare(self, precision: Precision, compile: bool) -> None:
+        """Move the network to its device and choose what computes."""
+        self.network = self.network.to(self.device).to(memory_format=torch.channels_last)
+        half = copy.deepcopy(self.network).to(torch.bfloat16) if precision != "float32" else None
+        if half is not None and precision == "auto" and not self._half_is_faster(half):
+            half = None
+        fast = half or self.network
+        self._dtype = torch.bfloat16 if half else torch.float32
+        self._fixed_batch = compile
+        self._fast: torch.nn.Module = _compiled(fast) if compile else fast
+        _log.info("%s computes in %s on %s", self.name, self.precision, self.device)
+
+    def _half_is_faster(self, half: MEAN) -> bool:
+        """Ask the machine by measuring: brands and flags say little, and emulated bfloat16 is slower than float32."""
+        if self.device.type == "cuda":
+            return torch.cuda.get_device_capability(self.device) >= (8, 0)
+        if self.device.type != "cpu":
+            return False
+        side = max(32, self.image_size // 64 * 32)  # half the side: a quarter of the work, and the same layers
+        images = normalised(torch.full((1, side, side, 3), 100, dtype=torch.uint8))
+        full_s = _fastest_s(self.network, images, math.inf)
+        half_s = _fastest_s(half, images.to(torch.bfloat16), 4 * full_s)
+        _log.info("one image of %d px: float32 %.0f ms, bfloat16 %.0f ms", side, 1e3 * full_s, 1e3 * half_s)
+        return half_s < 0.9 * full_s
+
+    @property
+    def precision(self) -> str:
+        """What `embed` computes in: "float32" or "bfloat16"."""
+        return str(self._dtype).removeprefix("torch.")
+
+
+def _fastest_s(network: MEAN, images: torch.Tensor, give_up_s: float) -> float:
+    """The fastest of three runs in seconds, of which the first warms up; no further run after `give_up_s`."""
+    times_s = []
+    for _ in range(3):
+        start = time.perf_counter()
+        network(images)
+        times_s.append(time.perf_counter() - start)
+        if times_s[-1] > give_up_s:
+            break
+    return min(times_s)
+
+
+def _device(name: str | torch.device | None) -> torch.device:
+    """The device of that name, or the best one."""
+    if name is None:
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    try:
+        device = torch.device(name)
+        torch.empty(0, device=device)  # a name alone says nothing about the machine
+    except (RuntimeError, AssertionError, NotImplementedError) as error:  # CUDA builds raise AssertionError
+        raise ConfigError(f"This machine has no device {str(name)!r}: choose 'cpu', or leave it out.") from error
+    return device
+
+
+def _compiled(network: MEAN) -> torch.nn.Module:
+    """The network compiled with frozen weights and tuned kernels; the work happens at its first batch."""
+    from torch._inductor import config as inductor
+
+    inductor.freezing = True
+    return torch.compile(network, mode="max-autotune-no-cudagraphs", dynamic=False)  # type: ignore[return-value]
