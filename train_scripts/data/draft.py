@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import math
+from itertools import pairwise
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
+from scipy.spatial import cKDTree
 
 from train_scripts.data.noise import noise
 from train_scripts.data.partition import Chord
@@ -38,6 +40,8 @@ class Draft:
     chords: list[Chord] = field(default_factory=list)
     piers: list[tuple[NDArray[np.floating], int]] = field(default_factory=list)  # in world coordinates
     free_boxes: list[tuple[float, ...]] = field(default_factory=list)  # in world coordinates, on water too
+    rails: list[NDArray[np.floating]] = field(default_factory=list)  # in world coordinates
+    clear: list[tuple[float, float, float]] = field(default_factory=list)  # circles (world) where no house may stand
     taken: NDArray[np.uint8] = field(init=False)
 
     def __post_init__(self) -> None:
@@ -61,7 +65,15 @@ class Draft:
             self.rows.append((int(kind), layer, variant, angle, period_m))
 
     def quad(
-        self, x: float, y: float, angle: float, half_u: float, half_v: float, kind: Kind, layer: int, variant: float = 0.5,
+        self,
+        x: float,
+        y: float,
+        angle: float,
+        half_u: float,
+        half_v: float,
+        kind: Kind,
+        layer: int,
+        variant: float = 0.5,
         period_m: float = 0.0,
     ) -> None:
         """A turned rectangle on the ground."""
@@ -72,7 +84,9 @@ class Draft:
         off = self.size_m / 2 + MARGIN_M
         last = self.taken.shape[0] - 1
         points = list(corners)
-        points += [((a[0] + b[0]) / 2, (a[1] + b[1]) / 2) for a, b in zip(corners, [*corners[1:], corners[0]], strict=True)]
+        points += [
+            ((a[0] + b[0]) / 2, (a[1] + b[1]) / 2) for a, b in zip(corners, [*corners[1:], corners[0]], strict=True)
+        ]
         points.append((sum(c[0] for c in corners) / len(corners), sum(c[1] for c in corners) / len(corners)))
         for px, py in points:
             i, j = int(px + off), int(py + off)
@@ -110,8 +124,13 @@ class Draft:
         return True
 
     def plant(
-        self, x: NDArray[np.floating], y: NDArray[np.floating], radius: NDArray[np.floating], height: NDArray[np.floating],
-        kind: NDArray[np.integer] | int, hue: NDArray[np.floating],
+        self,
+        x: NDArray[np.floating],
+        y: NDArray[np.floating],
+        radius: NDArray[np.floating],
+        height: NDArray[np.floating],
+        kind: NDArray[np.integer] | int,
+        hue: NDArray[np.floating],
     ) -> None:
         """Trees, as arrays of one length."""
         if len(x):
@@ -175,6 +194,7 @@ class Draft:
         ground = self.terrain.at(here[:, 0], here[:, 1])
         reach = 0.8 * np.maximum(table[:, 2], table[:, 3])
         keep = (ground.coast_m > BEACH_M + reach) & (ground.river_m > 5 + reach)
+        keep &= ~self._cleared(here, reach)
         free = np.array(self.free_boxes, np.float64).reshape(-1, 15)
         free_ground = np.maximum(self.terrain.at(free[:, 0], free[:, 1]).height_m, 0.0)
         table[:, 0:2], table[:, 4] = here, angle
@@ -196,7 +216,20 @@ class Draft:
             part=table[:, 5] > 0,
         )
 
-    def _trees(self, boxes: Boxes, road_polygons: list[NDArray[np.floating]], extra: list[NDArray[np.floating]]) -> Trees:
+    def _cleared(self, points: NDArray[np.floating], reach: NDArray[np.floating]) -> NDArray[np.bool_]:
+        """Which of the circles (points, reach) touch a place that must stay free."""
+        out = np.zeros(len(points), bool)
+        if self.clear and len(points):
+            circles = np.array(self.clear)
+            for radius in np.unique(circles[:, 2]):
+                tree = cKDTree(circles[circles[:, 2] == radius, :2])
+                distance, _ = tree.query(points)
+                out |= distance < radius + reach
+        return out
+
+    def _trees(
+        self, boxes: Boxes, road_polygons: list[NDArray[np.floating]], extra: list[NDArray[np.floating]]
+    ) -> Trees:
         table = np.concatenate([*self.trees, np.zeros((0, 6))])
         if len(table):
             table[:, :2] = self.bend(table[:, :2])
@@ -242,6 +275,18 @@ class Draft:
         height = np.full(len(f), np.nan, np.float32)
         return Slots(f[:, 0], f[:, 1], f[:, 2], f[:, 3], f[:, 4], f[:, 5] > 0, height)
 
+    def _roundabouts(self, rng: np.random.Generator) -> list[tuple[float, float]]:
+        """Some of the crossings of main roads, in world coordinates."""
+        main = [c for c in self.chords if c.width_m >= 8.0]
+        ends = np.array([p for c in main for p in ((c.x0, c.y0), (c.x1, c.y1))]).reshape(-1, 2)
+        chosen: list[tuple[float, float]] = []
+        for x, y in self.bend(ends) if len(ends) else []:
+            ground = self.terrain.at(np.array([x]), np.array([y]))
+            far = all(math.hypot(x - a, y - b) > 150 for a, b in chosen)
+            if rng.random() < 0.22 and far and ground.coast_m[0] > 60 and ground.river_m[0] > 40:
+                chosen.append((float(x), float(y)))
+        return chosen
+
     def _roads(self):  # type: ignore[no-untyped-def]
         """Asphalt strips, their polygons, markings, traffic and street trees, all in world coordinates."""
         rng = np.random.default_rng(self.seed + 31)
@@ -251,13 +296,12 @@ class Draft:
         lines: list[tuple[float, ...]] = []
         slots: list[tuple[float, ...]] = []
         trees: list[NDArray[np.floating]] = []
+        islands: list[NDArray[np.floating]] = []
         for chord in self.chords:
             length = chord.length_m
             steps = max(2, int(length / 7) + 1)
             t = np.linspace(0, 1, steps)[:, None]
-            points = self.bend(
-                np.array([[chord.x0, chord.y0]]) * (1 - t) + np.array([[chord.x1, chord.y1]]) * t
-            )
+            points = self.bend(np.array([[chord.x0, chord.y0]]) * (1 - t) + np.array([[chord.x1, chord.y1]]) * t)
             ground = self.terrain.at(points[:, 0], points[:, 1])
             major = chord.width_m >= 7.5
             good = (ground.coast_m > (BEACH_M if chord.width_m > 4 else 6)) & ((ground.river_m > 4) | major)
@@ -275,6 +319,36 @@ class Draft:
                     chance = 0.42 * self.style.trees if chord.urban else (0.3 if major else 0.12)
                     if length > 60 and rng.random() < chance:
                         trees.append(_street_trees(run, chord, rng))
+        for rail in self.rails:
+            ground = self.terrain.at(rail[:, 0], rail[:, 1])
+            for a, b in _runs(ground.coast_m > BEACH_M + 6):
+                run = rail[a:b]
+                if len(run) < 8:
+                    continue
+                for width, kind, layer in ((15.0, Kind.MEADOW, 18), (8.4, Kind.BALLAST, 19)):
+                    for k in range(0, len(run) - 1, 12):
+                        piece = run[k : k + 13]
+                        wet = self.terrain.river_m(piece[:, 0], piece[:, 1]).min() < 5
+                        polygons.append(strip(piece, width))
+                        rows.append((int(kind), layer, 0.5, 0.0, 0.0))
+                        bridges.append(bool(wet) and kind == Kind.BALLAST)
+                n = normals(run)
+                for off in (-2.8, -1.36, 1.36, 2.8):
+                    edge = run + n * off
+                    lines += [(*p, *q, 0.2, 2.0) for p, q in pairwise(edge)]
+                self.clear += [(float(p[0]), float(p[1]), 9.0) for p in run]
+        for x, y in self._roundabouts(rng):
+            a = np.linspace(0, 2 * np.pi, 41)[:-1]
+            ring = np.stack([np.cos(a), np.sin(a)], axis=1)
+            for radius, kind, layer in ((17.5, Kind.PAVING, 22), (16.0, Kind.ASPHALT, 22), (8.6, Kind.PAVING, 24), (8.0, Kind.LAWN, 24)):
+                polygons.append(np.array([[x, y]]) + radius * ring)
+                rows.append((int(kind), layer, 0.4, 0.0, 0.0))
+                bridges.append(False)
+            self.clear.append((x, y, 18.5))
+            count = int(rng.integers(0, 7))
+            spots = rng.normal(0, 3.0, (count, 2)) + [x, y]
+            radius = rng.uniform(1.4, 3.0, count)
+            islands.append(np.stack([*spots.T, radius, radius * 2.2, np.zeros(count), rng.random(count)], axis=1))
         for polygon, kind_number in self.piers:
             polygons.append(polygon)
             rows.append((kind_number, 23, 0.5, 0.0, 0.0))
@@ -282,7 +356,7 @@ class Draft:
         order = sorted(range(len(rows)), key=lambda i: rows[i][1])
         flags = np.array([bridges[i] for i in order], bool)
         packed = pack_areas(polygons, rows)
-        return Roads(packed, flags), polygons, lines, slots, trees
+        return Roads(packed, flags), polygons, lines, slots, [*trees, *islands]
 
 
 def rectangle(x: float, y: float, angle: float, half_u: float, half_v: float) -> list[tuple[float, float]]:
@@ -368,7 +442,9 @@ def _mark(lines: list, slots: list, run: NDArray[np.floating], chord: Chord, rng
             off = side * w * (0.25 if wide else 0.2)
             x, y = p[:, 0] - np.sin(heading) * off, p[:, 1] + np.cos(heading) * off
             chance = 0.11 if wide else 0.035
-            slots += [(a, b, h + turn, chance, 4.0, float(rng.random() < 0.09)) for a, b, h in zip(x, y, heading, strict=True)]
+            slots += [
+                (a, b, h + turn, chance, 4.0, float(rng.random() < 0.09)) for a, b, h in zip(x, y, heading, strict=True)
+            ]
     if chord.urban and not wide and w >= 6:
         places = np.arange(12, length - 12, 6.4)
         p, heading = _along(run, places) if len(places) else (np.zeros((0, 2)), np.zeros(0))

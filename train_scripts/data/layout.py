@@ -28,15 +28,43 @@ ROOFS: tuple[tuple[Rgb, ...], ...] = (
     ((178, 124, 92), (188, 138, 104), (168, 108, 80), (196, 152, 118), (150, 98, 76), (176, 164, 148)),  # south
     ((118, 90, 74), (138, 98, 78), (100, 84, 74), (128, 116, 106), (90, 94, 90), (150, 130, 110)),  # shingle
 )
-FLATS: tuple[Rgb, ...] = ((168, 166, 162), (148, 146, 144), (186, 184, 180), (120, 120, 122), (158, 152, 142), (134, 138, 132))
-HALLS: tuple[Rgb, ...] = ((176, 180, 184), (150, 156, 162), (196, 196, 194), (128, 140, 150), (162, 150, 140), (110, 118, 126))
+FLATS: tuple[Rgb, ...] = (
+    (168, 166, 162),
+    (148, 146, 144),
+    (186, 184, 180),
+    (120, 120, 122),
+    (158, 152, 142),
+    (134, 138, 132),
+)
+HALLS: tuple[Rgb, ...] = (
+    (176, 180, 184),
+    (150, 156, 162),
+    (196, 196, 194),
+    (128, 140, 150),
+    (162, 150, 140),
+    (110, 118, 126),
+)
 WALLS: tuple[tuple[Rgb, ...], ...] = (
     ((214, 206, 190), (200, 188, 168), (226, 222, 212), (190, 170, 146), (180, 130, 108), (206, 196, 150)),
     ((152, 104, 84), (168, 118, 96), (196, 190, 182), (142, 96, 80), (178, 170, 160), (130, 92, 78)),
     ((232, 226, 214), (224, 210, 184), (214, 186, 150), (222, 200, 178), (236, 232, 226), (204, 172, 140)),
 )
-CONTAINERS: tuple[Rgb, ...] = ((150, 62, 48), (48, 84, 122), (64, 108, 78), (176, 130, 60), (150, 150, 150), (110, 60, 50))
-BOATS: tuple[Rgb, ...] = ((226, 226, 222), (206, 210, 212), (60, 84, 120), (190, 176, 150), (150, 60, 54), (236, 234, 228))
+CONTAINERS: tuple[Rgb, ...] = (
+    (150, 62, 48),
+    (48, 84, 122),
+    (64, 108, 78),
+    (176, 130, 60),
+    (150, 150, 150),
+    (110, 60, 50),
+)
+BOATS: tuple[Rgb, ...] = (
+    (226, 226, 222),
+    (206, 210, 212),
+    (60, 84, 120),
+    (190, 176, 150),
+    (150, 60, 54),
+    (236, 234, 228),
+)
 
 
 def random_style(seed: int, size_m: float) -> Style:
@@ -115,6 +143,11 @@ def _terrain(seed: int, size_m: float, style: Style, rng: Random) -> Terrain:
     )
 
 
+def style_has_port(style: Style, size_m: float) -> bool:
+    """Whether the town stands at the sea."""
+    return style.coast and size_m >= 3000
+
+
 class _Layout:
     """The decisions of one region, all drawn from one random sequence."""
 
@@ -128,6 +161,8 @@ class _Layout:
             reach = (0.42 if small else 0.20) * draft.size_m * math.sqrt(self.style.urban)
             spread = 0.45 if small else 0.22
             x, y = self._dry_point(rng, spread * half, -spread * half)
+            if style_has_port(self.style, draft.size_m):
+                x, y = self._near_shore(rng, 0.8 * half)
             self.town = (x, y)
             self.centres.append((x, y, reach, 1.0))
             for _ in range(0 if draft.size_m < 900 else 1 if small else 6):
@@ -143,6 +178,13 @@ class _Layout:
             if float(self.draft.terrain.coast_m(np.array([x]), np.array([y]))[0]) > 120:
                 break
         return x, y
+
+    def _near_shore(self, rng: Random, room_m: float) -> tuple[float, float]:
+        points = np.array([(rng.uniform(-room_m, room_m), rng.uniform(-room_m, room_m)) for _ in range(200)])
+        away = self.draft.terrain.coast_m(points[:, 0], points[:, 1])
+        middle = np.hypot(points[:, 0], points[:, 1])
+        best = np.argmin(np.abs(away - 480) + 0.25 * middle)
+        return float(points[best, 0]), float(points[best, 1])
 
     def urbanity(self, x: float, y: float) -> float:
         """0 in the open country to 1 in the town's centre."""
@@ -163,9 +205,12 @@ class _Layout:
         for chord in chords:
             mid = ((chord.x0 + chord.x1) / 2, (chord.y0 + chord.y1) / 2)
             town = self.urbanity(*mid) > 0.25
-            self.draft.chords.append(type(chord)(chord.x0, chord.y0, chord.x1, chord.y1, chord.width_m, chord.rank, town))
+            self.draft.chords.append(
+                type(chord)(chord.x0, chord.y0, chord.x1, chord.y1, chord.width_m, chord.rank, town)
+            )
         for part in parts:
             self.district(part)
+        self.railway()
         if self.style.coast and self.style.urban > 0:
             self.harbour()
 
@@ -196,8 +241,16 @@ class _Layout:
                 leaves, chords = subdivide(part, rng, angle, 240, 190, (6.5,), 0.1, 0.05, urban=True, first_rank=5)
                 table = ((self.sports, 0.55), (self.park, 0.35), (self.retail, 0.1))
             else:
-                leaves, chords = subdivide(part, rng, angle, b * 1.9, b * 0.82, (6.5, 6.0), 0.13, 0.07, urban=True, first_rank=5)
-                table = ((self.houses, 0.86), (self.park, 0.05), (self.apartments, 0.04), (self.sports, 0.02), (self.retail, 0.03))
+                leaves, chords = subdivide(
+                    part, rng, angle, b * 1.9, b * 0.82, (6.5, 6.0), 0.13, 0.07, urban=True, first_rank=5
+                )
+                table = (
+                    (self.houses, 0.86),
+                    (self.park, 0.05),
+                    (self.apartments, 0.04),
+                    (self.sports, 0.02),
+                    (self.retail, 0.03),
+                )
         elif u > 0.13 and roll < 0.65:
             leaves, chords = subdivide(part, rng, angle, 170, 90, (6.0, 5.5), 0.2, 0.2, urban=False, first_rank=5)
             table = ((self.houses, 0.52), (self.field, 0.26), (self.orchard, 0.12), (self.sports, 0.1))
@@ -210,8 +263,13 @@ class _Layout:
                 f = style.field_m
                 leaves, chords = subdivide(part, rng, angle, f * 1.5, f * 0.8, (3.4, 0.6), 0.22, 0.16, first_rank=8)
                 table = (
-                    (self.field, 0.72), (self.meadow, 0.1), (self.forest, 0.07), (self.orchard, 0.05), (self.farm, 0.05),
-                    (self.greenhouses, 0.015), (self.solar, 0.015),
+                    (self.field, 0.72),
+                    (self.meadow, 0.1),
+                    (self.forest, 0.07),
+                    (self.orchard, 0.05),
+                    (self.farm, 0.05),
+                    (self.greenhouses, 0.015),
+                    (self.solar, 0.015),
                 )
         self.draft.chords += [c for c in chords if c.width_m > 1]
         for leaf in leaves:
@@ -239,10 +297,12 @@ class _Layout:
         inner = inset(block, depth + 2, with_streets=False)
         if inner:
             draft.area(inner, rng.choice([Kind.LAWN, Kind.YARD, Kind.PAVING]), 13, rng.random())
-            self._scatter(inner, 0.006 * self.style.trees, (2.0, 3.8))
+            self._scatter(inner, 0.012 * self.style.trees, (2.0, 4.2))
             cx, cy = centroid(inner)
             if margin_m(inner, cx, cy) > 9 and rng.random() < 0.45:
-                self.box(cx, cy, longest_edge(inner)[0], rng.uniform(4, 9), rng.uniform(3, 6), rng.uniform(3, 7), Roof.FLAT)
+                self.box(
+                    cx, cy, longest_edge(inner)[0], rng.uniform(4, 9), rng.uniform(3, 6), rng.uniform(3, 7), Roof.FLAT
+                )
         for i, (ax, ay, _) in enumerate(block):
             bx, by, _ = block[(i + 1) % len(block)]
             length, angle = math.hypot(bx - ax, by - ay), math.atan2(by - ay, bx - ax)
@@ -256,7 +316,16 @@ class _Layout:
                     x = ax + (s + w / 2) * math.cos(angle) - d / 2 * math.sin(angle)
                     y = ay + (s + w / 2) * math.sin(angle) + d / 2 * math.cos(angle)
                     if margin_m(block, x, y) > d / 2 - 1.5:
-                        self.house(x, y, angle, w / 2, d / 2, 3.1 * max(2, storeys + rng.choice([-1, 0, 0, 0, 1])), flat=self.style.flat_roofs, check=False)
+                        self.house(
+                            x,
+                            y,
+                            angle,
+                            w / 2,
+                            d / 2,
+                            3.1 * max(2, storeys + rng.choice([-1, 0, 0, 0, 1])),
+                            flat=self.style.flat_roofs,
+                            check=False,
+                        )
                 s += w
 
     def apartments(self, leaf: Polygon) -> None:
@@ -278,13 +347,30 @@ class _Layout:
                 x, y = self._turned(u, v, angle)
                 if self._inside(block, rectangle(x, y, angle, half_u + 2, half_v + 2)):
                     wall = rng.choice(WALLS[self.style.walls])
-                    draft.box(x, y, angle, half_u, half_v, 3 * storeys, Roof.FLAT if flat else Roof.HIP, colour, wall, 0 if flat else 0.5)
+                    draft.box(
+                        x,
+                        y,
+                        angle,
+                        half_u,
+                        half_v,
+                        3 * storeys,
+                        Roof.FLAT if flat else Roof.HIP,
+                        colour,
+                        wall,
+                        0 if flat else 0.5,
+                    )
                     self._clutter(x, y, angle, half_u, half_v, 3 * storeys if flat else 0)
                     px, py = self._turned(u, v - half_v - 2.2, angle)
                     draft.quad(px, py, angle, half_u, 0.9, Kind.PAVING, 14)
                 u += 2 * half_u + rng.uniform(8, 14)
             if parking and v + half_v + gap / 2 < v1:
-                self.parking(*self._turned((u0 + u1) / 2, v + half_v + gap / 2 + 1, angle), angle, 0.32 * (u1 - u0), block, rows=1)
+                self.parking(
+                    *self._turned((u0 + u1) / 2, v + half_v + gap / 2 + 1, angle),
+                    angle,
+                    0.32 * (u1 - u0),
+                    block,
+                    rows=1,
+                )
             v += 2 * half_v + gap
         self._scatter(block, 0.007 * self.style.trees, (2.2, 4.6))
 
@@ -311,7 +397,9 @@ class _Layout:
             for k in range(n):
                 along = 2 + (k + 0.5) * w
 
-                def at(u: float, v: float, along: float = along, ax: float = ax, ay: float = ay, c: float = c, s: float = s):
+                def at(
+                    u: float, v: float, along: float = along, ax: float = ax, ay: float = ay, c: float = c, s: float = s
+                ):
                     return ax + (along + u) * c - v * s, ay + (along + u) * s + v * c
 
                 if rng.random() < 0.06:
@@ -323,7 +411,11 @@ class _Layout:
                 x, y = at(0, v)
                 if margin_m(block, x, y) < half_v + 1.5 or v + half_v > depth + 6:
                     continue
-                turn = angle + (math.pi / 2 if not twin and rng.random() < 0.3 and half_u > half_v * 0.8 else 0) + rng.gauss(0, 0.015)
+                turn = (
+                    angle
+                    + (math.pi / 2 if not twin and rng.random() < 0.3 and half_u > half_v * 0.8 else 0)
+                    + rng.gauss(0, 0.015)
+                )
                 if not self.house(x, y, turn, half_u, half_v, rng.choice([3.2, 5.6, 5.8, 6.2]), flat=0.12):
                     continue
                 lawn = [at(-w / 2, 0), at(w / 2, 0), at(w / 2, depth), at(-w / 2, depth)]
@@ -331,10 +423,26 @@ class _Layout:
                     draft.area(lawn, Kind.LAWN, 13, rng.random())
                 side = rng.choice([-1, 1])
                 dx = side * (w / 2 - 1.8)
-                draft.quad(*at(dx, setback / 2 + 2), angle, 1.5, setback / 2 + 2, rng.choice([Kind.PAVING, Kind.CONCRETE, Kind.GRAVEL]), 14, rng.random())
+                draft.quad(
+                    *at(dx, setback / 2 + 2),
+                    angle,
+                    1.5,
+                    setback / 2 + 2,
+                    rng.choice([Kind.PAVING, Kind.CONCRETE, Kind.GRAVEL]),
+                    14,
+                    rng.random(),
+                )
                 px, py = at(dx, setback / 2 + 1)
                 draft.slot(px, py, angle + math.pi / 2, 0.5)
-                draft.quad(*at(rng.uniform(-2, 2), v + half_v + 1.7), angle, rng.uniform(2, 4), 1.7, Kind.PAVING, 14, rng.random())
+                draft.quad(
+                    *at(rng.uniform(-2, 2), v + half_v + 1.7),
+                    angle,
+                    rng.uniform(2, 4),
+                    1.7,
+                    Kind.PAVING,
+                    14,
+                    rng.random(),
+                )
                 back = depth - v - half_v
                 if back > 7:
                     if rng.random() < 0.10:
@@ -352,7 +460,7 @@ class _Layout:
                     self._hedge(at(-w / 2, 0.4), at(-dx * side * 0 + (w / 2 - 4 if side > 0 else w / 2), 0.4))
                 if rng.random() < 0.5:
                     self._hedge(at(-w / 2, depth - 0.3), at(w / 2, depth - 0.3))
-                count = self.bulk.poisson(1.5 * self.style.trees)
+                count = self.bulk.poisson(2.7 * self.style.trees)
                 for _ in range(count):
                     q = at(rng.uniform(-w / 2 + 1, w / 2 - 1), rng.uniform(min(v + half_v + 2, depth), depth))
                     self._tree(*q, rng.uniform(1.4, 3.8))
@@ -374,7 +482,18 @@ class _Layout:
         draft.box(x, y, angle, hu, hv, 11, Roof.GABLE, colour, wall, 1.0)
         if rng.random() < 0.7:
             draft.box(x, y, angle + math.pi / 2, hv * 1.7, hv * 0.6, 10, Roof.GABLE, colour, wall, 1.0)
-            draft.box(x - (hu + 3) * math.cos(angle), y - (hu + 3) * math.sin(angle), angle, 3.6, 3.6, 25, Roof.HIP, (84, 98, 92), wall, 2.2)
+            draft.box(
+                x - (hu + 3) * math.cos(angle),
+                y - (hu + 3) * math.sin(angle),
+                angle,
+                3.6,
+                3.6,
+                25,
+                Roof.HIP,
+                (84, 98, 92),
+                wall,
+                2.2,
+            )
         for i, (ax, ay, _) in enumerate(block):
             bx, by, _ = block[(i + 1) % len(block)]
             n = int(math.hypot(bx - ax, by - ay) / 9)
@@ -396,18 +515,27 @@ class _Layout:
             if rng.random() < 0.8:
                 t = rng.uniform(0.25, 0.75)
                 self._path((ax + (bx - ax) * t, ay + (by - ay) * t), (x, y), rng.uniform(-0.25, 0.25))
-        ring = [(x + 0.55 * room * math.cos(a), y + 0.55 * room * math.sin(a)) for a in np.linspace(0, 2 * math.pi, 25)[:-1]]
+        ring = [
+            (x + 0.55 * room * math.cos(a), y + 0.55 * room * math.sin(a)) for a in np.linspace(0, 2 * math.pi, 25)[:-1]
+        ]
         for a, b in zip(ring, [*ring[1:], ring[0]], strict=True):
             self._path(a, b, 0.0)
         if room > 22 and rng.random() < 0.6:
             pond = [
-                (x + room * (0.36 + 0.07 * math.sin(3 * a + x)) * math.cos(a), y + room * (0.28 + 0.06 * math.cos(2 * a)) * math.sin(a))
+                (
+                    x + room * (0.36 + 0.07 * math.sin(3 * a + x)) * math.cos(a),
+                    y + room * (0.28 + 0.06 * math.cos(2 * a)) * math.sin(a),
+                )
                 for a in np.linspace(0, 2 * math.pi, 30)[:-1]
             ]
             draft.area(pond, Kind.POND, 16)
             draft.take(pond)
         else:
-            draft.area([(x + 5 * math.cos(a), y + 5 * math.sin(a)) for a in np.linspace(0, 2 * math.pi, 20)[:-1]], Kind.PLAZA, 16)
+            draft.area(
+                [(x + 5 * math.cos(a), y + 5 * math.sin(a)) for a in np.linspace(0, 2 * math.pi, 20)[:-1]],
+                Kind.PLAZA,
+                16,
+            )
         self._scatter(block, 0.011, (2.4, 5.5), clumps=0.6)
 
     def sports(self, leaf: Polygon) -> None:
@@ -430,9 +558,13 @@ class _Layout:
             u, tallest = u0 + 4, 20.0
             while u < u1 - 15:
                 kind = rng.choice(["pitch", "court", "court", "small", "park"])
-                hu, hv = {"pitch": (48.0, 31.0), "small": (22.0, 12.0), "court": (18.3, 9.2), "park": (20.0, 14.0)}[kind]
+                hu, hv = {"pitch": (48.0, 31.0), "small": (22.0, 12.0), "court": (18.3, 9.2), "park": (20.0, 14.0)}[
+                    kind
+                ]
                 px, py = self._turned(u + hu, v + hv, angle)
-                if self._inside(block, rectangle(px, py, angle, hu, hv)) and draft.is_free(rectangle(px, py, angle, hu, hv)):
+                if self._inside(block, rectangle(px, py, angle, hu, hv)) and draft.is_free(
+                    rectangle(px, py, angle, hu, hv)
+                ):
                     draft.take(rectangle(px, py, angle, hu + 1, hv + 1))
                     if kind in ("pitch", "small"):
                         self._pitch(px, py, angle, hu - 2, hv - 2)
@@ -456,7 +588,7 @@ class _Layout:
         draft.area(block, rng.choice([Kind.CONCRETE, Kind.ASPHALT, Kind.YARD]), 12, rng.random())
         green = inset(block, 4, with_streets=False)
         angle = longest_edge(block)[0]
-        for _ in range(26):
+        for _ in range(70):
             x, y = self._point(green or block)
             hu, hv = rng.uniform(12, 38), rng.uniform(8, 24)
             rect = rectangle(x, y, angle, hu + 5, hv + 5)
@@ -474,13 +606,37 @@ class _Layout:
         for _ in range(rng.randrange(8)):
             x, y = self._point(green or block)
             r = rng.uniform(3, 8)
-            draft.box(x, y, 0, r, r, rng.uniform(6, 14), Roof.ROUND, rng.choice(FLATS), (190, 190, 188), check=True, room_m=1.5)
-        for _ in range(6):
+            draft.box(
+                x,
+                y,
+                0,
+                r,
+                r,
+                rng.uniform(6, 14),
+                Roof.ROUND,
+                rng.choice(FLATS),
+                (190, 190, 188),
+                check=True,
+                room_m=1.5,
+            )
+        for _ in range(14):
             x, y = self._point(green or block)
             self.parking(x, y, angle, rng.uniform(14, 30), block, rows=1)
-        for _ in range(rng.randrange(12)):
+        for _ in range(rng.randrange(30)):
             x, y = self._point(green or block)
-            draft.box(x, y, angle, 6.1, 1.25, 2.6 * rng.choice([1, 1, 2]), Roof.FLAT, rng.choice(CONTAINERS), rng.choice(CONTAINERS), check=True, room_m=0.4)
+            draft.box(
+                x,
+                y,
+                angle,
+                6.1,
+                1.25,
+                2.6 * rng.choice([1, 1, 2]),
+                Roof.FLAT,
+                rng.choice(CONTAINERS),
+                rng.choice(CONTAINERS),
+                check=True,
+                room_m=0.4,
+            )
         for i, (ax, ay, _) in enumerate(block):
             bx, by, _ = block[(i + 1) % len(block)]
             if rng.random() < 0.5:
@@ -513,7 +669,14 @@ class _Layout:
         if len(block) < 3:
             return
         angle = longest_edge(block)[0]
-        draft.area(block, Kind.FIELD, 10, rng.random(), angle + rng.choice([0, 0, 0, math.pi / 2]), rng.choice([0.75, 1.5, 2.0, 3.0]))
+        draft.area(
+            block,
+            Kind.FIELD,
+            10,
+            rng.random(),
+            angle + rng.choice([0, 0, 0, math.pi / 2]),
+            rng.choice([0.75, 1.5, 2.0, 3.0]),
+        )
         if rng.random() < 0.25:
             for i, (ax, ay, _) in enumerate(leaf):
                 bx, by, _ = leaf[(i + 1) % len(leaf)]
@@ -586,9 +749,22 @@ class _Layout:
         draft.quad(x, y, angle, 20, 15, Kind.GRAVEL, 13, rng.random())
         for _ in range(9):
             px, py = self._turned2(x, y, angle, rng.uniform(-22, 22), rng.uniform(-17, 17))
-            self.box(px, py, angle + rng.choice([0, math.pi / 2]), rng.uniform(7, 16), rng.uniform(4.5, 7.5), rng.uniform(4, 6.5), Roof.GABLE, check=True, slope=0.6)
+            self.box(
+                px,
+                py,
+                angle + rng.choice([0, math.pi / 2]),
+                rng.uniform(7, 16),
+                rng.uniform(4.5, 7.5),
+                rng.uniform(4, 6.5),
+                Roof.GABLE,
+                check=True,
+                slope=0.6,
+            )
         for _ in range(14):
-            self._tree(*self._turned2(x, y, angle, rng.uniform(-33, 33), rng.choice([-1, 1]) * rng.uniform(19, 27)), rng.uniform(2, 4.5))
+            self._tree(
+                *self._turned2(x, y, angle, rng.uniform(-33, 33), rng.choice([-1, 1]) * rng.uniform(19, 27)),
+                rng.uniform(2, 4.5),
+            )
 
     def greenhouses(self, leaf: Polygon) -> None:
         """Long glass houses side by side."""
@@ -598,7 +774,9 @@ class _Layout:
         """Rows of solar panels."""
         self._rows(leaf, 7.0, 1.9, Roof.SHED, (44, 52, 74), 0.9, 0.35)
 
-    def _rows(self, leaf: Polygon, step: float, half_v: float, roof: Roof, colour: Rgb, eave: float, slope: float) -> None:
+    def _rows(
+        self, leaf: Polygon, step: float, half_v: float, roof: Roof, colour: Rgb, eave: float, slope: float
+    ) -> None:
         block = inset(leaf, 6)
         if len(block) < 3:
             return
@@ -611,7 +789,20 @@ class _Layout:
                 if self._inside(block, rectangle(x, y, angle, 13, half_v)):
                     self.draft.box(x, y, angle, 12.8, half_v, eave, roof, colour, (120, 126, 126), slope)
 
-    # ---- the harbour
+    # ---- railway and harbour
+
+    def railway(self) -> None:
+        """A double track that passes the town in long curves."""
+        rng, size = self.rng, self.draft.size_m
+        if rng.random() > (0.35 if size < 3000 else 0.9):
+            return
+        angle, phase = rng.uniform(0, math.pi), rng.uniform(0, 6)
+        t = np.arange(-0.8 * size, 0.8 * size, 8.0)
+        off = rng.choice([-1, 1]) * rng.uniform(0.09, 0.14) * min(size, 3500)
+        v = off + 0.03 * size * np.sin(t * (2 * math.pi / (0.9 * size)) + phase)
+        c, s = math.cos(angle), math.sin(angle)
+        self.draft.rails.append(np.stack([self.town[0] + t * c - v * s, self.town[1] + t * s + v * c], axis=1))
+
 
     def harbour(self) -> None:
         """A quay with sheds and containers, piers and boats, where the town meets the sea."""
@@ -626,7 +817,7 @@ class _Layout:
             sea = np.flatnonzero((coast < 0) & (np.maximum(np.abs(x), np.abs(y)) < half - 260))
             if len(sea) and (best is None or r[sea[0]] < best[0]):
                 best = (float(r[sea[0]]), float(x[sea[0]]), float(y[sea[0]]))
-        if best is None:
+        if best is None or best[0] > 1400:
             return
         _, x, y = best
         e = 30.0
@@ -638,50 +829,141 @@ class _Layout:
         def at(u: float, v: float) -> tuple[float, float]:  # u along the coast, v seawards
             return x + u * math.cos(along) + v * math.cos(out), y + u * math.sin(along) + v * math.sin(out)
 
-        def box(u: float, v: float, turn: float, hu: float, hv: float, above: float, top: float, roof: Roof, colour: Rgb, wall: Rgb, slope: float = 0.0) -> None:
+        def box(
+            u: float,
+            v: float,
+            turn: float,
+            hu: float,
+            hv: float,
+            above: float,
+            top: float,
+            roof: Roof,
+            colour: Rgb,
+            wall: Rgb,
+            slope: float = 0.0,
+        ) -> None:
             draft.free_boxes.append((*at(u, v), hu, hv, along + turn, above, top, slope, int(roof), *colour, *wall))
 
         quay = 190.0
+        for u in np.arange(-quay, quay + 1, 38.0):
+            draft.clear += [(*at(float(u), v), 34.0) for v in (-42.0, -6.0, 20.0)]
         draft.piers.append((np.array([at(-quay, -60), at(quay, -60), at(quay, 34), at(-quay, 34)]), int(Kind.CONCRETE)))
         for u in np.arange(-quay + 30, quay - 30, 62.0):
             if rng.random() < 0.75:
                 roof = rng.choice([Roof.GABLE, Roof.FLAT, Roof.SAW])
-                box(u, -36, 0, 24, 11, 1.6, 9.5, roof, rng.choice(HALLS), rng.choice(WALLS[0]), 0.2 if roof != Roof.FLAT else 0.0)
+                box(
+                    u,
+                    -36,
+                    0,
+                    24,
+                    11,
+                    1.6,
+                    9.5,
+                    roof,
+                    rng.choice(HALLS),
+                    rng.choice(WALLS[0]),
+                    0.2 if roof != Roof.FLAT else 0.0,
+                )
         for u in np.arange(-quay + 10, quay - 10, 14.0):
             for row in range(3):
                 if rng.random() < 0.5:
                     c = rng.choice(CONTAINERS)
                     box(u, 2 + 3.0 * row, 0, 6.1, 1.25, 1.6, 1.6 + 2.6 * rng.choice([1, 2, 3]), Roof.FLAT, c, c)
-        for u in (-quay * 0.6, quay * 0.1):
-            box(u, 28, math.pi / 2, 16, 1.3, 1.6, 30, Roof.FLAT, (176, 128, 48), (150, 110, 50))
+        for u in (-quay * 0.62, -quay * 0.5, quay * 0.1, quay * 0.22):
+            box(u, 27, math.pi / 2, 5.5, 1.0, 1.6, 21, Roof.FLAT, (176, 128, 48), (150, 110, 50))
         count = rng.choice([3, 4, 5])
         for k in range(count):
             u, reach = -quay + (k + 0.5) * 2 * quay / count, rng.uniform(80, 150)
             wood = rng.random() < 0.6
             hw = 1.8 if wood else 4.0
-            draft.piers.append((np.array([at(u - hw, 30), at(u + hw, 30), at(u + hw, 34 + reach), at(u - hw, 34 + reach)]), int(Kind.WOOD if wood else Kind.CONCRETE)))
+            draft.piers.append(
+                (
+                    np.array([at(u - hw, 30), at(u + hw, 30), at(u + hw, 34 + reach), at(u - hw, 34 + reach)]),
+                    int(Kind.WOOD if wood else Kind.CONCRETE),
+                )
+            )
             step = rng.uniform(5, 7.5)
             for v in np.arange(44, 30 + reach, step):
                 for side in (-1, 1):
                     if rng.random() < 0.72:
                         length = rng.uniform(3.4, 6.2)
-                        box(u + side * (hw + length + 0.6), v, 0 if side > 0 else math.pi, length, length * 0.3, 0.0, 1.2, Roof.BOAT, rng.choice(BOATS), (200, 200, 200))
+                        box(
+                            u + side * (hw + length + 0.6),
+                            v,
+                            0 if side > 0 else math.pi,
+                            length,
+                            length * 0.3,
+                            0.0,
+                            1.2,
+                            Roof.BOAT,
+                            rng.choice(BOATS),
+                            (200, 200, 200),
+                        )
                         if rng.random() < 0.6:
-                            box(u + side * (hw + length), v, 0, length * 0.3, length * 0.17, 1.2, 2.2, Roof.FLAT, (226, 226, 222), (90, 96, 104))
+                            box(
+                                u + side * (hw + length),
+                                v,
+                                0,
+                                length * 0.3,
+                                length * 0.17,
+                                1.2,
+                                2.2,
+                                Roof.FLAT,
+                                (226, 226, 222),
+                                (90, 96, 104),
+                            )
         wall_u = quay + 25
-        draft.piers.append((np.array([at(wall_u, -40), at(wall_u + 9, -40), at(wall_u + 9, 200), at(wall_u - 60, 252), at(wall_u - 66, 246), at(wall_u, 194)]), int(Kind.CONCRETE)))
+        draft.piers.append(
+            (
+                np.array(
+                    [
+                        at(wall_u - 30, 20),
+                        at(wall_u + 9, 20),
+                        at(wall_u + 9, 200),
+                        at(wall_u - 60, 252),
+                        at(wall_u - 66, 246),
+                        at(wall_u, 194),
+                        at(wall_u, 30),
+                        at(wall_u - 30, 30),
+                    ]
+                ),
+                int(Kind.CONCRETE),
+            )
+        )
         box(wall_u - 60, 246, 0, 2.4, 2.4, 1.6, 14, Roof.ROUND, (190, 60, 50), (232, 230, 226))
         box(-quay * 0.2, 190, 0.3, 48, 8.5, 0.0, 9, Roof.BOAT, (120, 62, 54), (60, 70, 90))
-        box(-quay * 0.2 - 36, 190 - 10, 0.3, 6, 6.5, 9, 17, Roof.FLAT, (222, 222, 218), (210, 210, 206))
+        box(-quay * 0.2 - 34.4, 190 + 10.6, 0.3, 6, 6.5, 9, 17, Roof.FLAT, (222, 222, 218), (210, 210, 206))
 
     # ---- small things
 
-    def house(self, x: float, y: float, angle: float, half_u: float, half_v: float, eave: float, flat: float = 0.0, check: bool = True) -> bool:
+    def house(
+        self,
+        x: float,
+        y: float,
+        angle: float,
+        half_u: float,
+        half_v: float,
+        eave: float,
+        flat: float = 0.0,
+        check: bool = True,
+    ) -> bool:
         """A building with a roof of the region's palette, and what stands on the roof."""
         rng, draft, style = self.rng, self.draft, self.style
         wall = rng.choice(WALLS[style.walls])
         if rng.random() < flat:
-            if not draft.box(x, y, angle, half_u, half_v, eave, Roof.FLAT, self._vary(rng.choice(FLATS)), wall, check=check, room_m=0.3):
+            if not draft.box(
+                x,
+                y,
+                angle,
+                half_u,
+                half_v,
+                eave,
+                Roof.FLAT,
+                self._vary(rng.choice(FLATS)),
+                wall,
+                check=check,
+                room_m=0.3,
+            ):
                 return False
             self._clutter(x, y, angle, half_u, half_v, eave)
             return True
@@ -693,22 +975,62 @@ class _Layout:
             return False
         top = eave + slope * half_v
         if rng.random() < 0.7:
-            px, py = self._turned2(x, y, angle, rng.uniform(-0.6, 0.6) * (half_u - half_v * 0.6), rng.choice([-1, 1]) * 0.5)
+            px, py = self._turned2(
+                x, y, angle, rng.uniform(-0.6, 0.6) * (half_u - half_v * 0.6), rng.choice([-1, 1]) * 0.5
+            )
             draft.box(px, py, angle, 0.45, 0.4, 1.5, Roof.FLAT, (120, 96, 88), (128, 84, 70), above_m=top - 0.6)
         if check and rng.random() < 0.35:  # a wing across
             side, wu = rng.choice([-1, 1]), half_v * rng.uniform(0.55, 0.8)
             off = rng.uniform(-0.4, 0.4) * (half_u - wu)
             px, py = self._turned2(x, y, angle, off, side * half_v * 0.7)
-            draft.box(px, py, angle + math.pi / 2, half_v * 0.9, wu, eave * rng.choice([1, 0.6]), roof, colour, wall, slope)
+            draft.box(
+                px, py, angle + math.pi / 2, half_v * 0.9, wu, eave * rng.choice([1, 0.6]), roof, colour, wall, slope
+            )
         elif rng.random() < 0.16:
             px, py = self._turned2(x, y, angle, 0, half_v * 0.5)
-            draft.box(px, py, angle, half_u * 0.6, half_v * 0.3, 0.1 + half_v * 0.3 * slope, Roof.SHED, (40, 46, 66), (50, 50, 60), -slope, above_m=eave + half_v * 0.35 * slope)
+            draft.box(
+                px,
+                py,
+                angle,
+                half_u * 0.6,
+                half_v * 0.3,
+                0.1 + half_v * 0.3 * slope,
+                Roof.SHED,
+                (40, 46, 66),
+                (50, 50, 60),
+                -slope,
+                above_m=eave + half_v * 0.35 * slope,
+            )
         return True
 
-    def box(self, x: float, y: float, angle: float, half_u: float, half_v: float, eave: float, roof: Roof, check: bool = False, slope: float = 0.5) -> bool:
+    def box(
+        self,
+        x: float,
+        y: float,
+        angle: float,
+        half_u: float,
+        half_v: float,
+        eave: float,
+        roof: Roof,
+        check: bool = False,
+        slope: float = 0.5,
+    ) -> bool:
         """A plain building in the region's colours."""
         colour = self._vary(self.rng.choice(FLATS if roof == Roof.FLAT else ROOFS[self.style.roofs]))
-        return self.draft.box(x, y, angle, half_u, half_v, eave, roof, colour, self.rng.choice(WALLS[self.style.walls]), slope, check=check, room_m=0.3)
+        return self.draft.box(
+            x,
+            y,
+            angle,
+            half_u,
+            half_v,
+            eave,
+            roof,
+            colour,
+            self.rng.choice(WALLS[self.style.walls]),
+            slope,
+            check=check,
+            room_m=0.3,
+        )
 
     def _vary(self, colour: Rgb) -> Rgb:
         f, g = self.rng.uniform(0.86, 1.14), self.rng.uniform(-5, 5)
@@ -718,9 +1040,22 @@ class _Layout:
         if eave <= 0:
             return
         for _ in range(self.rng.randrange(1, 3 + int(half_u * half_v / 60))):
-            px, py = self._turned2(x, y, angle, self.rng.uniform(-0.8, 0.8) * half_u, self.rng.uniform(-0.75, 0.75) * half_v)
+            px, py = self._turned2(
+                x, y, angle, self.rng.uniform(-0.8, 0.8) * half_u, self.rng.uniform(-0.75, 0.75) * half_v
+            )
             s = self.rng.uniform(0.6, 1.8)
-            self.draft.box(px, py, angle, s * self.rng.uniform(0.7, 1.6), s, self.rng.uniform(0.7, 2), Roof.FLAT, self.rng.choice(HALLS), (130, 130, 130), above_m=eave - 0.2)
+            self.draft.box(
+                px,
+                py,
+                angle,
+                s * self.rng.uniform(0.7, 1.6),
+                s,
+                self.rng.uniform(0.7, 2),
+                Roof.FLAT,
+                self.rng.choice(HALLS),
+                (130, 130, 130),
+                above_m=eave - 0.2,
+            )
 
     def parking(self, x: float, y: float, angle: float, half_u: float, block: Polygon, rows: int) -> None:
         """A car park: aisles with bays on both sides."""
@@ -752,7 +1087,12 @@ class _Layout:
         for side in (-1, 1):
             px, py = self._turned2(x, y, angle, side * hu * 0.84, 0)
             loops.append(rectangle(px, py, angle, hu * 0.16, hv * 0.55))
-        loops.append([self._turned2(x, y, angle, hv * 0.27 * math.cos(a), hv * 0.27 * math.sin(a)) for a in np.linspace(0, 2 * math.pi, 21)[:-1]])
+        loops.append(
+            [
+                self._turned2(x, y, angle, hv * 0.27 * math.cos(a), hv * 0.27 * math.sin(a))
+                for a in np.linspace(0, 2 * math.pi, 21)[:-1]
+            ]
+        )
         for loop in loops:
             for a, b in zip(loop, [*loop[1:], loop[0]], strict=True):
                 draft.line(*a, *b, 0.14)
@@ -773,9 +1113,13 @@ class _Layout:
         def oval(extra: float) -> list[tuple[float, float]]:
             out = []
             for a in np.linspace(-math.pi / 2, math.pi / 2, 19):
-                out.append(self._turned2(x, y, angle, 42.2 + (36.5 + extra) * math.cos(a), (36.5 + extra) * math.sin(a)))
+                out.append(
+                    self._turned2(x, y, angle, 42.2 + (36.5 + extra) * math.cos(a), (36.5 + extra) * math.sin(a))
+                )
             for a in np.linspace(math.pi / 2, 3 * math.pi / 2, 19):
-                out.append(self._turned2(x, y, angle, -42.2 + (36.5 + extra) * math.cos(a), (36.5 + extra) * math.sin(a)))
+                out.append(
+                    self._turned2(x, y, angle, -42.2 + (36.5 + extra) * math.cos(a), (36.5 + extra) * math.sin(a))
+                )
             return out
 
         draft.take(rectangle(x, y, angle, 80, 46))
@@ -796,7 +1140,9 @@ class _Layout:
         line = start * (1 - t) + end * t + across * (bow * 4 * t * (1 - t))
         n = np.stack([-np.gradient(line[:, 1]), np.gradient(line[:, 0])], axis=1)
         n /= np.maximum(np.hypot(n[:, 0], n[:, 1]), 1e-9)[:, None]
-        self.draft.area([tuple(p) for p in np.concatenate([line + n * 1.1, (line - n * 1.1)[::-1]])], Kind.GRAVEL, 14, 0.7)
+        self.draft.area(
+            [tuple(p) for p in np.concatenate([line + n * 1.1, (line - n * 1.1)[::-1]])], Kind.GRAVEL, 14, 0.7
+        )
 
     def _hedge(self, a: tuple[float, float], b: tuple[float, float], height: float = 1.5) -> None:
         length = math.hypot(b[0] - a[0], b[1] - a[1])
@@ -804,15 +1150,28 @@ class _Layout:
         if n < 3:
             return
         t = np.linspace(0, 1, n)
-        x, y = a[0] + (b[0] - a[0]) * t + self.bulk.normal(0, 0.1, n), a[1] + (b[1] - a[1]) * t + self.bulk.normal(0, 0.1, n)
-        self.draft.plant(x, y, self.bulk.uniform(0.6, 0.95, n), self.bulk.uniform(0.85, 1.2, n) * height, int(Tree.BUSH), np.full(n, self.rng.random()))
+        x, y = (
+            a[0] + (b[0] - a[0]) * t + self.bulk.normal(0, 0.1, n),
+            a[1] + (b[1] - a[1]) * t + self.bulk.normal(0, 0.1, n),
+        )
+        self.draft.plant(
+            x,
+            y,
+            self.bulk.uniform(0.6, 0.95, n),
+            self.bulk.uniform(0.85, 1.2, n) * height,
+            int(Tree.BUSH),
+            np.full(n, self.rng.random()),
+        )
 
     def _tree_row(self, a: tuple[float, float], b: tuple[float, float]) -> None:
         length, bushy = math.hypot(b[0] - a[0], b[1] - a[1]), self.rng.random() < 0.5
         n = int(length / (2.6 if bushy else 8))
         t = self.bulk.random(n) if bushy else np.linspace(0.02, 0.98, max(n, 1))
         n = len(t)
-        x, y = a[0] + (b[0] - a[0]) * t + self.bulk.normal(0, 0.7, n), a[1] + (b[1] - a[1]) * t + self.bulk.normal(0, 0.7, n)
+        x, y = (
+            a[0] + (b[0] - a[0]) * t + self.bulk.normal(0, 0.7, n),
+            a[1] + (b[1] - a[1]) * t + self.bulk.normal(0, 0.7, n),
+        )
         radius = self.bulk.gamma(4, 0.45, n) + 0.7 if bushy else self.bulk.uniform(2.4, 4, n)
         radius = np.minimum(radius, 4.5)
         self.draft.plant(x, y, radius, radius * 2.3, int(Tree.BROADLEAF), self.bulk.random(n))
@@ -820,7 +1179,14 @@ class _Layout:
     def _tree(self, x: float, y: float, radius: float) -> None:
         kind = Tree.CONIFER if self.rng.random() < 0.14 else Tree.BROADLEAF
         height = radius * (3.6 if kind == Tree.CONIFER else 2.5)
-        self.draft.plant(np.array([x]), np.array([y]), np.array([radius]), np.array([height]), int(kind), np.array([self.rng.random()]))
+        self.draft.plant(
+            np.array([x]),
+            np.array([y]),
+            np.array([radius]),
+            np.array([height]),
+            int(kind),
+            np.array([self.rng.random()]),
+        )
 
     def _scatter(self, block: Polygon, density: float, radii: tuple[float, float], clumps: float = 0.0) -> None:
         if len(block) < 3:

@@ -93,7 +93,9 @@ def rasterise(scene: Scene, window: Window, gsd_m: float, appearance: Appearance
     if columns < 1 or rows < 1 or columns * rows > 40_000_000:
         raise ValueError(f"the window is {columns} x {rows} px; choose 1 to 40 million px, or use rasterise_region.")
     left, right, top, bottom = _margins(gsd_m, appearance)
-    canvas = _canvas(scene, west - left * gsd_m, north + top * gsd_m, gsd_m, columns + left + right, rows + top + bottom)
+    canvas = _canvas(
+        scene, west - left * gsd_m, north + top * gsd_m, gsd_m, columns + left + right, rows + top + bottom
+    )
     _paint_areas(canvas, scene.areas, scene, appearance, 0)
     _paint_water(canvas, appearance)
     _paint_roads(canvas, scene, appearance)
@@ -172,7 +174,12 @@ def _margins(gsd: float, appearance: Appearance) -> tuple[int, int, int, int]:
     """Pixels to paint beyond the (left, right, top, bottom) so that shadows from there fall in."""
     east, north, up = sun_vector(appearance)
     reach, near = _TALLEST_M / up, 9.0
-    sides = (near + max(0.0, -east * reach), near + max(0.0, east * reach), near + max(0.0, north * reach), near + max(0.0, -north * reach))
+    sides = (
+        near + max(0.0, -east * reach),
+        near + max(0.0, east * reach),
+        near + max(0.0, north * reach),
+        near + max(0.0, -north * reach),
+    )
     left, right, top, bottom = (math.ceil(m / gsd) for m in sides)
     return left, right, top, bottom
 
@@ -215,12 +222,17 @@ def _points(canvas: _Canvas, areas: Areas, i: int) -> NDArray[np.int32]:
 
 def _visible(canvas: _Canvas, bounds: Float32) -> NDArray[np.int64]:
     west, east, south, north = canvas.x[0, 0] - 1, canvas.x[0, -1] + 1, canvas.y[-1, 0] - 1, canvas.y[0, 0] + 1
-    return np.flatnonzero((bounds[:, 0] < east) & (bounds[:, 2] > west) & (bounds[:, 1] < north) & (bounds[:, 3] > south))
+    return np.flatnonzero(
+        (bounds[:, 0] < east) & (bounds[:, 2] > west) & (bounds[:, 1] < north) & (bounds[:, 3] > south)
+    )
 
 
 def _near(canvas: _Canvas, x: Float32, y: Float32, room: float | Float32) -> NDArray[np.int64]:
     return np.flatnonzero(
-        (x > canvas.x[0, 0] - room) & (x < canvas.x[0, -1] + room) & (y > canvas.y[-1, 0] - room) & (y < canvas.y[0, 0] + room)
+        (x > canvas.x[0, 0] - room)
+        & (x < canvas.x[0, -1] + room)
+        & (y > canvas.y[-1, 0] - room)
+        & (y < canvas.y[0, 0] + room)
     )
 
 
@@ -249,14 +261,16 @@ def _rows(canvas: _Canvas, areas: Areas, points: NDArray[np.int32], i: int) -> N
     mask &= canvas.kind[top:bottom, left:right] == areas.kind[i]
     x, y = canvas.x[:, left:right], canvas.y[top:bottom]
     angle, period, kind = float(areas.angle[i]), float(areas.period_m[i]), int(areas.kind[i])
-    across = (y * math.cos(angle) - x * math.sin(angle) + 0.5 * canvas.medium[top:bottom, left:right] * (kind == Kind.FIELD)).astype(np.float32)
+    across = (
+        y * math.cos(angle) - x * math.sin(angle) + 0.10 * canvas.medium[top:bottom, left:right] * (kind == Kind.FIELD)
+    ).astype(np.float32)
     wave = np.zeros(mask.shape, np.float32)
     strength = float(np.clip((period / canvas.gsd - 1.8) / 2.0, 0, 1))
     if kind == Kind.PITCH:
         along = (x * math.cos(angle) + y * math.sin(angle)).astype(np.float32)
         wave += 0.05 * np.tanh(6 * np.sin(along * np.float32(2 * math.pi / period)))
     elif strength > 0:
-        wave += 0.13 * strength * np.sin(across * np.float32(2 * math.pi / period))
+        wave += 0.10 * strength * np.sin(across * np.float32(2 * math.pi / period))
     if kind == Kind.FIELD:  # tramlines of the tractor, and broad bands of work
         tram = np.abs((across / 18.0 + areas.variant[i]) % 1 - 0.5) * 18
         for off in (0.0, 1.9):
@@ -292,7 +306,9 @@ def _paint_water(canvas: _Canvas, appearance: Appearance) -> None:
         shallow, middle, far = (np.array(c, np.float32) for c in ((146, 170, 150), (66, 116, 124), (34, 66, 92)))
         water = (shallow * (1 - t) + middle * t) * (1 - deep) + far * deep
         blend(water, wet)
-        surf = np.exp(-(((coast + 3.2 + 1.6 * canvas.medium) / 1.5) ** 2)) + 0.6 * np.exp(-(((coast + 10 + 5 * canvas.coarse) / 1.3) ** 2))
+        surf = np.exp(-(((coast + 3.2 + 1.6 * canvas.medium) / 1.5) ** 2)) + 0.6 * np.exp(
+            -(((coast + 10 + 5 * canvas.coarse) / 1.3) ** 2)
+        )
         blend((226, 230, 228), 0.6 * np.clip(surf * (0.55 + 0.6 * canvas.coarse + 0.5 * canvas.medium), 0, 1))
         sand = (beach < 17) & (coast >= 0)
         canvas.kind[sand] = Kind.SAND
@@ -300,11 +316,12 @@ def _paint_water(canvas: _Canvas, appearance: Appearance) -> None:
         canvas.kind[coast < 0] = Kind.SEA
     if river.min() < 14:
         bank = river + 2.0 * canvas.medium
-        blend((104, 104, 66), 0.75 * smoothstep(-bank, -9, -4))
-        blend((138, 124, 98), 0.8 * smoothstep(-bank, -2.6, -0.8))
+        land = smoothstep(coast, 2, 16)
+        blend((104, 104, 66), 0.75 * smoothstep(-bank, -9, -4) * land)
+        blend((138, 124, 98), 0.8 * smoothstep(-bank, -2.6, -0.8) * land)
         t = (1 - np.exp(-np.maximum(-river, 0) / 5))[..., None]
         water = np.array((110, 116, 88), np.float32) * (1 - t) + np.array((62, 82, 76), np.float32) * t
-        sea = smoothstep(-coast, -25, 25)
+        sea = smoothstep(-coast, -30, 45)
         blend(water, smoothstep(-river, -0.5, 0.5) * (1 - sea))
         wet_river = (river < 0) & (coast > 0)
         canvas.kind[wet_river] = Kind.RIVER
@@ -341,20 +358,26 @@ def _paint_lines(canvas: _Canvas, scene: Scene) -> None:
     shown = _visible(canvas, np.concatenate([low, high], axis=1))
     if canvas.gsd > 1.2 or not len(shown):
         return
-    mark = np.zeros(canvas.kind.shape, np.uint8)
-    widths = scene.lines.width_m[shown]
-    for width in np.unique(widths):
-        chosen = ends[shown[widths == width]].reshape(-1, 2, 2).astype(np.float64)
-        columns, rows = canvas.pixels(chosen[..., 0], chosen[..., 1])
-        points = np.round(np.stack([columns, rows], axis=-1) * (1 << _SHIFT)).astype(np.int32)
-        thick = max(1, round(float(width) / canvas.gsd))
-        tone = int(255 * min(1.0, float(width) / canvas.gsd))
-        layer = np.zeros_like(mark)
-        cv2.polylines(layer, list(points), False, tone, thick, cv2.LINE_AA, _SHIFT)
-        np.maximum(mark, layer, out=mark)
-    worn = np.clip(0.78 + 0.3 * canvas.medium, 0.35, 0.92)
-    alpha = (mark.astype(np.float32) / 255 * worn)[..., None]
-    canvas.albedo += (np.array([226, 224, 216], np.float32) - canvas.albedo) * alpha
+    tones = scene.lines.tone[shown]
+    for tone, colour in ((2, (92, 76, 66)), (1, (206, 178, 96)), (0, (226, 224, 216))):
+        if not (tones == tone).any():
+            continue
+        mark = np.zeros(canvas.kind.shape, np.uint8)
+        widths = scene.lines.width_m[shown]
+        for width in np.unique(widths[tones == tone]):
+            chosen = ends[shown[(widths == width) & (tones == tone)]].reshape(-1, 2, 2).astype(np.float64)
+            columns, rows = canvas.pixels(chosen[..., 0], chosen[..., 1])
+            points = np.round(np.stack([columns, rows], axis=-1) * (1 << _SHIFT)).astype(np.int32)
+            thick = max(1, round(float(width) / canvas.gsd))
+            layer = np.zeros_like(mark)
+            strength = int(255 * min(1.0, float(width) / canvas.gsd))
+            cv2.polylines(layer, list(points), False, strength, thick, cv2.LINE_AA, _SHIFT)
+            np.maximum(mark, layer, out=mark)
+        worn = np.clip(0.78 + 0.3 * canvas.medium, 0.35, 0.92)
+        if tone == 2:  # roads cover the rails where they cross
+            worn = worn * ((canvas.kind == Kind.BALLAST) | (canvas.kind == Kind.CONCRETE))
+        alpha = (mark.astype(np.float32) / 255 * worn)[..., None]
+        canvas.albedo += (np.array(colour, np.float32) - canvas.albedo) * alpha
 
 
 def _raise_bridges(canvas: _Canvas, scene: Scene) -> None:
@@ -406,8 +429,14 @@ def _stamp_cars(
     height, width = canvas.kind.shape
     for start in range(0, len(x), max(1, 1_500_000 // side**2)):
         k = slice(start, start + max(1, 1_500_000 // side**2))
-        column = np.floor((x[k] - reach - canvas.west) / canvas.gsd).astype(int)[:, None, None] + np.arange(side)[None, None, :]
-        row = np.floor((canvas.north - y[k] - reach) / canvas.gsd).astype(int)[:, None, None] + np.arange(side)[None, :, None]
+        column = (
+            np.floor((x[k] - reach - canvas.west) / canvas.gsd).astype(int)[:, None, None]
+            + np.arange(side)[None, None, :]
+        )
+        row = (
+            np.floor((canvas.north - y[k] - reach) / canvas.gsd).astype(int)[:, None, None]
+            + np.arange(side)[None, :, None]
+        )
         dx = (canvas.west + (column + 0.5) * canvas.gsd - x[k][:, None, None]).astype(np.float32)
         dy = (canvas.north - (row + 0.5) * canvas.gsd - y[k][:, None, None]).astype(np.float32)
         ck, sk = c[k][:, None, None], s[k][:, None, None]
@@ -445,11 +474,23 @@ def _place_boxes(canvas: _Canvas, scene: Scene, appearance: Appearance) -> None:
     shown = _near(canvas, boxes.x, boxes.y, reach)
     shown = shown[np.argsort(boxes.part[shown], kind="stable")]
     for b in shown.tolist():
-        x, y, r, hu, hv = float(boxes.x[b]), float(boxes.y[b]), float(reach[b]), float(boxes.half_u[b]), float(boxes.half_v[b])
+        x, y, r, hu, hv = (
+            float(boxes.x[b]),
+            float(boxes.y[b]),
+            float(reach[b]),
+            float(boxes.half_u[b]),
+            float(boxes.half_v[b]),
+        )
         c, s = math.cos(boxes.angle[b]), math.sin(boxes.angle[b])
         ex, ey = hu * abs(c) + hv * abs(s) + gsd, hu * abs(s) + hv * abs(c) + gsd
-        left, right = max(0, math.floor((x - ex - canvas.west) / gsd)), min(width, math.ceil((x + ex - canvas.west) / gsd))
-        top, bottom = max(0, math.floor((canvas.north - y - ey) / gsd)), min(height, math.ceil((canvas.north - y + ey) / gsd))
+        left, right = (
+            max(0, math.floor((x - ex - canvas.west) / gsd)),
+            min(width, math.ceil((x + ex - canvas.west) / gsd)),
+        )
+        top, bottom = (
+            max(0, math.floor((canvas.north - y - ey) / gsd)),
+            min(height, math.ceil((canvas.north - y + ey) / gsd)),
+        )
         if right <= left or bottom <= top:
             continue
         dx, dy = (canvas.x[:, left:right] - x).astype(np.float32), (canvas.y[top:bottom] - y).astype(np.float32)
@@ -459,7 +500,9 @@ def _place_boxes(canvas: _Canvas, scene: Scene, appearance: Appearance) -> None:
             edge = np.hypot(u, v) - hu
         elif roof == Roof.BOAT:
             t = np.clip(u / hu, -1, 1)
-            edge = np.maximum(np.abs(v) - hv * np.sqrt(np.clip(1.02 - np.maximum(t + 0.1, 0) ** 2.2, 0, 1)), np.abs(u) - hu)
+            edge = np.maximum(
+                np.abs(v) - hv * np.sqrt(np.clip(1.02 - np.maximum(t + 0.1, 0) ** 2.2, 0, 1)), np.abs(u) - hu
+            )
         else:
             edge = np.maximum(np.abs(u) - hu, np.abs(v) - hv)
         cover = np.clip(0.5 - edge / gsd, 0, 1)
@@ -499,7 +542,11 @@ def _roof(
         ends = run_u < run_v
         z = eave + slope * np.minimum(run_u, run_v)
         lit = np.where(ends, face(-slope * np.sign(u), 0.0), face(0.0, -slope * np.sign(v)))
-        tone = 1 + 0.05 * np.exp(-(((run_u - run_v) / 0.3) ** 2)) + 0.05 * fine * np.sin(np.minimum(run_u, run_v) * (2 * math.pi / 0.36))
+        tone = (
+            1
+            + 0.05 * np.exp(-(((run_u - run_v) / 0.3) ** 2))
+            + 0.05 * fine * np.sin(np.minimum(run_u, run_v) * (2 * math.pi / 0.36))
+        )
         return z.astype(np.float32), lit.astype(np.float32), tone.astype(np.float32)
     if roof == Roof.SHED:
         z = eave + slope * (v + hv)
@@ -538,9 +585,16 @@ def _place_trees(canvas: _Canvas, scene: Scene, appearance: Appearance) -> None:
         step = max(1, 1_000_000 // side**2)
         for start in range(0, len(members), step):
             k = members[start : start + step]
-            column = np.floor((x[k] - reach - canvas.west) / gsd).astype(int)[:, None, None] + np.arange(side)[None, None, :]
-            row = np.floor((canvas.north - y[k] - reach) / gsd).astype(int)[:, None, None] + np.arange(side)[None, :, None]
-            dx = (canvas.west + (column + 0.5) * gsd - x[k][:, None, None]).astype(np.float32) / radius[k][:, None, None]
+            column = (
+                np.floor((x[k] - reach - canvas.west) / gsd).astype(int)[:, None, None] + np.arange(side)[None, None, :]
+            )
+            row = (
+                np.floor((canvas.north - y[k] - reach) / gsd).astype(int)[:, None, None]
+                + np.arange(side)[None, :, None]
+            )
+            dx = (canvas.west + (column + 0.5) * gsd - x[k][:, None, None]).astype(np.float32) / radius[k][
+                :, None, None
+            ]
             dy = (canvas.north - (row + 0.5) * gsd - y[k][:, None, None]).astype(np.float32) / radius[k][:, None, None]
             away = np.sqrt(dx * dx + dy * dy)
             n, j, i = np.nonzero((away < 1.25) & (column >= 0) & (column < width) & (row >= 0) & (row < height))
@@ -549,7 +603,15 @@ def _place_trees(canvas: _Canvas, scene: Scene, appearance: Appearance) -> None:
             ok = t < 1
             n, flat, t = n[ok], flat[ok], t[ok]
             m = k[n]
-            z = base[m] + tall[m] - np.where(kind[m] == Tree.CONIFER, 0.7 * tall[m] * t, np.minimum(radius[m] * 1.1, 0.75 * tall[m]) * (1 - np.sqrt(1 - t * t)))
+            z = (
+                base[m]
+                + tall[m]
+                - np.where(
+                    kind[m] == Tree.CONIFER,
+                    0.7 * tall[m] * t,
+                    np.minimum(radius[m] * 1.1, 0.75 * tall[m]) * (1 - np.sqrt(1 - t * t)),
+                )
+            )
             np.maximum.at(keys, flat, ((z * 100).astype(np.int64) + 100_000) << 32 | m)
     where = np.flatnonzero(keys >= 0)
     m = (keys[where] & 0xFFFFFFFF).astype(np.int64)
@@ -569,7 +631,9 @@ def _place_trees(canvas: _Canvas, scene: Scene, appearance: Appearance) -> None:
     table = np.array(TREE_COLOURS[appearance.season], np.float32)
     hue = trees.hue[shown][m][:, None]
     colour = table[kind[m], 0] * (1 - hue) + table[kind[m], 1] * hue
-    colour *= (0.88 + 0.24 * hashed_unit(shown[m], 5))[:, None] * (1 + 0.10 * canvas.fine[row, column] + 0.05 * canvas.medium[row, column])[:, None]
+    colour *= (0.88 + 0.24 * hashed_unit(shown[m], 5))[:, None] * (
+        1 + 0.10 * canvas.fine[row, column] + 0.05 * canvas.medium[row, column]
+    )[:, None]
     cover = np.clip((1 - t) * radius[m] / gsd + 0.35, 0, 1)
     leafy = (kind[m] == Tree.BROADLEAF) | (kind[m] == Tree.FRUIT)
     cover = np.where(leafy, cover * TREE_OPACITY[appearance.season], cover)[:, None]

@@ -40,6 +40,7 @@ class Kind(IntEnum):
     SEA = 20
     RIVER = 21
     ROCK = 22
+    BALLAST = 23
 
 
 class Roof(IntEnum):
@@ -107,7 +108,7 @@ class Lines:
 
     ends: Float32  # (N, 4) x0, y0, x1, y1
     width_m: Float32  # (N,)
-    tone: NDArray[np.uint8]  # (N,) 0 white, 1 yellow, 2 dark
+    tone: NDArray[np.uint8]  # (N,) 0 white, 1 yellow, 2 rails
 
 
 @dataclass(frozen=True)

@@ -61,7 +61,11 @@ class Terrain:
         else:
             field = x * np.cos(self.shore_angle) + y * np.sin(self.shore_angle) + self.shore_offset_m
             large = 0.14 * half
-        field = field + large * noise(x, y, 0.42 * half, self.seed + 3) + 0.4 * large * noise(x, y, 0.16 * half, self.seed + 4)
+        field = (
+            field
+            + large * noise(x, y, 0.42 * half, self.seed + 3)
+            + 0.4 * large * noise(x, y, 0.16 * half, self.seed + 4)
+        )
         field = field + 14 * noise(x, y, 62, self.seed + 5) + 4 * noise(x, y, 17, self.seed + 6)
         return np.broadcast_to(field + 1.2 * noise(x, y, 4.3, self.seed + 7), shape).astype(np.float32)
 
