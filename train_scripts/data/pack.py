@@ -1,0 +1,65 @@
+"""Packs procedural worlds for training: `python -m train_scripts.data.pack --out FOLDER`."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+from pathlib import Path
+
+import numpy as np
+from tqdm import tqdm
+
+from train_scripts.data.world import Appearance, Scene, build_scene, random_appearance, rasterise
+
+
+def sun_direction(appearance: Appearance) -> np.ndarray:
+    """(3,) unit vector east, north, up towards the sun."""
+    azimuth, elevation = np.radians([appearance.sun_azimuth_deg, appearance.sun_elevation_deg])
+    return np.array(
+        [np.sin(azimuth) * np.cos(elevation), np.cos(azimuth) * np.cos(elevation), np.sin(elevation)], np.float32
+    )
+
+
+def pack_world(scene: Scene, size_m: float, gsd_m: float, appearances: list[Appearance]) -> dict[str, np.ndarray]:
+    """One world in several appearances over one height map, as arrays."""
+    half = size_m / 2
+    layers = [rasterise(scene, (-half, -half, half, half), gsd_m, appearance) for appearance in appearances]
+    return {
+        "rgb": np.stack([one.rgb for one in layers]),
+        "height": layers[0].height.astype(np.float16),
+        "wall": layers[0].wall,
+        "suns": np.stack([sun_direction(appearance) for appearance in appearances]),
+        "meta": np.array(json.dumps({"size_m": size_m, "gsd_m": gsd_m})),
+    }
+
+
+def write_npz(path: Path, arrays: dict[str, np.ndarray]) -> None:
+    """Write beside and rename: a killed packer leaves no half world."""
+    beside = path.with_suffix(".part.npz")
+    np.savez(beside, **arrays)
+    os.replace(beside, path)
+
+
+def main(argv: list[str] | None = None) -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("--worlds", type=int, default=12)
+    parser.add_argument("--first-seed", type=int, default=1000, help="the sample region has seed 0, keep clear of it")
+    parser.add_argument("--appearances", type=int, default=3)
+    parser.add_argument("--size-m", type=float, default=2048)
+    parser.add_argument("--gsd-m", type=float, default=1.0)
+    options = parser.parse_args(argv)
+    options.out.mkdir(parents=True, exist_ok=True)
+    for seed in tqdm(range(options.first_seed, options.first_seed + options.worlds), unit="world"):
+        path = options.out / f"world_{seed:06d}.npz"
+        if path.exists():
+            continue
+        random = np.random.default_rng(seed)
+        scene = build_scene(seed, options.size_m)
+        appearances = [random_appearance(random) for _ in range(options.appearances)]
+        write_npz(path, pack_world(scene, options.size_m, options.gsd_m, appearances))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,215 @@
+"""Pairs of a drone view and the north-up tile of the same ground, drawn from packed worlds."""
+
+from __future__ import annotations
+
+import json
+import math
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from train_scripts.data.camera import Cameras, looking_at
+from train_scripts.data.renderer import Surfaces, height_at, north_up, render
+from train_scripts.data.sensor import add_haze, photometry
+
+
+@dataclass(frozen=True)
+class FlightRange:
+    """Ranges that random views are drawn from."""
+
+    tile_m: float = 200.0  # side of a tile on the ground
+    tile_scale: tuple[float, float] = (0.85, 1.2)  # tiles in training vary in size by this factor
+    offset: float = 0.3  # largest distance of the view's ground point from the tile centre, in tile sides
+    altitude_m: tuple[float, float] = (80.0, 300.0)  # above the ground point, log-uniform
+    pitch_deg: tuple[float, float] = (-90.0, -45.0)
+    roll_deg: float = 3.0  # largest roll either way
+    fov_deg: tuple[float, float] = (52.0, 66.0)  # of the square picture
+    visibility_m: tuple[float, float] = (1500.0, 12000.0)
+    heading_deg: float = 180.0  # largest turn from north either way; 180 = any
+
+
+def easier(flight: FlightRange, difficulty: float) -> FlightRange:
+    """A range between views that nearly are the tile (0) and the whole range (1): a curriculum's dial."""
+
+    def towards(bounds: tuple[float, float], start: float) -> tuple[float, float]:
+        return start + (bounds[0] - start) * difficulty, start + (bounds[1] - start) * difficulty
+
+    like_tile_m = flight.tile_m / (2 * math.tan(math.radians(sum(flight.fov_deg) / 4)))
+    return replace(
+        flight,
+        offset=flight.offset * difficulty,
+        altitude_m=towards(flight.altitude_m, like_tile_m),
+        pitch_deg=(flight.pitch_deg[0], flight.pitch_deg[0] + (flight.pitch_deg[1] - flight.pitch_deg[0]) * difficulty),
+        roll_deg=flight.roll_deg * difficulty,
+        tile_scale=towards(flight.tile_scale, 1.0),
+        heading_deg=flight.heading_deg * difficulty,
+    )
+
+
+@dataclass(frozen=True)
+class Pool:
+    """Packed worlds: A appearances each of W worlds share one height map.
+
+    Attributes:
+        surfaces: W * A surfaces; world w in appearance a is number w * A + a.
+        suns: (W * A, 3) unit directions to the sun.
+        worlds, appearances: W and A.
+        side_m: side of each square world.
+    """
+
+    surfaces: Surfaces
+    suns: Tensor
+    worlds: int
+    appearances: int
+    side_m: float
+
+    def to(self, device: torch.device | str) -> Pool:
+        return Pool(self.surfaces.to(device), self.suns.to(device), self.worlds, self.appearances, self.side_m)
+
+
+def load_pool(folder: Path, limit: int | None = None) -> Pool:
+    """The worlds that `train_scripts.data.pack` wrote into `folder`, in the order of their names."""
+    files = sorted(folder.glob("world_*.npz"))[:limit]
+    if not files:
+        raise FileNotFoundError(f"No packed worlds in {folder}. Make some: python -m train_scripts.data.pack --out {folder}")
+    rgb, heights, walls, suns = [], [], [], []
+    for file in files:
+        with np.load(file) as packed:
+            for picture, sun in zip(packed["rgb"], packed["suns"], strict=True):
+                rgb.append(picture)
+                heights.append(packed["height"])
+                walls.append(packed["wall"])
+                suns.append(sun)
+            meta = json.loads(str(packed["meta"]))
+    count = len(rgb)
+    side = float(meta["size_m"])
+    surfaces = Surfaces.stack(
+        torch.from_numpy(np.stack(rgb)),
+        torch.from_numpy(np.stack(heights)),
+        float(meta["gsd_m"]),
+        [-side / 2] * count,
+        [side / 2] * count,
+        torch.from_numpy(np.stack(walls)),
+    )
+    return Pool(surfaces, torch.from_numpy(np.stack(suns)).float(), len(files), count // len(files), side)
+
+
+@dataclass(frozen=True)
+class Pairs:
+    """One batch: drone (B, 3, S, S) and satellite (B, 3, S, S) 0..255, place (B,) class numbers."""
+
+    drone: Tensor
+    satellite: Tensor
+    place: Tensor
+
+
+def _between(count: int, bounds: tuple[float, float], generator: torch.Generator) -> Tensor:
+    return bounds[0] + (bounds[1] - bounds[0]) * torch.rand(count, generator=generator)
+
+
+def random_cameras(targets: Tensor, flight: FlightRange, generator: torch.Generator) -> Cameras:
+    """Cameras that look at `targets` (B, 3) as the flight range allows; pitch leans towards nadir."""
+    count = len(targets)
+    low, high = flight.altitude_m
+    altitude = low * (high / low) ** torch.rand(count, generator=generator)
+    steep, flat = flight.pitch_deg
+    pitch = steep + (flat - steep) * torch.rand(count, generator=generator) ** 1.3
+    heading = (torch.rand(count, generator=generator) * 2 - 1) * flight.heading_deg
+    roll = (torch.rand(count, generator=generator) * 2 - 1) * flight.roll_deg
+    fov = _between(count, flight.fov_deg, generator)
+    device = targets.device
+    return looking_at(
+        targets,
+        altitude.to(device),
+        (heading % 360).to(device),
+        pitch.clamp_min(-89.9).to(device),
+        roll.to(device),
+        fov.to(device),
+    )
+
+
+def places_of(pool: Pool, flight: FlightRange) -> int:
+    """Number of place classes: the cells of one tile side in all worlds."""
+    return pool.worlds * _cells(pool, flight) ** 2
+
+
+def _cells(pool: Pool, flight: FlightRange) -> int:
+    return int((pool.side_m - 1.6 * flight.tile_m) // flight.tile_m)
+
+
+def random_pairs(
+    pool: Pool,
+    batch: int,
+    size_px: int,
+    flight: FlightRange,
+    generator: torch.Generator,
+    *,
+    worlds_per_batch: int = 2,
+    steps: int = 20,
+    photometry_strength: float = 1.0,
+) -> Pairs:
+    """A batch of pairs from few worlds, so that negatives are neighbours in the same light.
+
+    Each pair stands in a cell of its own (a cell is one tile wide): no place is its own negative. One appearance per
+    world dresses the tiles, another one the drone views.
+    """
+    device = pool.surfaces.heights.device
+    cells = _cells(pool, flight)
+    worlds = torch.randperm(pool.worlds, generator=generator)[:worlds_per_batch]
+    share = -(-batch // len(worlds))
+    tile_surface, view_surface, centres, place = [], [], [], []
+    shift = torch.rand(2, generator=generator)
+    for world in worlds.tolist():
+        picks = torch.randperm(cells * cells, generator=generator)[:share]
+        appearance = int(torch.randint(pool.appearances, (), generator=generator))
+        views = torch.randint(pool.appearances, (len(picks),), generator=generator)
+        tile_surface.append(torch.full((len(picks),), world * pool.appearances + appearance))
+        view_surface.append(world * pool.appearances + views)
+        jitter = (torch.rand(len(picks), 2, generator=generator) - 0.5) * 0.3
+        column, row = picks % cells, picks // cells
+        grid = torch.stack([column, row], -1) + 0.5 + jitter + (shift - 0.5)
+        centres.append((grid - cells / 2) * flight.tile_m)
+        place.append(world * cells * cells + picks)
+    tiles = torch.cat(tile_surface)[:batch].to(device)
+    views = torch.cat(view_surface)[:batch].to(device)
+    centre = torch.cat(centres)[:batch].to(device)
+    count = len(tiles)
+    side = (flight.tile_m * _between(count, flight.tile_scale, generator)).to(device)
+    satellite = north_up(pool.surfaces, tiles, centre, side, size_px)
+    offset = ((torch.rand(count, 2, generator=generator) * 2 - 1) * flight.offset).to(device) * side[:, None]
+    drone = drone_views(
+        pool, views, centre + offset, size_px, flight, generator, steps=steps, photometry_strength=photometry_strength
+    )
+    satellite = photometry(satellite, generator, 0.4 * photometry_strength)
+    return Pairs(drone, satellite, torch.cat(place)[:batch].to(device))
+
+
+def drone_views(
+    pool: Pool,
+    which: Tensor,
+    points: Tensor,
+    size_px: int,
+    flight: FlightRange,
+    generator: torch.Generator,
+    *,
+    steps: int = 20,
+    photometry_strength: float = 1.0,
+) -> Tensor:
+    """(B, 3, S, S) square drone views whose centres show the ground `points` (B, 2)."""
+    ground = height_at(pool.surfaces, which, points[:, :1], points[:, 1:])
+    cameras = random_cameras(torch.cat([points, ground], -1), flight, generator)
+    picture, hits = render(
+        pool.surfaces, which, cameras, size_px, size_px, steps=steps, facades=pool.surfaces.walls is not None, sun=pool.suns
+    )
+    low, high = flight.visibility_m
+    visibility = (low * (high / low) ** torch.rand(len(which), generator=generator)).to(which.device)
+    distance = (hits.points - cameras.position[:, None]).norm(dim=-1).reshape(len(which), size_px, size_px)
+    return photometry(add_haze(picture, distance, visibility), generator, photometry_strength)
+
+
+def describe(flight: FlightRange) -> dict[str, object]:
+    """The ranges as plain values for a model card or checkpoint."""
+    return asdict(flight)

@@ -1,0 +1,173 @@
+"""Makes the sample region: `python -m train_scripts.make_sample region|photos|gallery [options]`.
+
+`region` renders Null Island as one cloud-optimised GeoTIFF, `photos` renders drone photos of it with their truth,
+`gallery` embeds the region with the starter weights. All three are deterministic by seed.
+"""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import json
+import logging
+import tempfile
+from collections.abc import Iterator
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import asdict
+from pathlib import Path
+
+import numpy as np
+import rasterio
+from rasterio.shutil import copy as copy_raster
+from rasterio.transform import from_origin
+from rasterio.windows import Window
+from tqdm import tqdm
+
+from train_scripts.data.photos import REGION_CRS, RenderedPhoto, Shot, random_shot, take_photo, write_bytes
+from train_scripts.data.world import Appearance, Scene, build_scene, random_appearance, rasterise
+
+log = logging.getLogger("make_sample")
+
+SEED = 0  # of Null Island; training uses other seeds
+SIZE_M = 4096.0
+GSD_M = 0.5
+TILE_M, OVERLAP = 200.0, 0.5
+SATELLITE = Appearance(season="summer", sun_azimuth_deg=150.0, sun_elevation_deg=52.0)
+SAMPLE = Path(__file__).parents[1] / "gallery" / "sample"
+REACH_M = 0.44 * SIZE_M  # photos are taken this far from the centre at most, so that their ground lies on the map
+
+
+def sample_scene() -> Scene:
+    """Null Island."""
+    return build_scene(SEED, SIZE_M)
+
+
+def write_region(scene: Scene, path: Path, *, gsd_m: float = GSD_M, block_px: int = 1024, quality: int = 72) -> None:
+    """Render the region block by block into one cloud-optimised GeoTIFF, JPEG inside."""
+    pixels = round(SIZE_M / gsd_m)
+    half = SIZE_M / 2
+    profile = {
+        "driver": "GTiff",
+        "width": pixels,
+        "height": pixels,
+        "count": 3,
+        "dtype": "uint8",
+        "crs": REGION_CRS.to_wkt(),
+        "transform": from_origin(-half, half, gsd_m, gsd_m),
+        "tiled": True,
+        "photometric": "RGB",
+    }
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=path.parent) as folder:
+        plain = Path(folder) / "plain.tif"
+        with rasterio.open(plain, "w", **profile) as raster:
+            blocks = [(r, c) for r in range(0, pixels, block_px) for c in range(0, pixels, block_px)]
+            for row, column in tqdm(blocks, unit="block"):
+                side = min(block_px, pixels - row), min(block_px, pixels - column)
+                west, north = -half + column * gsd_m, half - row * gsd_m
+                window = (west, north - side[0] * gsd_m, west + side[1] * gsd_m, north)
+                rgb = rasterise(scene, window, gsd_m, SATELLITE).rgb
+                raster.write(np.moveaxis(rgb, 2, 0), window=Window(column, row, side[1], side[0]))
+        done = Path(folder) / "region.tif"
+        copy_raster(
+            plain, done, driver="COG", COMPRESS="JPEG", QUALITY=quality, BLOCKSIZE=512, OVERVIEW_RESAMPLING="AVERAGE"
+        )
+        done.replace(path)
+
+
+def _one(task: tuple[Shot, int, int, float]) -> RenderedPhoto:
+    shot, width, height, finest = task
+    return take_photo(sample_scene(), shot, width=width, height=height, finest_gsd_m=finest)
+
+
+def planned_shots(count: int, seed: int) -> Iterator[Shot]:
+    """Random flights over land: another season, sun and set of cars in every photo."""
+    scene = sample_scene()
+    for number in range(count):
+        random = np.random.default_rng([seed, number])
+        yield random_shot(scene, random, random_appearance(random), reach_m=REACH_M, seed=seed * 100_000 + number)
+
+
+def write_photos(folder: Path, count: int, seed: int, width: int, workers: int, finest_gsd_m: float) -> None:
+    """Photos `null_island_NNN.jpg` and their truth in `truth.csv`; photos that exist are kept, so a cut run resumes."""
+    folder.mkdir(parents=True, exist_ok=True)
+    names = [f"null_island_{number:03d}.jpg" for number in range(count)]
+    truth = folder / "truth.jsonl"
+    known = {}
+    if truth.exists():
+        known = {row["file"]: row for row in map(json.loads, truth.read_text().splitlines())}
+    shots = list(planned_shots(count, seed))
+    todo = [i for i, name in enumerate(names) if name not in known or not (folder / name).exists()]
+    tasks = [(shots[i], width, width * 3 // 4, finest_gsd_m) for i in todo]
+    with ProcessPoolExecutor(workers) as pool, truth.open("a") as log_file:
+        for i, photo in tqdm(zip(todo, pool.map(_one, tasks), strict=True), total=len(todo), unit="photo"):
+            write_bytes(folder / names[i], photo.jpeg)
+            row = {"file": names[i], **truth_row(photo)}
+            known[names[i]] = row
+            log_file.write(json.dumps(row) + "\n")
+            log_file.flush()
+    with (folder / "truth.csv").open("w", newline="") as table:
+        writer = csv.DictWriter(table, fieldnames=list(known[names[0]]))
+        writer.writeheader()
+        writer.writerows(known[name] for name in names)
+    truth.unlink()
+
+
+def truth_row(photo: RenderedPhoto) -> dict[str, object]:
+    """What is known of a rendered photo, as one row of a table."""
+    shot = photo.shot
+    return {
+        "lon": round(photo.ground[0], 8),
+        "lat": round(photo.ground[1], 8),
+        "ground_z_m": round(photo.ground_z_m, 2),
+        "camera_lon": round(photo.camera[0], 8),
+        "camera_lat": round(photo.camera[1], 8),
+        "camera_z_m": round(photo.camera_z_m, 2),
+        "altitude_m": round(shot.altitude_m, 2),
+        "heading_deg": round(shot.heading_deg, 2),
+        "pitch_deg": round(shot.pitch_deg, 2),
+        "roll_deg": round(shot.roll_deg, 2),
+        "visibility_m": round(shot.visibility_m),
+        "condition": shot.appearance.season,
+        "appearance": json.dumps(asdict(shot.appearance)),
+        "footprint": json.dumps([[round(lon, 8), round(lat, 8)] for lon, lat in photo.footprint]),
+    }
+
+
+def make_gallery(model: str, region: Path, out: Path) -> None:
+    """Embed the region's tiles with the starter weights."""
+    from gallery import build_gallery
+    from mean_model import load_model
+
+    embedder = load_model(model)
+    build_gallery([region], out, embedder, tile_size_m=TILE_M, overlap=OVERLAP)
+
+
+def main(argv: list[str] | None = None) -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parts = parser.add_subparsers(dest="part", required=True)
+    region = parts.add_parser("region", help="render the GeoTIFF")
+    region.add_argument("--out", type=Path, default=SAMPLE / "region.tif")
+    photos = parts.add_parser("photos", help="render drone photos with truth")
+    photos.add_argument("--out", type=Path, default=SAMPLE / "photos")
+    photos.add_argument("--count", type=int, default=12)
+    photos.add_argument("--seed", type=int, default=7, help="7 makes the examples, 11 the held-out test photos")
+    photos.add_argument("--width", type=int, default=1440)
+    photos.add_argument("--finest-gsd-m", type=float, default=0.2)
+    photos.add_argument("--workers", type=int, default=2)
+    gallery = parts.add_parser("gallery", help="embed the region")
+    gallery.add_argument("--model", default="starter")
+    gallery.add_argument("--region", type=Path, default=SAMPLE / "region.tif")
+    gallery.add_argument("--out", type=Path, default=SAMPLE / "gallery")
+    options = parser.parse_args(argv)
+    logging.basicConfig(level=logging.INFO, format="%(message)s")
+    if options.part == "region":
+        write_region(sample_scene(), options.out)
+    elif options.part == "photos":
+        write_photos(options.out, options.count, options.seed, options.width, options.workers, options.finest_gsd_m)
+    else:
+        make_gallery(options.model, options.region, options.out)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,330 @@
+"""Trains MEAN on simulated pairs: `python -m train_scripts.train train_scripts/configs/starter.toml [key=value ...]`.
+
+The schedule runs by the clock. A run that is cut at any moment goes on from its last checkpoint when the same command
+is given again; the minutes already trained count.
+"""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import math
+import os
+import time
+import tomllib
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field, fields, replace
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from mean_model.config import MeanConfig
+from mean_model.errors import ConfigError, MeanModelError
+from mean_model.losses import Losses, LossWeights, total
+from mean_model.network import MEAN
+from train_scripts.data.simulator import FlightRange, Pairs, Pool, easier, load_pool, places_of, random_pairs
+
+log = logging.getLogger("train")
+
+IMAGENET_MEAN = (0.485, 0.456, 0.406)
+IMAGENET_STD = (0.229, 0.224, 0.225)
+
+
+@dataclass(frozen=True)
+class TrainConfig:
+    """Everything that a run depends on but the machine."""
+
+    worlds: str = "runs/worlds"
+    out: str = "runs/train"
+    start: str = ""  # weights to begin from: a checkpoint file of an earlier run
+    minutes: float = 60.0  # of training in all, over every resumption
+    batch: int = 96
+    worlds_per_batch: int = 2
+    learning_rate: float = 2e-3
+    weight_decay: float = 0.05
+    warmup: float = 0.02  # share of the time
+    ramp: float = 0.15  # share of the time over which the views go from easy to the whole flight range
+    gamma: float = 0.3  # layer scale at the start
+    label_smoothing: float = 0.1
+    ema: float = 0.998
+    seed: int = 0
+    render_steps: int = 20
+    photometry: float = 1.0
+    bfloat16: bool = True
+    save_every_s: float = 120.0
+    model: MeanConfig = field(default_factory=MeanConfig)
+    weights: LossWeights = field(default_factory=LossWeights)
+    flight: FlightRange = field(default_factory=FlightRange)
+
+
+def _section(kind: type, settings: dict[str, Any], name: str) -> Any:
+    known = {f.name for f in fields(kind)}
+    unknown = sorted(set(settings) - known)
+    if unknown:
+        raise ConfigError(f"Unknown setting {', '.join(unknown)} in [{name}]; known are {', '.join(sorted(known))}.")
+    return kind(**{key: tuple(value) if isinstance(value, list) else value for key, value in settings.items()})
+
+
+def read_config(path: Path, overrides: Sequence[str] = ()) -> TrainConfig:
+    """A TOML file with `key=value` overrides on top (`section.key=value` within a section).
+
+    Raises:
+        ConfigError: an unknown key, or an override that is no TOML value.
+    """
+    settings = tomllib.loads(path.read_text())
+    for override in overrides:
+        key, _, value = override.partition("=")
+        try:
+            parsed = tomllib.loads(f"value = {value}")["value"]
+        except tomllib.TOMLDecodeError:
+            parsed = value
+        place = settings
+        *sections, last = key.strip().split(".")
+        for one in sections:
+            place = place.setdefault(one, {})
+        place[last] = parsed
+    sections = {"model": MeanConfig.from_dict, "weights": LossWeights, "flight": FlightRange}
+    built: dict[str, Any] = {}
+    for name, kind in sections.items():
+        given = settings.pop(name, {})
+        built[name] = MeanConfig.from_dict(given) if name == "model" else _section(kind, given, name)  # type: ignore[arg-type]
+    return _section(TrainConfig, {**settings, **built}, "top level")
+
+
+def normalise(pictures: Tensor) -> Tensor:
+    """(B, 3, S, S) 0..255 to ImageNet's units."""
+    mean = torch.tensor(IMAGENET_MEAN, device=pictures.device)[None, :, None, None]
+    std = torch.tensor(IMAGENET_STD, device=pictures.device)[None, :, None, None]
+    return (pictures / 255 - mean) / std
+
+
+def losses_of(network: MEAN, pairs: Pairs, config: TrainConfig) -> Losses:
+    """Forward both views in one batch and weigh the losses."""
+    device_type = pairs.drone.device.type
+    with torch.autocast(device_type, torch.bfloat16, enabled=config.bfloat16):
+        drone = network.forward_training(normalise(pairs.drone))
+        satellite = network.forward_training(normalise(pairs.satellite))
+    scale = network.logit_scale.exp().clamp(max=100)
+    return total(
+        _float(drone), _float(satellite), pairs.place, scale, config.weights, label_smoothing=config.label_smoothing
+    )
+
+
+def _float(outputs: Any) -> Any:
+    return replace(
+        outputs,
+        pooled=outputs.pooled.float(),
+        logits=tuple(x.float() for x in outputs.logits),
+        aligned=outputs.aligned.float(),
+    )
+
+
+def rate_at(share: float, config: TrainConfig) -> float:
+    """Learning rate after this share 0..1 of the time: linear warm-up, then a cosine to 1 % of the peak."""
+    if share < config.warmup:
+        return config.learning_rate * max(share, 1e-3) / config.warmup
+    progress = (share - config.warmup) / (1 - config.warmup)
+    return config.learning_rate * (0.01 + 0.99 * 0.5 * (1 + math.cos(math.pi * min(progress, 1))))
+
+
+def parameter_groups(network: nn.Module, weight_decay: float) -> list[dict[str, Any]]:
+    """Matrices decay, vectors and scalars do not."""
+    matrices = [p for p in network.parameters() if p.ndim > 1]
+    vectors = [p for p in network.parameters() if p.ndim <= 1]
+    return [{"params": matrices, "weight_decay": weight_decay}, {"params": vectors, "weight_decay": 0.0}]
+
+
+@dataclass
+class Run:
+    """The state that a checkpoint holds."""
+
+    network: MEAN
+    average: dict[str, Tensor]
+    optimizer: torch.optim.Optimizer
+    generator: torch.Generator
+    step: int = 0
+    seconds: float = 0.0
+
+    def save(self, path: Path) -> None:
+        state = {
+            "network": self.network.state_dict(),
+            "average": self.average,
+            "optimizer": self.optimizer.state_dict(),
+            "generator": self.generator.get_state(),
+            "torch_rng": torch.get_rng_state(),
+            "step": self.step,
+            "seconds": self.seconds,
+        }
+        beside = path.with_suffix(".part")
+        torch.save(state, beside)
+        os.replace(beside, path)
+
+    def restore(self, path: Path, device: torch.device) -> None:
+        state = torch.load(path, map_location=device, weights_only=True)
+        self.network.load_state_dict(state["network"])
+        self.average = state["average"]
+        self.optimizer.load_state_dict(state["optimizer"])
+        self.generator.set_state(state["generator"].cpu())
+        torch.set_rng_state(state["torch_rng"].cpu())
+        self.step, self.seconds = state["step"], state["seconds"]
+
+
+def start_run(config: TrainConfig, device: torch.device) -> Run:
+    """Fresh weights, or those of `config.start`."""
+    torch.manual_seed(config.seed)
+    network = MEAN.from_config(config.model)
+    if not config.start:
+        initialise(network, config.gamma)
+    else:
+        earlier = torch.load(config.start, map_location="cpu", weights_only=True)["average"]
+        own = network.state_dict()
+        kept = {k: v for k, v in earlier.items() if k in own and own[k].shape == v.shape}
+        log.info("starting from %s: %d of %d tensors fit", Path(config.start).name, len(kept), len(own))
+        network.load_state_dict({**own, **kept})
+    network.to(device).train()
+    optimizer = torch.optim.AdamW(parameter_groups(network, config.weight_decay), lr=0.0, betas=(0.9, 0.98))
+    average = {k: v.detach().clone() for k, v in network.state_dict().items()}
+    return Run(network, average, optimizer, torch.Generator().manual_seed(config.seed))
+
+
+@torch.no_grad()
+def initialise(network: MEAN, gamma: float) -> None:
+    """Start weights for a short schedule: fan-in scaling and an open layer scale.
+
+    ConvNeXt's own start (every weight 0.02, layer scale 1e-6) leaves the blocks silent for the first thousands of steps.
+    """
+    for name, parameter in network.backbone.named_parameters():
+        if name.endswith("gamma"):
+            parameter.fill_(gamma)
+        elif parameter.ndim > 1:
+            nn.init.normal_(parameter, std=(parameter[0].numel()) ** -0.5)
+
+
+@torch.no_grad()
+def centre_embeddings(network: MEAN, pairs: Pairs) -> None:
+    """Set the last normalisation so that embeddings of a batch are centred and of one spread in every channel.
+
+    A fresh network maps all photos into a narrow cone, where InfoNCE has next to no gradient.
+    """
+    network.eval()
+    pictures = normalise(torch.cat([pairs.drone, pairs.satellite]))
+    pooled = network.backbone.forward_head(network.backbone.forward_features(pictures))
+    norm = network.backbone.head.norm
+    spread = pooled.std(0).clamp_min(1e-3)
+    norm.weight.div_(spread)
+    norm.bias.sub_(pooled.mean(0)).div_(spread)
+    network.train()
+
+
+def update_average(average: dict[str, Tensor], network: nn.Module, decay: float) -> None:
+    """Exponential moving average of every floating tensor; counters are copied."""
+    for name, value in network.state_dict().items():
+        if value.is_floating_point():
+            average[name].lerp_(value.detach(), 1 - decay)
+        else:
+            average[name].copy_(value)
+
+
+def train(config: TrainConfig, pool: Pool, device: torch.device) -> Run:
+    """Train until the minutes are used, saving as it goes; Ctrl-C saves and stops."""
+    out = Path(config.out)
+    out.mkdir(parents=True, exist_ok=True)
+    run = start_run(config, device)
+    checkpoint = out / "last.pt"
+    if checkpoint.exists():
+        run.restore(checkpoint, device)
+        log.info("resumed at step %d, %.1f minutes", run.step, run.seconds / 60)
+    budget = config.minutes * 60
+    began, before = time.monotonic(), run.seconds
+    saved = began
+    mean_loss, render_s, pairs_seen, since = 0.0, 0.0, 0, time.monotonic()
+    try:
+        while run.seconds < budget:
+            rate = rate_at(run.seconds / budget, config)
+            for group in run.optimizer.param_groups:
+                group["lr"] = rate
+            difficulty = min(1.0, 0.05 + run.seconds / budget / max(config.ramp, 1e-6))
+            tick = time.monotonic()
+            with torch.no_grad():
+                pairs = random_pairs(
+                    pool,
+                    config.batch,
+                    config.model.image_size,
+                    easier(config.flight, difficulty),
+                    run.generator,
+                    worlds_per_batch=config.worlds_per_batch,
+                    steps=config.render_steps,
+                    photometry_strength=config.photometry * difficulty,
+                )
+            render_s += time.monotonic() - tick
+            if run.step == 0 and not config.start:
+                centre_embeddings(run.network, pairs)
+            losses = losses_of(run.network, pairs, config)
+            if not torch.isfinite(losses.total):
+                raise MeanModelError(
+                    f"The loss is not finite at step {run.step} (InfoNCE {losses.info_nce:.3g}, classes "
+                    f"{losses.classification:.3g}, alignment {losses.alignment:.3g}); lower learning_rate and resume."
+                )
+            run.optimizer.zero_grad(set_to_none=True)
+            losses.total.backward()
+            nn.utils.clip_grad_norm_(run.network.parameters(), 1.0)
+            run.optimizer.step()
+            run.step += 1
+            update_average(run.average, run.network, min(config.ema, (1 + run.step) / (10 + run.step)))
+            run.seconds = before + time.monotonic() - began
+            mean_loss += losses.info_nce.item()
+            pairs_seen += len(pairs.place)
+            if run.step % 25 == 0:
+                took = time.monotonic() - since
+                log.info(
+                    "step %d  %.1f min  rate %.2e  InfoNCE %.3f  classes %.2f  alignment %.3f  scale %.1f  "
+                    "%.0f pairs/s  network %.0f %%",
+                    run.step, run.seconds / 60, rate, mean_loss / 25, losses.classification.item(), losses.alignment.item(),
+                    run.network.logit_scale.exp().item(), pairs_seen / took, 100 * (1 - render_s / took),
+                )  # fmt: skip
+                mean_loss, render_s, pairs_seen, since = 0.0, 0.0, 0, time.monotonic()
+            if time.monotonic() - saved > config.save_every_s:
+                run.save(checkpoint)
+                saved = time.monotonic()
+    except KeyboardInterrupt:
+        log.info("stopped by hand at step %d; the same command goes on from here", run.step)
+    run.save(checkpoint)
+    return run
+
+
+def export(run: Run, config: TrainConfig, folder: Path) -> None:
+    """The averaged weights as a model folder, backbone only, half precision."""
+    from mean_model.checkpoint import save_model
+
+    network = MEAN.from_config(config.model)
+    network.load_state_dict({k: v.cpu() for k, v in run.average.items()})
+    save_model(folder, network.eval(), config.model)
+
+
+def main(argv: list[str] | None = None) -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("config", type=Path)
+    parser.add_argument("overrides", nargs="*", metavar="key=value")
+    parser.add_argument("--threads", type=int, default=0, help="CPU threads; 0 leaves it to torch")
+    options = parser.parse_args(argv)
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s", datefmt="%H:%M:%S")
+    try:
+        config = read_config(options.config, options.overrides)
+        torch.set_flush_denormal(True)  # denormal gradients slow a CPU down many times
+        if options.threads:
+            torch.set_num_threads(options.threads)
+        device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+        pool = load_pool(Path(config.worlds)).to(device)
+        config = replace(config, model=replace(config.model, classes=places_of(pool, config.flight)))
+        log.info("%d worlds, %d places, device %s", pool.worlds, config.model.classes, device)
+        run = train(config, pool, device)
+        export(run, config, Path(config.out) / "model")
+    except (MeanModelError, FileNotFoundError) as error:
+        parser.error(str(error))
+    log.info("settings: %s", asdict(config))
+
+
+if __name__ == "__main__":
+    main()
