@@ -14,7 +14,6 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from itertools import islice
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -246,7 +245,7 @@ def _embed_all(
 
     report()
     candidates = (each for source in sources for each in source.candidates() if each.id not in known)
-    for part, loaded in _one_ahead(_loaded(batch) for batch in _batches(candidates, batch_size)):
+    for part, loaded in _one_ahead(_loaded(candidates, batch_size)):
         if loaded:
             vectors = embedder.embed(loaded)
             if vectors.shape != (len(loaded), embedder.dimension) or not is_unit(vectors):
@@ -260,25 +259,26 @@ def _embed_all(
         report()
 
 
-def _batches(candidates: Iterable[Candidate], size: int) -> Iterator[list[Candidate]]:
-    stream = iter(candidates)
-    while batch := list(islice(stream, size)):
-        yield batch
+def _loaded(candidates: Iterable[Candidate], size: int) -> Iterator[tuple[_Part, list[Any]]]:
+    """Read candidates, each before the next is asked for (its raster is open only so long).
 
-
-def _loaded(batch: Sequence[Candidate]) -> tuple[_Part, list[Any]]:
-    """Read a batch. Returns: its part, still without vectors, and what the embedder takes."""
+    Yields: for every `size` candidates their part, still without vectors, and what the embedder takes.
+    """
     part, inputs = _Part(), []
-    for candidate in batch:
+    for candidate in candidates:
         try:
             tile, picture = candidate.load()
         except Skipped as reason:
             part.skipped[candidate.id] = str(reason)
-            continue
-        part.tiles.append(tile)
-        part.contents.append(_content(picture))
-        inputs.append(picture)
-    return part, inputs
+        else:
+            part.tiles.append(tile)
+            part.contents.append(_content(picture))
+            inputs.append(picture)
+        if len(part.tiles) + len(part.skipped) == size:
+            yield part, inputs
+            part, inputs = _Part(), []
+    if part.tiles or part.skipped:
+        yield part, inputs
 
 
 def _content(picture: Any) -> str:

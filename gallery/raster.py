@@ -173,9 +173,14 @@ class Raster:
     def data_share(self, window: Window) -> float:
         """Share of the window that holds data (not transparent, not nodata), in [0, 1]."""
         shape = _fitted(window, 64)
-        return float(
-            np.count_nonzero(self._view.dataset_mask(out_shape=shape, window=_rasterio(window))) / np.prod(shape)
-        )
+        try:
+            mask = self._view.dataset_mask(out_shape=shape, window=_rasterio(window))
+        except RasterioError as error:
+            raise self._damaged() from error
+        return float(np.count_nonzero(mask) / mask.size)
+
+    def _damaged(self) -> SourceError:
+        return SourceError(f"{self.path.name} is damaged: part of its pixels cannot be read. Copy it again.")
 
     def image(self, window: Window, max_px: int) -> Image.Image:
         """The window as an RGB picture whose longer side has at most max_px pixels.
@@ -189,7 +194,7 @@ class Raster:
         try:
             samples = self._view.read(self._bands, window=_rasterio(window), out_shape=shape, resampling=resampling)
         except RasterioError as error:
-            raise SourceError(f"{self.path.name} is damaged: part of its pixels cannot be read.") from error
+            raise self._damaged() from error
         if self._colours is not None:
             return Image.fromarray(self._colours[samples[0]])
         rgb = samples if self.stretch is None else self.stretch(samples)

@@ -1,0 +1,106 @@
+"""Geodesy: known distances, there and back, boxes over the 180th meridian and around the poles."""
+
+import math
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from shapely.geometry import Polygon
+
+from gallery.errors import AreaError
+from gallery.geo import (
+    Bounds,
+    LonLat,
+    area_m2,
+    bounds_of,
+    destination,
+    distance_m,
+    distances_m,
+    moved,
+    offsets_m,
+    rectangle,
+    size_m,
+    wrap_lon,
+)
+
+lons, lats = st.floats(-180, 180), st.floats(-85, 85)
+points = st.builds(LonLat, lons, lats)
+
+
+def test_one_degree_along_the_equator_and_the_meridian():
+    assert distance_m(LonLat(0, 0), LonLat(1, 0)) == pytest.approx(111_319.49, abs=0.01)
+    assert distance_m(LonLat(0, 0), LonLat(0, 1)) == pytest.approx(110_574.39, abs=0.01)
+
+
+@pytest.mark.parametrize(("lon", "lat"), [(181, 0), (0, 91), (math.nan, 0), (0, math.inf), (13.4, -90.1)])
+def test_places_that_do_not_exist_are_refused(lon, lat):
+    with pytest.raises(AreaError, match="Longitude comes before latitude"):
+        LonLat(lon, lat)
+
+
+@given(points, st.floats(0, 360), st.floats(0, 50_000))
+@settings(deadline=None)
+def test_destination_lies_at_its_distance(start, azimuth_deg, metres):
+    assert distance_m(start, destination(start, azimuth_deg, metres)) == pytest.approx(metres, abs=1e-3)
+
+
+@given(points, st.floats(-3000, 3000), st.floats(-3000, 3000))
+@settings(deadline=None)
+def test_there_and_back_in_metres(origin, east_m, north_m):
+    assert offsets_m(origin, moved(origin, east_m, north_m)) == pytest.approx((east_m, north_m), abs=1e-3)
+
+
+@given(points, st.lists(points, min_size=1, max_size=5))
+@settings(deadline=None)
+def test_many_distances_equal_single_ones(start, others):
+    many = distances_m(start, np.array([p.lon for p in others]), np.array([p.lat for p in others]))
+    assert many == pytest.approx([distance_m(start, other) for other in others])
+
+
+@given(points, st.floats(0.01, 500), st.floats(0, 360), st.floats(0, 0.999))
+@settings(deadline=None, max_examples=300)
+def test_box_around_holds_the_circle(centre, radius_km, azimuth_deg, share):
+    box = Bounds.around(centre, radius_km)
+    assert box.contains(destination(centre, azimuth_deg, radius_km * 1000 * share))
+
+
+def test_box_around_a_pole_has_every_meridian():
+    assert Bounds.around(LonLat(0, 89.99), 10).as_list()[::2] == [-180, 180]
+
+
+def test_box_over_the_180th_meridian():
+    box = Bounds(179, -1, -179, 1)
+    assert box.crosses_antimeridian and box.width_deg == 2 and abs(box.centre.lon) == 180
+    assert box.contains(LonLat(-179.5, 0)) and box.contains(LonLat(179.5, 0)) and not box.contains(LonLat(0, 0))
+    assert box.polygon().area == pytest.approx(4)
+
+
+def test_bounds_refuses_south_above_north():
+    with pytest.raises(AreaError, match="W,S,E,N"):
+        Bounds(0, 2, 1, 1)
+
+
+@given(points, st.floats(5, 2000), st.floats(5, 2000), st.floats(0, 360))
+@settings(deadline=None)
+def test_rectangle_has_its_area_on_the_ground_at_any_latitude(centre, width_m, height_m, heading_deg):
+    shape = rectangle(centre, width_m, height_m, heading_deg)
+    assert area_m2(shape) == pytest.approx(width_m * height_m, rel=1e-3)
+
+
+@given(points)
+@settings(deadline=None)
+def test_box_of_a_square_has_its_size(centre):
+    assert size_m(bounds_of(rectangle(centre, 100, 60))) == pytest.approx((100, 60), rel=1e-3)
+
+
+def test_bounds_of_a_shape_that_goes_on_past_180():
+    box = bounds_of(Polygon([(179.9, 0), (180.1, 0), (180.1, 1), (179.9, 1)]))
+    assert box.as_list() == pytest.approx([179.9, 0, -179.9, 1])
+
+
+@given(st.floats(-1000, 1000))
+def test_wrapped_meridian_is_the_same(lon):
+    wrapped = wrap_lon(lon)
+    assert -180 <= wrapped <= 180
+    assert math.isclose(math.cos(math.radians(wrapped)), math.cos(math.radians(lon)), abs_tol=1e-9)

@@ -1,0 +1,140 @@
+"""Positions: lists in CSV and KML, file names, and footprints of photos whose extent nobody states."""
+
+from pathlib import PurePosixPath
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from gallery.errors import PositionsError
+from gallery.geo import LonLat, area_m2, distance_m, size_m
+from gallery.positions import Camera, footprint_of_photo, place_in_name, read_positions
+
+
+@pytest.fixture
+def folder(tmp_path):
+    root = tmp_path / "photos"
+    (root / "sub").mkdir(parents=True)
+    for name in ("a.jpg", "sub/b.jpg"):
+        (root / name).touch()
+    return root
+
+
+def listed(folder, text, name="places.csv"):
+    file = folder.parent / name
+    file.write_text(text, "utf-8")
+    return read_positions(file, folder)
+
+
+def test_points_and_extents(folder):
+    known = listed(folder, "file,lon,lat,west,south,east,north\na.jpg,10,50,,,,\nsub/b.jpg,,,1,2,3,4\n")
+    assert known.of(PurePosixPath("a.jpg")).centre == LonLat(10, 50)
+    place = known.of(PurePosixPath("sub/b.jpg"))
+    assert place.centre == LonLat(2, 3) and place.footprint.bounds == (1, 2, 3, 4)
+    assert known.of(PurePosixPath("c.jpg")) is None
+
+
+@pytest.mark.parametrize(
+    "header",
+    [
+        "file,lat,lon,lat_n,lon_w,lat_s,lon_e",
+        "Filename; Latitude; Longitude; north; west; south; east",
+        "image\ty\tlat\tlong\tmax_lat\tmin_lon\tmin_lat\tmax_lon",
+    ],
+)
+def test_other_headers_and_separators(folder, header):
+    values = {"y": "0", "lat": "50", "latitude": "50", "lon": "10", "longitude": "10", "long": "10"}
+    values |= dict.fromkeys(("lat_n", "north", "max_lat"), "51") | dict.fromkeys(("lat_s", "south", "min_lat"), "49")
+    values |= dict.fromkeys(("lon_w", "west", "min_lon"), "9") | dict.fromkeys(("lon_e", "east", "max_lon"), "11")
+    separator = max(",;\t", key=header.count)
+    names = [name.strip().lower() for name in header.split(separator)]
+    row = separator.join(["a.jpg", *(values[name] for name in names[1:])])
+    place = listed(folder, f"\ufeff{header}\n{row}\n").of(PurePosixPath("a.jpg"))
+    assert place.footprint.bounds == (9, 49, 11, 51) and place.centre == LonLat(10, 50)
+
+
+def test_paths_from_the_folder_or_from_the_list(folder):
+    known = listed(folder, "file,lon,lat\nphotos/a.jpg,1,2\nsub\\b.jpg,3,4\n")
+    assert known.of(PurePosixPath("a.jpg")).centre == LonLat(1, 2)
+    assert known.of(PurePosixPath("sub/b.jpg")).centre == LonLat(3, 4)
+
+
+def test_rows_without_a_position_are_counted(folder):
+    assert listed(folder, "file,lon,lat\na.jpg,1,2\nsub/b.jpg,,\n").unplaced == 1
+
+
+@pytest.mark.parametrize(
+    ("text", "complaint"),
+    [
+        ("name,x,y\na.jpg,1,2\n", "file,lon,lat"),
+        ("", "file,lon,lat"),
+        ("file,lon,lat,west\na.jpg,1,2,3\n", "south, east, north are missing"),
+        ('file,lon,lat\na.jpg,"8,5",50\n', "line 2: lon is not a number"),
+        ("file,lon,lat\na.jpg,nan,50\n", "line 2: lon is not a number"),
+        ("file,lon,lat\na.jpg,1,2\nb.jpg,50,100\n", "line 3: Latitude 100"),
+        ("file,lon,lat,west,south,east,north\na.jpg,1,2,0,5,1,4\n", "line 2: South"),
+        ("file,lon,lat,west,south,east,north\na.jpg,1,2,1,1,1,4\n", "no area"),
+        ("file,lon,lat\n", "lists no image"),
+    ],
+)
+def test_faults_are_named_with_their_line(folder, text, complaint):
+    with pytest.raises(PositionsError, match=complaint):
+        listed(folder, text)
+
+
+def test_an_extent_may_cross_the_180th_meridian(folder):
+    text = "file,lon,lat,west,south,east,north\na.jpg,180,0,179.9,-1,-179.9,1\n"
+    place = listed(folder, text).of(PurePosixPath("a.jpg"))
+    assert place.footprint.bounds == pytest.approx((179.9, -1, 180.1, 1)) and abs(place.centre.lon) == 180
+
+
+KML = """<?xml version="1.0" encoding="UTF-8"?><kml xmlns="http://www.opengis.net/kml/2.2"><Document>
+<Folder><name>one</name><Placemark><name>a</name><Point><coordinates>10,50,0</coordinates></Point></Placemark></Folder>
+<Folder><name>two</name><Placemark><name>b.jpg</name><Polygon><outerBoundaryIs><LinearRing><coordinates>
+1,1 2,1 2,2 1,2 1,1</coordinates></LinearRing></outerBoundaryIs></Polygon></Placemark></Folder></Document></kml>"""
+
+
+def test_kml_placemarks_by_stem_or_name(folder):
+    known = listed(folder, KML, "places.kml")
+    assert known.of(PurePosixPath("a.jpg")).centre == LonLat(10, 50)
+    place = known.of(PurePosixPath("sub/b.jpg"))
+    assert place.centre == LonLat(1.5, 1.5) and place.footprint.bounds == (1, 1, 2, 2)
+
+
+def test_broken_lists(folder, tmp_path):
+    with pytest.raises(PositionsError, match="not a readable KML"):
+        listed(folder, "no markup", "places.kml")
+    with pytest.raises(PositionsError, match=r"neither \.csv nor \.kml"):
+        listed(folder, "x", "places.doc")
+    with pytest.raises(PositionsError, match="no file"):
+        read_positions(tmp_path / "absent.csv", folder)
+    (tmp_path / "latin.csv").write_bytes(b"file,lon,lat\n\xff,1,2\n")
+    with pytest.raises(PositionsError, match="UTF-8"):
+        read_positions(tmp_path / "latin.csv", folder)
+
+
+@given(st.decimals(-180, 180, places=6), st.decimals(-90, 90, places=6))
+def test_place_in_a_file_name(lon, lat):
+    assert place_in_name(f"tile_@{lon}@{lat}@_7.jpg").centre == LonLat(float(lon), float(lat))
+
+
+@pytest.mark.parametrize("name", ["a.jpg", "@1@2.jpg", "@1@200@.jpg", "@a@b@.jpg"])
+def test_names_without_a_place(name):
+    assert place_in_name(name) is None
+
+
+def test_footprint_from_height_and_focal_length():
+    camera = Camera(height_m=100, focal_35mm=43.267 / 2, heading_deg=90)
+    shape, how = footprint_of_photo(LonLat(5, 60), 4000, 3000, camera, 100)
+    assert area_m2(shape) == pytest.approx(160 * 120, rel=1e-3)  # diagonal of 200 m, sides 4:3
+    west, south, east, north = shape.bounds
+    assert distance_m(LonLat(5, south), LonLat(5, north)) == pytest.approx(160, rel=1e-2)  # turned to the east
+    assert how == "estimated from height above ground and focal length"
+
+
+@pytest.mark.parametrize("camera", [Camera(), Camera(height_m=50), Camera(height_m=50, focal_35mm=24, pitch_deg=-45)])
+def test_footprint_is_assumed_when_the_view_is_unknown_or_oblique(camera):
+    from gallery.geo import bounds_of
+
+    shape, how = footprint_of_photo(LonLat(5, 60), 4000, 3000, camera, 80)
+    assert size_m(bounds_of(shape)) == pytest.approx((80, 80), rel=1e-3) and how == "assumed square of 80 m"
