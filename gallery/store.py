@@ -99,7 +99,7 @@ class Gallery:
         """(N, D) float16, memory-mapped, rows of length 1."""
         try:
             return np.load(self.folder / VECTORS, mmap_mode="r", allow_pickle=False)
-        except (OSError, ValueError) as error:
+        except (OSError, ValueError, EOFError) as error:
             raise DamagedGallery(f"{VECTORS} of the gallery {self.folder.name} is damaged. Build it again.") from error
 
     @cached_property

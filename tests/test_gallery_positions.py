@@ -127,7 +127,7 @@ def test_footprint_from_height_and_focal_length():
     camera = Camera(height_m=100, focal_35mm=43.267 / 2, heading_deg=90)
     shape, how = footprint_of_photo(LonLat(5, 60), 4000, 3000, camera, 100)
     assert area_m2(shape) == pytest.approx(160 * 120, rel=1e-3)  # diagonal of 200 m, sides 4:3
-    west, south, east, north = shape.bounds
+    _, south, _, north = shape.bounds
     assert distance_m(LonLat(5, south), LonLat(5, north)) == pytest.approx(160, rel=1e-2)  # turned to the east
     assert how == "estimated from height above ground and focal length"
 

@@ -1,5 +1,7 @@
 """Rasters: tiles cover them with equal ground size, in any projection, and read as pictures."""
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 from affine import Affine
@@ -46,7 +48,7 @@ def test_scale_and_centre_of_a_tile(region):
 def test_tiles_cover_the_raster_and_half_overlap_gives_four(region):
     counts = np.zeros((region.height_px, region.width_px), int)
     for col, row, width, height in region.windows(60, 0.5):
-        assert 0 <= col and 0 <= row and col + width <= region.width_px and row + height <= region.height_px
+        assert col >= 0 and row >= 0 and col + width <= region.width_px and row + height <= region.height_px
         counts[row : row + height, col : col + width] += 1
     assert counts.min() >= 1
     half = max(width, height) // 2 + 2
@@ -59,7 +61,7 @@ def test_tiles_cover_a_side_without_gaps(length_px, size_px, overlap):
     size_px = min(size_px, length_px)
     starts = _starts(length_px, size_px, overlap)
     assert starts[0] == 0 and starts[-1] + size_px == length_px
-    assert all(0 < after - before <= _step(size_px, overlap) for before, after in zip(starts, starts[1:], strict=False))
+    assert all(0 < after - before <= _step(size_px, overlap) for before, after in pairwise(starts))
 
 
 @given(st.integers(40, 300), st.integers(20, 40))

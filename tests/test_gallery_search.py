@@ -1,0 +1,235 @@
+"""Localizer: finds what the gallery holds, honours the prior area, and claims no more than it knows."""
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from conftest import FakeEmbedder, FakePhoto, FakePosition, textured
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from shapely.geometry import box
+
+from gallery import Gallery, Localizer, Near, build_gallery
+from gallery.errors import AreaError, GalleryError, UnreadablePhoto, WrongModel
+from gallery.geo import Bounds, LonLat, destination, distance_m, rectangle
+from gallery.search import Answer, PhotoProblem, agreed_position, tiles_in
+from gallery.tiles import Match, Tile
+
+
+@pytest.fixture(scope="module")
+def gallery(tmp_path_factory) -> Gallery:
+    import rasterio
+    from affine import Affine
+
+    folder = tmp_path_factory.mktemp("region")
+    pixels = textured(700, 900, seed=5)
+    with rasterio.open(
+        folder / "region.tif", "w", driver="GTiff", width=900, height=700, count=3, dtype="uint8", crs="EPSG:32633",
+        transform=Affine(1, 0, 500_000, 0, -1, 5_000_000),
+    ) as file:  # fmt: skip
+        file.write(pixels)
+    return build_gallery(folder / "region.tif", folder / "g", FakeEmbedder(), tile_size_m=100)
+
+
+@pytest.fixture
+def localizer(gallery, embedder) -> Localizer:
+    return Localizer(gallery, embedder)
+
+
+def photo_of(gallery: Gallery, row: int, position: FakePosition | None = None) -> FakePhoto:
+    return FakePhoto(gallery.image(gallery.tile(row), 64), f"{row}.jpg", position)
+
+
+@pytest.mark.parametrize("row", [0, 57, 110])
+def test_a_gallery_that_holds_the_photo_finds_it_first(gallery, localizer, row):
+    answer = localizer.localize(photo_of(gallery, row), k=3)
+    assert answer.matches[0].tile.id == gallery.tile(row).id and answer.matches[0].score > 0.99
+    assert [match.rank for match in answer.matches] == [1, 2, 3]
+    assert set(answer.timings) == {"read", "embed", "search"}
+
+
+def test_search_equals_brute_force(gallery, localizer, embedder):
+    photo = photo_of(gallery, 40)
+    scores = gallery.vectors.astype(np.float32) @ embedder.embed([photo])[0]
+    answer = localizer.localize(photo, k=len(gallery))
+    assert [gallery.row(match.tile.id) for match in answer.matches] == np.argsort(-scores, kind="stable").tolist()
+    assert [match.score for match in answer.matches] == pytest.approx(np.sort(scores)[::-1].tolist(), abs=1e-5)
+
+
+def test_more_than_the_gallery_has(gallery, localizer):
+    answer = localizer.localize(photo_of(gallery, 0), k=10_000)
+    assert len(answer.matches) == len(gallery) and any("Only" in note for note in answer.notes)
+
+
+def test_a_tile_elsewhere_changes_no_other_score(gallery, localizer, make_raster, tmp_path, embedder):
+    far = make_raster("far.tif", origin=(-9_000_000.0, 1_000_000.0), pixels=textured(300, 300, 77))
+    bigger = build_gallery([gallery.folder / "../region.tif", far], tmp_path / "big", embedder, tile_size_m=100)
+    photo = photo_of(gallery, 31)
+    before = {match.tile.id: match.score for match in localizer.localize(photo, k=1000).matches}
+    after = {match.tile.id: match.score for match in Localizer(bigger, embedder).localize(photo, k=1000).matches}
+    assert len(after) > len(before) and all(after[tile] == before[tile] for tile in before)
+
+
+def test_a_quarter_turn_is_found_with_four_rotations(gallery, localizer):
+    photo = photo_of(gallery, 44)
+    turned = replace(photo, image=photo.image.rotate(90))
+    assert localizer.localize(turned, rotations=1).matches[0].score < 0.9
+    answer = localizer.localize(turned, rotations=4)
+    assert answer.matches[0].tile.id == gallery.tile(44).id and answer.matches[0].score > 0.99
+    assert len({match.tile.id for match in answer.matches}) == 5
+
+
+def test_only_the_prior_area_is_searched(gallery, localizer):
+    photo, tile = photo_of(gallery, 44), gallery.tile(100)
+    for near in (Near(tile.centre.lon, tile.centre.lat, 0.01), Bounds.around(tile.centre, 0.01)):
+        answer = localizer.localize(photo, k=1000, near=near)
+        assert 1 <= len(answer.matches) <= 9
+        assert all(
+            match.tile.contains(tile.centre) or distance_m(match.tile.centre, tile.centre) < 120
+            for match in answer.matches
+        )
+    full = {match.tile.id: match.score for match in localizer.localize(photo, k=1000).matches}
+    assert all(match.score == full[match.tile.id] for match in answer.matches)
+
+
+def test_a_prior_elsewhere_gives_no_match_and_says_so(gallery, localizer):
+    answer = localizer.localize(photo_of(gallery, 0, FakePosition(15, 45)), near=Near(-70, -30, 5))
+    assert answer.matches == () and answer.position is None and answer.verdict == "unsure" and answer.exif is None
+    assert "km away" in answer.notes[0]
+
+
+def test_exif_is_measured_to_the_best_tiles_centre(gallery, localizer):
+    centre = gallery.tile(44).centre
+    stated = destination(centre, 70, 123.4)
+    answer = localizer.localize(photo_of(gallery, 44, FakePosition(stated.lon, stated.lat)))
+    assert answer.exif is not None and answer.exif.error_m == pytest.approx(123.4, abs=0.01)
+    assert localizer.localize(photo_of(gallery, 44, FakePosition(400, 10))).exif is None
+
+
+def test_the_answer_as_the_contract_has_it(gallery, localizer):
+    answer = json.loads(json.dumps(localizer.localize(photo_of(gallery, 3, FakePosition(15, 45)), k=2).to_dict()))
+    assert list(answer) == ["photo", "matches", "position", "verdict", "confidence", "exif"]
+    assert list(answer["matches"][0]) == ["rank", "tile_id", "score", "lon", "lat", "bounds"]
+    west, south, east, north = answer["matches"][0]["bounds"]
+    assert west < answer["matches"][0]["lon"] < east and south < answer["matches"][0]["lat"] < north
+    assert (
+        answer["photo"] == "3.jpg"
+        and answer["confidence"] is None
+        and list(answer["exif"]) == ["lon", "lat", "error_m"]
+    )
+
+
+def test_photos_as_paths_pictures_and_bad_ones_among_them(gallery, localizer, make_photos):
+    photos = make_photos(2)
+    (photos / "bad.jpg").write_text("no picture")
+    results = localizer.localize_many(
+        [photos / "0.jpg", str(photos / "bad.jpg"), photos / "absent.jpg", photos / "1.jpg"]
+    )
+    assert [type(result) for result in results] == [Answer, PhotoProblem, PhotoProblem, Answer]
+    assert results[1].to_dict() == {"photo": "bad.jpg", "error": "bad.jpg is no picture that can be read."}
+    assert results[0].matches == localizer.localize(photos / "0.jpg").matches
+    with pytest.raises(UnreadablePhoto):
+        localizer.localize(photos / "bad.jpg")
+    assert localizer.localize(gallery.image(gallery.tile(0))).photo == "picture"
+    assert localizer.localize_many([]) == []
+
+
+def test_many_photos_equal_single_ones(gallery, localizer):
+    photos = [photo_of(gallery, row) for row in range(20)]
+    together = localizer.localize_many(photos, rotations=4)
+    assert [one.matches for one in together] == [localizer.localize(photo, rotations=4).matches for photo in photos]
+
+
+def test_refusals(gallery, localizer):
+    with pytest.raises(GalleryError, match="at least 1"):
+        localizer.localize(photo_of(gallery, 0), k=0)
+    with pytest.raises(GalleryError, match="1 or 4"):
+        localizer.localize(photo_of(gallery, 0), rotations=2)
+    with pytest.raises(AreaError, match="radius"):
+        Near(0, 0, 0)
+    with pytest.raises(AreaError, match="Longitude"):
+        Near(200, 0, 1)
+    with pytest.raises(WrongModel, match=r"fake \(fake-8x8\).*fake \(other\)"):
+        Localizer(gallery, FakeEmbedder(fingerprint="other"))
+
+
+# --- the rule for a position ---------------------------------------------------------------------
+
+
+def match(rank: int, lon: float, lat: float, score: float = 0.8) -> Match:
+    centre = LonLat(lon, lat)
+    return Match(rank, Tile(str(rank), centre, rectangle(centre, 100, 100), 0.5, "r"), score)
+
+
+def test_three_neighbours_of_five_give_a_position_that_holds_them():
+    near = [match(1, 10, 50), match(2, 10.0005, 50), match(3, 20, 40), match(4, 10, 50.0003), match(5, -60, 0)]
+    position, note = agreed_position(near, 0.01)
+    assert position is not None and "3 of the best 5" in note
+    assert distance_m(LonLat(position.lon, position.lat), LonLat(10.00017, 50.0001)) < 5
+    for one in (near[0], near[1], near[3]):
+        for lon, lat in one.tile.footprint.exterior.coords:
+            assert distance_m(LonLat(position.lon, position.lat), LonLat(lon, lat)) <= position.radius_m + 0.5
+
+
+def test_no_position_without_agreement_or_in_a_small_area():
+    scattered = [match(rank, 10 + rank, 50) for rank in range(1, 6)]
+    assert agreed_position(scattered, 0.01)[0] is None
+    together = [match(rank, 10, 50) for rank in range(1, 6)]
+    assert agreed_position(together, 0.01)[0] is not None
+    assert agreed_position(together, 0.5) == (
+        None, "5 of the best 5 tiles lie at one place, but the searched area is too small for that to mean anything.",
+    )  # fmt: skip
+
+
+def test_agreement_works_over_the_180th_meridian():
+    position, _ = agreed_position([match(1, 179.9999, 0), match(2, -179.9999, 0), match(3, -180, 0)], 0.0)
+    assert position is not None and abs(position.lon) > 179.99 and position.radius_m < 150
+
+
+def test_located_only_with_a_position(gallery, localizer):
+    for row in range(0, len(gallery), 9):
+        answer = localizer.localize(photo_of(gallery, row), k=1)
+        assert (answer.verdict == "located") == (answer.position is not None)
+        assert answer.confidence is None and answer.notes
+
+
+# --- the prior area ------------------------------------------------------------------------------
+
+boxes = st.tuples(st.floats(-180, 179), st.floats(-80, 79), st.floats(0.001, 2), st.floats(0.001, 1)).map(
+    lambda values: (values[0], values[1], values[0] + values[2], values[1] + values[3])
+)
+
+
+@given(st.lists(boxes, min_size=1, max_size=20), boxes)
+@settings(deadline=None)
+def test_box_prior_equals_shapely(tiles, area):
+    bounds = Bounds(area[0], area[1], area[2] if area[2] <= 180 else area[2] - 360, area[3])
+    expected = [
+        any(box(*tile).intersects(box(area[0] + turn, area[1], area[2] + turn, area[3])) for turn in (-360, 0, 360))
+        for tile in tiles
+    ]
+    assert tiles_in(np.array(tiles), bounds).tolist() == expected
+
+
+@given(boxes, st.floats(0, 360), st.floats(0.1, 300))
+@settings(deadline=None)
+def test_circle_prior_reaches_what_lies_within_the_radius(tile, azimuth_deg, radius_km):
+    corner = LonLat((tile[0] + 180) % 360 - 180, tile[1])
+    inside = destination(corner, azimuth_deg, radius_km * 1000 * 0.98)
+    assert tiles_in(np.array([tile]), Near(inside.lon, inside.lat, radius_km)).all()
+
+
+def test_circle_prior_leaves_out_what_lies_beyond():
+    tile = np.array([[10, 50, 10.001, 50.001]])
+    away = destination(LonLat(10, 50), 200, 1010)
+    assert not tiles_in(tile, Near(away.lon, away.lat, 1.0)).any()
+    assert tiles_in(tile, Near(away.lon, away.lat, 1.02)).all()
+    assert tiles_in(np.array([[179.9, 0, 180.1, 0.1]]), Near(-179.95, 0.05, 0.01)).all()
+
+
+def test_names_of_problems_hold_no_path_and_no_control_characters():
+    from gallery.search import _name
+
+    assert _name(Path("/a/b\n\x1b[31m.jpg")) == "b??[31m.jpg" and _name(b"bytes") == "photo" and _name("") == "photo"

@@ -1,0 +1,144 @@
+"""A gallery on disk: what opens, what is refused, and what `check` finds."""
+
+import json
+
+import geopandas
+import numpy as np
+import pytest
+from conftest import textured
+
+from gallery import Gallery, build_gallery
+from gallery.errors import DamagedGallery, GalleryError, NotAGallery, WrongModel
+from gallery.store import DATA_FILES, INDEX, MANIFEST, TILES, VECTORS
+
+
+@pytest.fixture
+def gallery(make_raster, tmp_path, embedder):
+    return build_gallery(make_raster(), tmp_path / "g", embedder, model_source="starter")
+
+
+def rewrite(gallery, **changes):
+    file = gallery.folder / MANIFEST
+    file.write_text(json.dumps(json.loads(file.read_text()) | changes))
+
+
+def kinds(gallery, fingerprint=None):
+    return sorted({problem.kind for problem in Gallery(gallery.folder, gallery.manifest).check(fingerprint)})
+
+
+def test_files_say_what_the_contract_says(gallery):
+    tiles = geopandas.read_parquet(gallery.folder / TILES)
+    assert tiles.crs.to_string() == "OGC:CRS84" and set(tiles.geometry.geom_type) == {"Polygon"}
+    assert {"id", "lon", "lat", "metres_per_px", "source", "image", "col_px", "row_px", "width_px", "height_px"} <= set(
+        tiles
+    )
+    vectors = np.load(gallery.folder / VECTORS)
+    assert vectors.dtype == np.float16 and vectors.shape == (len(tiles), gallery.dimension)
+    assert isinstance(gallery.vectors, np.memmap) and len(gallery.index) == len(tiles)
+    assert np.linalg.norm(vectors.astype(float), axis=1) == pytest.approx(1, abs=2e-3)
+
+
+def test_tiles_by_row_and_name(gallery):
+    tile = gallery.tile(3)
+    assert gallery.row(tile.id) == 3 and tile.contains(tile.centre)
+    with pytest.raises(GalleryError, match="no tile"):
+        gallery.row("nowhere")
+
+
+def test_info_is_ready_for_json(gallery):
+    info = json.loads(json.dumps(gallery.info()))
+    assert info["tiles"] == len(gallery) and info["model"]["fingerprint"] == gallery.fingerprint
+    west, south, east, north = info["bounds"]
+    assert west < east and south < north
+
+
+def test_another_model_is_refused_by_both_names(gallery):
+    gallery.require_model("fake-8x8")
+    with pytest.raises(WrongModel, match=r"fake \(fake-8x8\).*other \(abc123\)"):
+        gallery.require_model("abc123", "other")
+    assert kinds(gallery, "abc123") == ["model"] and kinds(gallery, "fake-8x8") == []
+
+
+def test_what_is_no_gallery(tmp_path, gallery):
+    for folder in (tmp_path, tmp_path / "absent", tmp_path / "region.tif"):
+        with pytest.raises(NotAGallery, match="no gallery"):
+            Gallery.open(folder)
+    rewrite(gallery, format=99)
+    with pytest.raises(NotAGallery, match="format 99"):
+        Gallery.open(gallery.folder)
+
+
+@pytest.mark.parametrize("text", ["", "{", "[]", '{"format": 1}', '{"format": 1, "files": {}, "model": {}}', "\0\xff"])
+def test_a_damaged_manifest(gallery, text):
+    (gallery.folder / MANIFEST).write_text(text)
+    with pytest.raises(DamagedGallery):
+        Gallery.open(gallery.folder)
+
+
+@pytest.mark.parametrize("name", DATA_FILES)
+@pytest.mark.parametrize("damage", ["missing", "cut", "empty", "other content", "noise"])
+def test_damaged_files_are_found(gallery, name, damage):
+    file = gallery.folder / name
+    content = file.read_bytes()
+    if damage == "missing":
+        file.unlink()
+    elif damage == "noise":  # same size, so that opening can only notice what it reads
+        file.write_bytes(bytes(len(content)))
+    else:
+        file.write_bytes({"cut": content[:-1], "empty": b"", "other content": content + b"x"}[damage])
+    if damage != "noise":
+        with pytest.raises(DamagedGallery, match=name):
+            Gallery.open(gallery.folder)
+    assert ("missing" if damage == "missing" else "checksum") in kinds(gallery)
+
+
+def test_one_flipped_bit_is_found(gallery):
+    for name in DATA_FILES:
+        content = bytearray((gallery.folder / name).read_bytes())
+        content[len(content) // 2] ^= 1
+        (gallery.folder / name).write_bytes(content)
+    messages = [problem.message for problem in gallery.check() if problem.kind == "checksum"]
+    assert len(messages) == 3 and all(problem.damage for problem in gallery.check() if problem.kind == "checksum")
+
+
+def test_files_of_different_galleries_do_not_open(gallery, make_raster, tmp_path, embedder):
+    from gallery.store import file_facts
+
+    other = build_gallery(make_raster("b.tif", pixels=textured(300, 300)), tmp_path / "b", embedder)
+    (gallery.folder / INDEX).write_bytes((other.folder / INDEX).read_bytes())
+    rewrite(gallery, files=file_facts(gallery.folder))
+    with pytest.raises(DamagedGallery, match="different counts"):
+        Gallery.open(gallery.folder)
+    assert "counts" in kinds(gallery)
+
+
+def test_duplicates_are_remarks(make_raster, tmp_path, embedder):
+    gallery = build_gallery(make_raster(pixels=np.full((3, 400, 400), 90, np.uint8)), tmp_path / "g", embedder)
+    problems = gallery.check()
+    assert {problem.kind for problem in problems} == {"duplicate"} and not any(problem.damage for problem in problems)
+    assert len([problem for problem in problems if "pixels" in problem.message]) >= len(gallery) // 2
+
+
+def test_tiles_without_position_and_lost_sources(gallery):
+    from gallery.store import file_facts
+
+    tiles = gallery.tiles.copy()
+    tiles.loc[2, "lon"] = np.nan
+    tiles.to_parquet(gallery.folder / TILES, index=False)
+    rewrite(gallery, files=file_facts(gallery.folder))
+    (gallery.folder.parent / "region.tif").unlink()
+    broken = Gallery.open(gallery.folder)
+    problems = broken.check()
+    assert sorted(problem.kind for problem in problems) == ["position", "source"]
+    assert tiles["id"][2] in problems[0].message
+    with pytest.raises(GalleryError, match=r"no file region\.tif"):
+        broken.image(broken.tile(0))
+
+
+def test_an_image_outside_its_folder_is_not_read(gallery, make_photos, tmp_path):
+    from dataclasses import replace
+
+    make_photos(1)
+    tile = replace(gallery.tile(0), window=None, source="../photos", image="../region.tif")
+    with pytest.raises(GalleryError, match="outside its folder"):
+        gallery.image(tile)
