@@ -72,7 +72,7 @@ def evaluate(
         order = np.argsort(queries[part] @ gallery.T, axis=1, kind="stable")[:, ::-1]
         hits = kept_labels[order] == wanted[part, None]
         first_hit[part] = np.where(hits.any(axis=1), hits.argmax(axis=1), -1)
-        per_query_ap[part] = _average_precision(hits)
+        per_query_ap[part] = average_precision(hits)
     return Evaluation(
         recall=_recall(first_hit, {1: 0, 5: 4, 10: 9, "1%": round(len(labels) * 0.01)}),
         ap=float(np.cumsum(per_query_ap)[-1] / len(queries) * 100),
@@ -111,7 +111,7 @@ def recall_containing(
     return {k: float(np.mean((first >= 0) & (first < k)) * 100) for k in ks}
 
 
-def _average_precision(hits: np.ndarray) -> np.ndarray:
+def average_precision(hits: np.ndarray) -> np.ndarray:
     """Trapezoid AP. Args: hits: (Q, G) bool in ranked order. Returns: (Q,); 0 where there is no hit."""
     found = np.cumsum(hits, axis=1)
     rank = np.arange(hits.shape[1])
