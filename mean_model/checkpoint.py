@@ -33,7 +33,6 @@ CONFIG_FILE, WEIGHTS_FILE, CARD_FILE = "config.json", "model.safetensors", "READ
 _BRANCHES = ("pee", "gee", "cea")
 _HUB_ID = re.compile(r"(?P<repo>[\w][\w.-]*/[\w][\w.-]*)(@(?P<revision>[\w][\w./-]*))?")
 _MAX_CONFIG_BYTES = 1_000_000
-_HUB_TIMEOUT_S = 10.0
 
 
 class AbsentBranch(nn.Module):
@@ -293,37 +292,25 @@ def _write_text(path: Path, text: str) -> None:
 
 def _hub_folder(repo: str, revision: str | None) -> Path:
     """The folder in the Hub's cache that holds the model, downloaded if it is not there."""
-    from huggingface_hub import hf_hub_download
-    from huggingface_hub.errors import LocalEntryNotFoundError
+    from huggingface_hub import errors, snapshot_download
 
+    files = [CONFIG_FILE, WEIGHTS_FILE]
     with _hub_errors(repo, revision):
-        try:  # the cache first: without a network, a download would take 20 seconds of retries to fail
-            for file in (WEIGHTS_FILE, CONFIG_FILE):
-                found = hf_hub_download(repo, file, revision=revision, local_files_only=True)
-        except LocalEntryNotFoundError:
-            return _download(repo, revision)
-        return Path(found).parent
-
-
-def _download(repo: str, revision: str | None) -> Path:
-    """Both files, of one commit whatever the branch does meanwhile."""
-    from huggingface_hub import HfApi, hf_hub_download
-
-    info = HfApi().model_info(repo, revision=revision, timeout=_HUB_TIMEOUT_S)  # one request, without retries
-    present = {sibling.rfilename for sibling in info.siblings or []}
-    for file in (CONFIG_FILE, WEIGHTS_FILE):
-        if file not in present:
+        with contextlib.suppress(errors.LocalEntryNotFoundError):
+            cached = Path(snapshot_download(repo, revision=revision, allow_patterns=files, local_files_only=True))
+            if all((cached / file).is_file() for file in files):
+                return cached
+        # A snapshot takes both files from one commit, whatever the branch does meanwhile.
+        folder = Path(snapshot_download(repo, revision=revision, allow_patterns=files))
+    for file in files:
+        if not (folder / file).is_file():
             raise CheckpointError(f"The Hub repository {repo} has no {file}: it holds no model of this project.")
-    _log.info("downloading %s", repo)
-    folder = Path(hf_hub_download(repo, CONFIG_FILE, revision=revision)).parent  # named by its commit
-    hf_hub_download(repo, WEIGHTS_FILE, revision=folder.name)
     return folder
 
 
 @contextlib.contextmanager
 def _hub_errors(repo: str, revision: str | None) -> Iterator[None]:
     """The Hub client's errors as one sentence each."""
-    import httpx
     from huggingface_hub import errors
 
     try:
@@ -339,12 +326,14 @@ def _hub_errors(repo: str, revision: str | None) -> Iterator[None]:
             f"There is no folder {repo} here and no such repository on the Hub: check the name, or log in by "
             "`hf auth login` if it is private."
         ) from error
-    except errors.RemoteEntryNotFoundError as error:
-        raise CheckpointError(f"A file of {repo} is missing on the Hub: it holds no model of this project.") from error
     except errors.HFValidationError as error:
         raise CheckpointError(f"{repo} is no valid Hub id: give it as user/name.") from error
-    except (httpx.HTTPError, OSError) as error:  # also the client's offline mode, and a download that breaks off
+    except errors.LocalEntryNotFoundError as error:  # what the client makes of every failure to connect
         raise CheckpointError(
             f"{repo} is neither a folder here nor in the Hub's cache, and the Hub cannot be reached: "
             "check the network, or download the model elsewhere and give its folder."
+        ) from error
+    except (OSError, errors.HTTPError) as error:  # a refusing proxy, a download that breaks off, a full disk
+        raise CheckpointError(
+            f"{repo} could not be downloaded from the Hub: check the network and the free space, and try again."
         ) from error
