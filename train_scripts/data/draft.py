@@ -42,6 +42,7 @@ class Draft:
     free_boxes: list[tuple[float, ...]] = field(default_factory=list)  # in world coordinates, on water too
     rails: list[NDArray[np.floating]] = field(default_factory=list)  # in world coordinates
     clear: list[tuple[float, float, float]] = field(default_factory=list)  # circles (world) where no house may stand
+    roundabouts: list[tuple[float, float]] = field(default_factory=list)  # in world coordinates
     taken: NDArray[np.uint8] = field(init=False)
 
     def __post_init__(self) -> None:
@@ -93,6 +94,12 @@ class Draft:
             if not (0 <= i <= last and 0 <= j <= last) or self.taken[j, i]:
                 return False
         return True
+
+    def free_at(self, x: NDArray[np.floating], y: NDArray[np.floating]) -> NDArray[np.bool_]:
+        """Whether nothing is built at each of the points."""
+        off, last = self.size_m / 2 + MARGIN_M, self.taken.shape[0] - 1
+        i, j = np.clip((x + off).astype(int), 0, last), np.clip((y + off).astype(int), 0, last)
+        return np.asarray(self.taken[j, i] == 0)
 
     def take(self, corners: Sequence[tuple[float, float]]) -> None:
         """Note that the ground there is built upon."""
@@ -227,6 +234,12 @@ class Draft:
                 out |= distance < radius + reach
         return out
 
+    def _on_roundabout(self, points: NDArray[np.floating], radius_m: float) -> NDArray[np.bool_]:
+        if not self.roundabouts or not len(points):
+            return np.zeros(len(points), bool)
+        distance, _ = cKDTree(np.array(self.roundabouts)).query(points)
+        return np.asarray(distance < radius_m)
+
     def _trees(
         self, boxes: Boxes, road_polygons: list[NDArray[np.floating]], extra: list[NDArray[np.floating]]
     ) -> Trees:
@@ -263,6 +276,8 @@ class Draft:
         more = np.array(extra, np.float64).reshape(-1, 6)
         ends = np.concatenate([ends[keep], more[:, :4]]).astype(np.float32)
         rest = np.concatenate([table[keep, 4:], more[:, 4:]])
+        free = ~self._on_roundabout((ends[:, :2] + ends[:, 2:]) / 2, 17.0) | (rest[:, 1] == 2)
+        ends, rest = ends[free], rest[free]
         return Lines(ends, rest[:, 0].astype(np.float32), rest[:, 1].astype(np.uint8))
 
     def _slots(self, extra: list[tuple[float, ...]]) -> Slots:
@@ -271,7 +286,8 @@ class Draft:
         table[:, :2], table[:, 2] = here, angle
         table = np.concatenate([table, np.array(extra, np.float64).reshape(-1, 6)])
         ground = self.terrain.at(table[:, 0], table[:, 1])
-        f = table[(ground.coast_m > BEACH_M) & (ground.river_m > 3)].astype(np.float32)
+        dry = (ground.coast_m > BEACH_M) & (ground.river_m > 3)
+        f = table[dry & ~self._on_roundabout(table[:, :2], 19.0)].astype(np.float32)
         height = np.full(len(f), np.nan, np.float32)
         return Slots(f[:, 0], f[:, 1], f[:, 2], f[:, 3], f[:, 4], f[:, 5] > 0, height)
 
@@ -337,7 +353,8 @@ class Draft:
                     edge = run + n * off
                     lines += [(*p, *q, 0.2, 2.0) for p, q in pairwise(edge)]
                 self.clear += [(float(p[0]), float(p[1]), 9.0) for p in run]
-        for x, y in self._roundabouts(rng):
+        self.roundabouts = self._roundabouts(rng)
+        for x, y in self.roundabouts:
             a = np.linspace(0, 2 * np.pi, 41)[:-1]
             ring = np.stack([np.cos(a), np.sin(a)], axis=1)
             for radius, kind, layer in ((17.5, Kind.PAVING, 22), (16.0, Kind.ASPHALT, 22), (8.6, Kind.PAVING, 24), (8.0, Kind.LAWN, 24)):

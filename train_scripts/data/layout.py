@@ -7,7 +7,7 @@ from random import Random
 
 import numpy as np
 
-from train_scripts.data.draft import MARGIN_M, Draft, Rgb, rectangle
+from train_scripts.data.draft import BEACH_M, MARGIN_M, Draft, Rgb, rectangle
 from train_scripts.data.noise import noise
 from train_scripts.data.partition import (
     Polygon,
@@ -23,7 +23,7 @@ from train_scripts.data.scene import Kind, Roof, Scene, Style, Tree
 from train_scripts.data.terrain import Terrain
 
 ROOFS: tuple[tuple[Rgb, ...], ...] = (
-    ((158, 92, 68), (146, 82, 62), (170, 106, 80), (132, 78, 62), (92, 88, 88), (120, 98, 84)),  # clay
+    ((148, 94, 74), (138, 86, 68), (158, 106, 84), (126, 80, 66), (92, 88, 88), (118, 98, 86), (136, 100, 82)),  # clay
     ((96, 94, 96), (82, 82, 86), (112, 108, 106), (128, 96, 82), (104, 92, 84), (74, 76, 82)),  # slate
     ((178, 124, 92), (188, 138, 104), (168, 108, 80), (196, 152, 118), (150, 98, 76), (176, 164, 148)),  # south
     ((118, 90, 74), (138, 98, 78), (100, 84, 74), (128, 116, 106), (90, 94, 90), (150, 130, 110)),  # shingle
@@ -81,7 +81,7 @@ def random_style(seed: int, size_m: float) -> Style:
         block_m=rng.uniform(62, 105),
         lot_m=rng.uniform(14, 22),
         field_m=rng.uniform(90, 220),
-        urban=rng.choice([0.5, 0.8, 1.0, 1.2, 1.5]),
+        urban=rng.choice([0.8, 1.0, 1.0, 1.3] if large else [0.0, 0.25, 0.5, 0.7, 1.0, 1.4]),
         forest=rng.uniform(0.1, 0.4),
         trees=rng.uniform(0.5, 1.5),
         warp_m=rng.choice([6.0, 14.0, 22.0, 30.0]),
@@ -179,6 +179,11 @@ class _Layout:
                 break
         return x, y
 
+    def _dry(self, x: float, y: float, room_m: float) -> bool:
+        here = np.array([x]), np.array([y])
+        terrain = self.draft.terrain
+        return bool(terrain.coast_m(*here)[0] > room_m + BEACH_M and terrain.river_m(*here)[0] > room_m)
+
     def _near_shore(self, rng: Random, room_m: float) -> tuple[float, float]:
         points = np.array([(rng.uniform(-room_m, room_m), rng.uniform(-room_m, room_m)) for _ in range(200)])
         away = self.draft.terrain.coast_m(points[:, 0], points[:, 1])
@@ -238,7 +243,7 @@ class _Layout:
                 leaves, chords = subdivide(part, rng, angle, 150, 110, (7.5, 6.5), 0.14, 0.08, urban=True, first_rank=5)
                 table = ((self.apartments, 0.68), (self.park, 0.12), (self.sports, 0.12), (self.retail, 0.08))
             elif roll < 0.42:
-                leaves, chords = subdivide(part, rng, angle, 240, 190, (6.5,), 0.1, 0.05, urban=True, first_rank=5)
+                leaves, chords = subdivide(part, rng, angle, 280, 215, (6.5,), 0.1, 0.05, urban=True, first_rank=5)
                 table = ((self.sports, 0.55), (self.park, 0.35), (self.retail, 0.1))
             else:
                 leaves, chords = subdivide(
@@ -548,7 +553,7 @@ class _Layout:
         angle = longest_edge(block)[0]
         x, y = centroid(block)
         for long in (angle, angle + math.pi / 2):
-            if self._inside(block, rectangle(x, y, long, 88, 47)):
+            if self._dry(x, y, 100) and self._inside(block, rectangle(x, y, long, 88, 47)):
                 self._stadium(x, y, long)
                 self._scatter(block, 0.003, (2.5, 4.5))
                 return
@@ -705,11 +710,13 @@ class _Layout:
         x = gx.ravel() + self.bulk.uniform(-0.46, 0.46, n) * step
         y = gy.ravel() + self.bulk.uniform(-0.46, 0.46, n) * step
         keep = self._inside_many(block, x, y, 1.5) & (self.bulk.random(n) < rng.uniform(0.82, 0.97))
+        if rng.random() < 0.6:  # glades
+            keep &= noise(x, y, 75, self.draft.seed + 45) < rng.uniform(0.35, 0.8)
         x, y = x[keep], y[keep]
         mix = rng.choice([0.03, 0.1, 0.3, 0.55, 0.9])
         patch = np.asarray(noise(x, y, 60, self.draft.seed + 43))
         conifer = self.bulk.random(len(x)) + 0.5 * patch < mix
-        radius = step * self.bulk.uniform(0.42, 0.78, len(x)) * np.where(conifer, 0.8, 1.0)
+        radius = step * (0.36 + self.bulk.beta(1.6, 2.4, len(x)) * 0.62) * np.where(conifer, 0.8, 1.0)
         height = np.where(conifer, radius * 4.6, radius * 3.2) + 3
         hue = np.clip(0.5 + 0.25 * patch + self.bulk.normal(0, 0.2, len(x)), 0, 1)
         self.draft.plant(x, y, radius, height, conifer.astype(int), hue)
@@ -1194,7 +1201,7 @@ class _Layout:
         u0, u1, v0, v1 = extents(block, 0.0)
         n = int(self.bulk.poisson((u1 - u0) * (v1 - v0) * density * (1 + clumps)))
         x, y = self.bulk.uniform(u0, u1, n), self.bulk.uniform(v0, v1, n)
-        keep = self._inside_many(block, x, y, 2.5)
+        keep = self._inside_many(block, x, y, 2.5) & self.draft.free_at(x, y)
         if clumps:
             keep &= noise(x, y, 36, self.draft.seed + 44) + self.bulk.normal(0, 0.2, n) > clumps - 0.5
         x, y, n = x[keep], y[keep], int(keep.sum())

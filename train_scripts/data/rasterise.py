@@ -529,7 +529,7 @@ def _roof(
 
     def face(slope_u: Float32 | float, slope_v: Float32 | float) -> Float32:
         length = np.sqrt(1 + np.square(slope_u) + np.square(slope_v))
-        return np.clip((up - slope_u * sun_u - slope_v * sun_v) / (up * length), 0, 1.4).astype(np.float32)
+        return np.clip((up - slope_u * sun_u - slope_v * sun_v) / (up * length), 0, 1.25).astype(np.float32)
 
     flat = np.ones(u.shape, np.float32)
     fine = float(np.clip(0.5 / gsd - 0.8, 0, 1))
@@ -576,7 +576,7 @@ def _place_trees(canvas: _Canvas, scene: Scene, appearance: Appearance) -> None:
     row0 = np.clip(((canvas.north - y) / gsd).astype(int), 0, height - 1)
     base = canvas.terrain.height_m[row0, column0]
     keys = np.full(height * width, -1, np.int64)
-    rough = 0.16 * canvas.fine + 0.13 * canvas.medium
+    rough = 0.15 * canvas.fine + 0.22 * canvas.medium
     bins = np.digitize(radius, [0.8, 1.4, 2.2, 3.2, 4.4])
     for size in np.unique(bins):
         members = np.flatnonzero(bins == size)
@@ -624,7 +624,7 @@ def _place_trees(canvas: _Canvas, scene: Scene, appearance: Appearance) -> None:
     away = np.sqrt(dx * dx + dy * dy)
     t = np.minimum(away * (1 + rough[row, column]), 1)
     east, north, up = sun_vector(appearance)
-    bulge = np.where(kind[m] == Tree.CONIFER, 1.3, 1.5 * t / np.sqrt(1.15 - t * t)).astype(np.float32)
+    bulge = np.where(kind[m] == Tree.CONIFER, 1.1, 1.15 * t / np.sqrt(1.15 - t * t)).astype(np.float32)
     nx, ny = dx / np.maximum(away, 1e-3) * bulge, dy / np.maximum(away, 1e-3) * bulge
     leaf = 0.35 * canvas.fine[row, column]
     lit = (up + nx * east + ny * north) / (up * np.sqrt(1 + nx * nx + ny * ny)) * (1 + leaf)
@@ -639,6 +639,6 @@ def _place_trees(canvas: _Canvas, scene: Scene, appearance: Appearance) -> None:
     cover = np.where(leafy, cover * TREE_OPACITY[appearance.season], cover)[:, None]
     canvas.albedo[row, column] += (colour - canvas.albedo[row, column]) * cover
     shade = canvas.shade[row, column]
-    canvas.shade[row, column] = shade + (np.clip(lit, 0.15, 1.35) - shade) * cover[:, 0]
+    canvas.shade[row, column] = shade + (np.clip(lit, 0.15, 1.3) - shade) * cover[:, 0]
     canvas.height[row, column] = z
     canvas.wall[row, column] = (colour * 0.62).astype(np.uint8)

@@ -147,15 +147,15 @@ _FIXED: dict[Kind, tuple[Rgb, Rgb]] = {
 }
 TREE_COLOURS: dict[str, tuple[tuple[Rgb, Rgb], ...]] = {  # broadleaf, conifer, bush, fruit, palm
     "spring": (
-        ((88, 116, 50), (118, 136, 66)),
+        ((84, 106, 54), (114, 126, 72)),
         ((48, 70, 44), (62, 80, 50)),
         ((76, 102, 50), (96, 116, 60)),
         ((150, 140, 122), (112, 126, 72)),
         ((84, 106, 58), (96, 112, 62)),
     ),
     "summer": (
-        ((58, 82, 40), (92, 106, 56)),
-        ((40, 60, 40), (54, 72, 46)),
+        ((66, 88, 48), (98, 110, 64)),
+        ((46, 64, 46), (60, 76, 52)),
         ((60, 84, 44), (80, 98, 52)),
         ((74, 96, 50), (98, 112, 62)),
         ((78, 100, 54), (92, 108, 60)),
@@ -315,7 +315,7 @@ def light(
     sky = 1 - np.clip((around - height_m - 0.1) * 0.07, 0, 0.38)
     sky += np.clip((height_m - around) * 0.008, 0, 0.05)
     low = max(0.0, (45 - appearance.sun_elevation_deg) / 45)
-    ambient = 0.40 + 0.25 * appearance.haze
+    ambient = 0.43 + 0.25 * appearance.haze
     direct = (1 - ambient) * np.clip(shade, 0, 1.5) * lit
     warm = np.array([1 + 0.05 * low, 1.0, 1 - 0.09 * low], np.float32)
     cold = np.array([0.90, 0.99, 1.13], np.float32)

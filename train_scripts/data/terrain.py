@@ -56,15 +56,15 @@ class Terrain:
         half = self.size_m / 2
         if self.coast == "island":
             radius = (np.abs(x / half) ** 3 + np.abs(y / half) ** 3) ** (1 / 3)
-            field = half * (0.80 - radius)
-            large = 0.17 * half
+            field = half * (0.83 - radius)
+            large = 0.21 * half
         else:
             field = x * np.cos(self.shore_angle) + y * np.sin(self.shore_angle) + self.shore_offset_m
-            large = 0.14 * half
+            large = 0.17 * half
         field = (
             field
             + large * noise(x, y, 0.42 * half, self.seed + 3)
-            + 0.4 * large * noise(x, y, 0.16 * half, self.seed + 4)
+            + 0.42 * large * noise(x, y, 0.15 * half, self.seed + 4)
         )
         field = field + 14 * noise(x, y, 62, self.seed + 5) + 4 * noise(x, y, 17, self.seed + 6)
         return np.broadcast_to(field + 1.2 * noise(x, y, 4.3, self.seed + 7), shape).astype(np.float32)
