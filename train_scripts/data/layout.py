@@ -250,7 +250,8 @@ class _Layout:
                     part, rng, angle, b * 1.9, b * 0.82, (6.5, 6.0), 0.13, 0.07, urban=True, first_rank=5
                 )
                 table = (
-                    (self.houses, 0.86),
+                    (self.houses, 0.82),
+                    (self.allotments, 0.04),
                     (self.park, 0.05),
                     (self.apartments, 0.04),
                     (self.sports, 0.02),
@@ -258,7 +259,13 @@ class _Layout:
                 )
         elif u > 0.13 and roll < 0.65:
             leaves, chords = subdivide(part, rng, angle, 170, 90, (6.0, 5.5), 0.2, 0.2, urban=False, first_rank=5)
-            table = ((self.houses, 0.52), (self.field, 0.26), (self.orchard, 0.12), (self.sports, 0.1))
+            table = (
+                (self.houses, 0.52),
+                (self.field, 0.24),
+                (self.orchard, 0.1),
+                (self.sports, 0.08),
+                (self.allotments, 0.06),
+            )
         else:
             wood = 0.5 + 0.5 * float(noise(np.array([x]), np.array([y]), 700, self.draft.seed + 42)[0])
             if wood + 0.25 * (roll - 0.5) > 1 - style.forest * 1.15:
@@ -469,6 +476,37 @@ class _Layout:
                 for _ in range(count):
                     q = at(rng.uniform(-w / 2 + 1, w / 2 - 1), rng.uniform(min(v + half_v + 2, depth), depth))
                     self._tree(*q, rng.uniform(1.4, 3.8))
+        self._scatter(block, 0.0025 * self.style.trees, (1.8, 4.2))
+
+    def allotments(self, leaf: Polygon) -> None:
+        """Small gardens in rows, each with beds, a shed and fruit trees."""
+        rng, draft = self.rng, self.draft
+        block = inset(leaf, 2.0)
+        if len(block) < 3:
+            return
+        draft.area(block, Kind.LAWN, 12, rng.random())
+        angle = longest_edge(block)[0]
+        u0, u1, v0, v1 = extents(block, angle)
+        for row, v in enumerate(np.arange(v0 + 8, v1 - 6, 15.0)):
+            for u in np.arange(u0 + 6, u1 - 4, 9.5):
+                x, y = self._turned(float(u), float(v), angle)
+                if not self._inside(block, rectangle(x, y, angle, 4.4, 6.2)):
+                    continue
+                draft.quad(x, y, angle, 4.4, 6.2, Kind.LAWN, 13, rng.random())
+                for _ in range(rng.randrange(1, 4)):
+                    px, py = self._turned2(x, y, angle, rng.uniform(-2, 2), rng.uniform(-4, 4))
+                    draft.quad(px, py, angle, rng.uniform(1, 2.2), rng.uniform(0.8, 1.8), Kind.SOIL, 14, rng.random(), 0.6)
+                end = 4.6 if row % 2 else -4.6
+                if rng.random() < 0.8:
+                    self.box(*self._turned2(x, y, angle, rng.uniform(-2, 2), end), angle, 1.7, 1.3, 2.1, Roof.GABLE, check=True)
+                if rng.random() < 0.6:
+                    self._tree(*self._turned2(x, y, angle, rng.uniform(-3, 3), -end * 0.6), rng.uniform(0.9, 2.0))
+                if rng.random() < 0.5:
+                    self._hedge(self._turned2(x, y, angle, 4.7, -6), self._turned2(x, y, angle, 4.7, 6), 1.2)
+        for v in np.arange(v0 + 15.5, v1 - 6, 30.0):
+            a, b = self._turned(u0 + 3, float(v), angle), self._turned(u1 - 3, float(v), angle)
+            if self._inside(block, [a, b]):
+                self._path(a, b, 0.0)
 
     def plaza(self, leaf: Polygon) -> None:
         """A square with a church or a town hall."""
@@ -567,9 +605,8 @@ class _Layout:
                     kind
                 ]
                 px, py = self._turned(u + hu, v + hv, angle)
-                if self._inside(block, rectangle(px, py, angle, hu, hv)) and draft.is_free(
-                    rectangle(px, py, angle, hu, hv)
-                ):
+                corners = rectangle(px, py, angle, hu, hv)
+                if self._inside(block, corners) and draft.is_free(corners) and self._dry(px, py, hu + 10):
                     draft.take(rectangle(px, py, angle, hu + 1, hv + 1))
                     if kind in ("pitch", "small"):
                         self._pitch(px, py, angle, hu - 2, hv - 2)
@@ -919,6 +956,13 @@ class _Layout:
                                 (226, 226, 222),
                                 (90, 96, 104),
                             )
+        for _ in range(14):  # sails off the town
+            u, v = rng.uniform(-700, 700), rng.uniform(150, 600)
+            px, py = at(u, v)
+            if -700 < float(terrain.coast_m(np.array([px]), np.array([py]))[0]) < -60:
+                turn, length = rng.uniform(0, 6.3), rng.uniform(4, 8)
+                box(u, v, turn, length, length * 0.29, 0.0, 1.3, Roof.BOAT, rng.choice(BOATS), (210, 210, 210))
+                box(u, v, turn, length * 0.3, length * 0.16, 1.3, 2.2, Roof.FLAT, (226, 226, 222), (90, 96, 104))
         wall_u = quay + 25
         draft.piers.append(
             (
@@ -1001,14 +1045,26 @@ class _Layout:
                 angle,
                 half_u * 0.6,
                 half_v * 0.3,
-                0.1 + half_v * 0.3 * slope,
+                0.12 + half_v * 0.6 * slope,
                 Roof.SHED,
                 (40, 46, 66),
                 (50, 50, 60),
                 -slope,
-                above_m=eave + half_v * 0.35 * slope,
+                above_m=eave + half_v * 0.2 * slope,
             )
+        elif roof == Roof.GABLE:
+            self._skylights(x, y, angle, half_u, half_v, eave, slope)
         return True
+
+    def _skylights(self, x: float, y: float, angle: float, half_u: float, half_v: float, eave: float, slope: float) -> None:
+        rng = self.rng
+        for _ in range(rng.choice([0, 0, 1, 2, 3])):
+            turn, v = angle + rng.choice([0, math.pi]), rng.uniform(0.35, 0.65) * half_v
+            px, py = self._turned2(x, y, turn, rng.uniform(-0.75, 0.75) * half_u, v)
+            foot = eave + slope * (half_v - v - 0.5)
+            self.draft.box(
+                px, py, turn, 0.4, 0.5, slope + 0.08, Roof.SHED, (74, 84, 96), (80, 76, 72), -slope, above_m=foot
+            )
 
     def box(
         self,
@@ -1069,7 +1125,7 @@ class _Layout:
         draft = self.draft
         half_v = 8.3 * rows
         corners = rectangle(x, y, angle, half_u, half_v)
-        if half_u < 8 or not self._inside(block, corners) or not draft.is_free(corners):
+        if half_u < 8 or not self._inside(block, corners) or not draft.is_free(corners) or not self._dry(x, y, half_v + 12):
             return
         draft.area(corners, Kind.ASPHALT, 14, self.rng.random())
         draft.take(corners)

@@ -342,6 +342,7 @@ def _texture(canvas: _Canvas, scene: Scene, appearance: Appearance) -> None:
     table = texture_table()[canvas.kind]
     amount = table[..., 0] * canvas.fine + table[..., 1] * canvas.medium + table[..., 2] * canvas.coarse + 1
     hue = table[..., 3] * canvas.coarse
+    _wear(canvas, scene, amount)
     canvas.albedo = canvas.paint.astype(np.float32)
     canvas.albedo *= amount[..., None]
     canvas.albedo[..., 0] *= 1 + hue
@@ -350,6 +351,26 @@ def _texture(canvas: _Canvas, scene: Scene, appearance: Appearance) -> None:
     dy, dx = np.gradient(cv2.blur(canvas.terrain.height_m, (3, 3)), canvas.gsd)
     canvas.shade[:] = np.clip((up - dx * east + dy * north) / up, 0, 1.5)
     canvas.shade[(canvas.kind == Kind.SEA) | (canvas.kind == Kind.RIVER)] = 1
+
+
+def _wear(canvas: _Canvas, scene: Scene, amount: Float32) -> None:
+    """Patches of newer asphalt and the joints of concrete slabs."""
+    seed = scene.seed * 64 + 110
+    asphalt = canvas.kind == Kind.ASPHALT
+    if asphalt.any():
+        patch = smoothstep(noise(canvas.x, canvas.y, 6.5, seed), 0.72, 0.78)
+        patch -= 0.6 * smoothstep(noise(canvas.x, canvas.y, 9, seed + 1), 0.8, 0.9)
+        amount -= 0.10 * patch * asphalt
+    concrete = canvas.kind == Kind.CONCRETE
+    if concrete.any() and canvas.gsd <= 1.0:
+        c, s = math.cos(scene.style.grid_angle_rad), math.sin(scene.style.grid_angle_rad)
+        half = max(0.06, 0.5 * canvas.gsd)
+        strength = 0.10 * min(1.0, 0.06 / half + 0.15)
+        for across in (canvas.y * c - canvas.x * s, canvas.x * c + canvas.y * s):
+            joint = np.abs((across.astype(np.float32) / 5.0) % 1 - 0.5) * 5.0 < half
+            amount -= strength * (joint & concrete)
+        stain = smoothstep(noise(canvas.x, canvas.y, 4.5, seed + 2), 0.6, 1.1)
+        amount -= 0.12 * stain * concrete
 
 
 def _paint_lines(canvas: _Canvas, scene: Scene) -> None:
