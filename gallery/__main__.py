@@ -177,21 +177,21 @@ def _area(kind: Callable[..., "Area"], numbers: Sequence[float]) -> "Area":
 def _load(source: str, **options: Any) -> "Embedder":
     """The model, its errors told as ours."""
     from mean_model import load_model
-    from mean_model.errors import MeanModelError
+    from mean_model.errors import MeanModelError, PhotoError
 
     try:
-        return load_model(source, **options)
+        embedder: Any = load_model(source, **options)
     except MeanModelError as error:
         raise GalleryError(str(error)) from error
+    embedder.photo_errors = (PhotoError,)  # what `read` refuses with; the library does not know mean_model
+    return embedder
 
 
 def _model_of(gallery: "Gallery", given: str | None) -> str:
-    """The model's source: the given one, or what the gallery notes."""
+    """The model's source: the given one, or what the gallery notes; a wrong guess is caught by the fingerprint."""
     if given is not None:
         return given
-    noted = str(gallery.manifest["model"]["source"])
-    if not noted:
-        raise GalleryError("The gallery does not say which model embedded it. Name it with --model SOURCE.")
+    noted = str(gallery.manifest["model"]["source"]) or "starter"
     beside = gallery.folder / noted
     return str(beside) if noted.startswith(".") and beside.exists() else noted
 
@@ -296,27 +296,28 @@ def _check(options: argparse.Namespace) -> int:
 
 
 class _Bar:
-    """A progress bar on stderr: count, rate and what was left out."""
+    """A progress bar on stderr from the first progress on: count, rate and what was left out."""
 
     def __init__(self) -> None:
-        from tqdm import tqdm
-
-        self._bar = tqdm(unit=" tiles", file=sys.stderr, dynamic_ncols=True)
+        self._bar: Any = None
 
     def __enter__(self) -> "_Bar":
         return self
 
     def __exit__(self, *exception: object) -> None:
-        self._bar.close()
+        if self._bar is not None:
+            self._bar.close()
 
     def __call__(self, progress: "Progress") -> None:
-        self._bar.total = progress.total
-        if progress.done == progress.resumed:
-            self._bar.initial = progress.resumed
+        if self._bar is None:
+            from tqdm import tqdm
+
+            self._bar = tqdm(
+                total=progress.total, initial=progress.resumed, unit=" tiles", file=sys.stderr, dynamic_ncols=True
+            )
         if progress.skipped:
             self._bar.set_postfix_str(f"{progress.skipped} left out", refresh=False)
-        self._bar.n = progress.done
-        self._bar.refresh()
+        self._bar.update(progress.done - self._bar.n)
 
 
 def _print(text: str) -> None:

@@ -1,0 +1,224 @@
+"""The command line: exit codes, one line for a mistake, one JSON document, and help that costs nothing."""
+
+import csv
+import io
+import json
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from conftest import textured
+from PIL import Image
+
+from gallery import Gallery
+from gallery.__main__ import _joined, main, parser
+
+ROOT = Path(__file__).parents[1]
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory) -> str:
+    """A tiny network with seeded weights."""
+    import torch
+
+    from mean_model import MEAN, MeanConfig, save_model
+
+    torch.manual_seed(0)
+    config = MeanConfig(backbone="convnext_atto", image_size=64, classes=3)
+    folder = tmp_path_factory.mktemp("model") / "tiny"
+    save_model(folder, MEAN.from_config(config), config)
+    return str(folder)
+
+
+@pytest.fixture(scope="module")
+def region(tmp_path_factory, model) -> Path:
+    """A folder with region.tif, three photos, a broken one, and the gallery g, built by the command line."""
+    import numpy as np
+    import rasterio
+    from affine import Affine
+
+    folder = tmp_path_factory.mktemp("region")
+    with rasterio.open(
+        folder / "region.tif", "w", driver="GTiff", width=500, height=400, count=3, dtype="uint8", crs="EPSG:4326",
+        transform=Affine(1e-5, 0, -0.002, 0, -1e-5, 0.002),
+    ) as file:  # fmt: skip
+        file.write(textured(400, 500, 3))
+    for number in range(3):
+        Image.fromarray(np.moveaxis(textured(90, 120, number), 0, -1)).save(folder / f"{number}.jpg")
+    (folder / "broken.jpg").write_text("no picture")
+    arguments = [
+        "build",
+        str(folder / "region.tif"),
+        "--out",
+        str(folder / "g"),
+        "--model",
+        model,
+        "--tile-size-m",
+        "80",
+    ]
+    assert main(arguments) == 0
+    return folder
+
+
+def run(capsys, *arguments: object) -> tuple[int, str, str]:
+    """Exit status, stdout, stderr of a command in this process."""
+    try:
+        status = main([str(argument) for argument in arguments])
+    except SystemExit as leave:
+        status = int(leave.code or 0)
+    return status, *capsys.readouterr()
+
+
+def test_build_tells_progress_and_result(region, model, capsys):
+    out = region / "again"
+    status, stdout, stderr = run(
+        capsys, "build", region / "region.tif", "--out", out, "--model", model, "--tile-size-m", 80, "--json"
+    )
+    assert status == 0 and json.loads(stdout)["tiles"] == len(Gallery.open(out))
+    assert "tiles" in stderr and "/s" in stderr  # count and rate
+    assert Gallery.open(out).manifest["model"]["source"].startswith("..")
+
+
+def test_search_answers_as_the_contract_says(region, capsys):
+    status, stdout, _ = run(
+        capsys, "search", region / "g", region / "0.jpg", region / "broken.jpg", region / "1.jpg", "--json", "-k", 3
+    )
+    first, broken, last = json.loads(stdout)
+    assert status == 0
+    assert set(first) == {"photo", "matches", "position", "verdict", "confidence", "exif"}
+    assert first["photo"] == "0.jpg" and [match["rank"] for match in first["matches"]] == [1, 2, 3]
+    assert set(first["matches"][0]) == {"rank", "tile_id", "score", "lon", "lat", "bounds"}
+    assert first["confidence"] is None and first["exif"] is None and first["verdict"] in ("located", "unsure")
+    assert set(broken) == {"photo", "error"} and broken["photo"] == "broken.jpg" and "/" not in broken["error"]
+    assert last["photo"] == "1.jpg"
+
+
+def test_search_for_reading(region, capsys):
+    status, stdout, _ = run(
+        capsys, "search", region / "g", region / "0.jpg", region / "broken.jpg", "--verify", "--rotations", 4
+    )
+    assert status == 0 and "0.jpg: unsure" in stdout and "broken.jpg:" in stdout
+
+
+@pytest.mark.parametrize("form", ["geojson", "csv", "kml"])
+def test_formats_for_gis(region, capsys, form):
+    status, stdout, _ = run(capsys, "search", region / "g", region / "0.jpg", "--format", form, "-k", 2)
+    assert status == 0
+    if form == "geojson":
+        assert len(json.loads(stdout)["features"]) >= 2
+    elif form == "csv":
+        assert [row["rank"] for row in csv.DictReader(io.StringIO(stdout))][:2] == ["1", "2"]
+    else:
+        assert stdout.startswith("<?xml")
+
+
+@pytest.mark.parametrize(
+    "prior",
+    [["--near", "-0.001,0.001,0.05"], ["--near=-0.001,0.001,0.05"], ["--bbox", "-0.0012,0.0008,-0.0008,0.0012"]],
+)
+def test_priors_with_negative_numbers(region, capsys, prior):
+    status, stdout, _ = run(capsys, "search", region / "g", region / "0.jpg", *prior, "-k", 100, "--json")
+    found = json.loads(stdout)[0]["matches"]
+    assert status == 0 and 1 <= len(found) < len(Gallery.open(region / "g"))
+
+
+def test_joining_leaves_everything_else():
+    given = ["search", "-k", "3", "--near", "-1,2,3", "--bbox", "1,2,3,4", "--near", "--json", "a", "--near"]
+    assert _joined(given) == [
+        "search",
+        "-k",
+        "3",
+        "--near=-1,2,3",
+        "--bbox",
+        "1,2,3,4",
+        "--near",
+        "--json",
+        "a",
+        "--near",
+    ]
+
+
+MISTAKES = {
+    "no such gallery": (["search", "{}/absent", "{}/0.jpg"], "is no gallery"),
+    "no readable photo": (["search", "{}/g", "{}/broken.jpg"], "broken.jpg"),
+    "bad radius": (["search", "{}/g", "{}/0.jpg", "--near", "1,2,-3"], "radius"),
+    "bad place": (["search", "{}/g", "{}/0.jpg", "--near", "1,99,3"], "Latitude 99"),
+    "bad numbers": (["search", "{}/g", "{}/0.jpg", "--bbox", "1,2,3"], "W,S,E,N"),
+    "two priors": (["search", "{}/g", "{}/0.jpg", "--bbox", "1,2,3,4", "--near", "1,2,3"], "not allowed with"),
+    "k of nothing": (["search", "{}/g", "{}/0.jpg", "-k", "0"], "at least 1"),
+    "three turns": (["search", "{}/g", "{}/0.jpg", "--rotations", "3"], "invalid choice"),
+    "no photo": (["search", "{}/g"], "required: PHOTO"),
+    "no such model": (["search", "{}/g", "{}/0.jpg", "--model", "{}/nothing.safetensors"], "nothing.safetensors"),
+    "no such raster": (["build", "{}/absent.tif", "--out", "{}/x", "--model", "MODEL"], "absent.tif"),
+    "not a raster": (["build", "{}/broken.jpg", "--out", "{}/x", "--model", "MODEL"], "cannot be read as a raster"),
+    "no positions": (["build", "{}", "--out", "{}/x", "--positions", "{}/p.csv", "--model", "MODEL"], "no file p.csv"),
+    "bad overlap": (["build", "{}/region.tif", "--out", "{}/x", "--overlap", "2", "--model", "MODEL"], "overlap"),
+    "no command": ([], "required: COMMAND"),
+    "unknown command": (["find"], "invalid choice"),
+    "info of nothing": (["info", "{}/absent"], "is no gallery"),
+}
+
+
+@pytest.mark.parametrize("mistake", MISTAKES)
+def test_a_mistake_is_one_line_and_status_2(region, model, capsys, mistake):
+    arguments, complaint = MISTAKES[mistake]
+    status, _, stderr = run(capsys, *[part.replace("{}", str(region)).replace("MODEL", model) for part in arguments])
+    assert status == 2 and complaint in stderr and stderr.count("\n") == 1, stderr
+
+
+def test_another_model_is_refused_by_both_fingerprints(region, tmp_path, capsys):
+    import torch
+
+    from mean_model import MEAN, MeanConfig, save_model
+
+    torch.manual_seed(1)
+    config = MeanConfig(backbone="convnext_atto", image_size=64, classes=3)
+    save_model(tmp_path / "other", MEAN.from_config(config), config)
+    status, _, stderr = run(capsys, "search", region / "g", region / "0.jpg", "--model", tmp_path / "other")
+    assert status == 2 and Gallery.open(region / "g").fingerprint in stderr and "the model at hand is" in stderr
+    status, stdout, _ = run(capsys, "check", region / "g", "--model", tmp_path / "other", "--json")
+    assert status == 2 and json.loads(stdout)["problems"][0]["kind"] == "model"
+
+
+def test_info_and_check(region, capsys):
+    status, stdout, _ = run(capsys, "info", region / "g", "--json")
+    assert status == 0 and json.loads(stdout)["build"]["tile_size_m"] == 80
+    assert run(capsys, "info", region / "g")[0] == 0
+    status, stdout, stderr = run(capsys, "check", region / "g", "--json")
+    assert (status, json.loads(stdout)["problems"], stderr) == (0, [], "")
+
+
+def test_check_finds_damage(region, tmp_path, capsys):
+    import shutil
+
+    shutil.copytree(region / "g", tmp_path / "g")
+    shutil.copy(region / "region.tif", tmp_path)
+    with (tmp_path / "g" / "vectors.npy").open("r+b") as file:
+        file.seek(-1, 2)
+        file.write(b"\x55")
+    status, stdout, stderr = run(capsys, "check", tmp_path / "g")
+    assert status == 2 and "vectors.npy" in stdout and "damaged" in stderr and stderr.count("\n") == 1
+
+
+def test_every_command_and_option_has_help():
+    commands = next(action for action in parser()._actions if hasattr(action, "choices") and action.choices)
+    assert set(commands.choices) == {"build", "search", "info", "check"}
+    for command in commands.choices.values():
+        assert command.description
+        for action in command._actions:
+            assert action.help or action.dest == "photos"
+
+
+@pytest.mark.parametrize("command", [[], ["build"], ["search"], ["info"], ["check"]])
+def test_help_is_quick(command):
+    begun = time.monotonic()
+    done = subprocess.run(
+        [sys.executable, "-m", "gallery", *command, "--help"], cwd=ROOT, capture_output=True, text=True
+    )
+    assert done.returncode == 0 and "usage: python -m gallery" in done.stdout and not done.stderr
+    code = "import sys, gallery.__main__ as m; m.parser(); print(*sys.modules)"
+    loaded = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True).stdout.split()
+    assert not {"torch", "geopandas", "faiss", "rasterio", "numpy"} & set(loaded)
+    assert time.monotonic() - begun < 10
