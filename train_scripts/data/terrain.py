@@ -57,6 +57,8 @@ class Terrain:
         if self.coast == "island":
             radius = (np.abs(x / half) ** 3 + np.abs(y / half) ** 3) ** (1 / 3)
             field = half * (0.83 - radius)
+            edge = np.maximum(np.abs(x), np.abs(y)) - 0.86 * half  # the sea all round, whatever the bays do
+            field = field - 2.2 * np.maximum(edge, 0)
             large = 0.21 * half
         else:
             field = x * np.cos(self.shore_angle) + y * np.sin(self.shore_angle) + self.shore_offset_m
