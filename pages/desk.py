@@ -4,7 +4,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from PIL import Image
 
@@ -18,7 +18,8 @@ from pages.ground import ground_picture
 
 Where = Literal["all", "exif", "point"]
 MOST_PHOTOS = 200
-MOST_MATCHES = 20
+MOST_MATCHES = 20  # on the page
+MOST_ASKED = 1000  # through the web API
 MOST_PICTURES = 60  # tile pictures drawn on a map of many photos; the others keep their outline
 MOST_OUTLINES = 20_000  # footprints of a gallery drawn on the first map
 TILE_PX = 256
@@ -45,6 +46,7 @@ class Shown:
     seen: Image.Image  # the square that the network sees
     pictures: tuple[Image.Image, ...]  # of the matched tiles, best first
     map_page: str
+    basemap: bool = False
 
 
 @dataclass(frozen=True)
@@ -52,13 +54,14 @@ class ShownMany:
     """Several photos' answers on one map."""
 
     results: tuple[Answer | PhotoProblem, ...]
-    pictures: tuple[Image.Image | None, ...]  # of each photo's best tile
+    pictures: tuple[Image.Image | None, ...]  # of each result's best tile
     map_page: str
+    basemap: bool = False
 
     @property
-    def answers(self) -> tuple[Answer, ...]:
-        """Those that were answered."""
-        return tuple(result for result in self.results if isinstance(result, Answer))
+    def placed(self) -> tuple[Answer, ...]:
+        """Those that have a best tile; the n-th one has the number n on the map."""
+        return tuple(result for result in self.results if isinstance(result, Answer) and result.matches)
 
 
 class Desk:
@@ -80,21 +83,36 @@ class Desk:
         Raises:
             NotReady, BadQuestion, PhotoError, GalleryError: each with a sentence for the visitor.
         """
+        answer, photo, near = self._locate(source, question)
+        gallery, embedder = self._parts()
+        begun = time.perf_counter()
+        pictures = tuple(gallery.image(match.tile, max_px=TILE_PX) for match in answer.matches)
+        heading_deg = getattr(photo.position, "heading_deg", None)
+        page = self._answer_map(answer, pictures, near, heading_deg, question.basemap)
+        seen = embedder.seen(photo)
+        timings = {**answer.timings, "draw": time.perf_counter() - begun}
+        return Shown(replace(answer, timings=timings), seen, pictures, page, question.basemap)
+
+    def locate(self, source: object, question: Question) -> Answer:
+        """`ask` without the drawing."""
+        return self._locate(source, question)[0]
+
+    def _locate(self, source: object, question: Question) -> tuple[Answer, Any, Near | None]:
+        if not 1 <= question.k <= MOST_ASKED:
+            raise BadQuestion(f"k is {question.k}, but 1 to {MOST_ASKED} tiles can be asked for.")
         localizer = self.engine.wait()
         begun = time.perf_counter()
         photo = localizer.embedder.read(source)
         read_s = time.perf_counter() - begun
         near, notes = area_of(question, photo.position)
         answer = localizer.localize(photo, k=question.k, near=near, rotations=question.rotations)
-        begun = time.perf_counter()
-        notes = (*getattr(photo, "notes", ()), *answer.notes, *notes, *outside(localizer.gallery, answer))
-        answer = replace(answer, notes=notes)
-        pictures = tuple(localizer.gallery.image(match.tile, max_px=TILE_PX) for match in answer.matches)
-        heading_deg = getattr(photo.position, "heading_deg", None)
-        page = self._answer_map(answer, pictures, near, heading_deg, question.basemap)
-        seen = localizer.embedder.seen(photo)
-        timings = {**answer.timings, "read": read_s, "draw": time.perf_counter() - begun}
-        return Shown(replace(answer, timings=timings), seen, pictures, page)
+        notes = (*getattr(photo, "notes", ()), *notes, *outside(localizer.gallery, answer), *answer.notes)
+        notes = tuple(dict.fromkeys(notes))  # the answer may already carry those of the photo
+        return replace(answer, notes=notes, timings={**answer.timings, "read": read_s}), photo, near
+
+    def _parts(self) -> tuple[Gallery, Any]:
+        localizer = self.engine.wait()
+        return localizer.gallery, localizer.embedder
 
     def ask_many(
         self, sources: Sequence[object], question: Question, progress: Callable[[int, int], None] | None = None
@@ -118,7 +136,8 @@ class Desk:
             if progress is not None:
                 progress(len(results), len(sources))
         pictures = tuple(_best_picture(localizer.gallery, result) for result in results)
-        return ShownMany(tuple(results), pictures, self._many_map(results, pictures, near, question.basemap))
+        page = self._many_map(results, pictures, near, question.basemap)
+        return ShownMany(tuple(results), pictures, page, question.basemap)
 
     def first_map(self, basemap: bool = False) -> str:
         """The map before any question: where the gallery is."""
@@ -160,10 +179,12 @@ class Desk:
         near: Near | None,
         basemap: bool,
     ) -> str:
-        spots, pins = [], []
-        for number, (result, picture) in enumerate(zip(results, pictures, strict=True), start=1):
+        spots: list[maps.Spot] = []
+        pins: list[maps.Pin] = []
+        for result, picture in zip(results, pictures, strict=True):
             if not isinstance(result, Answer) or not result.matches:
                 continue
+            number = len(spots) + 1
             best = result.matches[0]
             rows = (("", result.photo), *_match_rows(result, best)[1:])
             spots.append(_spot(number, best, rows, picture if len(spots) < MOST_PICTURES else None))

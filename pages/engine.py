@@ -18,6 +18,7 @@ class Engine:
         self._load = load
         self._then: list[Callable[[Localizer], None]] = []
         self._done = threading.Event()
+        self._settled = threading.Event()
         self._lock = threading.Lock()
         self._thread: threading.Thread | None = None
         self._localizer: Localizer | None = None
@@ -57,6 +58,11 @@ class Engine:
             raise NotReady(self._problem or "The model could not be loaded. The server's log says why.")
         return self._localizer
 
+    def settle(self, timeout_s: float = 60.0) -> bool:
+        """Wait until the steps given to `then` are done too. Returns: whether they are."""
+        self.start()
+        return self._settled.wait(timeout_s)
+
     def _run(self) -> None:
         try:
             self._localizer = self._load()
@@ -65,8 +71,11 @@ class Engine:
             log.error("Not ready: %s", self._problem)
         finally:
             self._done.set()
-        if self._localizer is not None:
-            _run_all(self._then, self._localizer)
+        try:
+            if self._localizer is not None:
+                _run_all(self._then, self._localizer)
+        finally:
+            self._settled.set()
 
 
 def _run_all(steps: Sequence[Callable[[Localizer], None]], localizer: Localizer) -> None:

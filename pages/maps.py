@@ -14,12 +14,12 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
-from typing import ClassVar
+from typing import cast
 
 import folium
 import numpy as np
 import xstatic.pkg.leaflet
-from branca.element import Element, MacroElement
+from branca.element import Element, Figure, MacroElement
 from folium.template import Template
 from PIL import Image
 from shapely.geometry.base import BaseGeometry
@@ -129,17 +129,15 @@ def leaflet_head() -> str:
 class OfflineMap(folium.Map):
     """A folium map without a background whose page asks no host for anything."""
 
-    default_js: ClassVar[list[tuple[str, str]]] = []
-    default_css: ClassVar[list[tuple[str, str]]] = []
+    default_js: list[tuple[str, str]] = []  # noqa: RUF012  # folium reads them from the class
+    default_css: list[tuple[str, str]] = []  # noqa: RUF012
 
     def __init__(self) -> None:
         super().__init__(tiles=None, max_zoom=MAX_ZOOM, control_scale=True, zoom_control=True, prefer_canvas=False)
         self.options["zoomSnap"] = 0.25  # so that a small area fills its frame
-        self.get_root().title = "Map of the answer"
-
-    def render(self, **kwargs: object) -> None:
-        self.get_root().header.add_child(Raw(leaflet_head()), name="leaflet_inline")
-        super().render(**kwargs)
+        page = cast(Figure, self.get_root())
+        page.title = "Map of the answer"
+        page.header.add_child(Raw(leaflet_head()), name="leaflet_inline")
 
 
 class Text(MacroElement):
@@ -248,9 +246,10 @@ def _draw_spot(plan: OfflineMap, spot: Spot, best: bool) -> tuple[int, str, str]
 
 
 _PIN_SVG = (
-    '<svg class="photo-pin" viewBox="0 0 30 30" aria-hidden="true">{beam}'
-    '<circle cx="15" cy="15" r="8.5" fill="#0f172a" stroke="{colour}" stroke-width="3"/>'
-    '<circle cx="15" cy="15" r="2.6" fill="{colour}"/></svg>'
+    '<svg class="photo-pin" viewBox="0 0 44 44" aria-hidden="true">{beam}'
+    '<circle cx="22" cy="22" r="17" fill="none" stroke="#0f172a" stroke-width="6"/>'
+    '<circle cx="22" cy="22" r="17" fill="none" stroke="{colour}" stroke-width="3"/>'
+    '<circle cx="22" cy="22" r="4.5" fill="{colour}" stroke="#0f172a" stroke-width="1.5"/></svg>'
 )
 
 
@@ -258,19 +257,21 @@ def _draw_pin(plan: OfflineMap, pin: Pin) -> None:
     """Draw where the photo says it was taken, and the line to what was found."""
     beam = ""
     if pin.heading_deg is not None:
-        turn = f"rotate({float(pin.heading_deg):.0f} 15 15)"
-        beam = f'<path d="M15 0l4.5 7h-9z" fill="{PHOTO_COLOUR}" transform="{turn}"/>'
+        turn = f"rotate({float(pin.heading_deg):.0f} 22 22)"
+        beam = f'<path d="M22-7l6 9h-12z" fill="{PHOTO_COLOUR}" stroke="#0f172a" transform="{turn}"/>'
     if pin.line_to is not None:
         lon, lat = pin.line_to
         line = folium.PolyLine([(pin.lat, pin.lon), (lat, lon)], color=PHOTO_COLOUR, weight=3, dash_array="7 7")
         if pin.line_text:
-            label = {"permanent": True, "direction": "center", "className": "metres", "opacity": 1}
-            line.add_child(Text([("", pin.line_text)], "Tooltip", **label))
+            label = Text(
+                [("", pin.line_text)], "Tooltip", permanent=True, direction="top", offset=[0, -19], className="metres"
+            )
+            line.add_child(label)
         line.add_to(plan)
     drawing = _PIN_SVG.format(beam=beam, colour=PHOTO_COLOUR)
-    icon = folium.DivIcon(html=drawing, icon_size=(30, 30), icon_anchor=(15, 15), popup_anchor=(0, -15))
+    icon = folium.DivIcon(html=drawing, icon_size=(44, 44), icon_anchor=(22, 22), popup_anchor=(0, -20))
     title = "Position in the photo's EXIF"
-    marker = folium.Marker((pin.lat, pin.lon), icon=icon, title=title, alt=title, z_index_offset=2000)
+    marker = folium.Marker((pin.lat, pin.lon), icon=icon, title=title, alt=title, z_index_offset=500)
     marker.add_child(Text(pin.rows, maxWidth=280))
     marker.add_to(plan)
 

@@ -3,7 +3,10 @@
 // spots: number -> [marker, footprint].
 function bridge(map, all, spots) {
   const calm = matchMedia('(prefers-reduced-motion: reduce)').matches;
-  const fit = animate => map.fitBounds(all, {padding: [46, 46], maxZoom: 18, animate});
+  const fit = animate => {
+    const edge = map.getSize().x < 500 ? 30 : 46;
+    map.fitBounds(all, {padding: [edge, edge], maxZoom: 18, animate});
+  };
 
   const choose = (number, fly) => {
     for (const [n, [marker, shape]] of Object.entries(spots)) {
@@ -48,6 +51,11 @@ function bridge(map, all, spots) {
   });
   map.addControl(new ShowAll());
   map.attributionControl.setPrefix('Leaflet');  // text: a link would lead out of the page, inside the frame
+  // The frame may get its size after this script ran: frame everything again until the visitor moves the map.
+  let moved = false;
+  map.getContainer().addEventListener('pointerdown', () => { moved = true; });
+  map.getContainer().addEventListener('wheel', () => { moved = true; }, {passive: true});
+  new ResizeObserver(() => { map.invalidateSize({pan: false}); if (!moved) fit(false); }).observe(map.getContainer());
   fit(false);
 
   addEventListener('message', event => {
@@ -57,7 +65,7 @@ function bridge(map, all, spots) {
       document.documentElement.classList.toggle('dark', theme === 'dark');
       document.documentElement.classList.toggle('light', theme !== 'dark');
     }
-    if (Object.hasOwn(spots, rank)) choose(rank, true);
+    if (Object.hasOwn(spots, rank)) { moved = true; choose(rank, true); }
   });
   if (parent !== window) parent.postMessage({src: 'mean-map', ready: true}, '*');
 }

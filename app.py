@@ -1,0 +1,172 @@
+"""Start the web pages: arguments -> engine -> pages -> server."""
+
+import argparse
+import logging
+import os
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, NoReturn
+
+if TYPE_CHECKING:
+    import gradio as gr
+
+    from gallery import Localizer
+    from pages.desk import Desk
+
+ROOT = Path(__file__).resolve().parent
+SAMPLE = ROOT / "gallery" / "sample"
+PRIVATE_FOLDERS = (".git", "mean_model", "train_scripts", "tests", "pages")  # never served, whatever a page returns
+LARGEST_UPLOAD = "50mb"
+FILES_LIVE_S = 3600  # uploads and downloads are looked through once in this time, and go when they are older
+MOST_WAITING = 32
+PHOTO_ENDINGS = (".jpg", ".jpeg", ".png", ".webp", ".tif", ".tiff")
+
+
+@dataclass(frozen=True)
+class Options:
+    """What the app is started with."""
+
+    gallery: Path
+    model: str
+    report: Path | None
+    host: str | None  # None: Gradio's own choice, 127.0.0.1 unless GRADIO_SERVER_NAME says otherwise
+    port: int | None
+
+
+class Parser(argparse.ArgumentParser):
+    """An ArgumentParser that says in one line what is wrong."""
+
+    def error(self, message: str) -> NoReturn:
+        """One line on stderr, exit 2."""
+        self.exit(2, f"{self.prog}: {message}\n")
+
+
+def options_of(arguments: Sequence[str]) -> Options:
+    """Read the command line; MEAN_GALLERY and MEAN_MODEL stand behind it."""
+    parser = Parser(prog="app.py", description="Find where drone photos were taken, in the browser.")
+    parser.add_argument(
+        "--gallery",
+        type=Path,
+        default=Path(os.environ.get("MEAN_GALLERY", SAMPLE)),
+        metavar="DIR",
+        help="gallery of tiles (default: MEAN_GALLERY, or the bundled sample region)",
+    )
+    parser.add_argument(
+        "--model",
+        default=os.environ.get("MEAN_MODEL", "starter"),
+        metavar="SOURCE",
+        help="weights: a folder, a .safetensors or published .pth file, a Hub id user/name[@revision], or 'starter' "
+        "(default: MEAN_MODEL, or starter)",
+    )
+    parser.add_argument("--report", type=Path, metavar="FILE", help="an evaluation report to inspect")
+    parser.add_argument("--host", help="address to serve on (default: GRADIO_SERVER_NAME, or 127.0.0.1)")
+    parser.add_argument("--port", type=int, help="port to serve on (default: GRADIO_SERVER_PORT, or 7860)")
+    given = parser.parse_args(arguments)
+    if given.report is not None and not given.report.is_file():
+        parser.error(
+            f"there is no report {given.report.name}; make one with python -m train_scripts.evaluate --out FILE"
+        )
+    return Options(given.gallery, given.model, given.report, given.host, given.port)
+
+
+@dataclass(frozen=True)
+class Page:
+    """One more page beside the first: what the navigation calls it, its address, and what puts its parts there."""
+
+    title: str
+    path: str
+    build: Callable[[], None]
+
+
+def more_pages(options: Options) -> list[Page]:
+    """The pages beside the first one. Another page is one line here."""
+    return []
+
+
+def photos_beside(gallery: Path) -> list[Path]:
+    """The example photos that lie in the gallery's folder `photos`, by name."""
+    folder = gallery / "photos"
+    return sorted(path for path in folder.glob("*") if path.suffix.lower() in PHOTO_ENDINGS)
+
+
+def loader(options: Options) -> "Callable[[], Localizer]":
+    """What opens gallery and model when it is called: the heavy imports wait until then."""
+
+    def load() -> "Localizer":
+        from gallery import Gallery, Localizer
+        from pages.errors import NotReady
+
+        if options.gallery == SAMPLE and not SAMPLE.is_dir():
+            raise NotReady(
+                "The sample gallery is not there. Build your own with `python -m gallery build SOURCE --out DIR` "
+                "and start with `python app.py --gallery DIR`."
+            )
+        opened = Gallery.open(options.gallery)
+        from mean_model import load_model
+
+        return Localizer(opened, load_model(options.model))
+
+    return load
+
+
+def build(desk: "Desk", others: Sequence[Page] = ()) -> "gr.Blocks":
+    """All pages as one Gradio app. The first one answers photos; each has the same navigation."""
+    import gradio as gr
+
+    from pages.localize import localize_page
+
+    def navigation() -> None:
+        gr.Navbar(main_page_name="Locate", visible=bool(others))
+
+    with gr.Blocks(title="MEAN locator", analytics_enabled=False, delete_cache=(FILES_LIVE_S, FILES_LIVE_S)) as app:
+        navigation()
+        localize_page(desk)
+    for page in others:
+        with app.route(page.title, page.path):
+            navigation()
+            page.build()
+    return app.queue(default_concurrency_limit=4, max_size=MOST_WAITING)
+
+
+def serve(app: "gr.Blocks", desk: "Desk", host: str | None = None, port: int | None = None) -> str:
+    """Serve the pages, then load the model beside them. Returns: the address; the server runs in its own thread."""
+    from pages.theme import LOGO_FILE, STYLE_SHEET, theme
+
+    _, address, _ = app.launch(
+        server_name=host,
+        server_port=port,
+        prevent_thread_lock=True,
+        share=False,
+        theme=theme(),
+        css_paths=STYLE_SHEET,
+        favicon_path=LOGO_FILE,
+        max_file_size=LARGEST_UPLOAD,
+        allowed_paths=sorted({str(path.parent) for path in desk.examples}),
+        blocked_paths=[str(ROOT / name) for name in PRIVATE_FOLDERS],
+        run_history=False,
+        footer_links=["api", "settings"],
+        show_error=False,
+    )
+    desk.engine.start()
+    return address
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Serve until interrupted. Returns: the exit status."""
+    options = options_of(sys.argv[1:] if arguments is None else arguments)
+    logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(message)s", stream=sys.stderr)
+    os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"
+    from pages.desk import Desk
+    from pages.engine import Engine
+
+    desk = Desk(Engine(loader(options)), photos_beside(options.gallery))
+    app = build(desk, more_pages(options))
+    serve(app, desk, options.host, options.port)
+    app.block_thread()
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

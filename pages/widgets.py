@@ -1,0 +1,141 @@
+"""The page's own components and the small pieces of HTML between them; every text from a file is escaped here."""
+
+import html
+from collections.abc import Sequence
+from importlib.resources import files
+from typing import Any
+
+import gradio as gr
+from gradio import processing_utils
+from gradio.data_classes import ImageData
+
+from gallery import Answer
+from pages import words
+
+STATIC = files("pages") / "static"
+LOGO = (STATIC / "logo.svg").read_text("utf-8")
+
+
+def raw_photo(**options: Any) -> gr.Image:
+    """An image input that hands on the uploaded file as it is: `load_photo` alone decodes, checks and refuses.
+
+    The method is replaced on the component, because Gradio writes a .pyi file beside every subclass of its own. So an
+    event may give this component a new value, but no new settings: those would make a fresh gr.Image of it.
+    """
+    photo = gr.Image(**options)
+    photo.preprocess = _path_of  # type: ignore[method-assign]
+    return photo
+
+
+def _path_of(payload: ImageData | None) -> str | None:
+    return None if payload is None else payload.path
+
+
+def text_file(button: gr.DownloadButton, name: str, text: str) -> str:
+    """Write what a download button hands out into Gradio's cache, which deletes it again. Returns: the file's path."""
+    return processing_utils.save_bytes_to_cache(text.encode("utf-8"), name, cache_dir=button.GRADIO_CACHE)
+
+
+MAP_SCRIPT = (STATIC / "map_frame.js").read_text("utf-8")
+"""Runs once beside the map's frame: tells it the theme, and the page which marker was clicked (event 'pick')."""
+
+FLY = """(number) => document.querySelector('#{id} iframe')
+  ?.contentWindow.postMessage({{src: 'mean-page', rank: number}}, '*')"""
+
+
+def map_view(elem_id: str) -> gr.HTML:
+    """The component that holds a map's frame. Its `pick` event carries the clicked marker's number, untrusted."""
+    return gr.HTML(elem_id=elem_id, js_on_load=MAP_SCRIPT)
+
+
+def fly_script(elem_id: str) -> str:
+    """JavaScript for an event's `js`: fly the map of that id to the number it is given."""
+    return FLY.format(id=elem_id)
+
+
+def picked_number(event: gr.EventData, most: int) -> int | None:
+    """The number in a pick event if it is one of 1..most; the event comes from the browser."""
+    number = getattr(event, "rank", None)
+    return number if isinstance(number, int) and not isinstance(number, bool) and 1 <= number <= most else None
+
+
+def message_card(title: str, text: str = "", kind: str = "quiet") -> str:
+    """A card that says one thing. Args: kind: quiet, waiting or error."""
+    role = "alert" if kind == "error" else "status"
+    more = f"<p>{html.escape(text)}</p>" if text else ""
+    return f'<div class="card {kind}" role="{role}"><h3>{html.escape(title)}</h3>{more}</div>'
+
+
+def section(title: str, more: str = "") -> str:
+    """A heading between the parts of the page."""
+    return f"<h2>{html.escape(title)}</h2><span>{html.escape(more)}</span>"
+
+
+def verdict_card(answer: Answer, seen_uri: str) -> str:
+    """What to think of an answer: verdict, place, how alike, how far from the photo's EXIF, how long it took.
+
+    Args: seen_uri: the photo as the network sees it, as a data URI.
+    """
+    if not answer.matches:
+        return _card("unsure", "No tile found", answer, [], seen_uri)
+    best = answer.matches[0]
+    facts = [
+        ("Best tile", best.tile.id, ""),
+        ("Similarity", words.similarity(best.score), "Cosine of photo and tile: it ranks tiles, it is no probability."),
+    ]
+    if answer.exif is not None:
+        hint = "From the camera's position in the EXIF to the centre of the best tile. EXIF may be wrong."
+        facts.append(("From the photo's EXIF", words.metres(answer.exif.error_m), hint))
+    if answer.confidence is not None:
+        facts.append(("Confidence", f"{answer.confidence:.0%}", "Calibrated probability that the position is right."))
+    if answer.verdict == "located" and answer.position is not None:
+        position = answer.position
+        facts.insert(0, ("Within", words.metres(position.radius_m), "The tiles that agree all lie within this radius."))
+        title = words.place(position.lon, position.lat)
+    else:
+        title = f"Perhaps {words.place(best.tile.centre.lon, best.tile.centre.lat)}"
+    return _card(answer.verdict, title, answer, facts, seen_uri)
+
+
+_BADGES = {"located": "Located", "unsure": "Unsure"}
+
+
+def _card(verdict: str, title: str, answer: Answer, facts: Sequence[tuple[str, str, str]], seen_uri: str) -> str:
+    terms = "".join(
+        f'<div title="{html.escape(hint)}"><dt>{html.escape(name)}</dt><dd>{html.escape(value)}</dd></div>'
+        for name, value, hint in facts
+    )
+    lines = "".join(f"<li>{html.escape(note)}</li>" for note in answer.notes)
+    return (
+        f'<div class="card {verdict}" role="status"><figure class="seen">'
+        f'<img src="{seen_uri}" alt="The photo as the network sees it"><figcaption>as the network sees it</figcaption>'
+        "</figure>"
+        f'<p class="eyebrow"><span class="badge">{_BADGES[verdict]}</span>'
+        f'<span class="file">{html.escape(answer.photo)}</span></p><h3>{html.escape(title)}</h3>'
+        f'<dl class="facts">{terms}</dl><ul class="notes">{lines}</ul>{stages_line(answer.timings)}</div>'
+    )
+
+
+def summary_card(answered: int, refused: Sequence[tuple[str, str]], located: int) -> str:
+    """What came of several photos. Args: refused: (photo, sentence) of each that could not be read."""
+    title = f"{words.count(answered, 'photo')} answered" + (f", {located} located" if answered else "")
+    lines = "".join(f"<li><b>{html.escape(name)}</b> {html.escape(text)}</li>" for name, text in refused)
+    kind = "error" if refused and not answered else "quiet"
+    told = f"<p>{words.count(len(refused), 'photo')} could not be read:</p>"
+    bad = f'{told}<ul class="notes">{lines}</ul>' if refused else ""
+    return f'<div class="card {kind}" role="status"><h3>{title}</h3>{bad}</div>'
+
+
+def stages_line(timings: dict[str, float]) -> str:
+    """How long each stage took."""
+    parts = "".join(f"<span>{html.escape(name)} <b>{took}</b></span>" for name, took in words.stages(timings))
+    return f'<p class="stages">{parts}</p>' if parts else ""
+
+
+def header(status: str, kind: str = "waiting") -> str:
+    """The page's top: name, promise, and what answers here. Args: kind: waiting, ready or error."""
+    return (
+        f'<header class="top">{LOGO}<div class="name"><h1>MEAN locator</h1>'
+        "<p>Drop in a drone photo, see where it was taken.</p></div>"
+        f'<p class="engine {kind}"><i></i>{html.escape(status)}</p></header>'
+    )

@@ -1,0 +1,101 @@
+"""A small place for tests of the pages: imagery, its gallery, photos with EXIF, an embedder without a network."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import rasterio
+from bad_files import gps_exif
+from PIL import Image
+from rasterio.transform import from_origin
+
+from gallery import Gallery, build_gallery
+from mean_model import MeanModelError, Photo, load_photo
+
+WEST_DEG, NORTH_DEG = 0.01, 0.012
+METRES_PER_DEG = 111_320.0
+
+
+class ColourEmbedder:
+    """Colours on a coarse grid as the vector: finds the tile that a crop of the same imagery shows."""
+
+    fingerprint = "colours-8x8"
+    name = "colours"
+    image_size = 64
+    dimension = 192
+    photo_errors = (MeanModelError,)
+
+    def read(self, source: Any) -> Photo:
+        return load_photo(source, target_px=self.image_size)
+
+    def seen(self, photo: Photo) -> Image.Image:
+        return photo.image.resize((self.image_size, self.image_size), Image.Resampling.LANCZOS)
+
+    def embed(self, photos: Sequence[Any]) -> np.ndarray:
+        rows = np.stack([self._row(getattr(photo, "image", photo)) for photo in photos])
+        return (rows / np.linalg.norm(rows, axis=1, keepdims=True)).astype(np.float32)
+
+    @staticmethod
+    def _row(image: Image.Image) -> np.ndarray:
+        small = np.asarray(image.convert("RGB").resize((8, 8), Image.Resampling.BOX), np.float64)
+        return (small - small.mean()).ravel() + 1e-3
+
+
+def imagery(side_px: int, seed: int = 0) -> np.ndarray:
+    """(S, S, 3) uint8: patches of field, roof and water colours with soft shades, different everywhere."""
+    rng = np.random.default_rng(seed)
+    colours = np.array([[92, 120, 60], [150, 140, 90], [60, 90, 50], [170, 110, 90], [190, 190, 185], [60, 95, 120]])
+    cells = side_px // 20 + 1
+    patches = colours[rng.integers(0, len(colours), (cells, cells))]
+    big = np.asarray(
+        Image.fromarray(patches.astype(np.uint8)).resize((side_px, side_px), Image.Resampling.NEAREST), np.float64
+    )
+    shade = rng.normal(0, 26, (cells * 2, cells * 2)).astype(np.float32)
+    soft = np.asarray(Image.fromarray(shade).resize((side_px, side_px), Image.Resampling.BICUBIC))
+    return np.clip(big + soft[..., None], 0, 255).astype(np.uint8)
+
+
+def write_raster(path: Path, pixels: np.ndarray, west_deg: float = WEST_DEG, north_deg: float = NORTH_DEG) -> Path:
+    """Imagery of one metre per pixel as a GeoTIFF in WGS84."""
+    step_deg = 1 / METRES_PER_DEG
+    profile = {
+        "driver": "GTiff",
+        "width": pixels.shape[1],
+        "height": pixels.shape[0],
+        "count": 3,
+        "dtype": "uint8",
+        "crs": "EPSG:4326",
+        "transform": from_origin(west_deg, north_deg, step_deg, step_deg),
+        "tiled": True,
+        "compress": "deflate",
+    }
+    with rasterio.open(path, "w", **profile) as raster:
+        raster.write(pixels.transpose(2, 0, 1))
+    return path
+
+
+def write_photo(
+    path: Path, pixels: np.ndarray, col_px: int, row_px: int, side_px: int = 100, exif: bool = True
+) -> Path:
+    """A photo of the imagery's square from (col, row), with the position of its middle."""
+    crop = Image.fromarray(pixels[row_px : row_px + side_px, col_px : col_px + side_px]).resize((640, 640))
+    lon = WEST_DEG + (col_px + side_px / 2) / METRES_PER_DEG
+    lat = NORTH_DEG - (row_px + side_px / 2) / METRES_PER_DEG
+    extra = {"exif": gps_exif(lon, lat)} if exif else {}
+    path.parent.mkdir(parents=True, exist_ok=True)
+    crop.save(path, "JPEG", quality=90, **extra)
+    return path
+
+
+def make_small_world(folder: Path, side_px: int = 600) -> tuple[Gallery, list[Path]]:
+    """A gallery of side_px metres square with 50 % overlap, and four photos of it; the last one has no position."""
+    pixels = imagery(side_px)
+    raster = write_raster(folder / "imagery.tif", pixels)
+    gallery = build_gallery([raster], folder / "gallery", ColourEmbedder(), tile_size_m=100)
+    spots = [(103, 202), (300, 53), (402, 400), (50, 450)]
+    photos = [
+        write_photo(folder / "gallery" / "photos" / f"photo_{number}.jpg", pixels, col, row, exif=number < 4)
+        for number, (col, row) in enumerate(spots, start=1)
+    ]
+    return gallery, photos
