@@ -75,14 +75,15 @@ def test_centre_cuts_the_middle_and_squash_keeps_all():
     assert np.asarray(square(image, 32, "squash"))[16, [2, 16, 29]].tolist() == [[255, 0, 0], [0, 0, 255], [255, 0, 0]]
 
 
-def test_a_large_photo_embeds_like_its_full_decode(embedder):
+def test_scaled_reading_hardly_changes_what_the_network_sees(embedder):
     noise = np.random.default_rng(0).integers(0, 256, (18, 24, 3), dtype=np.uint8)
     image = Image.fromarray(noise).resize((2400, 1800), Image.Resampling.BICUBIC)
-    full = Photo(image, "full", 2400, 1800)  # as it is, at full size
     data = jpeg_bytes(image, quality=95)
-    assert min(embedder.read(data).image.size) < 256 and min(embedder.read(image).image.size) < 512
+    assert min(embedder.read(data).image.size) == 225 and min(embedder.read(image).image.size) == 128
+    full = np.asarray(square(image, 64), np.float32)
     for source in (data, image):
-        assert (embedder.embed([source]) @ embedder.embed([full]).T).item() > 0.999
+        seen = np.asarray(embedder.seen(source), np.float32)
+        assert np.abs(seen - full).mean() < 0.01 * full.std()
 
 
 # --- laws ------------------------------------------------------------------------------------------------------------
