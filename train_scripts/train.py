@@ -10,6 +10,7 @@ import argparse
 import logging
 import math
 import os
+import signal
 import time
 import tomllib
 from collections.abc import Sequence
@@ -312,6 +313,8 @@ def main(argv: list[str] | None = None) -> None:
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s", datefmt="%H:%M:%S")
     try:
         config = read_config(options.config, options.overrides)
+        for stop in (signal.SIGINT, signal.SIGTERM):  # a background job starts with Ctrl-C ignored
+            signal.signal(stop, signal.default_int_handler)
         torch.set_flush_denormal(True)  # denormal gradients slow a CPU down many times
         if options.threads:
             torch.set_num_threads(options.threads)

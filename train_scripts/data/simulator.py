@@ -28,7 +28,8 @@ class FlightRange:
     roll_deg: float = 3.0  # largest roll either way
     fov_deg: tuple[float, float] = (52.0, 66.0)  # of the square picture
     visibility_m: tuple[float, float] = (1500.0, 12000.0)
-    heading_deg: float = 180.0  # largest turn from north either way; 180 = any
+    heading_deg: float = 45.0  # largest turn from the nearest quarter either way; 45 = any heading
+    upright: bool = True  # turn views by quarters until north is nearest to up, as a search over four turns shows them
 
 
 def easier(flight: FlightRange, difficulty: float) -> FlightRange:
@@ -117,7 +118,8 @@ def random_cameras(targets: Tensor, flight: FlightRange, generator: torch.Genera
     altitude = low * (high / low) ** torch.rand(count, generator=generator)
     steep, flat = flight.pitch_deg
     pitch = steep + (flat - steep) * torch.rand(count, generator=generator) ** 1.3
-    heading = (torch.rand(count, generator=generator) * 2 - 1) * flight.heading_deg
+    quarter = torch.randint(4, (count,), generator=generator) * 90
+    heading = quarter + (torch.rand(count, generator=generator) * 2 - 1) * flight.heading_deg
     roll = (torch.rand(count, generator=generator) * 2 - 1) * flight.roll_deg
     fov = _between(count, flight.fov_deg, generator)
     device = targets.device
@@ -207,7 +209,18 @@ def drone_views(
     low, high = flight.visibility_m
     visibility = (low * (high / low) ** torch.rand(len(which), generator=generator)).to(which.device)
     distance = (hits.points - cameras.position[:, None]).norm(dim=-1).reshape(len(which), size_px, size_px)
-    return photometry(add_haze(picture, distance, visibility), generator, photometry_strength)
+    view = photometry(add_haze(picture, distance, visibility), generator, photometry_strength)
+    return turn_upright(view, cameras.heading_deg) if flight.upright else view
+
+
+def turn_upright(pictures: Tensor, heading_deg: Tensor) -> Tensor:
+    """Turn square pictures (B, 3, S, S) by the quarters that bring north nearest to up, given where their up points."""
+    quarters = (heading_deg / 90).round().long() % 4
+    turned = torch.empty_like(pictures)
+    for quarter in quarters.unique().tolist():
+        members = quarters == quarter
+        turned[members] = torch.rot90(pictures[members], -quarter, (2, 3))
+    return turned
 
 
 def describe(flight: FlightRange) -> dict[str, object]:
