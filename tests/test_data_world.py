@@ -62,10 +62,7 @@ def test_same_seed_same_picture_in_another_process(town: Scene) -> None:
     window = (-40.0, -40.0, 40.0, 40.0)
     here = digest(rasterise(build_scene(5, 768, TOWN), window, 0.5))
     assert digest(rasterise(town, window, 0.5)) == here
-    code = (
-        "from tests.test_data_world import *\n"
-        f"print(digest(rasterise(build_scene(5, 768, TOWN), {window}, 0.5)))"
-    )
+    code = f"from tests.test_data_world import *\nprint(digest(rasterise(build_scene(5, 768, TOWN), {window}, 0.5)))"
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
     assert done.stdout.strip() == here
 
@@ -93,8 +90,8 @@ def test_a_window_cut_out_equals_the_window_painted_alone(column: int, row: int)
 def test_tiles_join_without_seams(town: Scene) -> None:
     window = (-96.0, -96.0, 96.0, 96.0)
     at_once = rasterise(town, window, 0.75)
-    seen: list[tuple[int, int]] = []
-    tiled = rasterise_region(town, 0.75, window=window, tile_px=100, progress=lambda done, total: seen.append((done, total)))
+    seen: list[tuple[int, ...]] = []
+    tiled = rasterise_region(town, 0.75, None, window, tile_px=100, progress=lambda *counts: seen.append(counts))
     assert seen[-1] == (9, 9)
     assert tiled.rgb.shape == at_once.rgb.shape
     assert np.abs(tiled.height - at_once.height).max() < 0.02

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import math
-from itertools import pairwise
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
 
 import cv2
 import numpy as np
@@ -18,9 +18,17 @@ from train_scripts.data.scene import Areas, Boxes, Kind, Lines, Roads, Roof, Sce
 from train_scripts.data.terrain import Terrain
 
 Rgb = tuple[int, int, int]
+Row = tuple[float, ...]
+Line2d = NDArray[np.floating]  # (n, 2) points
 MARGIN_M = 260.0  # what is laid out beyond the region, so that its edge looks like its middle
 BEACH_M = 14.0  # nothing is built nearer to the sea
 DECK_M = 4.2  # height of a bridge above the water
+_ROUNDABOUT = (  # radius in metres, surface, layer
+    (17.5, Kind.PAVING, 22),
+    (16.0, Kind.ASPHALT, 22),
+    (8.6, Kind.PAVING, 24),
+    (8.0, Kind.LAWN, 24),
+)
 
 
 @dataclass
@@ -46,7 +54,7 @@ class Draft:
     taken: NDArray[np.uint8] = field(init=False)
 
     def __post_init__(self) -> None:
-        side = int(self.size_m + 2 * MARGIN_M) // 1 + 2
+        side = int(self.size_m + 2 * MARGIN_M) + 2
         self.taken = np.zeros((side, side), np.uint8)
 
     # ---- placing
@@ -256,12 +264,11 @@ class Draft:
         for polygon in road_polygons:
             cv2.fillPoly(built, [np.round(polygon + half - 0.5).astype(np.int32)], 1)
         c, s = np.cos(boxes.angle), np.sin(boxes.angle)
-        for a, b in ((1, 1),):
-            u, v = boxes.half_u + a, boxes.half_v + b
-            corners = [
-                np.stack([boxes.x + i * u * c - j * v * s, boxes.y + i * u * s + j * v * c], axis=1)
-                for i, j in ((1, 1), (-1, 1), (-1, -1), (1, -1))
-            ]
+        u, v = boxes.half_u + 1, boxes.half_v + 1
+        corners = [
+            np.stack([boxes.x + i * u * c - j * v * s, boxes.y + i * u * s + j * v * c], axis=1)
+            for i, j in ((1, 1), (-1, 1), (-1, -1), (1, -1))
+        ]
         for rect in np.round(np.stack(corners, axis=1) + half - 0.5).astype(np.int32):
             cv2.fillConvexPoly(built, rect, 1)
         free = built[(table[:, 1] + half).astype(int), (table[:, 0] + half).astype(int)] == 0
@@ -288,8 +295,7 @@ class Draft:
         ground = self.terrain.at(table[:, 0], table[:, 1])
         dry = (ground.coast_m > BEACH_M) & (ground.river_m > 3)
         f = table[dry & ~self._on_roundabout(table[:, :2], 19.0)].astype(np.float32)
-        height = np.full(len(f), np.nan, np.float32)
-        return Slots(f[:, 0], f[:, 1], f[:, 2], f[:, 3], f[:, 4], f[:, 5] > 0, height)
+        return Slots(f[:, 0], f[:, 1], f[:, 2], f[:, 3], f[:, 4], f[:, 5] > 0)
 
     def _roundabouts(self, rng: np.random.Generator) -> list[tuple[float, float]]:
         """Some of the crossings of main roads, in world coordinates."""
@@ -303,7 +309,7 @@ class Draft:
                 chosen.append((float(x), float(y)))
         return chosen
 
-    def _roads(self):  # type: ignore[no-untyped-def]
+    def _roads(self) -> tuple[Roads, list[Line2d], list[Row], list[Row], list[Line2d]]:
         """Asphalt strips, their polygons, markings, traffic and street trees, all in world coordinates."""
         rng = np.random.default_rng(self.seed + 31)
         polygons: list[NDArray[np.floating]] = []
@@ -325,29 +331,29 @@ class Draft:
                 run = points[a:b]
                 if len(run) < 2:
                     continue
-                wet = ground.river_m[a:b].min() < 5
+                wet = bool(ground.river_m[a:b].min() < 5)
                 kind = Kind.GRAVEL if chord.width_m < 4.5 else Kind.ASPHALT
                 polygons.append(strip(run, chord.width_m))
                 rows.append((int(kind), 20 if kind == Kind.GRAVEL else 21, float(rng.random()), 0.0, 0.0))
-                bridges.append(bool(wet and major))
+                bridges.append(wet and major)
                 if kind == Kind.ASPHALT:
                     _mark(lines, slots, run, chord, rng)
                     chance = 0.42 * self.style.trees if chord.urban else (0.3 if major else 0.12)
                     if length > 60 and rng.random() < chance:
                         trees.append(_street_trees(run, chord, rng))
         for rail in self.rails:
-            ground = self.terrain.at(rail[:, 0], rail[:, 1])
-            for a, b in _runs(ground.coast_m > BEACH_M + 6):
-                run = rail[a:b]
+            inland = self.terrain.coast_m(rail[:, 0], rail[:, 1]) > BEACH_M + 6
+            for a, b in _runs(inland):
+                run = rail[a:b].astype(np.float64)
                 if len(run) < 8:
                     continue
                 for width, kind, layer in ((15.0, Kind.MEADOW, 18), (8.4, Kind.BALLAST, 19)):
                     for k in range(0, len(run) - 1, 12):
                         piece = run[k : k + 13]
-                        wet = self.terrain.river_m(piece[:, 0], piece[:, 1]).min() < 5
+                        wet = bool(self.terrain.river_m(piece[:, 0], piece[:, 1]).min() < 5)
                         polygons.append(strip(piece, width))
                         rows.append((int(kind), layer, 0.5, 0.0, 0.0))
-                        bridges.append(bool(wet) and kind == Kind.BALLAST)
+                        bridges.append(wet and kind == Kind.BALLAST)
                 n = normals(run)
                 for off in (-2.8, -1.36, 1.36, 2.8):
                     edge = run + n * off
@@ -355,15 +361,15 @@ class Draft:
                 self.clear += [(float(p[0]), float(p[1]), 9.0) for p in run]
         self.roundabouts = self._roundabouts(rng)
         for x, y in self.roundabouts:
-            a = np.linspace(0, 2 * np.pi, 41)[:-1]
-            ring = np.stack([np.cos(a), np.sin(a)], axis=1)
-            for radius, kind, layer in ((17.5, Kind.PAVING, 22), (16.0, Kind.ASPHALT, 22), (8.6, Kind.PAVING, 24), (8.0, Kind.LAWN, 24)):
-                polygons.append(np.array([[x, y]]) + radius * ring)
+            turn = np.linspace(0, 2 * np.pi, 41)[:-1]
+            ring = np.stack([np.cos(turn), np.sin(turn)], axis=1)
+            for reach, kind, layer in _ROUNDABOUT:
+                polygons.append(np.array([[x, y]]) + reach * ring)
                 rows.append((int(kind), layer, 0.4, 0.0, 0.0))
                 bridges.append(False)
             self.clear.append((x, y, 18.5))
             count = int(rng.integers(0, 7))
-            spots = rng.normal(0, 3.0, (count, 2)) + [x, y]
+            spots = rng.normal(0, 3.0, (count, 2)) + np.array([x, y])
             radius = rng.uniform(1.4, 3.0, count)
             islands.append(np.stack([*spots.T, radius, radius * 2.2, np.zeros(count), rng.random(count)], axis=1))
         for polygon, kind_number in self.piers:
@@ -417,7 +423,7 @@ def _runs(good: NDArray[np.bool_]) -> list[tuple[int, int]]:
     return list(zip(edges[::2].tolist(), edges[1::2].tolist(), strict=True))
 
 
-def _along(line: NDArray[np.floating], places: NDArray[np.floating]) -> tuple[NDArray, NDArray]:
+def _along(line: Line2d, places: NDArray[np.floating]) -> tuple[Line2d, NDArray[np.floating]]:
     steps = np.hypot(*np.diff(line, axis=0).T)
     at = np.concatenate([[0], np.cumsum(steps)])
     point = np.stack([np.interp(places, at, line[:, 0]), np.interp(places, at, line[:, 1])], axis=1)
@@ -426,7 +432,7 @@ def _along(line: NDArray[np.floating], places: NDArray[np.floating]) -> tuple[ND
     return point, np.arctan2(ahead[:, 1] - behind[:, 1], ahead[:, 0] - behind[:, 0])
 
 
-def _mark(lines: list, slots: list, run: NDArray[np.floating], chord: Chord, rng: np.random.Generator) -> None:
+def _mark(lines: list[Row], slots: list[Row], run: Line2d, chord: Chord, rng: np.random.Generator) -> None:
     """Centre and edge lines, zebra crossings, cars that drive and cars that stand."""
     length = float(np.hypot(*np.diff(run, axis=0).T).sum())
     wide, w = chord.width_m >= 7.5, chord.width_m
@@ -443,7 +449,7 @@ def _mark(lines: list, slots: list, run: NDArray[np.floating], chord: Chord, rng
         n = normals(run)
         for side in (-1, 1):
             edge = run + n * side * (w / 2 - 0.35)
-            lines += [(*a, *b, 0.14, 0.0) for a, b in zip(edge[1:-2], edge[2:-1], strict=True)]
+            lines += [(*a, *b, 0.14, 0.0) for a, b in pairwise(edge[1:-1])]
     if chord.urban and w >= 6:
         for place in (free - 3.0, length - free + 3.0):
             if rng.random() < 0.45:

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 Floats = NDArray[np.floating]
 Float32 = NDArray[np.float32]
 
-_RANGE_GAIN = 1.7  # a quadratic B-spline averages its lattice; this brings the typical range back to about -1..1
+_RANGE_GAIN = np.float32(1.7)  # a quadratic B-spline averages its lattice; this brings the range back
 
 
 def hashed(ix: NDArray[np.int64], iy: NDArray[np.int64], seed: int) -> Float32:
@@ -56,21 +56,21 @@ def noise(x: Floats, y: Floats, cell_m: float, seed: int) -> Float32:
         rows = np.arange(low, int(iy.max()) + 2)[:, None]
         values = hashed(columns, rows, seed)
         r, c = iy[:, 0] - low, ix[0] - first
-        part = sum(values[r + k] * wy[k + 1] for k in (-1, 0, 1))
+        part = values[r - 1] * wy[0] + values[r] * wy[1] + values[r + 1] * wy[2]
         if part.shape[1] <= 160:  # a small matrix product is quicker than three gathers
             spread = np.zeros((part.shape[1], x.shape[1]), np.float32)
             for k in (-1, 0, 1):
                 spread[c + k, np.arange(x.shape[1])] = wx[k + 1][0]
-            return (part @ spread) * np.float32(_RANGE_GAIN)
+            return np.asarray((part @ spread) * _RANGE_GAIN, np.float32)
         out = np.take(part, c - 1, axis=1) * wx[0]
         out += np.take(part, c, axis=1) * wx[1]
         out += np.take(part, c + 1, axis=1) * wx[2]
-        return out * np.float32(_RANGE_GAIN)
+        return np.asarray(out * _RANGE_GAIN, np.float32)
     total = np.zeros(np.broadcast_shapes(x.shape, y.shape), np.float32)
     for a in (-1, 0, 1):
         for b in (-1, 0, 1):
             total += hashed(ix + a, iy + b, seed) * wx[a + 1] * wy[b + 1]
-    return total * np.float32(_RANGE_GAIN)
+    return total * _RANGE_GAIN
 
 
 def smoothstep(value: Floats, low: float, high: float) -> Float32:

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from train_scripts.data.draft import DECK_M
-from train_scripts.data.noise import Float32, hashed_unit, noise, smoothstep
+from train_scripts.data.noise import Float32, Floats, hashed_unit, noise, smoothstep
 from train_scripts.data.scene import Areas, Kind, Roof, Scene, Tree
 from train_scripts.data.shading import (
     TREE_COLOURS,
@@ -29,8 +29,12 @@ Window = tuple[float, float, float, float]  # west, south, east, north in metres
 _SHIFT = 6  # sub-pixel bits of OpenCV's coordinates
 _TALLEST_M = 30.0  # above its surroundings, for the reach of shadows
 _CAR_COLOURS = np.array(
-    [(214, 214, 212), (190, 192, 194), (150, 152, 156), (96, 98, 102), (52, 54, 58), (40, 42, 46), (72, 84, 112), (60, 72, 100),
-     (140, 52, 46), (226, 226, 224), (168, 160, 146), (84, 96, 88)], np.float32)  # fmt: skip
+    [
+        *[(214, 214, 212), (190, 192, 194), (150, 152, 156), (96, 98, 102), (52, 54, 58), (40, 42, 46)],
+        *[(72, 84, 112), (60, 72, 100), (140, 52, 46), (226, 226, 224), (168, 160, 146), (84, 96, 88)],
+    ],
+    np.float32,
+)
 
 
 @dataclass(frozen=True)
@@ -50,20 +54,20 @@ class _Canvas:
     west: float
     north: float
     gsd: float
-    x: NDArray[np.float64]  # (1, W)
-    y: NDArray[np.float64]  # (H, 1)
+    x: NDArray[np.floating]  # (1, W)
+    y: NDArray[np.floating]  # (H, 1)
     paint: NDArray[np.uint8]
     kind: NDArray[np.uint8]
     terrain: Ground
-    height: Float32
+    height: Floats
     wall: NDArray[np.uint8]
-    shade: Float32
-    albedo: Float32
-    fine: Float32
-    medium: Float32
-    coarse: Float32
+    shade: Floats
+    albedo: Floats
+    fine: Floats
+    medium: Floats
+    coarse: Floats
 
-    def pixels(self, x: NDArray[np.floating], y: NDArray[np.floating]) -> tuple[Float32, Float32]:
+    def pixels(self, x: NDArray[np.floating], y: NDArray[np.floating]) -> tuple[Floats, Floats]:
         """(columns, rows) of points in metres; whole numbers are the pixels' centres."""
         return (x - self.west) / self.gsd - 0.5, (self.north - y) / self.gsd - 0.5
 
@@ -96,7 +100,7 @@ def rasterise(scene: Scene, window: Window, gsd_m: float, appearance: Appearance
     canvas = _canvas(
         scene, west - left * gsd_m, north + top * gsd_m, gsd_m, columns + left + right, rows + top + bottom
     )
-    _paint_areas(canvas, scene.areas, scene, appearance, 0)
+    _paint_areas(canvas, scene, appearance)
     _paint_water(canvas, appearance)
     _paint_roads(canvas, scene, appearance)
     _texture(canvas, scene, appearance)
@@ -201,17 +205,12 @@ def _canvas(scene: Scene, west: float, north: float, gsd: float, columns: int, r
         terrain=terrain,
         height=terrain.height_m.copy(),
         wall=np.full((*shape, 3), (96, 90, 80), np.uint8),
-        shade=_ground_shade(terrain.height_m, gsd),
+        shade=np.ones(shape, np.float32),
         albedo=np.zeros((0, 0, 3), np.float32),
         fine=fine,
         medium=noise(x, y, 2.6, seed + 2),
         coarse=0.65 * noise(x, y, 13, seed + 3) + 0.55 * noise(x, y, 55, seed + 4),
     )  # fmt: skip
-
-
-def _ground_shade(height: Float32, gsd: float) -> Float32:
-    """Slopes of the terrain; turned into light when the sun is known."""
-    return np.ones_like(height)
 
 
 def _points(canvas: _Canvas, areas: Areas, i: int) -> NDArray[np.int32]:
@@ -220,14 +219,14 @@ def _points(canvas: _Canvas, areas: Areas, i: int) -> NDArray[np.int32]:
     return np.round(np.stack([columns, rows], axis=1) * (1 << _SHIFT)).astype(np.int32)
 
 
-def _visible(canvas: _Canvas, bounds: Float32) -> NDArray[np.int64]:
+def _visible(canvas: _Canvas, bounds: Floats) -> NDArray[np.int64]:
     west, east, south, north = canvas.x[0, 0] - 1, canvas.x[0, -1] + 1, canvas.y[-1, 0] - 1, canvas.y[0, 0] + 1
     return np.flatnonzero(
         (bounds[:, 0] < east) & (bounds[:, 2] > west) & (bounds[:, 1] < north) & (bounds[:, 3] > south)
     )
 
 
-def _near(canvas: _Canvas, x: Float32, y: Float32, room: float | Float32) -> NDArray[np.int64]:
+def _near(canvas: _Canvas, x: Floats, y: Floats, room: float | Floats) -> NDArray[np.int64]:
     return np.flatnonzero(
         (x > canvas.x[0, 0] - room)
         & (x < canvas.x[0, -1] + room)
@@ -236,7 +235,8 @@ def _near(canvas: _Canvas, x: Float32, y: Float32, room: float | Float32) -> NDA
     )
 
 
-def _paint_areas(canvas: _Canvas, areas: Areas, scene: Scene, appearance: Appearance, _: int) -> None:
+def _paint_areas(canvas: _Canvas, scene: Scene, appearance: Appearance) -> None:
+    areas = scene.areas
     colours = area_colours(areas, appearance, scene.style.dryness)
     rowed: list[tuple[NDArray[np.int32], int]] = []
     for i in _visible(canvas, areas.bounds).tolist():
@@ -287,7 +287,7 @@ def _paint_water(canvas: _Canvas, appearance: Appearance) -> None:
         return
     base = canvas.paint.astype(np.float32)
 
-    def blend(colour: NDArray[np.floating] | tuple[int, int, int], alpha: Float32) -> None:
+    def blend(colour: NDArray[np.floating] | tuple[int, int, int], alpha: Floats) -> None:
         nonlocal base
         base += (np.asarray(colour, np.float32) - base) * alpha[..., None]
 
@@ -353,7 +353,7 @@ def _texture(canvas: _Canvas, scene: Scene, appearance: Appearance) -> None:
     canvas.shade[(canvas.kind == Kind.SEA) | (canvas.kind == Kind.RIVER)] = 1
 
 
-def _wear(canvas: _Canvas, scene: Scene, amount: Float32) -> None:
+def _wear(canvas: _Canvas, scene: Scene, amount: Floats) -> None:
     """Patches of newer asphalt and the joints of concrete slabs."""
     seed = scene.seed * 64 + 110
     asphalt = canvas.kind == Kind.ASPHALT
@@ -409,8 +409,9 @@ def _raise_bridges(canvas: _Canvas, scene: Scene) -> None:
         mask = np.zeros(canvas.kind.shape, np.uint8)
         cv2.fillPoly(mask, [_points(canvas, areas, i)], 1, cv2.LINE_8, _SHIFT)
         rows, columns = np.nonzero(mask)
+        deck: Floats
         if areas.layer[i] == 23:
-            deck = np.full(len(rows), 1.6, np.float32)
+            deck = np.full(rows.shape, np.float32(1.6))
         else:
             deck = DECK_M - 0.07 * np.maximum(canvas.terrain.river_m[rows, columns] - 6, 0)
         canvas.height[rows, columns] = np.maximum(canvas.height[rows, columns], deck)
@@ -442,8 +443,8 @@ def _place_cars(canvas: _Canvas, scene: Scene, appearance: Appearance) -> None:
 
 
 def _stamp_cars(
-    canvas: _Canvas, x: Float32, y: Float32, c: Float32, s: Float32, half_u: Float32, half_v: Float32, tall: float,
-    colour: Float32, truck: bool,
+    canvas: _Canvas, x: Floats, y: Floats, c: Floats, s: Floats, half_u: Floats, half_v: Floats, tall: float,
+    colour: Floats, truck: bool,
 ) -> None:  # fmt: skip
     reach = float(np.hypot(half_u.max(), half_v.max())) + canvas.gsd
     side = int(2 * reach / canvas.gsd) + 2
@@ -495,13 +496,7 @@ def _place_boxes(canvas: _Canvas, scene: Scene, appearance: Appearance) -> None:
     shown = _near(canvas, boxes.x, boxes.y, reach)
     shown = shown[np.argsort(boxes.part[shown], kind="stable")]
     for b in shown.tolist():
-        x, y, r, hu, hv = (
-            float(boxes.x[b]),
-            float(boxes.y[b]),
-            float(reach[b]),
-            float(boxes.half_u[b]),
-            float(boxes.half_v[b]),
-        )
+        x, y, hu, hv = float(boxes.x[b]), float(boxes.y[b]), float(boxes.half_u[b]), float(boxes.half_v[b])
         c, s = math.cos(boxes.angle[b]), math.sin(boxes.angle[b])
         ex, ey = hu * abs(c) + hv * abs(s) + gsd, hu * abs(s) + hv * abs(c) + gsd
         left, right = (
@@ -541,22 +536,24 @@ def _place_boxes(canvas: _Canvas, scene: Scene, appearance: Appearance) -> None:
 
 
 def _roof(
-    roof: int, u: Float32, v: Float32, hu: float, hv: float, eave: float, slope: float, c: float, s: float,
-    sun: tuple[float, float, float], edge: Float32, gsd: float,
-) -> tuple[Float32, Float32, Float32]:  # fmt: skip
+    roof: int, u: Floats, v: Floats, hu: float, hv: float, eave: float, slope: float, c: float, s: float,
+    sun: tuple[float, float, float], edge: Floats, gsd: float,
+) -> tuple[Floats, Floats, Floats]:  # fmt: skip
     """(height, light, brightness) of a roof at local coordinates along (u) and across (v) its ridge."""
     east, north, up = sun
     sun_u, sun_v = east * c + north * s, north * c - east * s
 
-    def face(slope_u: Float32 | float, slope_v: Float32 | float) -> Float32:
+    def face(slope_u: Floats | float, slope_v: Floats | float) -> Floats:
         length = np.sqrt(1 + np.square(slope_u) + np.square(slope_v))
         return np.clip((up - slope_u * sun_u - slope_v * sun_v) / (up * length), 0, 1.25).astype(np.float32)
 
+    z: Floats
+    tone: Floats
     flat = np.ones(u.shape, np.float32)
     fine = float(np.clip(0.5 / gsd - 0.8, 0, 1))
     if roof == Roof.GABLE or (roof == Roof.HIP and hu <= 0):
         z = eave + slope * (hv - np.abs(v))
-        tone = 1 + 0.09 * np.exp(-((v / 0.25) ** 2)) + 0.05 * fine * np.sin(v * (2 * math.pi / 0.36))
+        tone = flat + 0.09 * np.exp(-((v / 0.25) ** 2)) + 0.05 * fine * np.sin(v * (2 * math.pi / 0.36))
         return z.astype(np.float32), face(0.0, -slope * np.sign(v)), tone.astype(np.float32)
     if roof == Roof.HIP:
         run_u, run_v = hu - np.abs(u), hv - np.abs(v)
@@ -564,7 +561,7 @@ def _roof(
         z = eave + slope * np.minimum(run_u, run_v)
         lit = np.where(ends, face(-slope * np.sign(u), 0.0), face(0.0, -slope * np.sign(v)))
         tone = (
-            1
+            flat
             + 0.05 * np.exp(-(((run_u - run_v) / 0.3) ** 2))
             + 0.05 * fine * np.sin(np.minimum(run_u, run_v) * (2 * math.pi / 0.36))
         )

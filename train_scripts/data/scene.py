@@ -151,7 +151,6 @@ class Slots:
     chance: Float32  # of being taken
     play_m: Float32  # how far along its heading the car may be shifted
     truck: NDArray[np.bool_]
-    height_m: Float32  # of the surface, metres above sea level; NaN: the ground
 
 
 @dataclass(frozen=True)

@@ -310,7 +310,7 @@ def light(
     lit = 1 - np.clip((below_m - 0.12) / soft, 0, 1)
     side = 3 if gsd_m > 0.3 else 5
     lit = cv2.blur(lit, (side, side))
-    k = max(3, int(round(4.0 / gsd_m)) | 1)
+    k = max(3, round(4.0 / gsd_m) | 1)
     around = cv2.blur(cv2.blur(height_m, (k, k)), (k, k))
     sky = 1 - np.clip((around - height_m - 0.1) * 0.07, 0, 0.38)
     sky += np.clip((height_m - around) * 0.008, 0, 0.05)
