@@ -13,6 +13,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
@@ -126,47 +127,62 @@ def build_gallery(
         raise BuildError(f"A tile size of {tile_size_m:g} m is not a positive number.")
     if not 0 <= overlap <= 0.95:
         raise BuildError(f"An overlap of {overlap:g} is not between 0 and 0.95.")
-    listed = [sources] if isinstance(sources, (str, Path)) else list(sources)
+    listed = [sources] if isinstance(sources, str | Path) else list(sources)
     paths = [Path(source) for source in listed]
+    places = None if positions is None else Path(positions)
     home = Path(out).resolve()  # a link to a folder stays a link
-    _recover(home)
-    _check_place(home)
-    opened = open_sources(
-        paths,
-        home,
-        lambda path: read_photo(embedder, path),
-        tile_size_m=tile_size_m,
-        overlap=overlap,
-        positions=None if positions is None else Path(positions),
-        tile_px=getattr(embedder, "image_size", 384),
-    )
-    settings = {
-        "tile_size_m": float(tile_size_m),
-        "overlap": float(overlap),
-        "sources": [noted_path(path, home) for path in paths],
-        "positions": None if positions is None else noted_path(Path(positions), home),
-    }
-    model = {
-        "source": _noted_model(model_source, home),
-        "name": str(getattr(embedder, "name", "")),
-        "fingerprint": embedder.fingerprint,
-        "dimension": int(embedder.dimension),
-    }
-    workplace = aside(home, "building")
     try:
-        workplace.parent.mkdir(parents=True, exist_ok=True)
-        with FileLock(aside(home, "lock"), timeout=0):
-            _embed_all(opened, workplace, _key(settings, model, paths, positions), embedder, batch_size, progress)
-            _assemble(workplace, settings, model)
+        home.parent.mkdir(parents=True, exist_ok=True)
+        with _alone(home):
+            _recover(home)
+            _check_place(home)
+            opened = open_sources(
+                paths,
+                home,
+                lambda path: read_photo(embedder, path),
+                tile_size_m=tile_size_m,
+                overlap=overlap,
+                positions=places,
+                tile_px=getattr(embedder, "image_size", 384),
+            )
+            settings = {
+                "tile_size_m": float(tile_size_m),
+                "overlap": float(overlap),
+                "sources": [noted_path(path, home) for path in paths],
+                "positions": None if places is None else noted_path(places, home),
+            }
+            model = {
+                "source": _noted_model(model_source, home),
+                "name": str(getattr(embedder, "name", "")),
+                "fingerprint": embedder.fingerprint,
+                "dimension": int(embedder.dimension),
+            }
+            workplace = aside(home, "building")
+            key = _key(settings, model, [*paths, *([places] if places else [])])
+            if not _is_whole(workplace, key):
+                present = _embed_all(opened, workplace, key, embedder, batch_size, progress)
+                _assemble(workplace, settings, model, present)
             _put_in_place(workplace, home)
-        aside(home, "lock").unlink(missing_ok=True)
-    except Timeout as error:
-        raise BuildError(f"Another build is writing {home.absolute().name}. Wait for it, or stop it.") from error
     except OSError as error:
+        what = f" ({Path(error.filename).name})" if isinstance(error.filename, str) else ""
         raise BuildError(
-            f"The gallery cannot be written: {error.strerror or error}. Check space and rights."
+            f"The build cannot go on: {error.strerror or error}{what}. Check space and rights, then build again."
         ) from error
     return Gallery.open(home)
+
+
+@contextmanager
+def _alone(home: Path) -> Iterator[None]:
+    """Keep other builds of the same gallery out; the system frees the lock of a killed process."""
+    file = aside(home, "lock")
+    try:
+        with FileLock(file, timeout=0):
+            try:
+                yield
+            finally:
+                file.unlink(missing_ok=True)
+    except Timeout as error:
+        raise BuildError(f"Another build is writing {home.name}. Wait for it, or stop it.") from error
 
 
 def read_photo(embedder: Embedder, source: Any) -> Any:
@@ -208,10 +224,9 @@ def _noted_model(source: str, home: Path) -> str:
     return source
 
 
-def _key(settings: dict, model: dict, paths: Sequence[Path], positions: str | Path | None) -> str:
-    """Changes with anything that changes the tiles: settings, model, and the size and time of the sources."""
-    listed = [*paths, *([Path(positions)] if positions is not None else [])]
-    files = [(path.stat().st_size, path.stat().st_mtime_ns) if path.is_file() else None for path in listed]
+def _key(settings: dict, model: dict, paths: Sequence[Path]) -> str:
+    """Changes with what changes the tiles: settings, model, and size and time of the files among the paths."""
+    files = [(path.stat().st_size, path.stat().st_mtime_ns) if path.is_file() else None for path in paths]
     text = json.dumps([FORMAT, settings, model["fingerprint"], files], sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()
 
@@ -223,10 +238,8 @@ def _embed_all(
     embedder: Embedder,
     batch_size: int,
     progress: Callable[[Progress], None] | None,
-) -> None:
-    """Write a part for each batch of candidates that no earlier run has written."""
-    if (workplace / MANIFEST).is_file() and _same_key(workplace, key):
-        return  # stopped between the last part and the exchange
+) -> set[str]:
+    """Write a part for each batch of candidates that no earlier run has written. Returns: the ids of all candidates."""
     if workplace.exists() and not _same_key(workplace, key):
         log.info("The settings or sources changed: what an earlier build left is thrown away.")
         shutil.rmtree(workplace)
@@ -244,8 +257,16 @@ def _embed_all(
             progress(Progress(done, total, tiles, skipped, resumed, time.monotonic() - begun))
 
     report()
-    candidates = (each for source in sources for each in source.candidates() if each.id not in known)
-    for part, loaded in _one_ahead(_loaded(candidates, batch_size)):
+    present: set[str] = set()
+
+    def unknown() -> Iterator[Candidate]:
+        for source in sources:
+            for candidate in source.candidates():
+                present.add(candidate.id)
+                if candidate.id not in known:
+                    yield candidate
+
+    for part, loaded in _one_ahead(_loaded(unknown(), batch_size)):
         if loaded:
             vectors = embedder.embed(loaded)
             if vectors.shape != (len(loaded), embedder.dimension) or not is_unit(vectors):
@@ -257,6 +278,7 @@ def _embed_all(
         tiles += len(part.tiles)
         skipped += len(part.skipped)
         report()
+    return present
 
 
 def _loaded(candidates: Iterable[Candidate], size: int) -> Iterator[tuple[_Part, list[Any]]]:
@@ -322,10 +344,15 @@ def _write_part(file: Path, part: _Part, dimension: int) -> None:
     unfinished.replace(file)
 
 
-def _read_part(file: Path) -> _Part:
+def _read_part(file: Path, present: set[str] | None = None) -> _Part:
+    """A part, of which only the present ids when they are given."""
     with np.load(file, allow_pickle=False) as stored:
         vectors, text = stored["vectors"], stored["text"].tobytes()
     content = json.loads(text)
+    if present is not None:
+        kept = [number for number, row in enumerate(content["rows"]) if row["id"] in present]
+        vectors, content["rows"] = vectors[kept], [content["rows"][number] for number in kept]
+        content["skipped"] = {name: why for name, why in content["skipped"].items() if name in present}
     tiles = [
         Tile(
             id=row["id"],
@@ -354,16 +381,17 @@ def _known(parts: Path) -> tuple[set[str], int, int]:
     return known, tiles, skipped
 
 
-def _assemble(workplace: Path, settings: dict, model: dict) -> None:
-    """Turn the parts into the gallery's files; gallery.json comes last and says that all is there."""
-    if (workplace / MANIFEST).is_file():
-        return
+def _assemble(workplace: Path, settings: dict, model: dict, present: set[str]) -> None:
+    """Turn the parts into the gallery's files; gallery.json comes last and says that all is there.
+
+    Args: present: ids to keep; an image may have gone since an earlier run embedded it.
+    """
     files = sorted((workplace / PARTS).glob("*.npz"))
     tiles: list[Tile] = []
     contents: list[str] = []
     reasons: Counter[str] = Counter()
     for file in files:
-        part = _read_part(file)
+        part = _read_part(file, present)
         tiles += part.tiles
         contents += part.contents
         reasons.update(part.skipped.values())
@@ -374,7 +402,7 @@ def _assemble(workplace: Path, settings: dict, model: dict) -> None:
 
     def blocks() -> Iterator[np.ndarray]:
         for file in files:
-            vectors = _read_part(file).vectors
+            vectors = _read_part(file, present).vectors
             if vectors is not None and len(vectors):
                 yield vectors
 
@@ -448,6 +476,11 @@ def _keep_other_files(home: Path, workplace: Path) -> None:
                 os.link(Path(root, name), beside / name, follow_symlinks=False)
             except OSError:  # a file system without links
                 shutil.copy2(Path(root, name), beside / name, follow_symlinks=False)
+
+
+def _is_whole(workplace: Path, key: str) -> bool:
+    """Whether an earlier run of this build was stopped when only the exchange was left to do."""
+    return (workplace / MANIFEST).is_file() and _same_key(workplace, key)
 
 
 def _same_key(workplace: Path, key: str) -> bool:

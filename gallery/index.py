@@ -35,9 +35,12 @@ class VectorIndex:
             DamagedGallery: the file is missing or is no FAISS index.
         """
         try:
-            return cls(faiss.read_index(str(path), faiss.IO_FLAG_MMAP_IFC))
+            index = faiss.read_index(str(path), faiss.IO_FLAG_MMAP_IFC)
         except RuntimeError as error:
             raise DamagedGallery(f"{path.name} is missing or damaged. Build the gallery again.") from error
+        if not isinstance(index, faiss.IndexFlat) or index.metric_type != faiss.METRIC_INNER_PRODUCT:
+            raise DamagedGallery(f"{path.name} is no exact inner-product index. Build the gallery again.")
+        return cls(index)
 
     def __len__(self) -> int:
         return int(self._index.ntotal)

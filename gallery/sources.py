@@ -172,6 +172,12 @@ def _images_source(
     known: Positions | None,
 ) -> Source:
     noted = noted_path(folder, home)
+    if known is not None:
+        found = sum(known.of(PurePosixPath(path.relative_to(folder).as_posix())) is not None for path in images)
+        if found < len(known):
+            log.warning(
+                "%d of the %d listed positions belong to no image of the folder.", len(known) - found, len(known)
+            )
 
     def candidates() -> Iterator[Candidate]:
         for path in images:

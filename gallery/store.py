@@ -30,6 +30,10 @@ FORMAT = 1
 MANIFEST, TILES, VECTORS, INDEX = "gallery.json", "tiles.parquet", "vectors.npy", "index.faiss"
 DATA_FILES = (TILES, VECTORS, INDEX)
 
+WINDOW = ("col_px", "row_px", "width_px", "height_px")
+COLUMNS = ("id", "lon", "lat", "metres_per_px", "source", "image", "placed", "content", *WINDOW, "geometry")
+"""The columns of tiles.parquet."""
+
 
 @dataclass(frozen=True)
 class Problem:
@@ -71,6 +75,8 @@ class Gallery:
                 raise DamagedGallery(f"{name} of the gallery {standing.name} is cut short or changed. Build it again.")
         if not len(gallery.vectors) == len(gallery.index) == gallery.manifest["tiles"]:
             raise DamagedGallery(f"The files of the gallery {standing.name} hold different counts. Build it again.")
+        if not gallery.vectors.shape[1:] == (gallery.index.dimension,) == (gallery.dimension,):
+            raise DamagedGallery(f"The files of the gallery {standing.name} are of different models. Build it again.")
         return gallery
 
     def __len__(self) -> int:
@@ -90,9 +96,12 @@ class Gallery:
     def tiles(self) -> geopandas.GeoDataFrame:
         """One row per tile, in the order of the vectors; geometry is the footprint in WGS84."""
         try:
-            return geopandas.read_parquet(self.folder / TILES)
+            tiles = geopandas.read_parquet(self.folder / TILES)
         except (OSError, ValueError) as error:
             raise DamagedGallery(f"{TILES} of the gallery {self.folder.name} is damaged. Build it again.") from error
+        if len(tiles) != len(self) or not set(COLUMNS) <= set(tiles):
+            raise DamagedGallery(f"{TILES} of the gallery {self.folder.name} lacks rows or columns. Build it again.")
+        return tiles
 
     @cached_property
     def vectors(self) -> np.ndarray:
@@ -126,7 +135,7 @@ class Gallery:
         record = self.tiles.iloc[row]
         window = None
         if not pd.isna(record["col_px"]):
-            window = Window(*(int(record[name]) for name in ("col_px", "row_px", "width_px", "height_px")))
+            window = Window(*(int(record[name]) for name in WINDOW))
         return Tile(
             id=record["id"],
             centre=LonLat(float(record["lon"]), float(record["lat"])),
@@ -244,24 +253,40 @@ def read_manifest(folder: Path) -> dict[str, Any]:
         ) from error
     except (OSError, ValueError) as error:
         raise DamagedGallery(f"{MANIFEST} of {name} is damaged. Build the gallery again.") from error
-    if not isinstance(manifest, dict) or not isinstance(manifest.get("format"), int):
+    if not isinstance(manifest, dict) or type(manifest.get("format")) is not int:
         raise DamagedGallery(f"{MANIFEST} of {name} is damaged. Build the gallery again.")
     if manifest["format"] != FORMAT:
         raise NotAGallery(
             f"{name} has gallery format {manifest['format']}; this version reads {FORMAT}. Build it again."
         )
-    wanted = {"files": dict, "model": dict, "build": dict, "skipped": dict, "tiles": int}
-    files = manifest.get("files")
-    whole = all(isinstance(manifest.get(key), kind) for key, kind in wanted.items()) and set(DATA_FILES) <= set(
-        files or ()
-    )
-    if not whole or not {"fingerprint", "dimension", "name", "source"} <= set(manifest["model"]):
+    if not _is_complete(manifest):
         raise DamagedGallery(f"{MANIFEST} of {name} lacks entries. Build the gallery again.")
     return manifest
 
 
+def _is_complete(manifest: Mapping[str, Any]) -> bool:
+    """Whether a manifest has every entry that is read, each of its type."""
+    tops = {"files": dict, "model": dict, "build": dict, "skipped": dict, "tiles": int}
+    if not all(type(manifest.get(key)) is kind for key, kind in tops.items()):
+        return False
+    model, files = manifest["model"], [manifest["files"].get(name) for name in DATA_FILES]
+    return (
+        all(type(model.get(key)) is str for key in ("fingerprint", "name", "source"))
+        and type(model.get("dimension")) is int
+        and all(
+            isinstance(file, dict) and type(file.get("bytes")) is int and type(file.get("sha256")) is str
+            for file in files
+        )
+    )
+
+
 def table_of(tiles: Sequence[Tile], contents: Sequence[str]) -> geopandas.GeoDataFrame:
-    """The rows of tiles.parquet. Args: contents: a hash of each tile's pixels."""
+    """The rows of tiles.parquet.
+
+    A window counts in the raster's own pixels, or for a rotated raster in those of its north-up view (`raster.Raster`).
+
+    Args: contents: a hash of each tile's pixels.
+    """
     windows = [tile.window or (None,) * 4 for tile in tiles]
     columns: dict[str, Any] = {
         "id": pd.array([tile.id for tile in tiles], dtype="str"),
@@ -273,7 +298,7 @@ def table_of(tiles: Sequence[Tile], contents: Sequence[str]) -> geopandas.GeoDat
         "placed": pd.array([tile.placed for tile in tiles], dtype="str"),
         "content": pd.array(contents, dtype="str"),
     }
-    for position, name in enumerate(("col_px", "row_px", "width_px", "height_px")):
+    for position, name in enumerate(WINDOW):
         columns[name] = pd.array([window[position] for window in windows], dtype="Int64")
     return geopandas.GeoDataFrame(columns, geometry=[tile.footprint for tile in tiles], crs="OGC:CRS84")
 
@@ -302,10 +327,12 @@ def _check_files(folder: Path, manifest: Mapping[str, Any]) -> list[Problem]:
 def _check_contents(gallery: Gallery) -> list[Problem]:
     problems: list[Problem] = []
     tiles, vectors = gallery.tiles, gallery.vectors
-    counts = {TILES: len(tiles), VECTORS: len(vectors), INDEX: len(gallery.index), MANIFEST: len(gallery)}
+    counts = {VECTORS: len(vectors), INDEX: len(gallery.index), MANIFEST: len(gallery)}
     if len(set(counts.values())) > 1:
         stated = ", ".join(f"{name} {count}" for name, count in counts.items())
         problems.append(Problem("counts", f"the files hold different counts: {stated}"))
+    if not vectors.shape[1:] == (gallery.index.dimension,) == (gallery.dimension,):
+        problems.append(Problem("counts", "the files hold vectors of different lengths"))
     lons, lats = tiles["lon"].to_numpy(float), tiles["lat"].to_numpy(float)
     placed = np.isfinite(lons) & np.isfinite(lats) & (np.abs(lons) <= 180) & (np.abs(lats) <= 90)
     placed &= ~(tiles.geometry.isna() | tiles.geometry.is_empty).to_numpy()

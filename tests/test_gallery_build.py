@@ -184,6 +184,18 @@ def test_an_interrupted_build_goes_on(make_raster, tmp_path, embedder):
     assert os.listdir(tmp_path).count("g.building") == 0
 
 
+def test_an_image_that_has_gone_meanwhile_is_no_tile(make_photos, tmp_path, embedder):
+    photos = make_photos(6)
+    places = write_csv(photos, [f"{number}.jpg,10,5{number}" for number in range(6)])
+    with pytest.raises(KeyboardInterrupt):
+        build_gallery(photos, tmp_path / "g", Stops(2), positions=places, batch_size=2)
+    (photos / "1.jpg").unlink()
+    gallery = build_gallery(photos, tmp_path / "g", embedder, positions=places, batch_size=2)
+    assert list(gallery.tiles["id"]) == ["0.jpg", "2.jpg", "3.jpg", "4.jpg", "5.jpg"] and embedder.embedded == 2
+    assert gallery.vectors[1] == pytest.approx(embedder.embed([embedder.read(photos / "2.jpg")])[0], abs=1e-3)
+    assert gallery.check() == [] and sorted(os.listdir(tmp_path)) == ["g", "photos", "places.csv"]
+
+
 def test_other_settings_do_not_go_on_with_old_parts(make_raster, tmp_path, embedder):
     raster = make_raster()
     with pytest.raises(KeyboardInterrupt):

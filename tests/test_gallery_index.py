@@ -47,6 +47,14 @@ def test_random_vectors_equal_brute_force(tmp_path):
     assert scores == pytest.approx(np.take_along_axis(every, rows, 1), abs=1e-4)
 
 
+def test_another_kind_of_index_is_refused(tmp_path):
+    import faiss
+
+    faiss.write_index(faiss.IndexFlatL2(4), str(tmp_path / "index.faiss"))
+    with pytest.raises(DamagedGallery, match="inner-product"):
+        VectorIndex.open(tmp_path / "index.faiss")
+
+
 def test_a_file_that_is_no_index(tmp_path):
     (tmp_path / "index.faiss").write_bytes(b"nothing")
     with pytest.raises(DamagedGallery, match=r"index\.faiss"):

@@ -182,6 +182,15 @@ def test_another_model_is_refused_by_both_fingerprints(region, tmp_path, capsys)
     assert status == 2 and json.loads(stdout)["problems"][0]["kind"] == "model"
 
 
+def test_an_interrupted_command_says_how_to_go_on(region, model, capsys, monkeypatch):
+    def stop(*arguments, **options):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("gallery.build.build_gallery", stop)
+    status, _, stderr = run(capsys, "build", region / "region.tif", "--out", region / "x", "--model", model)
+    assert status == 130 and "same command" in stderr
+
+
 def test_info_and_check(region, capsys):
     status, stdout, _ = run(capsys, "info", region / "g", "--json")
     assert status == 0 and json.loads(stdout)["build"]["tile_size_m"] == 80

@@ -17,6 +17,14 @@ def gallery(make_raster, tmp_path, embedder):
     return build_gallery(make_raster(), tmp_path / "g", embedder, model_source="starter")
 
 
+def paths_of(value, path=()):
+    """Every place in a nested dict."""
+    for key, inner in value.items():
+        yield (*path, key)
+        if isinstance(inner, dict):
+            yield from paths_of(inner, (*path, key))
+
+
 def rewrite(gallery, **changes):
     file = gallery.folder / MANIFEST
     file.write_text(json.dumps(json.loads(file.read_text()) | changes))
@@ -73,6 +81,38 @@ def test_a_damaged_manifest(gallery, text):
     (gallery.folder / MANIFEST).write_text(text)
     with pytest.raises(DamagedGallery):
         Gallery.open(gallery.folder)
+
+
+@pytest.mark.parametrize("value", [None, -1, "x", [], {}, 1e300, True])
+def test_any_entry_of_the_manifest_may_be_wrong(gallery, value):
+    original = json.dumps(gallery.manifest)
+    for path in paths_of(gallery.manifest):
+        manifest = json.loads(original)
+        inner = manifest
+        for key in path[:-1]:
+            inner = inner[key]
+        inner[path[-1]] = value
+        (gallery.folder / MANIFEST).write_text(json.dumps(manifest))
+        try:
+            opened = Gallery.open(gallery.folder)
+        except GalleryError:
+            continue
+        free = path[0] in ("build", "skipped") or path in (
+            ("model", "name"),
+            ("model", "source"),
+            ("model", "fingerprint"),
+        )
+        assert free or opened.check(), path
+
+
+def test_tables_without_columns_or_rows(gallery):
+    from gallery.store import file_facts
+
+    for damaged in (gallery.tiles.drop(columns="lon"), gallery.tiles.iloc[1:]):
+        damaged.to_parquet(gallery.folder / TILES, index=False)
+        rewrite(gallery, files=file_facts(gallery.folder))
+        with pytest.raises(DamagedGallery, match="rows or columns"):
+            Gallery.open(gallery.folder).tile(0)
 
 
 @pytest.mark.parametrize("name", DATA_FILES)
