@@ -27,7 +27,7 @@ from train_scripts.data.terrain import Ground
 
 Window = tuple[float, float, float, float]  # west, south, east, north in metres
 _SHIFT = 6  # sub-pixel bits of OpenCV's coordinates
-_TALLEST_M = 30.0  # above its surroundings, for the reach of shadows
+_TALLEST_M = 36.0  # above its surroundings, for the reach of shadows
 _CAR_COLOURS = np.array(
     [
         *[(214, 214, 212), (190, 192, 194), (150, 152, 156), (96, 98, 102), (52, 54, 58), (40, 42, 46)],
