@@ -83,40 +83,45 @@ def textured(height_px: int, width_px: int, seed: int = 0, bands: int = 3) -> np
     return np.stack(layers)
 
 
-@pytest.fixture
-def make_raster(tmp_path: Path) -> Callable[..., Path]:
-    """A factory of GeoTIFFs: (name, crs, transform or (x, y, pixel), pixels (bands, H, W)) -> path."""
+def write_raster(
+    path: Path,
+    crs: str | None = "EPSG:3857",
+    origin: tuple[float, float] = (1_000_000.0, 6_000_000.0),
+    pixel: float | tuple[float, float] = 1.0,
+    pixels: np.ndarray | None = None,
+    transform: Any = None,
+    **profile: Any,
+) -> Path:
+    """A GeoTIFF with its upper left corner at origin; pixels: (bands, H, W)."""
     import rasterio
     from affine import Affine
 
-    def make(
-        name: str = "region.tif",
-        crs: str | None = "EPSG:3857",
-        origin: tuple[float, float] = (1_000_000.0, 6_000_000.0),
-        pixel: float | tuple[float, float] = 1.0,
-        pixels: np.ndarray | None = None,
-        transform: Any = None,
-        **profile: Any,
-    ) -> Path:
-        data = textured(400, 600) if pixels is None else pixels
-        across, down = pixel if isinstance(pixel, tuple) else (pixel, pixel)
-        path = tmp_path / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        bands, height_px, width_px = data.shape
-        with rasterio.open(
-            path,
-            "w",
-            driver="GTiff",
-            width=width_px,
-            height=height_px,
-            count=bands,
-            dtype=data.dtype,
-            crs=crs,
-            transform=transform or Affine(across, 0, origin[0], 0, -down, origin[1]),
-            **profile,
-        ) as file:
-            file.write(data)
-        return path
+    data = textured(400, 600) if pixels is None else pixels
+    across, down = pixel if isinstance(pixel, tuple) else (pixel, pixel)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    bands, height_px, width_px = data.shape
+    with rasterio.open(
+        path,
+        "w",
+        driver="GTiff",
+        width=width_px,
+        height=height_px,
+        count=bands,
+        dtype=data.dtype,
+        crs=crs,
+        transform=transform or Affine(across, 0, origin[0], 0, -down, origin[1]),
+        **profile,
+    ) as file:
+        file.write(data)
+    return path
+
+
+@pytest.fixture
+def make_raster(tmp_path: Path) -> Callable[..., Path]:
+    """A factory of GeoTIFFs in the test's own folder: (name, …) as `write_raster`."""
+
+    def make(name: str = "region.tif", *arguments: Any, **options: Any) -> Path:
+        return write_raster(tmp_path / name, *arguments, **options)
 
     return make
 

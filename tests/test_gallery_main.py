@@ -8,8 +8,9 @@ import sys
 import time
 from pathlib import Path
 
+import numpy as np
 import pytest
-from conftest import textured
+from conftest import textured, write_raster
 from PIL import Image
 
 from gallery import Gallery
@@ -35,16 +36,8 @@ def model(tmp_path_factory) -> str:
 @pytest.fixture(scope="module")
 def region(tmp_path_factory, model) -> Path:
     """A folder with region.tif, three photos, a broken one, and the gallery g, built by the command line."""
-    import numpy as np
-    import rasterio
-    from affine import Affine
-
     folder = tmp_path_factory.mktemp("region")
-    with rasterio.open(
-        folder / "region.tif", "w", driver="GTiff", width=500, height=400, count=3, dtype="uint8", crs="EPSG:4326",
-        transform=Affine(1e-5, 0, -0.002, 0, -1e-5, 0.002),
-    ) as file:  # fmt: skip
-        file.write(textured(400, 500, 3))
+    write_raster(folder / "region.tif", "EPSG:4326", (-0.002, 0.002), 1e-5, textured(400, 500, 3))
     for number in range(3):
         Image.fromarray(np.moveaxis(textured(90, 120, number), 0, -1)).save(folder / f"{number}.jpg")
     (folder / "broken.jpg").write_text("no picture")

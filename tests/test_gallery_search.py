@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from conftest import FakeEmbedder, FakePhoto, FakePosition, textured
+from conftest import FakeEmbedder, FakePhoto, FakePosition, textured, write_raster
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from shapely.geometry import box
@@ -20,16 +20,8 @@ from gallery.tiles import Match, Tile
 
 @pytest.fixture(scope="module")
 def gallery(tmp_path_factory) -> Gallery:
-    import rasterio
-    from affine import Affine
-
     folder = tmp_path_factory.mktemp("region")
-    pixels = textured(700, 900, seed=5)
-    with rasterio.open(
-        folder / "region.tif", "w", driver="GTiff", width=900, height=700, count=3, dtype="uint8", crs="EPSG:32633",
-        transform=Affine(1, 0, 500_000, 0, -1, 5_000_000),
-    ) as file:  # fmt: skip
-        file.write(pixels)
+    write_raster(folder / "region.tif", "EPSG:32633", (500_000, 5_000_000), pixels=textured(700, 900, seed=5))
     return build_gallery(folder / "region.tif", folder / "g", FakeEmbedder(), tile_size_m=100)
 
 

@@ -1,20 +1,32 @@
 """A gallery on disk: what opens, what is refused, and what `check` finds."""
 
 import json
+import shutil
 
 import geopandas
 import numpy as np
 import pytest
-from conftest import textured
+from conftest import FakeEmbedder, textured, write_raster
 
 from gallery import Gallery, build_gallery
 from gallery.errors import DamagedGallery, GalleryError, NotAGallery, WrongModel
 from gallery.store import DATA_FILES, INDEX, MANIFEST, TILES, VECTORS
 
 
+@pytest.fixture(scope="module")
+def built(tmp_path_factory):
+    """A folder with region.tif and the gallery g, built once."""
+    folder = tmp_path_factory.mktemp("built")
+    write_raster(folder / "region.tif")
+    build_gallery(folder / "region.tif", folder / "g", FakeEmbedder(), model_source="starter")
+    return folder
+
+
 @pytest.fixture
-def gallery(make_raster, tmp_path, embedder):
-    return build_gallery(make_raster(), tmp_path / "g", embedder, model_source="starter")
+def gallery(built, tmp_path):
+    """A copy that a test may damage."""
+    shutil.copytree(built, tmp_path, dirs_exist_ok=True)
+    return Gallery.open(tmp_path / "g")
 
 
 def paths_of(value, path=()):
