@@ -65,7 +65,7 @@ def load_model(
             (best a commit) to be sure which version that is.
         device: such as "cpu" or "cuda:1"; None takes a GPU if there is one.
         precision: "auto" (measured once), "float32" or "bfloat16".
-        compile: optimise for long builds; takes up to a minute at the first batch.
+        compile: optimise for long builds; takes a minute or two at the first batch.
 
     Raises:
         CheckpointError: weights that cannot be found or do not fit; the message names what differs.

@@ -19,7 +19,7 @@ import torch
 from PIL import Image
 
 from .config import MeanConfig
-from .errors import ConfigError, MeanModelError
+from .errors import ConfigError, MeanModelError, PhotoError
 from .network import MEAN
 from .photo import Photo, PhotoSource, load_photo
 
@@ -90,6 +90,8 @@ class Embedder:
         precision: "float32" or "bfloat16", what `embed` computes in.
     """
 
+    photo_errors = (PhotoError,)  # what `read` and `embed` raise for a photo; `gallery` asks, as it knows no mean_model
+
     def __init__(
         self,
         network: MEAN,
@@ -111,8 +113,8 @@ class Embedder:
             sha256: of the file that the weights came from; computed from the weights when None.
             device: such as "cpu" or "cuda:1"; None takes a GPU if there is one.
             precision: "auto" measures once which of the two is faster here, in about 0.2 s.
-            compile: let torch.compile optimise for batches of one size. It takes up to a minute at the first batch and
-                pays for itself from some thousand photos on. Needs a C++ compiler on a CPU.
+            compile: let torch.compile optimise for batches of one size. It takes a minute or two at the first batch
+                and pays for itself from some thousand photos on. Needs a C++ compiler on a CPU.
             max_batch: most photos in one pass.
 
         Raises:

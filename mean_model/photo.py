@@ -162,17 +162,29 @@ def _open(data: bytes, name: str) -> Image.Image:
     brands = _brands(head)
     if brands & {"heic", "heix", "hevc", "heim", "heis", "mif1", "msf1"} and not brands & {"avif", "avis"}:
         _register_heif(name)
-    Image.init()
-    try:
-        # A name that no plugin registered raises KeyError, hence the filter.
-        image = Image.open(io.BytesIO(data), formats=[kind for kind in _FORMATS if kind in Image.OPEN])
-    except Image.DecompressionBombError as error:
-        raise PhotoError(_too_many_pixels(name, None, MAX_PIXELS)) from error
-    except _DECODE_FAULTS as error:
-        raise PhotoError(_unreadable(name, head)) from error
+    image = _first_decoder(data)
+    if image is None:
+        raise PhotoError(_unreadable(name, head))
     if _is_raw(image):
         raise PhotoError(f"{name} is a camera's raw file: export it as JPEG.")
     return image
+
+
+def _first_decoder(data: bytes) -> Image.Image | None:
+    """What Image.open does, but without its own limit on pixels, which warns of photos that are welcome here."""
+    Image.init()
+    for kind in _FORMATS:
+        if kind not in Image.OPEN:
+            continue
+        factory, accepts = Image.OPEN[kind]
+        accepted = accepts(data[:16]) if accepts is not None else True
+        if not accepted or isinstance(accepted, str):  # a text says which library is missing
+            continue
+        try:
+            return factory(io.BytesIO(data), "")
+        except _DECODE_FAULTS:
+            continue
+    return None
 
 
 def _register_heif(name: str) -> None:

@@ -88,6 +88,14 @@ def test_every_format_gives_the_same_picture(kind):
     assert difference(photo, image) < (10 if kind == "GIF" else 6)
 
 
+def test_heic_is_read_where_its_library_is_installed():
+    pillow_heif = pytest.importorskip("pillow_heif", reason="the optional library pillow-heif is not installed")
+    pillow_heif.register_heif_opener()
+    photo = load_photo(saved(picture(), "HEIF", quality=95, exif=gps_exif(7.5, 47.5)))
+    assert difference(photo, picture()) < 6
+    assert photo.position is not None and photo.position.lon == pytest.approx(7.5)
+
+
 def test_every_kind_of_source_is_read_alike(tmp_path):
     image = picture()
     data = saved(image, "PNG")
@@ -133,12 +141,15 @@ def test_scaled_reading_keeps_twice_the_target(kind):
     assert difference(photo, image.resize(photo.image.size, Image.Resampling.BOX)) < 4
 
 
+@pytest.mark.filterwarnings("error")  # Pillow's own limit warns from 89 megapixels on
 def test_the_headers_limits_hold():
     def grey(width, height, kind, **options):
         return saved(Image.new("L", (width, height)), kind, **options)
 
     large = load_photo(grey(20_000, 10_000, "JPEG"), 384)  # 200 megapixels
     assert (large.width_px, large.height_px) == (20_000, 10_000) and large.image.size == (2500, 1250)
+    large = load_photo(saved(Image.new("1", (12_000, 10_000)), "PNG"), 32)
+    assert (large.width_px, large.image.size) == (12_000, (77, 64))
     with pytest.raises(PhotoError, match="225 megapixels and at most 220"):
         load_photo(grey(15_000, 15_000, "JPEG"), 384)
     with pytest.raises(PhotoError, match="144 megapixels and at most 120"):
