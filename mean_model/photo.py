@@ -40,6 +40,7 @@ _DECODE_FAULTS = (
     MemoryError,
     AssertionError,
     struct.error,
+    Image.DecompressionBombError,
 )
 _GREY = 128  # stands behind transparent parts: neither bright nor dark to the network
 _UPRIGHT = {
@@ -162,7 +163,10 @@ def _open(data: bytes, name: str) -> Image.Image:
     brands = _brands(head)
     if brands & {"heic", "heix", "hevc", "heim", "heis", "mif1", "msf1"} and not brands & {"avif", "avis"}:
         _register_heif(name)
-    image = _first_decoder(data)
+    try:
+        image = _first_decoder(data)
+    except Image.DecompressionBombError as error:  # of the first frame of an animation
+        raise PhotoError(_too_many_pixels(name, None, MAX_PIXELS)) from error
     if image is None:
         raise PhotoError(_unreadable(name, head))
     if _is_raw(image):
@@ -182,6 +186,8 @@ def _first_decoder(data: bytes) -> Image.Image | None:
             continue
         try:
             return factory(io.BytesIO(data), "")
+        except Image.DecompressionBombError:
+            raise
         except _DECODE_FAULTS:
             continue
     return None

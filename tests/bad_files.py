@@ -43,12 +43,12 @@ def jpeg_bytes(image: Image.Image, **options) -> bytes:
 
 
 def bomb_png(width_px: int = 20_000, height_px: int = 20_000) -> bytes:
-    """A PNG of a few dozen kilobytes that unpacks to `width_px * height_px` pixels."""
+    """A PNG of some hundred kilobytes that unpacks to `width_px * height_px` pixels."""
 
     def chunk(kind: bytes, data: bytes) -> bytes:
         return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
 
-    packer = zlib.compressobj(9)
+    packer = zlib.compressobj(1)
     row = b"\0" * (1 + (width_px + 7) // 8)
     rows = b"".join(packer.compress(row) for _ in range(height_px)) + packer.flush()
     header = struct.pack(">IIBBBBB", width_px, height_px, 1, 0, 0, 0, 0)

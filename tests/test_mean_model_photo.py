@@ -3,6 +3,7 @@
 import io
 import math
 import os
+import struct
 import time
 from pathlib import Path
 
@@ -14,7 +15,7 @@ from PIL import Image
 
 from mean_model.errors import PhotoError
 from mean_model.photo import MAX_FILE_BYTES, Photo, load_photo, stretch_to_8_bit
-from tests.bad_files import gps_exif, jpeg_bytes, make_bad_files, picture
+from tests.bad_files import bomb_png, gps_exif, jpeg_bytes, make_bad_files, picture
 
 SHARED = Path(__file__).parents[2] / "shared"
 KINDS = [
@@ -141,25 +142,33 @@ def test_scaled_reading_keeps_twice_the_target(kind):
     assert difference(photo, image.resize(photo.image.size, Image.Resampling.BOX)) < 4
 
 
-@pytest.mark.filterwarnings("error")  # Pillow's own limit warns from 89 megapixels on
-def test_the_headers_limits_hold():
-    def grey(width, height, kind, **options):
-        return saved(Image.new("L", (width, height)), kind, **options)
+def claiming(width_px: int, height_px: int, **options) -> bytes:
+    """A small JPEG whose header claims another size."""
+    data = bytearray(jpeg_bytes(picture(48, 48), **options))
+    start_of_frame = data.index(b"\xff\xc2" if options.get("progressive") else b"\xff\xc0")
+    data[start_of_frame + 5 : start_of_frame + 9] = struct.pack(">HH", height_px, width_px)
+    return bytes(data)
 
-    large = load_photo(grey(20_000, 10_000, "JPEG"), 384)  # 200 megapixels
-    assert (large.width_px, large.height_px) == (20_000, 10_000) and large.image.size == (2500, 1250)
-    large = load_photo(saved(Image.new("1", (12_000, 10_000)), "PNG"), 32)
-    assert (large.width_px, large.image.size) == (12_000, (77, 64))
-    with pytest.raises(PhotoError, match="225 megapixels and at most 220"):
-        load_photo(grey(15_000, 15_000, "JPEG"), 384)
-    with pytest.raises(PhotoError, match="144 megapixels and at most 120"):
-        load_photo(saved(Image.new("1", (12_000, 12_000)), "PNG"), 384)
-    with pytest.raises(PhotoError, match="144 megapixels and at most 120"):
-        load_photo(grey(12_000, 12_000, "JPEG", progressive=True), 384)
+
+def test_the_headers_limits_hold():
+    for data, words in (
+        (claiming(15_000, 15_000), "225 megapixels and at most 220"),
+        (claiming(12_000, 12_000, progressive=True), "144 megapixels and at most 120"),
+        (bomb_png(12_000, 12_000), "144 megapixels and at most 120"),
+        (claiming(31, 100), "at least 32"),
+        (claiming(32, 257), "narrow"),
+    ):
+        with pytest.raises(PhotoError, match=words):
+            load_photo(data, 384)
     assert load_photo(saved(picture(32, 256), "PNG")).image.size == (32, 256)
-    for width, height in ((31, 100), (32, 257)):
-        with pytest.raises(PhotoError):
-            load_photo(saved(picture(width, height), "PNG"))
+
+
+@pytest.mark.filterwarnings("error")  # Pillow's own limit warns from 89 megapixels on and refuses 179
+def test_photos_below_the_limits_are_read():
+    large = load_photo(saved(Image.new("L", (20_000, 10_000)), "JPEG"), 384)
+    assert (large.width_px, large.height_px, large.image.size) == (20_000, 10_000, (2500, 1250))
+    large = load_photo(bomb_png(10_000, 9_000), 32)
+    assert (large.width_px, large.height_px, large.image.size) == (10_000, 9_000, (71, 64))
 
 
 def test_file_size_limit(tmp_path):
