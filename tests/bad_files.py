@@ -96,14 +96,14 @@ def _sixteen_bit_tiff() -> bytes:
 
 def _animated_gif() -> bytes:
     buffer = io.BytesIO()
-    frames = [picture(seed=seed) for seed in range(3)]
+    frames = [picture(seed=seed).quantize(64, Image.Quantize.FASTOCTREE) for seed in range(3)]
     frames[0].save(buffer, "GIF", save_all=True, append_images=frames[1:], duration=100)
     return buffer.getvalue()
 
 
 def _palette_alpha_png() -> bytes:
     """A palette picture whose colour 0 is transparent: the left quarter."""
-    image = picture().quantize(16)
+    image = picture().quantize(16, Image.Quantize.FASTOCTREE)
     indices = np.asarray(image).copy()
     indices[:, :80] = 0
     indices[:, 80:][indices[:, 80:] == 0] = 1
