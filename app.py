@@ -132,7 +132,7 @@ def build(desk: "Desk", others: Sequence[Page] = ()) -> "gr.Blocks":
 
 def serve(app: "gr.Blocks", desk: "Desk", host: str | None = None, port: int | None = None) -> str:
     """Serve the pages, then load the model beside them. Returns: the address; the server runs in its own thread."""
-    from pages.theme import LOGO_FILE, STYLE_SHEET, theme
+    from pages.theme import LOGO_FILE, page_head, theme
 
     _, address, _ = app.launch(
         server_name=host,
@@ -140,7 +140,7 @@ def serve(app: "gr.Blocks", desk: "Desk", host: str | None = None, port: int | N
         prevent_thread_lock=True,
         share=False,
         theme=theme(),
-        css_paths=STYLE_SHEET,
+        head=page_head(),
         favicon_path=LOGO_FILE,
         max_file_size=LARGEST_UPLOAD,
         allowed_paths=sorted({str(path.parent) for path in desk.examples}),

@@ -65,17 +65,20 @@ class Engine:
 
     def _run(self) -> None:
         try:
+            self._load_once()
+            if self._localizer is not None:
+                _run_all(self._then, self._localizer)
+        finally:
+            self._settled.set()
+
+    def _load_once(self) -> None:
+        try:
             self._localizer = self._load()
         except SPOKEN as error:
             self._problem = sentence(error)
             log.error("Not ready: %s", self._problem)
         finally:
             self._done.set()
-        try:
-            if self._localizer is not None:
-                _run_all(self._then, self._localizer)
-        finally:
-            self._settled.set()
 
 
 def _run_all(steps: Sequence[Callable[[Localizer], None]], localizer: Localizer) -> None:

@@ -58,15 +58,17 @@ def ground_picture(gallery: Gallery, max_px: int = 1400) -> Picture | None:
 
 
 def _needed(corners: np.ndarray, size_px: tuple[int, int]) -> list[int]:
-    """Rows of tiles that together cover what all of them cover, in their order.
+    """Rows of tiles that together cover what all of them cover.
 
     Args: corners: (N, 4) left, top, right, bottom in pixels.
     """
     drawn = np.zeros((size_px[1], size_px[0]), bool)
     needed = []
-    for row, (left, top, right, bottom) in enumerate(corners):
-        part = drawn[max(0, top) : max(top + 1, bottom), max(0, left) : max(left + 1, right)]
-        if part.size and part.mean() < COVERED:
-            part[:] = True
-            needed.append(row)
+    # First those that hardly overlap: of a grid that overlaps by half, every second one in every second row.
+    for most_drawn in (0.1, COVERED):
+        for row, (left, top, right, bottom) in enumerate(corners):
+            part = drawn[max(0, top) : max(top + 1, bottom), max(0, left) : max(left + 1, right)]
+            if part.size and part.mean() < most_drawn:
+                part[:] = True
+                needed.append(row)
     return needed

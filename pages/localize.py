@@ -10,7 +10,7 @@ import gradio as gr
 from gallery import Answer, Match
 from gallery.export import render
 from gallery.search import PhotoProblem
-from mean_model import load_photo
+from mean_model import PhotoError, load_photo
 from pages import maps, widgets, words
 from pages.desk import MOST_MATCHES, MOST_PHOTOS, Desk, Question, Shown, ShownMany, Where, distance_to_photo_m
 from pages.errors import SPOKEN, BadQuestion, sentence
@@ -72,7 +72,7 @@ class Outputs:
     downloads: dict[str, gr.DownloadButton]  # by kind of file
     details: gr.Column
     count: gr.State  # how many numbers the map has
-    mode: gr.State  # "one" or "many": what a change of the settings asks again
+    mode: gr.State  # new, one or many: what was asked last and is asked again when a setting changes
 
     @property
     def all(self) -> list[Any]:
@@ -105,7 +105,7 @@ def localize_page(desk: Desk) -> None:
 def _inputs(desk: Desk) -> tuple[Inputs, gr.Gallery | None, gr.Button]:
     with gr.Tabs(elem_id="kinds"):
         with gr.Tab("One photo"):
-            photo = widgets.raw_photo(
+            photo = widgets.RawPhoto(
                 value=str(desk.examples[0]) if desk.examples else None,
                 sources=["upload", "clipboard"],
                 label="Drone photo",
@@ -192,23 +192,25 @@ def _outputs() -> Outputs:
                 kind: gr.DownloadButton(f"↓ {label}", size="sm", min_width=80, elem_id=f"download-{kind}")
                 for kind, label in kinds.items()
             }
-    return Outputs(card, plan, heading, strip, table, downloads, details, gr.State(0), gr.State("one"))
+    return Outputs(card, plan, heading, strip, table, downloads, details, gr.State(0), gr.State("new"))
 
 
 def _events(
     desk: Desk, head: gr.HTML, inputs: Inputs, examples: gr.Gallery | None, again: gr.Button, outputs: Outputs
 ) -> None:
     def opening() -> Iterator[dict]:
-        """Say that the model is being loaded, then what there is, then the first example's answer."""
+        """Say what answers here, as soon as it can."""
         try:
             yield {head: widgets.header(_status(desk), "ready")}
-            desk.engine.settle()
-            yield _shown(outputs, desk.first) if desk.first else _nothing(desk, outputs)
         except SPOKEN as error:
-            yield {
-                head: widgets.header("Not ready", "error"),
-                outputs.card: widgets.message_card("This page cannot answer yet", sentence(error), "error"),
-            }
+            yield {head: widgets.header("Not ready", "error"), outputs.card: _trouble(error)}
+
+    def first(mode: str) -> dict:
+        """The first example's answer, unless the visitor was quicker."""
+        if mode != "new" or desk.engine.problem:
+            return {outputs.mode: mode}
+        desk.engine.settle()
+        return _shown(outputs, desk.first) if desk.first else _told(lambda: _nothing(desk, outputs), desk, outputs)
 
     def one(path: str | None, *settings: Any) -> Iterator[dict]:
         """Answer the photo at hand."""
@@ -216,8 +218,12 @@ def _events(
             yield {outputs.card: widgets.message_card(*LOADING, kind="waiting")}
         if path is None:
             yield _told(lambda: _nothing(desk, outputs), desk, outputs)
-        else:
-            yield _told(lambda: _shown(outputs, desk.ask(path, question_of(*settings))), desk, outputs)
+            return
+        try:
+            yield _told(lambda: _shown(outputs, desk.ask(path, question_of(*settings))), desk, outputs, PhotoError)
+        except PhotoError as error:
+            # Nothing can be asked about this file: make room for another one.
+            yield {**_refused(error, desk, outputs), inputs.photo: None}
 
     def many(paths: list[str] | None, *settings: Any, progress=gr.Progress()) -> Iterator[dict]:  # noqa: B008
         """Answer all photos at hand."""
@@ -245,20 +251,20 @@ def _events(
 
     page = gr.context.Context.root_block
     assert page is not None
-    start = page.load(opening, None, [head, *outputs.all], **QUIET)
-    asked = {"cancels": [start], **ANSWERS}
-    inputs.photo.input(one, [inputs.photo, *inputs.question], outputs.all, **asked)
-    inputs.files.change(many, [inputs.files, *inputs.question], outputs.all, **asked)
+    page.load(opening, None, [head, outputs.card], **QUIET).then(first, outputs.mode, outputs.all, **QUIET)
+    answered = [*outputs.all, inputs.photo]
+    inputs.photo.input(one, [inputs.photo, *inputs.question], answered, **ANSWERS)
+    inputs.files.change(many, [inputs.files, *inputs.question], outputs.all, **ANSWERS)
     if examples is not None:
         chosen = examples.select(choose, None, inputs.photo, **QUIET)
-        chosen.then(one, [inputs.photo, *inputs.question], outputs.all, **asked)
+        chosen.then(one, [inputs.photo, *inputs.question], answered, **ANSWERS)
     changes = [inputs.k.release, inputs.radius_km.release, inputs.rotations.input, inputs.where.input]
     gr.on(
         [*changes, inputs.basemap.input, again.click],
         same,
         [outputs.mode, inputs.photo, inputs.files, *inputs.question],
-        outputs.all,
-        **asked,
+        answered,
+        **ANSWERS,
     )
     _selection(outputs)
 
@@ -292,13 +298,24 @@ def _status(desk: Desk) -> str:
     return f"{name} · {words.count(len(localizer.gallery), 'tile')}"
 
 
-def _told(show: Callable[[], dict], desk: Desk, outputs: Outputs) -> dict:
-    """What `show` gives, or the sentence of the error that it raises, over the map without an answer."""
+def _told(show: Callable[[], dict], desk: Desk, outputs: Outputs, *not_here: type[Exception]) -> dict:
+    """What `show` gives, or the sentence of the error that it raises, except errors that the caller tells itself."""
     try:
         return show()
+    except not_here:
+        raise
     except SPOKEN as error:
-        card = {outputs.card: widgets.message_card("This did not work", sentence(error), "error")}
-        return {**_nothing(desk, outputs), **card} if desk.engine.ready else card
+        return _refused(error, desk, outputs)
+
+
+def _refused(error: Exception, desk: Desk, outputs: Outputs) -> dict:
+    """The error's sentence, over the map without an answer."""
+    card = {outputs.card: _trouble(error)}
+    return {**_nothing(desk, outputs), **card} if desk.engine.ready else card
+
+
+def _trouble(error: Exception) -> str:
+    return widgets.message_card("This did not work", sentence(error), "error")
 
 
 def _nothing(desk: Desk, outputs: Outputs) -> dict:
@@ -428,7 +445,7 @@ def _web_api(desk: Desk) -> None:
             return {"photo": name, "error": sentence(error)}
 
     with gr.Row(visible=False):
-        photo = widgets.raw_photo(label="photo")
+        photo = widgets.RawPhoto(label="photo")
         k = gr.Number(5, label="k", precision=0)
         area = [gr.Number(None, label=label) for label in ("lon", "lat", "radius_km")]
         answer = gr.JSON(label="answer")

@@ -4,13 +4,14 @@ from pathlib import Path
 
 import gradio as gr
 
-STYLE_SHEET = Path(__file__).parent / "static" / "page.css"
-LOGO_FILE = Path(__file__).parent / "static" / "logo.svg"
+STATIC = Path(__file__).parent / "static"
+LOGO_FILE = STATIC / "logo.svg"
 
 
 def theme() -> gr.themes.Base:
     """Slate and cyan, the same in light and dark; asks no host for a font."""
-    sans = gr.themes.LocalFont("IBM Plex Sans", weights=(400, 600, 700))
+    # Gradio's file for weight 600 of this font lacks the Latin letters; browsers take 700 for it.
+    sans = gr.themes.LocalFont("IBM Plex Sans", weights=(400, 700))
     mono = gr.themes.LocalFont("IBM Plex Mono", weights=(400, 600))
     return gr.themes.Default(
         primary_hue=gr.themes.colors.cyan,
@@ -40,3 +41,8 @@ def theme() -> gr.themes.Base:
         link_text_color="*primary_700",
         link_text_color_dark="*primary_300",
     )
+
+
+def page_head() -> str:
+    """The style sheet for the page's head: of `css`, Gradio rewrites the selectors, and wrongly within @media."""
+    return f"<style>{(STATIC / 'page.css').read_text('utf-8')}</style>"

@@ -3,11 +3,10 @@
 import html
 from collections.abc import Sequence
 from importlib.resources import files
-from typing import Any
 
 import gradio as gr
 from gradio import processing_utils
-from gradio.data_classes import ImageData
+from gradio.component_meta import ComponentMeta
 
 from gallery import Answer
 from pages import words
@@ -16,19 +15,21 @@ STATIC = files("pages") / "static"
 LOGO = (STATIC / "logo.svg").read_text("utf-8")
 
 
-def raw_photo(**options: Any) -> gr.Image:
-    """An image input that hands on the uploaded file as it is: `load_photo` alone decodes, checks and refuses.
+class _WithoutStub(ComponentMeta):
+    """Makes a component class without the .pyi file that Gradio would write beside this module."""
 
-    The method is replaced on the component, because Gradio writes a .pyi file beside every subclass of its own. So an
-    event may give this component a new value, but no new settings: those would make a fresh gr.Image of it.
-    """
-    photo = gr.Image(**options)
-    photo.preprocess = _path_of  # type: ignore[method-assign]
-    return photo
+    def __new__(cls, name, bases, attrs):
+        return super(ComponentMeta, cls).__new__(cls, name, bases, attrs)
 
 
-def _path_of(payload: ImageData | None) -> str | None:
-    return None if payload is None else payload.path
+class RawPhoto(gr.Image, metaclass=_WithoutStub):
+    """An image input that hands on the uploaded file as it is: `load_photo` alone decodes, checks and refuses."""
+
+    is_template = True  # drawn by the browser as gr.Image
+
+    def preprocess(self, payload):
+        """Returns: the path of the upload, or None."""
+        return None if payload is None else payload.path
 
 
 def text_file(button: gr.DownloadButton, name: str, text: str) -> str:

@@ -1,17 +1,23 @@
 """A small place for tests of the pages: imagery, its gallery, photos with EXIF, an embedder without a network."""
 
-from collections.abc import Sequence
+import socket
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
+from tempfile import mkdtemp
 from typing import Any
 
 import numpy as np
 import rasterio
-from bad_files import gps_exif
+from bad_files import BadFile, gps_exif, make_bad_files
 from PIL import Image
 from rasterio.transform import from_origin
 
-from gallery import Gallery, build_gallery
+from gallery import Gallery, Localizer, build_gallery
 from mean_model import MeanModelError, Photo, load_photo
+from pages.desk import Desk
+from pages.engine import Engine
 
 WEST_DEG, NORTH_DEG = 0.01, 0.012
 METRES_PER_DEG = 111_320.0
@@ -99,3 +105,35 @@ def make_small_world(folder: Path, side_px: int = 600) -> tuple[Gallery, list[Pa
         for number, (col, row) in enumerate(spots, start=1)
     ]
     return gallery, photos
+
+
+def desk_of(folder: Path) -> Desk:
+    """A desk over a small world made in the folder, not started."""
+    gallery, photos = make_small_world(folder)
+    return Desk(Engine(lambda: Localizer(gallery, ColourEmbedder())), photos)
+
+
+@contextmanager
+def served(desk: Desk) -> Iterator[str]:
+    """The app on a free port of this machine. Yields: its address."""
+    import app
+
+    pages = app.build(desk)
+    address = app.serve(pages, desk, "127.0.0.1", free_port())
+    try:
+        yield address
+    finally:
+        pages.close()
+
+
+def free_port() -> int:
+    """A port that nobody listens on."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+@cache
+def bad_files() -> dict[str, BadFile]:
+    """The 13 bad files, made once for all tests of a run: the bomb takes seconds."""
+    return make_bad_files(Path(mkdtemp(prefix="bad-files-")))

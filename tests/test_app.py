@@ -1,0 +1,113 @@
+"""The app: options, what it says when something is missing, and a real start in its own process."""
+
+import os
+import subprocess
+import sys
+import time
+import urllib.request
+from pathlib import Path
+
+import pytest
+from gradio_client import Client, handle_file
+from small_world import desk_of, free_port, imagery, write_photo, write_raster
+
+import app
+from pages.errors import NotReady
+
+ROOT = Path(app.__file__).parent
+START_S = 10  # the promise of the README
+
+
+def test_options_come_from_the_line_then_from_the_environment(monkeypatch, tmp_path):
+    monkeypatch.setenv("MEAN_MODEL", "someone/weights")
+    monkeypatch.setenv("MEAN_GALLERY", str(tmp_path))
+    assert app.options_of([]) == app.Options(tmp_path, "someone/weights", None, None, None)
+    given = app.options_of(["--gallery", "mine", "--model", "w.pth", "--host", "0.0.0.0", "--port", "8000"])
+    assert given == app.Options(Path("mine"), "w.pth", None, "0.0.0.0", 8000)
+    monkeypatch.delenv("MEAN_MODEL")
+    monkeypatch.delenv("MEAN_GALLERY")
+    assert app.options_of([]).gallery == app.SAMPLE and app.options_of([]).model == "starter"
+
+
+@pytest.mark.parametrize("line", [["--port", "many"], ["--report", "nowhere.parquet"], ["--colour", "red"]])
+def test_a_mistake_on_the_line_is_one_sentence(line, capsys):
+    with pytest.raises(SystemExit) as left:
+        app.options_of(line)
+    told = capsys.readouterr().err
+    assert left.value.code == 2
+    assert told.count("\n") == 1 and told.startswith("app.py: ")
+
+
+def test_a_missing_sample_says_what_to_do(monkeypatch, tmp_path):
+    monkeypatch.setattr(app, "SAMPLE", tmp_path / "sample")
+    with pytest.raises(NotReady, match=r"python -m gallery build"):
+        app.loader(app.Options(tmp_path / "sample", "starter", None, None, None))()
+
+
+def test_examples_are_the_photos_beside_the_gallery(tmp_path):
+    (tmp_path / "photos").mkdir()
+    for name in ("b.jpg", "a.JPG", "notes.txt"):
+        (tmp_path / "photos" / name).touch()
+    assert [path.name for path in app.photos_beside(tmp_path)] == ["a.JPG", "b.jpg"]
+    assert app.photos_beside(tmp_path / "nowhere") == []
+
+
+def test_another_page_is_one_line(tmp_path):
+    import gradio as gr
+
+    desk = desk_of(tmp_path)
+    pages = app.build(desk, [app.Page("Inspect", "/inspect", lambda: gr.Markdown("Later"))])
+    assert ("inspect", "Inspect") in [(path, name) for path, name, *_ in pages.pages]
+    bars = [block for block in pages.blocks.values() if isinstance(block, gr.Navbar)]
+    assert len(bars) == 2 and all(bar.visible for bar in bars)
+
+
+def small_model(folder: Path):
+    """A seeded MEAN of the smallest backbone: its answers mean nothing, but they are answers."""
+    import torch
+
+    from mean_model import MEAN, MeanConfig, load_model, save_model
+
+    torch.manual_seed(0)
+    config = MeanConfig(backbone="convnext_atto", image_size=64, classes=4)
+    save_model(folder, MEAN.from_config(config), config)
+    return load_model(folder)
+
+
+def test_it_starts_serves_and_answers(tmp_path):
+    from gallery import build_gallery
+
+    pixels = imagery(300)
+    build_gallery(
+        [write_raster(tmp_path / "imagery.tif", pixels)], tmp_path / "gallery", small_model(tmp_path / "model")
+    )
+    photo = write_photo(tmp_path / "gallery" / "photos" / "one.jpg", pixels, 100, 100)
+    port = free_port()
+    settings = {**os.environ, "GRADIO_SERVER_NAME": "127.0.0.1", "GRADIO_SERVER_PORT": str(port)}
+    line = [sys.executable, "app.py", "--gallery", str(tmp_path / "gallery"), "--model", str(tmp_path / "model")]
+    begun = time.monotonic()
+    with subprocess.Popen(line, cwd=ROOT, env=settings, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE) as server:
+        try:
+            served_s = wait_for(f"http://127.0.0.1:{port}/", server, begun)
+            answer = Client(f"http://127.0.0.1:{port}", verbose=False).predict(
+                photo=handle_file(photo), k=2, lon=None, lat=None, radius_km=None, api_name="/localize"
+            )
+        finally:
+            server.terminate()
+            told = server.communicate(timeout=20)[1].decode()
+    assert [match["rank"] for match in answer["matches"]] == [1, 2]
+    assert "Traceback" not in told
+    assert str(answer["exif"]["lon"])[:6] not in told, "positions are not logged"
+    assert served_s < START_S
+
+
+def wait_for(address: str, server: subprocess.Popen, begun: float) -> float:
+    """Seconds until the address answers."""
+    while time.monotonic() - begun < 60:
+        assert server.poll() is None, "the app ended"
+        try:
+            with urllib.request.urlopen(address, timeout=5):
+                return time.monotonic() - begun
+        except OSError:
+            time.sleep(0.1)
+    raise AssertionError("the page did not answer within a minute")

@@ -1,0 +1,223 @@
+"""The page in a real browser that can reach no other machine: Chromium, driven by Playwright."""
+
+import os
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+from small_world import bad_files, desk_of, served
+from test_pages_maps import HOSTILE
+
+CHROMIUM = Path("/usr/bin/chromium")
+WANTED = os.environ.get("REQUIRE_BROWSER") == "1"
+FLAGS = [
+    "--headless",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1, EXCLUDE localhost",
+]
+PATIENCE_MS = 20_000
+
+if not WANTED:
+    pytest.importorskip("playwright", reason="the package playwright is not installed")
+    if not CHROMIUM.exists():
+        pytest.skip("there is no /usr/bin/chromium (apt-get install chromium)", allow_module_level=True)
+
+
+@pytest.fixture(scope="module")
+def desk(tmp_path_factory):
+    return desk_of(tmp_path_factory.mktemp("browser"))
+
+
+@pytest.fixture(scope="module")
+def address(desk):
+    with served(desk) as address:
+        yield address
+
+
+@pytest.fixture(scope="module")
+def chromium():
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def visit(chromium, address):
+    """Open the page in a window; afterwards nothing may have gone wrong in it or out of the machine."""
+    opened = []
+
+    def open_window(width_px=1280, height_px=900, scheme="light"):
+        context = chromium.new_context(
+            viewport={"width": width_px, "height": height_px}, color_scheme=scheme, accept_downloads=True
+        )
+        page = context.new_page()
+        page.set_default_timeout(PATIENCE_MS)
+        seen = SimpleNamespace(page=page, context=context, errors=[], asked=[])
+        page.on("console", lambda message: seen.errors.append(message.text) if message.type == "error" else None)
+        page.on("pageerror", lambda error: seen.errors.append(str(error)))
+        page.on("request", lambda request: seen.asked.append(request.url))
+        opened.append(seen)
+        page.goto(f"{address}?__theme={scheme}")
+        answered(page, "photo_1.jpg")
+        return page
+
+    yield open_window
+    for seen in opened:
+        away = [url for url in seen.asked if not url.startswith((address, "data:", "blob:", "about:"))]
+        seen.context.close()
+        assert away == []
+        assert seen.errors == []
+
+
+def answered(page, name):
+    """Wait until the card is about the file of that name and its map is drawn."""
+    page.locator("#card .file", has_text=name).wait_for()
+    map_of(page).locator(".rank").first.wait_for()
+
+
+def map_of(page):
+    """The inside of the map's frame."""
+    return page.frame_locator("#map iframe")
+
+
+def test_an_example_is_answered_at_load_with_footprints_markers_and_a_line(visit):
+    page = visit()
+    inside = map_of(page)
+    assert inside.locator(".rank").count() == 5
+    assert inside.locator("path.leaflet-interactive").count() >= 5 + 1, "footprints and the line to the EXIF position"
+    assert inside.locator("img.leaflet-image-layer").count() == 5 + 1, "tile pictures over the ground"
+    assert inside.locator(".photo-pin").count() == 1
+    assert inside.locator(".metres").inner_text().endswith(" m")
+    assert page.locator("#strip .thumbnail-item").count() == 5
+    assert page.locator("#card .stages").inner_text().startswith("read")
+    assert page.locator("#card .seen img").evaluate("image => image.naturalWidth") > 0
+    assert page.locator("#table").inner_text().count("imagery/") >= 5
+
+
+def test_a_click_on_an_example_is_enough(visit):
+    page = visit()
+    page.locator("#examples .thumbnail-item").nth(3).click()
+    answered(page, "photo_4.jpg")
+    assert map_of(page).locator(".photo-pin").count() == 0, "this one carries no position"
+    assert page.locator("#photo img").count() == 1
+
+
+def test_choosing_in_the_strip_flies_and_clicking_a_marker_chooses(visit):
+    page = visit()
+    inside = map_of(page)
+    page.locator("#strip .thumbnail-item").nth(2).click()
+    inside.locator(".leaflet-popup", has_text="Match 3").wait_for()
+    assert inside.locator(".chosen .rank").inner_text() == "3"
+    page.wait_for_timeout(300)
+    inside.locator(".leaflet-control-zoom").wait_for()
+    inside.locator("a.all").click()
+    page.wait_for_timeout(1200)
+    inside.locator(".leaflet-marker-icon[title='Match 5']").dispatch_event("click")
+    page.locator("#strip .thumbnail-item.selected").nth(0).wait_for()
+    page.wait_for_function(
+        "() => [...document.querySelectorAll('#strip .thumbnail-item')].findIndex(e => e.matches('.selected')) === 4"
+    )
+    assert inside.locator(".chosen .rank").inner_text() == "5"
+
+
+def test_a_row_of_the_table_flies_too(visit):
+    page = visit()
+    page.locator("#table").get_by_text("0.0", exact=False).nth(0).wait_for()
+    page.locator("#table [data-row='1'][data-col='1']").first.click()
+    map_of(page).locator(".leaflet-popup", has_text="Match 2").wait_for()
+
+
+def test_settings_ask_again(visit):
+    page = visit()
+    page.get_by_text("Search settings").click()
+    number = page.locator("#settings input[type=number]").first
+    number.fill("3")
+    number.press("Enter")
+    number.blur()
+    page.wait_for_function("() => document.querySelectorAll('#strip .thumbnail-item').length === 3")
+    page.get_by_label("Near the photo's EXIF position").check()
+    map_of(page).locator("path[stroke='#a78bfa']").first.wait_for()
+
+
+def test_bad_files_get_their_sentence_and_the_page_goes_on(visit, desk):
+    page = visit()
+    for kind, bad in bad_files().items():
+        if kind == "pdf":
+            continue
+        page.evaluate("document.querySelector('#card .card').dataset.old = 1")
+        page.set_input_files("#photo input[type=file]", bad.path)
+        page.wait_for_selector("#card .card:not([data-old]):not(.waiting)")
+        told = page.locator("#card").inner_text().lower()
+        assert all(word.lower() in told for word in bad.words), (kind, told)
+    # The browser's own chooser offers no PDF; one that is dropped is refused before it leaves the browser.
+    page.set_input_files("#photo input[type=file]", bad_files()["pdf"].path)
+    page.locator(".toast-body", has_text="document.pdf").first.wait_for()
+    page.set_input_files("#photo input[type=file]", desk.examples[1])
+    answered(page, "photo_2.jpg")
+
+
+def test_several_photos_share_a_table_and_a_map(visit, desk):
+    page = visit()
+    page.get_by_role("tab", name="Several photos").click()
+    chosen = [desk.examples[0], bad_files()["text"].path, desk.examples[1]]
+    page.set_input_files("#files input[type=file]", chosen)
+    page.locator("#card h3", has_text="2 photos answered").wait_for()
+    assert "text.jpg is text" in page.locator("#card").inner_text()
+    map_of(page).locator(".rank").nth(1).wait_for()
+    assert map_of(page).locator(".rank").count() == 2
+    told = page.locator("#table").inner_text()
+    assert "photo_1.jpg" in told and "photo_2.jpg" in told and "text.jpg" in told
+    page.locator("#strip .thumbnail-item").nth(1).click()
+    map_of(page).locator(".leaflet-popup", has_text="photo_2.jpg").wait_for()
+
+
+def test_the_answer_is_downloaded_in_four_forms(visit):
+    page = visit()
+    starts = {"geojson": "{", "kml": "<?xml", "csv": "photo,kind", "html": "<!DOCTYPE html>"}
+    for kind, start in starts.items():
+        with page.expect_download() as download:
+            page.locator(f"#download-{kind}").click()
+        assert download.value.suggested_filename == f"photo_1-answer.{kind}"
+        assert Path(download.value.path()).read_text("utf-8").startswith(start)
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_a_phone_needs_no_sideways_scroll(visit, scheme):
+    page = visit(390, 844, scheme)
+    assert page.evaluate("document.documentElement.scrollWidth") <= 390
+    map_of(page).locator(f"html.{scheme}").wait_for()
+
+
+def test_hostile_names_are_shown_as_text_and_do_not_run(chromium, tmp_path):
+    from shapely.geometry import box
+
+    from pages import maps
+
+    shapes = [box(0.01 * n, 0, 0.01 * n + 0.005, 0.005) for n in range(len(HOSTILE))]
+    spots = [
+        maps.Spot(n + 1, 0.01 * n, 0.002, shape, (("Tile", name),))
+        for n, (name, shape) in enumerate(zip(HOSTILE, shapes, strict=True))
+    ]
+    pin = maps.Pin(0.02, 0.01, (("", HOSTILE[0]),), (0.0, 0.0), HOSTILE[1])
+    file = tmp_path / "map.html"
+    file.write_text(maps.draw_map(spots=spots, pins=[pin], rings=[maps.Ring(0, 0, 50, HOSTILE[3])]), "utf-8")
+    page = chromium.new_page()
+    page.add_init_script("window.hits = 0; window.hit = () => { window.hits += 1; };")
+    errors = []
+    page.on("pageerror", lambda error: errors.append(str(error)))
+    page.goto(file.as_uri())
+    for n, name in enumerate(HOSTILE, start=1):
+        page.locator(f".leaflet-marker-icon[title='Match {n}']").dispatch_event("click")
+        page.locator(".leaflet-popup", has_text=name).wait_for()
+    assert page.evaluate("window.hits") == 0
+    assert errors == []
+    page.close()

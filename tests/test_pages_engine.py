@@ -1,0 +1,79 @@
+"""The engine: loads once, beside; its troubles become one sentence for whoever waits."""
+
+import threading
+
+import pytest
+
+from gallery.errors import NotAGallery
+from pages.engine import Engine
+from pages.errors import NotReady, sentence
+
+
+def test_all_who_wait_get_the_one_localizer():
+    loaded = []
+
+    def load():
+        loaded.append(1)
+        return "localizer"
+
+    engine = Engine(load)
+    got = []
+    waiting = [threading.Thread(target=lambda: got.append(engine.wait(5))) for _ in range(4)]
+    for thread in waiting:
+        thread.start()
+    for thread in waiting:
+        thread.join()
+    assert got == ["localizer"] * 4
+    assert loaded == [1]
+    assert engine.ready
+
+
+def test_a_spoken_error_is_told_to_each_who_asks():
+    def load():
+        raise NotAGallery("There is no gallery here. Build one")
+
+    engine = Engine(load)
+    for _ in range(2):
+        with pytest.raises(NotReady, match=r"^There is no gallery here\. Build one\.$"):
+            engine.wait(5)
+    assert not engine.ready and engine.settle(5)
+
+
+def test_a_bug_keeps_its_traceback_and_lets_nobody_wait_forever(monkeypatch):
+    traces = []
+    monkeypatch.setattr(threading, "excepthook", traces.append)
+
+    def load():
+        raise RuntimeError("a bug")
+
+    engine = Engine(load)
+    with pytest.raises(NotReady, match="log"):
+        engine.wait(5)
+    assert engine.settle(5)
+    assert traces and traces[0].exc_type is RuntimeError
+
+
+def test_who_asks_too_early_is_told_to_come_again():
+    go = threading.Event()
+    engine = Engine(lambda: go.wait(5))
+    with pytest.raises(NotReady, match="again"):
+        engine.wait(0.01)
+    go.set()
+
+
+def test_later_steps_run_after_loading_and_may_fail():
+    def fails(localizer):
+        raise NotAGallery("no ground")
+
+    done = []
+    engine = Engine(lambda: "localizer")
+    engine.then(fails, done.append)
+    assert engine.settle(5)
+    assert done == ["localizer"]
+
+
+@pytest.mark.parametrize(
+    ("text", "told"), [("a\n b", "a b."), ("Why?", "Why?"), ("", "This did not work, and no reason was given.")]
+)
+def test_sentences(text, told):
+    assert sentence(ValueError(text)) == told

@@ -1,0 +1,63 @@
+"""The pieces of HTML: text from files stays text, and what comes from the browser is not believed."""
+
+from dataclasses import replace
+from pathlib import Path
+from types import SimpleNamespace
+
+import gradio as gr
+import pytest
+from shapely.geometry import box
+from test_pages_maps import HOSTILE
+
+import pages
+from gallery.geo import LonLat
+from gallery.search import Answer, ExifCheck, Position
+from gallery.tiles import Match, Tile
+from pages import widgets
+
+TILE = Tile("island/1", LonLat(0.01, 0.02), box(0.009, 0.019, 0.011, 0.021), 0.5, "island.tif")
+ANSWER = Answer("photo.jpg", (Match(1, TILE, 0.8123),), notes=("A note.",), timings={"read": 0.03, "embed": 0.05})
+
+
+def test_an_unsure_answer_claims_no_position_and_no_probability():
+    card = widgets.verdict_card(ANSWER, "data:,")
+    assert "Unsure" in card and "Perhaps 0.01000° E, 0.02000° N" in card
+    assert "0.812" in card and "%" not in card and "Confidence" not in card
+    assert "A note." in card and "total" in card
+
+
+def test_a_located_answer_says_where_and_within_what():
+    answer = replace(ANSWER, verdict="located", position=Position(-0.01, 0.02, 85.0), exif=ExifCheck(0.01, 0.02, 37.2))
+    card = widgets.verdict_card(answer, "data:,")
+    assert "Located" in card and "0.01000° W" in card and "85 m" in card and "37 m" in card and "Perhaps" not in card
+
+
+def test_no_match_is_an_answer_too():
+    assert "No tile found" in widgets.verdict_card(Answer("photo.jpg", (), notes=("Nothing here.",)), "data:,")
+
+
+@pytest.mark.parametrize("name", HOSTILE)
+def test_hostile_names_stay_text(name):
+    answer = replace(ANSWER, photo=name, notes=(name,), matches=(Match(1, replace(TILE, id=name), 0.5),))
+    pieces = widgets.verdict_card(answer, "data:,") + widgets.summary_card(1, [(name, name)], 0)
+    pieces += widgets.message_card(name, name) + widgets.header(name) + widgets.section(name, name)
+    assert "<img src=x" not in pieces and "<script" not in pieces
+
+
+@pytest.mark.parametrize("number", [0, 6, -1, "1", 1.5, True, None, [1]])
+def test_a_pick_that_makes_no_sense_is_ignored(number):
+    assert widgets.picked_number(SimpleNamespace(rank=number), 5) is None
+
+
+def test_a_pick_within_range_counts():
+    assert widgets.picked_number(SimpleNamespace(rank=5), 5) == 5
+    assert widgets.picked_number(SimpleNamespace(), 5) is None
+
+
+def test_the_photo_input_hands_on_the_file_and_leaves_no_stub_behind():
+    with gr.Blocks():
+        photo = widgets.RawPhoto()
+    assert photo.preprocess(SimpleNamespace(path="/somewhere/a.heic")) == "/somewhere/a.heic"
+    assert photo.preprocess(None) is None
+    assert photo.get_block_name() == "image"
+    assert not list(Path(pages.__file__).parent.glob("*.pyi"))
