@@ -271,7 +271,7 @@ def _events(
 
 def _selection(outputs: Outputs) -> None:
     """A tile chosen in the strip or the table is flown to; a marker clicked on the map chooses its tile."""
-    number = gr.State(0)
+    number = gr.Number(0, visible=False, precision=0)  # not a State: its value must reach the browser
 
     def of_strip(event: gr.SelectData) -> int:
         return int(event.index) + 1

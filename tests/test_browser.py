@@ -131,8 +131,7 @@ def test_choosing_in_the_strip_flies_and_clicking_a_marker_chooses(visit):
 
 def test_a_row_of_the_table_flies_too(visit):
     page = visit()
-    page.locator("#table").get_by_text("0.0", exact=False).nth(0).wait_for()
-    page.locator("#table [data-row='1'][data-col='1']").first.click()
+    page.locator("#table").get_by_text("imagery/").locator("visible=true").nth(1).click()
     map_of(page).locator(".leaflet-popup", has_text="Match 2").wait_for()
 
 
