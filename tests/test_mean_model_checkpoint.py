@@ -290,7 +290,7 @@ def ask(home: Path, endpoint: str, *sources: str, **environment: str) -> list[tu
         env={**inherited, **settings},
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=240,
     )
     assert run.returncode == 0, run.stderr
     return [tuple(json.loads(line)) for line in run.stdout.splitlines()]
@@ -320,6 +320,6 @@ def test_the_hub_from_download_to_offline(saved, tmp_path):
     (cached, _), (pinned, _), (refused, seconds) = ask(home, endpoint, "me/atto", f"me/atto@{COMMIT}", "me/other@main")
     assert (cached, pinned) == (sha256, sha256)
     assert "me/other is neither a folder here nor in the Hub's cache, and the Hub cannot be reached" in refused
-    assert seconds < 8
+    assert seconds < 20  # the retries alone would take 23
     (refused, seconds), (cached, _) = ask(home, endpoint, "me/other", "me/atto", HF_HUB_OFFLINE="1")
-    assert "the Hub cannot be reached" in refused and seconds < 5 and cached == sha256
+    assert "the Hub cannot be reached" in refused and seconds < 20 and cached == sha256

@@ -27,7 +27,7 @@ thread.join()
 
 def faults(mode: str) -> int:
     command = [sys.executable, "-c", COUNT_FAULTS, mode]
-    return int(subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True, timeout=60).stdout)
+    return int(subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True, timeout=240).stdout)
 
 
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="a setting of glibc")
