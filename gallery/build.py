@@ -54,8 +54,15 @@ class Embedder(Protocol):
     weights), `photo_errors` (what `read` raises for a photo that it refuses; OSError and ValueError always count).
     """
 
-    fingerprint: str
-    dimension: int
+    @property
+    def fingerprint(self) -> str:
+        """Names the weights and the preprocessing."""
+        ...
+
+    @property
+    def dimension(self) -> int:
+        """D, the length of a vector."""
+        ...
 
     def embed(self, images: Sequence[Any]) -> np.ndarray:
         """PIL images, or what `read` returns -> (N, D) float32, rows of length 1."""

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
-from train_scripts.data.camera import looking_at, pixel_grid, rays, rotation, square_fov_deg
+from train_scripts.data.camera import Cameras, looking_at, pixel_grid, rays, rotation, square_fov_deg
 from train_scripts.data.renderer import Surfaces, footprints, ground_points, height_at, intersect, north_up, render
 
 SIZE = 256
@@ -18,7 +18,8 @@ def surface(heights: Tensor | None = None, rgb: Tensor | None = None, gsd_m: flo
     heights = torch.zeros(SIZE, SIZE) if heights is None else heights
     if rgb is None:
         ramp = torch.arange(SIZE, dtype=torch.float32)
-        rgb = torch.stack([ramp[None].expand(SIZE, -1), ramp[:, None].expand(-1, SIZE), torch.full((SIZE, SIZE), 90.0)], -1)
+        blue = torch.full((SIZE, SIZE), 90.0)
+        rgb = torch.stack([ramp[None].expand(SIZE, -1), ramp[:, None].expand(-1, SIZE), blue], -1)
     half = SIZE * gsd_m / 2
     walls = torch.full((1, SIZE, SIZE, 3), 200, dtype=torch.uint8)
     return Surfaces.stack(rgb.to(torch.uint8)[None], heights[None], gsd_m, [-half], [half], walls)
@@ -28,7 +29,9 @@ def one(value: float) -> Tensor:
     return torch.tensor([float(value)])
 
 
-def camera(x: float = 0, y: float = 0, altitude: float = 60, heading: float = 0, pitch: float = -89.99, fov: float = 60):
+def camera(
+    x: float = 0, y: float = 0, altitude: float = 60, heading: float = 0, pitch: float = -89.99, fov: float = 60
+) -> Cameras:
     return looking_at(torch.tensor([[x, y, 0.0]]), one(altitude), one(heading), one(pitch), hfov_deg=fov)
 
 
@@ -120,8 +123,8 @@ def test_the_march_agrees_with_a_fine_walk_along_the_ray(seed: int, pitch: float
     unit = directions[0] / directions[0].norm(dim=-1, keepdim=True)
     lengths = torch.arange(0, 260, 0.05)
     walk = cameras.position[0] + unit[:, None] * lengths[:, None]
-    ground = height_at(surfaces, FIRST, walk[..., 0].reshape(1, -1), walk[..., 1].reshape(1, -1)).reshape(walk.shape[:2])
-    below = walk[..., 2] <= ground
+    ground = height_at(surfaces, FIRST, walk[..., 0].reshape(1, -1), walk[..., 1].reshape(1, -1))
+    below = walk[..., 2] <= ground.reshape(walk.shape[:2])
     slow = torch.stack([walk[i, int(below[i].float().argmax())] for i in range(len(unit))])
     inside = slow[:, :2].abs().amax(1) < SIZE / 2 - 2
     assert (fast - slow).norm(dim=-1)[inside].max() < 0.6

@@ -26,6 +26,7 @@ from gallery.metrics import average_precision
 from gallery.report import row_of, write_report
 from gallery.search import Answer
 from mean_model.errors import MeanModelError
+from mean_model.memory import keep_freed_memory
 
 SHOWN = 10  # tiles per query in a report
 Z95 = 1.959964
@@ -132,6 +133,7 @@ def located(answers: Sequence[Answer], truths: Sequence[LonLat]) -> dict[str, An
 
 
 def main(argv: list[str] | None = None) -> None:
+    keep_freed_memory()
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--model", default="starter", help="a folder, file, Hub id, or 'starter'")
     parser.add_argument("--dataset", required=True, metavar="KIND:PATH", help="world:FOLDER with photos and truth.csv")

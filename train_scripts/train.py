@@ -19,11 +19,14 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from safetensors.torch import load_file
 from torch import Tensor, nn
 
+from mean_model.checkpoint import save_model
 from mean_model.config import MeanConfig
 from mean_model.errors import ConfigError, MeanModelError
 from mean_model.losses import Losses, LossWeights, total
+from mean_model.memory import keep_freed_memory
 from mean_model.network import MEAN
 from train_scripts.data.simulator import FlightRange, Pairs, Pool, easier, load_pool, places_of, random_pairs
 
@@ -39,7 +42,7 @@ class TrainConfig:
 
     worlds: str = "runs/worlds"
     out: str = "runs/train"
-    start: str = ""  # weights to begin from: a checkpoint file of an earlier run
+    start: str = ""  # weights to begin from: a model folder, or a checkpoint file of an earlier run
     minutes: float = 60.0  # of training in all, over every resumption
     batch: int = 96
     worlds_per_batch: int = 2
@@ -68,13 +71,13 @@ def _section(kind: type, settings: dict[str, Any], name: str) -> Any:
     return kind(**{key: tuple(value) if isinstance(value, list) else value for key, value in settings.items()})
 
 
-def read_config(path: Path, overrides: Sequence[str] = ()) -> TrainConfig:
+def read_config(file: Path, overrides: Sequence[str] = ()) -> TrainConfig:
     """A TOML file with `key=value` overrides on top (`section.key=value` within a section).
 
     Raises:
         ConfigError: an unknown key, or an override that is no TOML value.
     """
-    settings = tomllib.loads(path.read_text())
+    settings = tomllib.loads(file.read_text())
     for override in overrides:
         key, _, value = override.partition("=")
         try:
@@ -82,15 +85,15 @@ def read_config(path: Path, overrides: Sequence[str] = ()) -> TrainConfig:
         except tomllib.TOMLDecodeError:
             parsed = value
         place = settings
-        *sections, last = key.strip().split(".")
-        for one in sections:
+        *path, last = key.strip().split(".")
+        for one in path:
             place = place.setdefault(one, {})
         place[last] = parsed
-    sections = {"model": MeanConfig.from_dict, "weights": LossWeights, "flight": FlightRange}
-    built: dict[str, Any] = {}
-    for name, kind in sections.items():
-        given = settings.pop(name, {})
-        built[name] = MeanConfig.from_dict(given) if name == "model" else _section(kind, given, name)  # type: ignore[arg-type]
+    built = {
+        "model": MeanConfig.from_dict(settings.pop("model", {})),
+        "weights": _section(LossWeights, settings.pop("weights", {}), "weights"),
+        "flight": _section(FlightRange, settings.pop("flight", {}), "flight"),
+    }
     return _section(TrainConfig, {**settings, **built}, "top level")
 
 
@@ -176,25 +179,41 @@ def start_run(config: TrainConfig, device: torch.device) -> Run:
     """Fresh weights, or those of `config.start`."""
     torch.manual_seed(config.seed)
     network = MEAN.from_config(config.model)
-    if not config.start:
-        initialise(network, config.gamma)
+    if config.start:
+        load_start(network, Path(config.start))
     else:
-        earlier = torch.load(config.start, map_location="cpu", weights_only=True)["average"]
-        own = network.state_dict()
-        kept = {k: v for k, v in earlier.items() if k in own and own[k].shape == v.shape}
-        log.info("starting from %s: %d of %d tensors fit", Path(config.start).name, len(kept), len(own))
-        network.load_state_dict({**own, **kept})
+        initialise(network, config.gamma)
     network.to(device).train()
     optimizer = torch.optim.AdamW(parameter_groups(network, config.weight_decay), lr=0.0, betas=(0.9, 0.98))
     average = {k: v.detach().clone() for k, v in network.state_dict().items()}
     return Run(network, average, optimizer, torch.Generator().manual_seed(config.seed))
 
 
+def load_start(network: MEAN, source: Path) -> None:
+    """Begin from the tensors of `source` that fit: all of the backbone; heads only where the places are the same.
+
+    Raises:
+        MeanModelError: the backbone is another one.
+    """
+    earlier = load_file(source / "model.safetensors") if source.is_dir() else _averaged(source)
+    own = network.state_dict()
+    kept = {name: value.float() for name, value in earlier.items() if name in own and own[name].shape == value.shape}
+    missing = [name for name in network.inference_state_dict() if name not in kept]
+    if missing:
+        raise MeanModelError(f"{source.name} does not fit this backbone ({len(missing)} tensors, first {missing[0]}).")
+    log.info("starting from %s: %d of %d tensors fit", source.name, len(kept), len(own))
+    network.load_state_dict({**own, **kept})
+
+
+def _averaged(checkpoint: Path) -> dict[str, Tensor]:
+    return torch.load(checkpoint, map_location="cpu", weights_only=True)["average"]
+
+
 @torch.no_grad()
 def initialise(network: MEAN, gamma: float) -> None:
     """Start weights for a short schedule: fan-in scaling and an open layer scale.
 
-    ConvNeXt's own start (every weight 0.02, layer scale 1e-6) leaves the blocks silent for the first thousands of steps.
+    ConvNeXt's own start (every weight 0.02, layer scale 1e-6) leaves the blocks silent for thousands of steps.
     """
     for name, parameter in network.backbone.named_parameters():
         if name.endswith("gamma"):
@@ -212,7 +231,7 @@ def centre_embeddings(network: MEAN, pairs: Pairs) -> None:
     network.eval()
     pictures = normalise(torch.cat([pairs.drone, pairs.satellite]))
     pooled = network.backbone.forward_head(network.backbone.forward_features(pictures))
-    norm = network.backbone.head.norm
+    norm: nn.LayerNorm = network.backbone.head.norm  # type: ignore[assignment, union-attr]
     spread = pooled.std(0).clamp_min(1e-3)
     norm.weight.div_(spread)
     norm.bias.sub_(pooled.mean(0)).div_(spread)
@@ -282,7 +301,8 @@ def train(config: TrainConfig, pool: Pool, device: torch.device) -> Run:
                 log.info(
                     "step %d  %.1f min  rate %.2e  InfoNCE %.3f  classes %.2f  alignment %.3f  scale %.1f  "
                     "%.0f pairs/s  network %.0f %%",
-                    run.step, run.seconds / 60, rate, mean_loss / 25, losses.classification.item(), losses.alignment.item(),
+                    run.step, run.seconds / 60, rate, mean_loss / 25,
+                    losses.classification.item(), losses.alignment.item(),
                     run.network.logit_scale.exp().item(), pairs_seen / took, 100 * (1 - render_s / took),
                 )  # fmt: skip
                 mean_loss, render_s, pairs_seen, since = 0.0, 0.0, 0, time.monotonic()
@@ -297,14 +317,13 @@ def train(config: TrainConfig, pool: Pool, device: torch.device) -> Run:
 
 def export(run: Run, config: TrainConfig, folder: Path) -> None:
     """The averaged weights as a model folder, backbone only, half precision."""
-    from mean_model.checkpoint import save_model
-
     network = MEAN.from_config(config.model)
     network.load_state_dict({k: v.cpu() for k, v in run.average.items()})
     save_model(folder, network.eval(), config.model)
 
 
 def main(argv: list[str] | None = None) -> None:
+    keep_freed_memory()  # a CPU otherwise spends half of its time on page faults
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("config", type=Path)
     parser.add_argument("overrides", nargs="*", metavar="key=value")

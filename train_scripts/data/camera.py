@@ -108,7 +108,8 @@ def looking_at(
         -1,
     )
     hfov = torch.as_tensor(hfov_deg, dtype=torch.float32, device=target.device).expand(len(target))
-    return Cameras(position, heading_deg, pitch_deg, torch.zeros_like(pitch_deg) if roll_deg is None else roll_deg, hfov)
+    roll = torch.zeros_like(pitch_deg) if roll_deg is None else roll_deg
+    return Cameras(position, heading_deg, pitch_deg, roll, hfov)
 
 
 def square_fov_deg(hfov_deg: float, width: int, height: int) -> float:

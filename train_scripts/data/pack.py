@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -19,6 +20,13 @@ def sun_direction(appearance: Appearance) -> np.ndarray:
     return np.array(
         [np.sin(azimuth) * np.cos(elevation), np.cos(azimuth) * np.cos(elevation), np.sin(elevation)], np.float32
     )
+
+
+def days_of_one_place(count: int, random: np.random.Generator, same_year: float) -> list[Appearance]:
+    """Random days over one place. With the chance `same_year` a day finds the first day's crops on the fields."""
+    days = [random_appearance(random) for _ in range(count)]
+    crops = days[0].crop_seed
+    return [replace(day, crop_seed=crops) if random.random() < same_year else day for day in days]
 
 
 def pack_world(scene: Scene, size_m: float, gsd_m: float, appearances: list[Appearance]) -> dict[str, np.ndarray]:
@@ -37,7 +45,7 @@ def pack_world(scene: Scene, size_m: float, gsd_m: float, appearances: list[Appe
 def write_npz(path: Path, arrays: dict[str, np.ndarray]) -> None:
     """Write beside and rename: a killed packer leaves no half world."""
     beside = path.with_suffix(".part.npz")
-    np.savez(beside, **arrays)
+    np.savez(beside, allow_pickle=False, **arrays)
     os.replace(beside, path)
 
 
@@ -47,6 +55,7 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument("--worlds", type=int, default=12)
     parser.add_argument("--first-seed", type=int, default=1000, help="the sample region has seed 0, keep clear of it")
     parser.add_argument("--appearances", type=int, default=3)
+    parser.add_argument("--same-year", type=float, default=0.8, help="chance that a day has the first day's crops")
     parser.add_argument("--size-m", type=float, default=2048)
     parser.add_argument("--gsd-m", type=float, default=1.0)
     options = parser.parse_args(argv)
@@ -57,7 +66,7 @@ def main(argv: list[str] | None = None) -> None:
             continue
         random = np.random.default_rng(seed)
         scene = build_scene(seed, options.size_m)
-        appearances = [random_appearance(random) for _ in range(options.appearances)]
+        appearances = days_of_one_place(options.appearances, random, options.same_year)
         write_npz(path, pack_world(scene, options.size_m, options.gsd_m, appearances))
 
 

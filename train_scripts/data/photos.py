@@ -130,7 +130,8 @@ def take_photo(
     crs: CRS = REGION_CRS,
 ) -> RenderedPhoto:
     """Render one photo of the scene, rasterised around the camera as finely as the picture needs."""
-    here = rasterise(scene, (shot.east_m - 2, shot.north_m - 2, shot.east_m + 2, shot.north_m + 2), 0.5, shot.appearance)
+    x, y = shot.east_m, shot.north_m
+    here = rasterise(scene, (x - 2, y - 2, x + 2, y + 2), 0.5, shot.appearance)
     ground_z = float(here.height[here.height.shape[0] // 2, here.height.shape[1] // 2])
     one = torch.ones(1)
     cameras = looking_at(
@@ -142,7 +143,8 @@ def take_photo(
         hfov_deg,
     )
     west, south, east, north = _window(cameras, ground_z, width, height)
-    pixel_m = shot.altitude_m / math.sin(math.radians(-shot.pitch_deg)) * 2 * math.tan(math.radians(hfov_deg) / 2) / width
+    distance_m = shot.altitude_m / math.sin(math.radians(-shot.pitch_deg))
+    pixel_m = distance_m * 2 * math.tan(math.radians(hfov_deg) / 2) / width
     gsd = max(finest_gsd_m, 0.8 * pixel_m)
     layers = rasterise(scene, (west, south, east, north), gsd, shot.appearance)
     surfaces = Surfaces.stack(
@@ -180,7 +182,9 @@ def take_photo(
     )
 
 
-def random_shot(scene: Scene, random: np.random.Generator, appearance: Appearance, *, reach_m: float, seed: int) -> Shot:
+def random_shot(
+    scene: Scene, random: np.random.Generator, appearance: Appearance, *, reach_m: float, seed: int
+) -> Shot:
     """A shot of land somewhere within `reach_m` of the region's centre, in the ranges of the sample's flights."""
     while True:
         east, north = random.uniform(-reach_m, reach_m, 2)

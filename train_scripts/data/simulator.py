@@ -75,7 +75,9 @@ def load_pool(folder: Path, limit: int | None = None) -> Pool:
     """The worlds that `train_scripts.data.pack` wrote into `folder`, in the order of their names."""
     files = sorted(folder.glob("world_*.npz"))[:limit]
     if not files:
-        raise FileNotFoundError(f"No packed worlds in {folder}. Make some: python -m train_scripts.data.pack --out {folder}")
+        raise FileNotFoundError(
+            f"No packed worlds in {folder}. Make some: python -m train_scripts.data.pack --out {folder}"
+        )
     rgb, heights, walls, suns = [], [], [], []
     for file in files:
         with np.load(file) as packed:
@@ -203,9 +205,7 @@ def drone_views(
     """(B, 3, S, S) square drone views whose centres show the ground `points` (B, 2)."""
     ground = height_at(pool.surfaces, which, points[:, :1], points[:, 1:])
     cameras = random_cameras(torch.cat([points, ground], -1), flight, generator)
-    picture, hits = render(
-        pool.surfaces, which, cameras, size_px, size_px, steps=steps, facades=pool.surfaces.walls is not None, sun=pool.suns
-    )
+    picture, hits = render(pool.surfaces, which, cameras, size_px, size_px, steps=steps, sun=pool.suns)
     low, high = flight.visibility_m
     visibility = (low * (high / low) ** torch.rand(len(which), generator=generator)).to(which.device)
     distance = (hits.points - cameras.position[:, None]).norm(dim=-1).reshape(len(which), size_px, size_px)

@@ -1,0 +1,138 @@
+"""Training by the clock: settings, resumption, and that it learns."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from mean_model.config import MeanConfig
+from mean_model.errors import ConfigError, MeanModelError
+from mean_model.losses import LossWeights
+from train_scripts import train as training
+from train_scripts.data.pack import write_npz
+from train_scripts.data.simulator import FlightRange, Pool, easier, load_pool, places_of, random_pairs
+from train_scripts.train import TrainConfig, export, parameter_groups, rate_at, read_config, start_run, train
+
+CONFIGS = Path(training.__file__).parent / "configs"
+CPU = torch.device("cpu")
+
+
+@pytest.fixture(scope="module")
+def pool(tmp_path_factory: pytest.TempPathFactory) -> Pool:
+    folder = tmp_path_factory.mktemp("worlds")
+    random = np.random.default_rng(0)
+    rgb = np.kron(random.integers(20, 235, (30, 30, 3), dtype=np.uint8), np.ones((10, 10, 1), np.uint8))
+    arrays = {
+        "rgb": rgb[None],
+        "height": np.zeros(rgb.shape[:2], np.float16),
+        "wall": rgb,
+        "suns": np.array([[0, 0, 1]], np.float32),
+        "meta": np.array('{"size_m": 600, "gsd_m": 2.0}'),
+    }
+    write_npz(folder / "world_000000.npz", arrays)
+    return load_pool(folder)
+
+
+@pytest.fixture
+def config(pool: Pool, tmp_path: Path) -> TrainConfig:
+    flight = easier(FlightRange(tile_m=60), 0.1)
+    model = MeanConfig(backbone="convnext_atto", image_size=32, classes=places_of(pool, flight), embedding_channels=16)
+    return TrainConfig(
+        out=str(tmp_path / "run"), minutes=60, warmup=0.0, batch=8, worlds_per_batch=1, render_steps=4, bfloat16=False,
+        model=model, flight=flight, weights=LossWeights(1.0, 0.1, 0.1),
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize("file", sorted(CONFIGS.glob("*.toml")), ids=lambda path: path.stem)
+def test_every_shipped_config_is_valid(file: Path) -> None:
+    assert read_config(file).batch > 0
+
+
+def test_overrides_reach_their_section_and_unknown_keys_are_named() -> None:
+    file = CONFIGS / "starter.toml"
+    config = read_config(file, ["batch=7", "model.image_size=64", "out=runs/elsewhere", "flight.altitude_m=[50, 90]"])
+    assert (config.batch, config.model.image_size, config.out) == (7, 64, "runs/elsewhere")
+    assert config.flight.altitude_m == (50, 90)
+    with pytest.raises(ConfigError, match="batsch"):
+        read_config(file, ["batsch=7"])
+    with pytest.raises(ConfigError, match="info_nec"):
+        read_config(file, ["weights.info_nec=7"])
+
+
+def test_the_rate_warms_up_then_falls_to_one_percent() -> None:
+    config = TrainConfig(warmup=0.1)
+    rates = [rate_at(share, config) for share in np.linspace(0, 1, 101)]
+    peak = int(np.argmax(rates))
+    assert peak == 10 and rates[10] == pytest.approx(config.learning_rate)
+    assert all(np.diff(rates[10:]) < 0) and rates[-1] == pytest.approx(0.01 * config.learning_rate)
+
+
+def test_vectors_do_not_decay(config: TrainConfig) -> None:
+    network = start_run(config, CPU).network
+    matrices, vectors = parameter_groups(network, 0.05)
+    assert vectors["weight_decay"] == 0 and all(p.ndim <= 1 for p in vectors["params"])
+    assert len(matrices["params"]) + len(vectors["params"]) == len(list(network.parameters()))
+
+
+def test_a_few_steps_on_one_batch_lower_its_loss(config: TrainConfig, pool: Pool) -> None:
+    run = start_run(config, CPU)
+    pairs = random_pairs(pool, 16, 32, FlightRange(tile_m=60), torch.Generator().manual_seed(5), worlds_per_batch=1)
+    optimizer = torch.optim.AdamW(run.network.parameters(), lr=3e-4)
+    totals = []
+    for _ in range(12):
+        losses = training.losses_of(run.network, pairs, config)
+        optimizer.zero_grad()
+        losses.total.backward()
+        optimizer.step()
+        totals.append(float(losses.total.detach()))
+    assert np.mean(totals[-3:]) < 0.8 * totals[0]
+
+
+def test_a_cut_run_goes_on_and_its_export_embeds(
+    config: TrainConfig, pool: Pool, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    real = training.losses_of
+
+    def interrupt_after(count: int) -> None:
+        left = iter(range(count))
+
+        def losses_of(*arguments: object) -> object:
+            if next(left, None) is None:
+                raise KeyboardInterrupt
+            return real(*arguments)  # type: ignore[arg-type]
+
+        monkeypatch.setattr(training, "losses_of", losses_of)
+
+    interrupt_after(3)
+    cut = train(config, pool, CPU)
+    assert cut.step == 3
+    interrupt_after(0)
+    reopened = train(config, pool, CPU)
+    assert reopened.step == 3 and reopened.seconds == pytest.approx(cut.seconds, abs=1)
+    for name, value in cut.network.state_dict().items():
+        assert torch.equal(value, reopened.network.state_dict()[name]), name
+    interrupt_after(2)
+    assert train(config, pool, CPU).step == 5
+    export(reopened, config, tmp_path / "model")
+    from mean_model import load_model
+
+    embedder = load_model(str(tmp_path / "model"))
+    vectors = embedder.embed([np.zeros((40, 40, 3), np.uint8)])
+    assert vectors.shape == (1, 320) and np.linalg.norm(vectors) == pytest.approx(1, abs=1e-3)
+    embedder.close()
+
+
+def test_a_loss_that_is_not_finite_stops_with_its_step(
+    config: TrainConfig, pool: Pool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = training.losses_of
+
+    def broken(*arguments: object) -> object:
+        losses = real(*arguments)  # type: ignore[arg-type]
+        return replace(losses, total=losses.total * float("nan"))
+
+    monkeypatch.setattr(training, "losses_of", broken)
+    with pytest.raises(MeanModelError, match="not finite at step 0"):
+        train(config, pool, CPU)
