@@ -83,7 +83,8 @@ def parser() -> argparse.ArgumentParser:
     area = search.add_mutually_exclusive_group()
     area.add_argument("--near", metavar="LON,LAT,RADIUS_KM", type=_near, help="search only tiles around this point")
     area.add_argument("--bbox", metavar="W,S,E,N", type=_bbox, help="search only tiles in this box, degrees")
-    search.add_argument("--rotations", type=int, choices=(1, 4), default=1, help=_ROTATIONS_HELP)
+    search.add_argument("--rotations", type=int, choices=(1, 4), default=4, help=_ROTATIONS_HELP)
+    search.add_argument("--north-up", action=argparse.BooleanOptionalAction, default=True, help=_NORTH_UP_HELP)
     search.add_argument("--verify", action=argparse.BooleanOptionalAction, default=None, help=_VERIFY_HELP)
     _model_option(search, None, "the gallery's own")
     output = search.add_mutually_exclusive_group()
@@ -115,7 +116,13 @@ _POSITIONS_HELP = (
     "CSV (file,lon,lat[,west,south,east,north]) or KML with the images' positions; "
     "without it, file names like a@LON@LAT@.jpg or EXIF count"
 )
-_ROTATIONS_HELP = "4 tries the photo's quarter turns too: for a photo whose upper side is not north (default 1)"
+_ROTATIONS_HELP = (
+    "quarter turns to search of a photo without a known heading; 1 takes its upper side for north (default 4)"
+)
+_NORTH_UP_HELP = (
+    "turn a photo that states its heading so that north is up and search it once (default); "
+    "--no-north-up ignores headings, for photos whose heading is wrong"
+)
 _VERIFY_HELP = "check the best tiles by geometry (accepted; the check comes with a later version)"
 
 
@@ -177,14 +184,12 @@ def _area(kind: Callable[..., "Area"], numbers: Sequence[float]) -> "Area":
 def _load(source: str, **options: Any) -> "Embedder":
     """The model, its errors told as ours."""
     from mean_model import load_model
-    from mean_model.errors import MeanModelError, PhotoError
+    from mean_model.errors import MeanModelError
 
     try:
-        embedder: Any = load_model(source, **options)
+        return load_model(source, **options)
     except MeanModelError as error:
         raise GalleryError(str(error)) from error
-    embedder.photo_errors = (PhotoError,)  # what `read` refuses with; the library does not know mean_model
-    return embedder
 
 
 def _model_of(gallery: "Gallery", given: str | None) -> str:
@@ -230,7 +235,9 @@ def _search(options: argparse.Namespace) -> int:
     gallery = Gallery.open(options.gallery)
     localizer = Localizer(gallery, _load(_model_of(gallery, options.model)))
     area = options.near or options.bbox
-    answers = localizer.localize_many(options.photos, k=options.k, near=area, rotations=options.rotations)
+    answers = localizer.localize_many(
+        options.photos, k=options.k, near=area, rotations=options.rotations, north_up=options.north_up
+    )
     if options.json:
         _print_json([answer.to_dict() for answer in answers])
     elif options.format:
@@ -259,7 +266,7 @@ def _told(answer: "Answer | PhotoProblem") -> str:
         centre = match.tile.centre
         lines.append(f"  {match.rank:>3}  {match.score:6.3f}  {centre.lon:11.6f} {centre.lat:11.6f}  {match.tile.id}")
     if answer.exif is not None:
-        lines.append(f"  The photo's own position is {answer.exif.error_m:.0f} m from the centre of the best tile.")
+        lines.append(f"  By its EXIF, the photo is {answer.exif.error_m:.0f} m from the centre of the best tile.")
     return "\n".join([*lines, *(f"  {note}" for note in answer.notes)])
 
 

@@ -136,6 +136,25 @@ def destination(point: LonLat, azimuth_deg: float, distance_m: float) -> LonLat:
     return LonLat(wrap_lon(float(lon)), float(lat))
 
 
+def looked_at(camera: LonLat, heading_deg: float, pitch_deg: float, height_m: float) -> LonLat:
+    """The point under the centre of a picture, on flat ground: height_m / tan(-pitch_deg) from below the camera.
+
+    Args:
+        camera: where it hangs.
+        heading_deg: clockwise from north.
+        pitch_deg: -90 looks straight down, 0 is level.
+        height_m: of the camera above the ground.
+
+    Raises:
+        AreaError: the camera looks level or upwards, or has no height: it looks at no ground.
+    """
+    if not (-90 <= pitch_deg < 0 and 0 <= height_m < math.inf):
+        raise AreaError(
+            f"A camera of pitch {pitch_deg:g} at {height_m:g} m looks at no ground. The pitch must lie in [-90, 0)."
+        )
+    return destination(camera, heading_deg, height_m * math.tan(math.radians(90 + pitch_deg)))
+
+
 def offsets_m(origin: LonLat, point: LonLat) -> tuple[float, float]:
     """Metres (east, north) from origin to point, for points a few kilometres apart."""
     azimuth_deg, _, metres = _geod().inv(origin.lon, origin.lat, point.lon, point.lat)

@@ -9,13 +9,13 @@ from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
-from PIL import Image
 
 from gallery.build import Embedder, read_photo
 from gallery.errors import AreaError, GalleryError, UnreadablePhoto
-from gallery.geo import Bounds, LonLat, diagonal_m, distance_m, distances_m, moved, offsets_m, size_m
+from gallery.geo import Bounds, LonLat, diagonal_m, distance_m, distances_m, looked_at, moved, offsets_m, size_m
 from gallery.store import Gallery
 from gallery.tiles import Match, Tile
+from gallery.turns import searched_views
 
 AGREEMENT_OF = 5
 """The rule for a position looks at this many best tiles, whatever number is shown."""
@@ -28,6 +28,10 @@ AGREEMENT_MOST_BY_CHANCE = 0.2
 
 MOST_DEG_PER_M = 1 / 110_000
 """Degrees of latitude that a metre covers at most: a quick first look before the exact distance."""
+
+LEAST_DOWN_DEG = 20.0
+"""A camera that looks less far below the horizon says little about the ground it shows: hills move it by hundreds of
+metres, and the camera's own position is used."""
 
 BATCH = 16
 """Photos that are embedded at once when many are answered."""
@@ -66,7 +70,11 @@ class Position:
 
 @dataclass(frozen=True)
 class ExifCheck:
-    """The photo's own position, and the metres from there to the centre of the best tile."""
+    """Where the photo itself says it is, and the metres from there to the centre of the best tile.
+
+    The place is the point on flat ground that the camera looked at, when the photo states heading, pitch and height
+    above take-off, and else the camera's own position; a note of the answer says which.
+    """
 
     lon: float
     lat: float
@@ -132,14 +140,18 @@ class Localizer:
         self.gallery = gallery
         self.embedder = embedder
 
-    def localize(self, photo: Any, k: int = 5, near: Area | None = None, rotations: int = 1) -> Answer:
+    def localize(
+        self, photo: Any, k: int = 5, near: Area | None = None, rotations: int = 4, north_up: bool = True
+    ) -> Answer:
         """Search the place of one photo.
 
         Args:
             photo: a path, bytes, a PIL image, or what the embedder's `read` returns.
             k: how many tiles to show; more than the gallery has gives all.
             near: only tiles that touch this area are searched.
-            rotations: 1, or 4 for the best score over the photo's four quarter turns (a photo whose up is not north).
+            rotations: of a photo without a known heading: 4 for the best score over its four quarter turns, or 1.
+            north_up: turn a photo that states its heading so that north is up, as in the tiles, and search it once;
+                False ignores the heading (a wrong one leads astray).
 
         Raises:
             UnreadablePhoto: the photo cannot be read.
@@ -147,16 +159,16 @@ class Localizer:
         """
         begun = time.perf_counter()
         read = self._read(photo)
-        return self._answers([read], [time.perf_counter() - begun], k, near, rotations)[0]
+        return self._answers([read], [time.perf_counter() - begun], k, near, rotations, north_up)[0]
 
     def localize_many(
-        self, photos: Iterable[Any], k: int = 5, near: Area | None = None, rotations: int = 1
+        self, photos: Iterable[Any], k: int = 5, near: Area | None = None, rotations: int = 4, north_up: bool = True
     ) -> list[Answer | PhotoProblem]:
         """The same for many photos, in their order; one that cannot be read does not stop the others."""
-        return list(self.stream(photos, k, near, rotations))
+        return list(self.stream(photos, k, near, rotations, north_up))
 
     def stream(
-        self, photos: Iterable[Any], k: int = 5, near: Area | None = None, rotations: int = 1
+        self, photos: Iterable[Any], k: int = 5, near: Area | None = None, rotations: int = 4, north_up: bool = True
     ) -> Iterator[Answer | PhotoProblem]:
         """`localize_many`, batch by batch."""
         waiting = iter(photos)
@@ -172,7 +184,7 @@ class Localizer:
                     continue
                 seconds.append(time.perf_counter() - begun)
                 results.append(None)
-            answers = iter(self._answers(reads, seconds, k, near, rotations))
+            answers = iter(self._answers(reads, seconds, k, near, rotations, north_up))
             for result in results:
                 yield next(answers) if result is None else result
 
@@ -180,7 +192,13 @@ class Localizer:
         return photo if hasattr(photo, "image") and hasattr(photo, "position") else read_photo(self.embedder, photo)
 
     def _answers(
-        self, photos: Sequence[Any], read_seconds: Sequence[float], k: int, near: Area | None, rotations: int
+        self,
+        photos: Sequence[Any],
+        read_seconds: Sequence[float],
+        k: int,
+        near: Area | None,
+        rotations: int,
+        north_up: bool,
     ) -> list[Answer]:
         if k < 1:
             raise GalleryError(f"k is {k}, but at least 1 tile must be asked for.")
@@ -189,12 +207,13 @@ class Localizer:
         if not photos:
             return []
         begun = time.perf_counter()
-        inputs = [turned for photo in photos for turned in _turned(photo, rotations)]
-        vectors = np.asarray(self.embedder.embed(inputs), np.float32).reshape(len(photos), rotations, -1)
+        views, view_notes = zip(*(searched_views(photo, rotations, north_up) for photo in photos), strict=True)
+        vectors = np.asarray(self.embedder.embed([view for turns in views for view in turns]), np.float32)
+        by_photo = np.split(vectors, np.cumsum([len(turns) for turns in views])[:-1])
         embed_seconds = (time.perf_counter() - begun) / len(photos)
         allowed = None if near is None else tiles_in(self.gallery.boxes, near)
         answers = []
-        for photo, turns, seconds in zip(photos, vectors, read_seconds, strict=True):
+        for photo, turns, turn_note, seconds in zip(photos, by_photo, view_notes, read_seconds, strict=True):
             begun = time.perf_counter()
             scores, rows = self.gallery.index.search(turns, max(k, AGREEMENT_OF), allowed)
             matches = [
@@ -202,7 +221,7 @@ class Localizer:
                 for rank, (row, score) in enumerate(_best(scores, rows, max(k, AGREEMENT_OF)), start=1)
             ]
             timings = {"read": seconds, "embed": embed_seconds, "search": time.perf_counter() - begun}
-            answers.append(self._judged(photo, matches, k, near, allowed, timings))
+            answers.append(self._judged(photo, matches, k, near, allowed, timings, turn_note))
         return answers
 
     def _judged(
@@ -213,6 +232,7 @@ class Localizer:
         near: Area | None,
         allowed: np.ndarray | None,
         timings: dict[str, float],
+        turn_note: str,
     ) -> Answer:
         if not matches:
             note = (
@@ -220,7 +240,8 @@ class Localizer:
             )
             return Answer(photo.name, (), timings=timings, notes=(note,))
         position, note = agreed_position(matches, self._share_at(matches[0].tile, allowed))
-        notes = [*getattr(photo, "notes", ()), note]
+        exif, exif_notes = _exif_check(photo.position, matches[0].tile)
+        notes = [*getattr(photo, "notes", ()), turn_note, note, *exif_notes]
         if len(matches) < k:
             notes.append(f"Only {len(matches)} tiles could be searched.")
         if matches[0].tile.placed.startswith(("assumed", "estimated")):
@@ -230,7 +251,7 @@ class Localizer:
             matches=tuple(matches[:k]),
             position=position,
             verdict="unsure" if position is None else "located",
-            exif=_exif_check(photo.position, matches[0].tile),
+            exif=exif,
             timings=timings,
             notes=tuple(notes),
         )
@@ -318,14 +339,6 @@ def _distances_to_boxes_m(boxes: np.ndarray, point: LonLat) -> np.ndarray:
     return distances_m(point, lons, lats)
 
 
-def _turned(photo: Any, rotations: int) -> list[Any]:
-    """The photo, or pictures of its four quarter turns."""
-    if rotations == 1:
-        return [photo]
-    turns = (None, Image.Transpose.ROTATE_90, Image.Transpose.ROTATE_180, Image.Transpose.ROTATE_270)
-    return [photo.image if turn is None else photo.image.transpose(turn) for turn in turns]
-
-
 def _best(scores: np.ndarray, rows: np.ndarray, k: int) -> list[tuple[int, float]]:
     """The k best (row, score) over all turns of one photo; equal scores in the order of rows."""
     best: dict[int, float] = {}
@@ -334,15 +347,33 @@ def _best(scores: np.ndarray, rows: np.ndarray, k: int) -> list[tuple[int, float
     return sorted(best.items(), key=lambda item: (-item[1], item[0]))[:k]
 
 
-def _exif_check(position: Any, best: Tile) -> ExifCheck | None:
-    """Metres between where the photo says it was and the best tile's centre."""
+def _exif_check(position: Any, best: Tile) -> tuple[ExifCheck | None, list[str]]:
+    """Metres between where the photo says it is and the best tile's centre, and a note on which point that is."""
     if position is None:
-        return None
+        return None, []
     try:
-        stated = LonLat(position.lon, position.lat)
+        camera = LonLat(position.lon, position.lat)
     except AreaError:
+        return None, []
+    ground = _ground_of(camera, position)
+    stated = camera if ground is None else ground
+    if ground is None:
+        note = "The EXIF place is the camera's own position: where it looked is not stated well enough."
+    else:
+        note = "The EXIF place is where the camera looked, by its heading, pitch and height over flat ground."
+    return ExifCheck(stated.lon, stated.lat, distance_m(stated, best.centre)), [note]
+
+
+def _ground_of(camera: LonLat, position: Any) -> LonLat | None:
+    """The point that the photo looks at on flat ground; None when it does not state what that takes."""
+    heading_deg, pitch_deg, height_m = (
+        getattr(position, name, None) for name in ("heading_deg", "pitch_deg", "relative_altitude_m")
+    )
+    if heading_deg is None or pitch_deg is None or height_m is None:
         return None
-    return ExifCheck(stated.lon, stated.lat, distance_m(stated, best.centre))
+    if not (math.isfinite(heading_deg) and -90 <= pitch_deg <= -LEAST_DOWN_DEG and 0 < height_m < math.inf):
+        return None
+    return looked_at(camera, heading_deg, pitch_deg, height_m)
 
 
 def _name(photo: Any) -> str:

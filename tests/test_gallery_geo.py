@@ -17,6 +17,7 @@ from gallery.geo import (
     destination,
     distance_m,
     distances_m,
+    looked_at,
     moved,
     offsets_m,
     rectangle,
@@ -49,6 +50,25 @@ def test_destination_lies_at_its_distance(start, azimuth_deg, metres):
 @settings(deadline=None)
 def test_there_and_back_in_metres(origin, east_m, north_m):
     assert offsets_m(origin, moved(origin, east_m, north_m)) == pytest.approx((east_m, north_m), abs=1e-3)
+
+
+@given(points, st.floats(0, 360), st.floats(-90, -1), st.floats(0, 500))
+@settings(deadline=None)
+def test_what_a_camera_looks_at_by_the_closed_form_and_back(camera, heading_deg, pitch_deg, height_m):
+    ground = looked_at(camera, heading_deg, pitch_deg, height_m)
+    assert distance_m(camera, ground) == pytest.approx(height_m / math.tan(math.radians(-pitch_deg)), abs=1e-3)
+    back = destination(ground, heading_deg + 180, distance_m(camera, ground))
+    if distance_m(camera, ground) < 1000:  # farther, the azimuth of the way back is another
+        assert distance_m(back, camera) < 2.0
+
+
+def test_looking_down_and_looking_at_nothing():
+    below = LonLat(10, 50)
+    assert looked_at(below, 123, -90, 80) == below
+    assert offsets_m(below, looked_at(below, 90, -45, 100)) == pytest.approx((100, 0), abs=1e-6)
+    for pitch_deg, height_m in ((0, 10), (5, 10), (-91, 10), (-45, -1), (math.nan, 10), (-45, math.inf)):
+        with pytest.raises(AreaError, match="no ground"):
+            looked_at(below, 0, pitch_deg, height_m)
 
 
 @given(points, st.lists(points, min_size=1, max_size=5))

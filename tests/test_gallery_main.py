@@ -95,6 +95,32 @@ def test_search_for_reading(region, capsys):
     assert status == 0 and "0.jpg: unsure" in stdout and "broken.jpg:" in stdout
 
 
+def test_a_heading_is_used_unless_it_shall_not(region, capsys, tmp_path):
+    exif = Image.Exif()
+    exif[0x8825] = {1: "N", 2: (0.0, 3.0, 0.0), 3: "E", 4: (0.0, 4.0, 0.0), 16: "T", 17: 137.0}
+    Image.open(region / "0.jpg").save(tmp_path / "h.jpg", exif=exif)
+    status, stdout, _ = run(capsys, "search", region / "g", tmp_path / "h.jpg")
+    assert status == 0 and "turned by 137 degrees so that north is up" in stdout
+    assert "By its EXIF, the photo is" in stdout and "camera's own position" in stdout
+    for options, words in (([], "four quarter turns"), (["--rotations", 1], "searched as it is")):
+        status, stdout, _ = run(capsys, "search", region / "g", tmp_path / "h.jpg", "--no-north-up", *options)
+        assert status == 0 and words in stdout and "north is up" not in stdout
+
+
+def test_one_bad_photo_among_good_ones_for_a_real_embedder(region, model):
+    from gallery import Localizer
+    from gallery.search import Answer, PhotoProblem
+    from mean_model import load_model
+
+    with load_model(model) as embedder:
+        localizer = Localizer(Gallery.open(region / "g"), embedder)
+        tiny = Image.new("RGB", (4, 4))
+        photos = [region / "0.jpg", region / "broken.jpg", tiny, region / "absent.jpg", region / "1.jpg"]
+        results = localizer.localize_many(photos)
+    assert [type(result) for result in results] == [Answer, PhotoProblem, PhotoProblem, PhotoProblem, Answer]
+    assert results[1].error.startswith("broken.jpg is text and not a picture")
+
+
 @pytest.mark.parametrize("form", ["geojson", "csv", "kml"])
 def test_formats_for_gis(region, capsys, form):
     status, stdout, _ = run(capsys, "search", region / "g", region / "0.jpg", "--format", form, "-k", 2)

@@ -13,7 +13,7 @@ from shapely.geometry import box
 
 from gallery import Gallery, Localizer, Near, build_gallery
 from gallery.errors import AreaError, GalleryError, UnreadablePhoto, WrongModel
-from gallery.geo import Bounds, LonLat, destination, distance_m, rectangle
+from gallery.geo import Bounds, LonLat, destination, distance_m, looked_at, rectangle
 from gallery.search import Answer, PhotoProblem, agreed_position, tiles_in
 from gallery.tiles import Match, Tile
 
@@ -45,7 +45,7 @@ def test_a_gallery_that_holds_the_photo_finds_it_first(gallery, localizer, row):
 def test_search_equals_brute_force(gallery, localizer, embedder):
     photo = photo_of(gallery, 40)
     scores = gallery.vectors.astype(np.float32) @ embedder.embed([photo])[0]
-    answer = localizer.localize(photo, k=len(gallery))
+    answer = localizer.localize(photo, k=len(gallery), rotations=1)
     assert [gallery.row(match.tile.id) for match in answer.matches] == np.argsort(-scores, kind="stable").tolist()
     assert [match.score for match in answer.matches] == pytest.approx(np.sort(scores)[::-1].tolist(), abs=1e-5)
 
@@ -73,6 +73,49 @@ def test_a_quarter_turn_is_found_with_four_rotations(gallery, localizer):
     assert len({match.tile.id for match in answer.matches}) == 5
 
 
+@pytest.mark.parametrize("heading_deg", [90.0, 180.0, 270.0, 37.0, 360.0])
+def test_a_known_heading_turns_north_up_and_is_searched_once(gallery, localizer, embedder, heading_deg):
+    tile = gallery.tile(44)
+    wide = replace(tile, window=tile.window._replace(width_px=tile.window.width_px * 2))  # east of it, more ground
+    picture = gallery.image(wide, 256).rotate(heading_deg, resample=3, expand=True)
+    centre = LonLat(*gallery.centres[44])
+    photo = FakePhoto(picture, "h.jpg", FakePosition(centre.lon, centre.lat, heading_deg=heading_deg))
+    before = embedder.embedded
+    answer = localizer.localize(photo)
+    assert embedder.embedded == before + 1
+    assert f"turned by {heading_deg % 360:.0f} degrees so that north is up" in " ".join(answer.notes)
+    if heading_deg % 90 == 0:  # the centred square of the doubled window lies half a tile further east
+        expected = distance_m(centre, answer.matches[0].tile.centre)
+        assert expected == pytest.approx(distance_m(centre, tile_centre_of_square(gallery, wide)), abs=30)
+
+
+def tile_centre_of_square(gallery: Gallery, wide: Tile) -> LonLat:
+    from gallery.raster import Raster
+
+    with Raster(gallery.folder / wide.source) as raster:
+        return raster.tile("x", wide.window, wide.source).centre
+
+
+def test_a_heading_can_be_ignored_and_its_absence_is_told(gallery, localizer, embedder):
+    image = gallery.image(gallery.tile(44), 64).rotate(90)
+    wrong = FakePhoto(image, "w.jpg", FakePosition(15, 45, heading_deg=10))
+    before = embedder.embedded
+    answer = localizer.localize(wrong, north_up=False)
+    assert embedder.embedded == before + 4 and answer.matches[0].tile.id == gallery.tile(44).id
+    assert any("four quarter turns" in note for note in answer.notes)
+    for rotations, words in ((4, "does not state its heading: its four"), (1, "searched as it is")):
+        notes = localizer.localize(FakePhoto(image, "n.jpg"), rotations=rotations).notes
+        assert sum(words in note for note in notes) == 1
+
+
+def test_photos_with_and_without_heading_in_one_batch(gallery, localizer):
+    photos = [photo_of(gallery, row, FakePosition(15, 45, heading_deg=row) if row % 2 else None) for row in range(5)]
+    together = localizer.localize_many(photos)
+    alone = [localizer.localize(photo) for photo in photos]
+    assert [one.matches for one in together] == [one.matches for one in alone]
+    assert [one.notes for one in together] == [one.notes for one in alone]
+
+
 def test_only_the_prior_area_is_searched(gallery, localizer):
     photo, tile = photo_of(gallery, 44), gallery.tile(100)
     for near in (Near(tile.centre.lon, tile.centre.lat, 0.01), Bounds.around(tile.centre, 0.01)):
@@ -98,6 +141,35 @@ def test_exif_is_measured_to_the_best_tiles_centre(gallery, localizer):
     answer = localizer.localize(photo_of(gallery, 44, FakePosition(stated.lon, stated.lat)))
     assert answer.exif is not None and answer.exif.error_m == pytest.approx(123.4, abs=0.01)
     assert localizer.localize(photo_of(gallery, 44, FakePosition(400, 10))).exif is None
+
+
+def test_an_oblique_photo_is_measured_from_what_it_looks_at(gallery, localizer):
+    centre = gallery.tile(44).centre
+    camera = destination(centre, 250, 100)  # looks towards 70 degrees, 45 degrees down, from 100 m: at the centre
+    full = FakePosition(camera.lon, camera.lat, None, 100.0, 70.0, -45.0)
+    answer = localizer.localize(photo_of(gallery, 44, full), north_up=False)
+    assert answer.exif is not None and answer.exif.error_m == pytest.approx(0, abs=0.01)
+    assert LonLat(answer.exif.lon, answer.exif.lat) == looked_at(camera, 70, -45, 100)
+    assert any("where the camera looked" in note for note in answer.notes)
+    for lacking in (
+        {"heading_deg": None},
+        {"pitch_deg": None},
+        {"relative_altitude_m": None},
+        {"pitch_deg": -19.9},
+        {"pitch_deg": 5.0},
+        {"relative_altitude_m": -3.0},
+        {"heading_deg": float("nan")},
+    ):
+        answer = localizer.localize(photo_of(gallery, 44, replace(full, **lacking)), north_up=False)
+        assert answer.exif is not None and answer.exif.error_m == pytest.approx(100, abs=0.01)
+        assert any("camera's own position" in note for note in answer.notes)
+
+
+def test_notes_never_tell_where_a_photo_was_taken(gallery, localizer):
+    at = gallery.tile(44).centre
+    position = FakePosition(at.lon, at.lat, 321.0, 123.0, 77.0, -60.0)
+    for note in localizer.localize(photo_of(gallery, 44, position)).notes:
+        assert f"{at.lon:.2f}" not in note and f"{at.lat:.2f}" not in note and "123" not in note
 
 
 def test_the_answer_as_the_contract_has_it(gallery, localizer):
