@@ -1,5 +1,6 @@
 """What happens between a photo and what the page shows of its answer; knows no Gradio."""
 
+import logging
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -9,8 +10,9 @@ from typing import Any, Literal
 from PIL import Image
 
 from gallery import Answer, Gallery, Localizer, Match, Near
-from gallery.geo import LonLat, distance_m
+from gallery.geo import LonLat, distance_m, wrap_lon
 from gallery.search import PhotoProblem
+from mean_model import PhotoError, load_photo
 from pages import maps, words
 from pages.engine import Engine
 from pages.errors import BadQuestion
@@ -22,7 +24,11 @@ MOST_MATCHES = 20  # on the page
 MOST_ASKED = 1000  # through the web API
 MOST_PICTURES = 60  # tile pictures drawn on a map of many photos; the others keep their outline
 MOST_OUTLINES = 20_000  # footprints of a gallery drawn on the first map
+MOST_EXAMPLES = 16
 TILE_PX = 256
+THUMBNAIL_PX = 240
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -56,6 +62,7 @@ class ShownMany:
     results: tuple[Answer | PhotoProblem, ...]
     pictures: tuple[Image.Image | None, ...]  # of each result's best tile
     map_page: str
+    timings: dict[str, float]  # stage -> seconds, of all photos together
     basemap: bool = False
 
     @property
@@ -69,7 +76,9 @@ class Desk:
 
     def __init__(self, engine: Engine, examples: Sequence[Path] = ()) -> None:
         self.engine = engine
-        self.examples = tuple(examples)
+        pictured = _pictured(examples)
+        self.examples = tuple(path for path, _ in pictured)
+        self.thumbnails = tuple(thumbnail for _, thumbnail in pictured)
         self.ground: maps.Picture | None = None
         self.first: Shown | None = None
         engine.then(self._draw_ground, self._answer_first)
@@ -135,9 +144,11 @@ class Desk:
             results.append(result)
             if progress is not None:
                 progress(len(results), len(sources))
+        begun = time.perf_counter()
         pictures = tuple(_best_picture(localizer.gallery, result) for result in results)
         page = self._many_map(results, pictures, near, question.basemap)
-        return ShownMany(tuple(results), pictures, page, question.basemap)
+        timings = {**_summed(results), "draw": time.perf_counter() - begun}
+        return ShownMany(tuple(results), pictures, page, timings, question.basemap)
 
     def first_map(self, basemap: bool = False) -> str:
         """The map before any question: where the gallery is."""
@@ -149,6 +160,15 @@ class Desk:
             frame = (float(west), float(south), float(east), float(north))
             footprints = None if self.ground else gallery.boxes
         return maps.draw_map(ground=self.ground, footprints=footprints, frame=frame, basemap=basemap)
+
+    def middle(self) -> LonLat:
+        """The middle of the gallery, to five decimals: where a search near a point begins."""
+        boxes = self.engine.wait().gallery.boxes
+        if not len(boxes):
+            return LonLat(0, 0)
+        west, south = boxes[:, :2].min(axis=0)
+        east, north = boxes[:, 2:].max(axis=0)
+        return LonLat(round(wrap_lon(float(west + east) / 2), 5), round(float(south + north) / 2, 5))
 
     def _draw_ground(self, localizer: Localizer) -> None:
         self.ground = ground_picture(localizer.gallery)
@@ -189,7 +209,7 @@ class Desk:
             rows = (("", result.photo), *_match_rows(result, best)[1:])
             spots.append(_spot(number, best, rows, picture if len(spots) < MOST_PICTURES else None))
             if result.exif is not None:
-                pins.append(_pin(result, None))
+                pins.append(replace(_pin(result, None), text_stays=False))
         area = [] if near is None else [_area_ring(near)]
         return maps.draw_map(
             spots=spots, pins=pins, rings=area, ground=self.ground, basemap=basemap, every_spot_best=True
@@ -275,13 +295,39 @@ def _pin(answer: Answer, heading_deg: float | None) -> maps.Pin:
     best = answer.matches[0].tile.centre
     # The shorter way round, should the 180th meridian lie between.
     lon = best.lon + 360 * round((exif.lon - best.lon) / 360)
-    return maps.Pin(exif.lon, exif.lat, rows, (lon, best.lat), words.metres(exif.error_m), heading_deg)
+    return maps.Pin(exif.lon, exif.lat, rows, (lon, best.lat), words.metres(exif.error_m), heading_deg=heading_deg)
 
 
 def _best_picture(gallery: Gallery, result: Answer | PhotoProblem) -> Image.Image | None:
     if not isinstance(result, Answer) or not result.matches:
         return None
     return gallery.image(result.matches[0].tile, max_px=TILE_PX)
+
+
+def _pictured(paths: Sequence[Path]) -> list[tuple[Path, Image.Image]]:
+    """The first photos that can be read, with a small picture of each."""
+    pictured = []
+    for path in paths:
+        try:
+            image = load_photo(path, target_px=THUMBNAIL_PX // 2).image
+        except PhotoError as error:
+            log.warning("An example is left out: %s", error)
+            continue
+        image.thumbnail((THUMBNAIL_PX, THUMBNAIL_PX))
+        pictured.append((path, image))
+        if len(pictured) == MOST_EXAMPLES:
+            break
+    return pictured
+
+
+def _summed(results: Sequence[Answer | PhotoProblem]) -> dict[str, float]:
+    """Seconds of each stage over all answers."""
+    total: dict[str, float] = {}
+    for result in results:
+        if isinstance(result, Answer):
+            for stage, seconds in result.timings.items():
+                total[stage] = total.get(stage, 0.0) + seconds
+    return total
 
 
 def _stream(

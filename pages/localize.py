@@ -10,7 +10,7 @@ import gradio as gr
 from gallery import Answer, Match
 from gallery.export import render
 from gallery.search import PhotoProblem
-from mean_model import PhotoError, load_photo
+from mean_model import PhotoError
 from pages import maps, widgets, words
 from pages.desk import MOST_MATCHES, MOST_PHOTOS, Desk, Question, Shown, ShownMany, Where, distance_to_photo_m
 from pages.errors import SPOKEN, BadQuestion, sentence
@@ -26,8 +26,8 @@ EMPTY = (
     "No photo yet",
     "Drop a drone photo, paste one, or click an example: the tiles that look most like it appear here.",
 )
-BEST = ("Best tiles", "most alike first; choose one to fly there")
-BEST_MANY = ("Best tile of each photo", "choose one to fly there")
+BEST = ("Best tiles", "rank · similarity · distance from the photo's EXIF position. Choose one to fly there.")
+BEST_MANY = ("Best tile of each photo", "similarity · distance from its EXIF position. Choose one to fly there.")
 LOADING = ("Loading the model", "The first answer comes in a few seconds; the next ones come at once.")
 NOTICE = """
 **Use it for** checking where your own or openly licensed aerial photos belong: mapping, search and rescue, archives,
@@ -113,7 +113,7 @@ def _inputs(desk: Desk) -> tuple[Inputs, gr.Gallery | None, gr.Button]:
                 height=270,
                 buttons=["fullscreen"],
                 elem_id="photo",
-                placeholder="## Drop a drone photo\nor click to choose, or paste one",
+                placeholder="# Drop a drone photo\nor click to choose, or paste one",
             )
             examples = _examples(desk)
         with gr.Tab("Several photos"):
@@ -149,12 +149,9 @@ def _examples(desk: Desk) -> gr.Gallery | None:
     """The example photos as small pictures, or None where there are none."""
     if not desk.examples:
         return None
-    thumbnails = [load_photo(path, target_px=160).image for path in desk.examples]
-    for thumbnail in thumbnails:
-        thumbnail.thumbnail((240, 240))
     gr.HTML(widgets.section("Examples", "click one to see its answer"), elem_classes="section")
     return gr.Gallery(
-        thumbnails,
+        list(desk.thumbnails),
         label="Examples",
         show_label=False,
         columns=4,
@@ -201,7 +198,9 @@ def _events(
     def opening() -> Iterator[dict]:
         """Say what answers here, as soon as it can."""
         try:
-            yield {head: widgets.header(_status(desk), "ready")}
+            status = widgets.header(_status(desk), "ready")
+            middle = desk.middle()
+            yield {head: status, inputs.lon: middle.lon, inputs.lat: middle.lat}
         except SPOKEN as error:
             yield {head: widgets.header("Not ready", "error"), outputs.card: _trouble(error)}
 
@@ -251,9 +250,13 @@ def _events(
 
     page = gr.context.Context.root_block
     assert page is not None
-    page.load(opening, None, [head, outputs.card], **QUIET).then(first, outputs.mode, outputs.all, **QUIET)
+    page.load(opening, None, [head, outputs.card, inputs.lon, inputs.lat], **QUIET).then(
+        first, outputs.mode, outputs.all, **QUIET
+    )
     answered = [*outputs.all, inputs.photo]
-    inputs.photo.input(one, [inputs.photo, *inputs.question], answered, **ANSWERS)
+    # Not `input`: on clearing it hands over the old photo. `upload` is choosing, dropping and pasting.
+    inputs.photo.upload(one, [inputs.photo, *inputs.question], answered, **ANSWERS)
+    inputs.photo.clear(lambda: _told(lambda: _nothing(desk, outputs), desk, outputs), None, outputs.all, **ANSWERS)
     inputs.files.change(many, [inputs.files, *inputs.question], outputs.all, **ANSWERS)
     if examples is not None:
         chosen = examples.select(choose, None, inputs.photo, **QUIET)
@@ -367,11 +370,11 @@ def _shown_many(outputs: Outputs, shown: ShownMany) -> dict:
     strip = []
     for number, (answer, picture) in enumerate(zip(shown.placed, pictures, strict=True), start=1):
         best = answer.matches[0]
-        text = f"{number} · {answer.photo}\n{words.similarity(best.score)}{_away(answer, best)}\n{_place(best)}"
+        text = f"{number} · {words.similarity(best.score)}{_away(answer, best)}\n{answer.photo}\n{_place(best)}"
         strip.append((picture, text))
     located = sum(answer.verdict == "located" for answer in shown.placed)
     return {
-        outputs.card: widgets.summary_card(len(shown.results) - len(refused), refused, located),
+        outputs.card: widgets.summary_card(len(shown.results) - len(refused), refused, located, shown.timings),
         outputs.plan: maps.iframe(shown.map_page, title="Map of all photos", basemap=shown.basemap),
         outputs.strip: gr.Gallery(strip, selected_index=None),
         outputs.heading: widgets.section(*BEST_MANY),
@@ -389,7 +392,7 @@ def _many_rows(shown: ShownMany) -> list[list[Any]]:
     number = 0
     for result in shown.results:
         if isinstance(result, PhotoProblem):
-            rows.append(["–", result.photo, "not read", result.error, "", "", "", ""])
+            rows.append(["–", result.photo, "not read", "", "", "", "", ""])
         elif not result.matches:
             rows.append(["–", result.photo, "no tile", "", "", "", "", ""])
         else:

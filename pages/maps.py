@@ -64,6 +64,7 @@ class Pin:
     rows: tuple[tuple[str, str], ...]
     line_to: tuple[float, float] | None = None  # lon, lat
     line_text: str = ""
+    text_stays: bool = True  # or it shows when the pointer is on the line
     heading_deg: float | None = None  # clockwise from north
 
 
@@ -263,9 +264,10 @@ def _draw_pin(plan: OfflineMap, pin: Pin) -> None:
         lon, lat = pin.line_to
         line = folium.PolyLine([(pin.lat, pin.lon), (lat, lon)], color=PHOTO_COLOUR, weight=3, dash_array="7 7")
         if pin.line_text:
-            label = Text(
-                [("", pin.line_text)], "Tooltip", permanent=True, direction="top", offset=[0, -19], className="metres"
-            )
+            stays = {"permanent": True, "direction": "top", "offset": [0, -19]}
+            follows = {"sticky": True, "direction": "top", "offset": [0, -10]}
+            options = stays if pin.text_stays else follows
+            label = Text([("", pin.line_text)], "Tooltip", className="metres", **options)
             line.add_child(label)
         line.add_to(plan)
     drawing = _PIN_SVG.format(beam=beam, colour=PHOTO_COLOUR)

@@ -1,7 +1,7 @@
 """The page's own components and the small pieces of HTML between them; every text from a file is escaped here."""
 
 import html
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from importlib.resources import files
 
 import gradio as gr
@@ -117,17 +117,17 @@ def _card(verdict: str, title: str, answer: Answer, facts: Sequence[tuple[str, s
     )
 
 
-def summary_card(answered: int, refused: Sequence[tuple[str, str]], located: int) -> str:
+def summary_card(answered: int, refused: Sequence[tuple[str, str]], located: int, timings: Mapping[str, float]) -> str:
     """What came of several photos. Args: refused: (photo, sentence) of each that could not be read."""
     title = f"{words.count(answered, 'photo')} answered" + (f", {located} located" if answered else "")
     lines = "".join(f"<li><b>{html.escape(name)}</b> {html.escape(text)}</li>" for name, text in refused)
     kind = "error" if refused and not answered else "quiet"
     told = f"<p>{words.count(len(refused), 'photo')} could not be read:</p>"
     bad = f'{told}<ul class="notes">{lines}</ul>' if refused else ""
-    return f'<div class="card {kind}" role="status"><h3>{title}</h3>{bad}</div>'
+    return f'<div class="card {kind}" role="status"><h3>{title}</h3>{bad}{stages_line(timings)}</div>'
 
 
-def stages_line(timings: dict[str, float]) -> str:
+def stages_line(timings: Mapping[str, float]) -> str:
     """How long each stage took."""
     parts = "".join(f"<span>{html.escape(name)} <b>{took}</b></span>" for name, took in words.stages(timings))
     return f'<p class="stages">{parts}</p>' if parts else ""

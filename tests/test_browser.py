@@ -1,5 +1,6 @@
 """The page in a real browser that can reach no other machine: Chromium, driven by Playwright."""
 
+import base64
 import os
 from pathlib import Path
 from types import SimpleNamespace
@@ -109,6 +110,35 @@ def test_a_click_on_an_example_is_enough(visit):
     answered(page, "photo_4.jpg")
     assert map_of(page).locator(".photo-pin").count() == 0, "this one carries no position"
     assert page.locator("#photo img").count() == 1
+
+
+def test_pasting_and_dropping_a_photo_is_enough_and_removing_it_empties_the_page(visit, desk):
+    page = visit()
+    data = base64.b64encode(desk.examples[1].read_bytes()).decode()
+    page.get_by_label("Remove Image").click()
+    page.locator("#card", has_text="No photo yet").wait_for()
+    map_of(page).locator(".leaflet-image-layer").wait_for()
+    assert map_of(page).locator(".rank").count() == 0
+    transfer = page.evaluate_handle(
+        """data => { const bytes = Uint8Array.from(atob(data), c => c.charCodeAt(0)), transfer = new DataTransfer();
+        transfer.items.add(new File([bytes], 'dropped.jpg', {type: 'image/jpeg'})); return transfer; }""",
+        data,
+    )
+    page.dispatch_event("#photo .upload-container", "drop", {"dataTransfer": transfer})
+    answered(page, "dropped.jpg")
+    page.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    page.evaluate(
+        """async data => { const image = new Image(); image.src = 'data:image/jpeg;base64,' + data;
+        await image.decode();
+        const sheet = new OffscreenCanvas(64, 64); sheet.getContext('2d').drawImage(image, 0, 0, 64, 64);
+        const blob = await sheet.convertToBlob({type: 'image/png'});
+        await navigator.clipboard.write([new ClipboardItem({'image/png': blob})]); }""",
+        data,
+    )
+    page.get_by_label("Remove Image").click()
+    page.locator("#card", has_text="No photo yet").wait_for()
+    page.get_by_label("Paste from clipboard").click()
+    answered(page, "clipboard.png")
 
 
 def test_choosing_in_the_strip_flies_and_clicking_a_marker_chooses(visit):

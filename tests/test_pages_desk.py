@@ -7,7 +7,8 @@ from small_world import bad_files, desk_of, imagery, write_photo
 
 from gallery.errors import AreaError
 from mean_model import PhotoError
-from pages.desk import MOST_PHOTOS, Question, area_of, distance_to_photo_m
+from pages.desk import MOST_PHOTOS, Desk, Question, area_of, distance_to_photo_m
+from pages.engine import Engine
 from pages.errors import BadQuestion
 
 
@@ -34,6 +35,11 @@ def test_a_photo_of_the_gallery_is_found_and_drawn(desk):
 def test_the_first_example_is_answered_before_anybody_asks(desk):
     assert desk.first is not None and desk.first.answer.photo == desk.examples[0].name
     assert desk.ground is not None
+
+
+def test_an_example_that_cannot_be_read_is_left_out(desk):
+    examples = Desk(Engine(lambda: None), [bad_files()["text"].path, *desk.examples]).examples
+    assert examples == desk.examples
 
 
 def test_a_photo_without_position_has_no_line(desk):

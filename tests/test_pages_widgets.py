@@ -39,7 +39,7 @@ def test_no_match_is_an_answer_too():
 @pytest.mark.parametrize("name", HOSTILE)
 def test_hostile_names_stay_text(name):
     answer = replace(ANSWER, photo=name, notes=(name,), matches=(Match(1, replace(TILE, id=name), 0.5),))
-    pieces = widgets.verdict_card(answer, "data:,") + widgets.summary_card(1, [(name, name)], 0)
+    pieces = widgets.verdict_card(answer, "data:,") + widgets.summary_card(1, [(name, name)], 0, {})
     pieces += widgets.message_card(name, name) + widgets.header(name) + widgets.section(name, name)
     assert "<img src=x" not in pieces and "<script" not in pieces
 
