@@ -19,11 +19,13 @@ from pathlib import Path
 
 import numpy as np
 import rasterio
+import torch
 from rasterio.shutil import copy as copy_raster
 from rasterio.transform import from_origin
 from rasterio.windows import Window
 from tqdm import tqdm
 
+from mean_model.memory import keep_freed_memory
 from train_scripts.data.photos import REGION_CRS, RenderedPhoto, Shot, random_shot, take_photo, write_bytes
 from train_scripts.data.world import Appearance, Scene, build_scene, random_appearance, random_style, rasterise
 
@@ -83,6 +85,8 @@ def _scene_of_this_process() -> Scene:
 
 
 def _one(task: tuple[Shot, int, int, float]) -> RenderedPhoto:
+    keep_freed_memory()
+    torch.set_num_threads(1)  # the workers are the parallelism
     shot, width, height, finest = task
     return take_photo(_scene_of_this_process(), shot, width=width, height=height, finest_gsd_m=finest)
 
@@ -166,7 +170,7 @@ def main(argv: list[str] | None = None) -> None:
     gallery = parts.add_parser("gallery", help="embed the region")
     gallery.add_argument("--model", default="starter")
     gallery.add_argument("--region", type=Path, default=SAMPLE / "region.tif")
-    gallery.add_argument("--out", type=Path, default=SAMPLE / "gallery")
+    gallery.add_argument("--out", type=Path, default=SAMPLE)
     options = parser.parse_args(argv)
     logging.basicConfig(level=logging.INFO, format="%(message)s")
     if options.part == "region":
