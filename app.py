@@ -96,15 +96,19 @@ def loader(options: Options) -> "Callable[[], Localizer]":
 
     def load() -> "Localizer":
         from gallery import Gallery, Localizer
+        from gallery.errors import NotAGallery
+        from mean_model import load_model
         from pages.errors import NotReady
 
-        if options.gallery == SAMPLE and not SAMPLE.is_dir():
+        try:
+            opened = Gallery.open(options.gallery)
+        except NotAGallery as error:
+            if options.gallery != SAMPLE:
+                raise
             raise NotReady(
-                "The sample gallery is not there. Build your own with `python -m gallery build SOURCE --out DIR` "
-                "and start with `python app.py --gallery DIR`."
-            )
-        opened = Gallery.open(options.gallery)
-        from mean_model import load_model
+                "The sample gallery is not there. Build your own with: python -m gallery build SOURCE --out DIR, "
+                "then start with: python app.py --gallery DIR."
+            ) from error
 
         return Localizer(opened, load_model(options.model))
 

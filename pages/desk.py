@@ -259,7 +259,7 @@ def rings(answer: Answer, near: Near | None) -> list[maps.Ring]:
     if answer.position is not None:
         found = answer.position
         text = f"Position, within {words.metres(found.radius_m)}"
-        circles.append(maps.Ring(found.lon, found.lat, found.radius_m, text))
+        circles.append(maps.Ring(found.lon, found.lat, found.radius_m, text, found=True))
     return circles
 
 

@@ -202,7 +202,7 @@ def _events(
             middle = desk.middle()
             yield {head: status, inputs.lon: middle.lon, inputs.lat: middle.lat}
         except SPOKEN as error:
-            yield {head: widgets.header("Not ready", "error"), outputs.card: _trouble(error)}
+            yield {head: widgets.header("Not ready", "error"), outputs.card: _trouble(error), outputs.plan: ""}
 
     def first(mode: str) -> dict:
         """The first example's answer, unless the visitor was quicker."""
@@ -250,9 +250,8 @@ def _events(
 
     page = gr.context.Context.root_block
     assert page is not None
-    page.load(opening, None, [head, outputs.card, inputs.lon, inputs.lat], **QUIET).then(
-        first, outputs.mode, outputs.all, **QUIET
-    )
+    told = [head, outputs.card, outputs.plan, inputs.lon, inputs.lat]
+    page.load(opening, None, told, **QUIET).then(first, outputs.mode, outputs.all, **QUIET)
     answered = [*outputs.all, inputs.photo]
     # Not `input`: on clearing it hands over the old photo. `upload` is choosing, dropping and pasting.
     inputs.photo.upload(one, [inputs.photo, *inputs.question], answered, **ANSWERS)
@@ -282,15 +281,18 @@ def _selection(outputs: Outputs) -> None:
     def of_table(event: gr.SelectData) -> Any:
         # By the row's own number: after sorting or filtering the row's index is another.
         first = event.row_value[0] if event.row_value else ""
-        return int(first) if str(first).isdigit() else gr.skip()
+        if not str(first).isdigit():
+            return gr.skip(), gr.skip()
+        return int(first), gr.Gallery(selected_index=int(first) - 1)
 
     def of_map(count: int, event: gr.EventData) -> Any:
         picked = widgets.picked_number(event, count)
         return gr.skip() if picked is None else gr.Gallery(selected_index=picked - 1)
 
-    fly = widgets.fly_script(MAP_ID)
-    outputs.strip.select(of_strip, None, number, queue=False, **QUIET).then(None, number, None, js=fly, **PRIVATE)
-    outputs.table.select(of_table, None, number, queue=False, **QUIET).then(None, number, None, js=fly, **PRIVATE)
+    flown = {"js": widgets.fly_script(MAP_ID), **PRIVATE}
+    outputs.strip.select(of_strip, None, number, queue=False, **QUIET).then(None, number, None, **flown)
+    chosen = outputs.table.select(of_table, None, [number, outputs.strip], queue=False, **QUIET)
+    chosen.then(None, number, None, **flown)
     outputs.plan.pick(of_map, outputs.count, outputs.strip, queue=False, **QUIET)
 
 

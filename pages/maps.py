@@ -76,6 +76,7 @@ class Ring:
     lat: float
     radius_m: float
     text: str
+    found: bool = False  # a position with its radius; otherwise an area that was searched
 
 
 def data_uri(data: bytes, kind: str) -> str:
@@ -309,9 +310,8 @@ def draw_map(
     if footprints is not None and len(footprints):
         plan.add_child(FlatFootprints(footprints))
     for ring in rings:
-        circle = folium.Circle(
-            (ring.lat, ring.lon), ring.radius_m, color=AREA_COLOUR, weight=2, dash_array="4 6", fill_opacity=0.05
-        )
+        style = {"color": RANK_COLOURS[0]} if ring.found else {"color": AREA_COLOUR, "dash_array": "2 8"}
+        circle = folium.Circle((ring.lat, ring.lon), ring.radius_m, weight=3, fill=True, fill_opacity=0.06, **style)
         circle.add_child(Text([("", ring.text)], "Tooltip", sticky=True))
         circle.add_to(plan)
     best = spots[0].number if spots else None

@@ -46,7 +46,7 @@ FLY = """(number) => document.querySelector('#{id} iframe')
 
 def map_view(elem_id: str) -> gr.HTML:
     """The component that holds a map's frame. Its `pick` event carries the clicked marker's number, untrusted."""
-    return gr.HTML(elem_id=elem_id, js_on_load=MAP_SCRIPT)
+    return gr.HTML('<div class="map-frame wait"></div>', elem_id=elem_id, js_on_load=MAP_SCRIPT)
 
 
 def fly_script(elem_id: str) -> str:

@@ -85,6 +85,13 @@ def answered(page, name):
     map_of(page).locator(".rank").first.wait_for()
 
 
+def chosen_in_strip(page):
+    """Which picture of the strip is marked, from 0; -1 for none."""
+    return page.evaluate(
+        "() => [...document.querySelectorAll('#strip .thumbnail-item')].findIndex(e => e.matches('.selected'))"
+    )
+
+
 def map_of(page):
     """The inside of the map's frame."""
     return page.frame_locator("#map iframe")
@@ -163,6 +170,7 @@ def test_a_row_of_the_table_flies_too(visit):
     page = visit()
     page.locator("#table").get_by_text("imagery/").locator("visible=true").nth(1).click()
     map_of(page).locator(".leaflet-popup", has_text="Match 2").wait_for()
+    assert chosen_in_strip(page) == 1
 
 
 def test_settings_ask_again(visit):
