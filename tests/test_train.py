@@ -13,7 +13,7 @@ from mean_model.losses import LossWeights
 from train_scripts import train as training
 from train_scripts.data.pack import write_npz
 from train_scripts.data.simulator import FlightRange, Pool, easier, load_pool, places_of, random_pairs
-from train_scripts.train import TrainConfig, export, parameter_groups, rate_at, read_config, start_run, train
+from train_scripts.train import TrainConfig, export, optimizers_of, rate_at, read_config, start_run, train
 
 CONFIGS = Path(training.__file__).parent / "configs"
 CPU = torch.device("cpu")
@@ -69,11 +69,13 @@ def test_the_rate_warms_up_then_falls_to_one_percent() -> None:
     assert all(np.diff(rates[10:]) < 0) and rates[-1] == pytest.approx(0.01 * config.learning_rate)
 
 
-def test_vectors_do_not_decay(config: TrainConfig) -> None:
+def test_every_parameter_has_one_optimizer_and_vectors_do_not_decay(config: TrainConfig) -> None:
     network = start_run(config, CPU).network
-    matrices, vectors = parameter_groups(network, 0.05)
-    assert vectors["weight_decay"] == 0 and all(p.ndim <= 1 for p in vectors["params"])
-    assert len(matrices["params"]) + len(vectors["params"]) == len(list(network.parameters()))
+    groups = [group for optimizer in optimizers_of(network, 0.05) for group in optimizer.param_groups]
+    assert sorted(id(p) for g in groups for p in g["params"]) == sorted(map(id, network.parameters()))
+    for group in groups:
+        assert group["weight_decay"] == (0.05 if group["params"][0].ndim > 1 else 0)
+        assert len({p.ndim > 1 for p in group["params"]}) == 1
 
 
 def test_a_few_steps_on_one_batch_lower_its_loss(config: TrainConfig, pool: Pool) -> None:

@@ -25,6 +25,7 @@ from gallery.geo import LonLat, distance_m
 from gallery.metrics import average_precision
 from gallery.report import row_of, write_report
 from gallery.search import Answer
+from gallery.turns import searched_views
 from mean_model.errors import MeanModelError
 from mean_model.memory import keep_freed_memory
 
@@ -138,7 +139,10 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument("--model", default="starter", help="a folder, file, Hub id, or 'starter'")
     parser.add_argument("--dataset", required=True, metavar="KIND:PATH", help="world:FOLDER with photos and truth.csv")
     parser.add_argument("--gallery", type=Path, required=True, help="the gallery that is searched")
-    parser.add_argument("--rotations", type=int, choices=(1, 4), default=1, help="quarter turns of each query")
+    parser.add_argument("--rotations", type=int, choices=(1, 4), default=4, help="turns of a query without heading")
+    parser.add_argument(
+        "--north-up", action=argparse.BooleanOptionalAction, default=True, help="use the headings that photos state"
+    )
     parser.add_argument("--out", type=Path, help="write a report (Parquet), one row per query")
     parser.add_argument("--json", action="store_true", help="print one JSON document")
     options = parser.parse_args(argv)
@@ -146,7 +150,9 @@ def main(argv: list[str] | None = None) -> None:
     if kind != "world" or not path:
         parser.error(f"--dataset is {options.dataset!r}; only world:FOLDER can be evaluated so far.")
     try:
-        summary = run(options.model, Path(path), options.gallery, options.rotations, options.out)
+        summary = run(
+            options.model, Path(path), options.gallery, options.rotations, options.out, north_up=options.north_up
+        )
     except (GalleryError, MeanModelError) as error:
         parser.error(str(error))
     if options.json:
@@ -163,7 +169,9 @@ def main(argv: list[str] | None = None) -> None:
     )
 
 
-def run(model: str, folder: Path, gallery_dir: Path, rotations: int, out: Path | None) -> dict[str, Any]:
+def run(
+    model: str, folder: Path, gallery_dir: Path, rotations: int, out: Path | None, *, north_up: bool = True
+) -> dict[str, Any]:
     """Evaluate and, if asked, write the report. Returns the summary."""
     from mean_model import load_model
 
@@ -174,15 +182,16 @@ def run(model: str, folder: Path, gallery_dir: Path, rotations: int, out: Path |
     vectors, answers = [], []
     for query in tqdm(queries, unit="photo", file=sys.stderr):
         photo = embedder.read(query.file)
-        turns = [photo.image.rotate(90 * turn, expand=True) for turn in range(rotations)]
-        vectors.append(embedder.embed(turns))
-        answers.append(localizer.localize(photo, k=SHOWN, rotations=rotations))
+        views, _ = searched_views(photo, rotations, north_up)
+        vectors.append(np.resize(embedder.embed(views), (rotations, embedder.dimension)))  # repeats a single view
+        answers.append(localizer.localize(photo, k=SHOWN, rotations=rotations, north_up=north_up))
     truths = [query.truth for query in queries]
     outcome = score(gallery, np.stack(vectors), truths)
     summary = {
         **outcome.summary("position: the tile's footprint covers the ground point"),
         **located(answers, truths),
         "rotations": rotations,
+        "north_up": north_up,
         "model": embedder.name,
         "fingerprint": embedder.fingerprint,
     }

@@ -29,6 +29,7 @@ from mean_model.losses import Losses, LossWeights, total
 from mean_model.memory import keep_freed_memory
 from mean_model.network import MEAN
 from train_scripts.data.simulator import FlightRange, Pairs, Pool, easier, load_pool, places_of, random_pairs
+from train_scripts.muon import Muon
 
 log = logging.getLogger("train")
 
@@ -133,11 +134,26 @@ def rate_at(share: float, config: TrainConfig) -> float:
     return config.learning_rate * (0.01 + 0.99 * 0.5 * (1 + math.cos(math.pi * min(progress, 1))))
 
 
-def parameter_groups(network: nn.Module, weight_decay: float) -> list[dict[str, Any]]:
-    """Matrices decay, vectors and scalars do not."""
-    matrices = [p for p in network.parameters() if p.ndim > 1]
-    vectors = [p for p in network.parameters() if p.ndim <= 1]
-    return [{"params": matrices, "weight_decay": weight_decay}, {"params": vectors, "weight_decay": 0.0}]
+def optimizers_of(network: MEAN, weight_decay: float) -> list[torch.optim.Optimizer]:
+    """Muon for the backbone's matrices, AdamW for all else; vectors and scalars do not decay.
+
+    The stem and the depthwise filters are few small filters rather than matrices: they stay with AdamW.
+    """
+    matrices = [
+        p
+        for name, p in network.backbone.named_parameters()
+        if p.ndim > 1 and p.shape[1] > 3 and not name.startswith("stem")
+    ]
+    taken = {id(p) for p in matrices}
+    others = [p for p in network.parameters() if id(p) not in taken]
+    groups = [
+        {"params": [p for p in others if p.ndim > 1], "weight_decay": weight_decay},
+        {"params": [p for p in others if p.ndim <= 1], "weight_decay": 0.0},
+    ]
+    return [
+        Muon(matrices, lr=0.0, weight_decay=weight_decay),
+        torch.optim.AdamW(groups, lr=0.0, betas=(0.9, 0.98)),
+    ]
 
 
 @dataclass
@@ -146,7 +162,7 @@ class Run:
 
     network: MEAN
     average: dict[str, Tensor]
-    optimizer: torch.optim.Optimizer
+    optimizers: list[torch.optim.Optimizer]
     generator: torch.Generator
     step: int = 0
     seconds: float = 0.0
@@ -155,7 +171,7 @@ class Run:
         state = {
             "network": self.network.state_dict(),
             "average": self.average,
-            "optimizer": self.optimizer.state_dict(),
+            "optimizers": [optimizer.state_dict() for optimizer in self.optimizers],
             "generator": self.generator.get_state(),
             "torch_rng": torch.get_rng_state(),
             "step": self.step,
@@ -169,7 +185,8 @@ class Run:
         state = torch.load(path, map_location=device, weights_only=True)
         self.network.load_state_dict(state["network"])
         self.average = state["average"]
-        self.optimizer.load_state_dict(state["optimizer"])
+        for optimizer, saved in zip(self.optimizers, state["optimizers"], strict=True):
+            optimizer.load_state_dict(saved)
         self.generator.set_state(state["generator"].cpu())
         torch.set_rng_state(state["torch_rng"].cpu())
         self.step, self.seconds = state["step"], state["seconds"]
@@ -184,9 +201,8 @@ def start_run(config: TrainConfig, device: torch.device) -> Run:
     else:
         initialise(network, config.gamma)
     network.to(device).train()
-    optimizer = torch.optim.AdamW(parameter_groups(network, config.weight_decay), lr=0.0, betas=(0.9, 0.98))
     average = {k: v.detach().clone() for k, v in network.state_dict().items()}
-    return Run(network, average, optimizer, torch.Generator().manual_seed(config.seed))
+    return Run(network, average, optimizers_of(network, config.weight_decay), torch.Generator().manual_seed(config.seed))
 
 
 def load_start(network: MEAN, source: Path) -> None:
@@ -263,8 +279,9 @@ def train(config: TrainConfig, pool: Pool, device: torch.device) -> Run:
     try:
         while run.seconds < budget:
             rate = rate_at(run.seconds / budget, config)
-            for group in run.optimizer.param_groups:
-                group["lr"] = rate
+            for optimizer in run.optimizers:
+                for group in optimizer.param_groups:
+                    group["lr"] = rate
             difficulty = min(1.0, 0.05 + run.seconds / budget / max(config.ramp, 1e-6))
             tick = time.monotonic()
             with torch.no_grad():
@@ -287,10 +304,12 @@ def train(config: TrainConfig, pool: Pool, device: torch.device) -> Run:
                     f"The loss is not finite at step {run.step} (InfoNCE {losses.info_nce:.3g}, classes "
                     f"{losses.classification:.3g}, alignment {losses.alignment:.3g}); lower learning_rate and resume."
                 )
-            run.optimizer.zero_grad(set_to_none=True)
+            for optimizer in run.optimizers:
+                optimizer.zero_grad(set_to_none=True)
             losses.total.backward()
             nn.utils.clip_grad_norm_(run.network.parameters(), 1.0)
-            run.optimizer.step()
+            for optimizer in run.optimizers:
+                optimizer.step()
             run.step += 1
             update_average(run.average, run.network, min(config.ema, (1 + run.step) / (10 + run.step)))
             run.seconds = before + time.monotonic() - began

@@ -1,0 +1,251 @@
+"""Checks a model on real ground: `python -m train_scripts.real_check cells|flight FOLDER --model SOURCE` prints JSON.
+
+`cells` takes a folder of orthophoto cells with `manifest.csv` (file and extent in degrees): the cells become a gallery,
+simulated drone views of them are the queries, and the view's own cell is the truth. One acquisition is both tile and
+view, so it measures turn, tilt, scale and light on real texture, and says nothing about seasons or years.
+
+`flight` takes a folder of photos of one flight with positions in their EXIF: every second photo becomes the gallery,
+and the others are asked how far the best tile's centre lies from their own position.
+"""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import json
+import math
+import sys
+import tempfile
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from PIL import Image
+from tqdm import tqdm
+
+from gallery import Gallery, GalleryError, Localizer, build_gallery
+from gallery.build import Embedder, read_photo
+from gallery.errors import UnreadablePhoto
+from gallery.geo import LonLat, area_m2, distances_m, moved
+from gallery.search import Answer, PhotoProblem
+from gallery.sources import IMAGE_SUFFIXES
+from gallery.tiles import Tile
+from mean_model.errors import MeanModelError
+from train_scripts.data.camera import Cameras, looking_at, pixel_grid, rays
+from train_scripts.data.photos import Shot, camera_metadata
+from train_scripts.data.rasterise import Appearance
+from train_scripts.data.renderer import Surfaces, render
+from train_scripts.data.sensor import photometry
+from train_scripts.evaluate import wilson
+
+MANIFEST = "manifest.csv"
+VIEW_PX = 512
+FOV_DEG = 60.0  # of the square view: the middle of a 4:3 drone picture
+SHARE = (0.5, 1.0)  # of the cell's side that a view covers, before it is fitted into the cell
+PITCH_DEG = (-90.0, -60.0)
+PHOTOMETRY = 0.6
+CELL_PX = 4096  # cells are read at this side at most
+KS = (1, 5)
+
+
+@dataclass(frozen=True)
+class View:
+    """A camera over a cell of known side, metres from the cell's centre."""
+
+    east_m: float
+    north_m: float
+    altitude_m: float
+    heading_deg: float
+    pitch_deg: float
+
+    def cameras(self) -> Cameras:
+        """The camera, looking at its ground point at height 0."""
+        heading, pitch, altitude = (torch.tensor([v]) for v in (self.heading_deg, self.pitch_deg, self.altitude_m))
+        target = torch.tensor([[self.east_m, self.north_m, 0.0]])
+        return looking_at(target, altitude, heading, pitch, hfov_deg=FOV_DEG)
+
+
+def random_view(width_m: float, height_m: float, random: np.random.Generator) -> View:
+    """A view whose whole footprint lies in a cell: one that would look over the edge flies lower instead."""
+    share = random.uniform(*SHARE)
+    heading_deg, pitch_deg = random.uniform(0, 360), max(random.uniform(*PITCH_DEG), -89.9)
+    altitude_m = share * min(width_m, height_m) / (2 * math.tan(math.radians(FOV_DEG) / 2))
+    corners = corners_m(View(0, 0, altitude_m, heading_deg, pitch_deg))
+    low, high = corners.min(axis=0), corners.max(axis=0)
+    fit = min(1.0, *(0.999 * np.array([width_m, height_m]) / (high - low)))  # the footprint grows with the altitude
+    half = np.array([width_m, height_m]) / 2
+    east_m, north_m = random.uniform(-half - fit * low, half - fit * high)
+    return View(float(east_m), float(north_m), altitude_m * float(fit), heading_deg, pitch_deg)
+
+
+def corners_m(view: View) -> np.ndarray:
+    """(4, 2) metres east, north of the ground under the picture's corners, at height 0."""
+    cameras = view.cameras()
+    directions = rays(cameras, pixel_grid(2, 2) * VIEW_PX, VIEW_PX)[0]
+    points = cameras.position[0] - directions * (cameras.position[0, 2] / directions[:, 2])[:, None]
+    return points[:, :2].double().numpy()
+
+
+def write_view(file: Path, gallery: Gallery, tile: Tile, view: View, noise: torch.Generator) -> None:
+    """Render a view of a cell and write it as a drone would: JPEG with position and attitude."""
+    cell = np.asarray(gallery.image(tile, CELL_PX))
+    gsd_m = _sides_m(tile, cell.shape[1], cell.shape[0])[0] / cell.shape[1]
+    west_m, north_m = -cell.shape[1] * gsd_m / 2, cell.shape[0] * gsd_m / 2
+    pixels = torch.from_numpy(cell.copy())[None]
+    surfaces = Surfaces.stack(pixels, torch.zeros(pixels.shape[:3]), gsd_m, [west_m], [north_m])
+    first = torch.zeros(1, dtype=torch.long)
+    picture, _ = render(surfaces, first, view.cameras(), VIEW_PX, VIEW_PX, steps=1, facades=False)
+    picture = photometry(picture, noise, PHOTOMETRY)
+    back_m = view.altitude_m / math.tan(math.radians(-view.pitch_deg))
+    heading = math.radians(view.heading_deg)
+    camera = moved(tile.centre, view.east_m - back_m * math.sin(heading), view.north_m - back_m * math.cos(heading))
+    shot = Shot(view.east_m, view.north_m, view.altitude_m, view.heading_deg, view.pitch_deg, 0.0, Appearance(), 0.0, 0)
+    exif, xmp = camera_metadata(camera.lon, camera.lat, view.altitude_m, shot, FOV_DEG)
+    image = Image.fromarray(picture[0].permute(1, 2, 0).round().to(torch.uint8).numpy())
+    image.save(file, "JPEG", quality=92, exif=exif, xmp=xmp)
+
+
+def _sides_m(tile: Tile, width_px: int, height_px: int) -> tuple[float, float]:
+    """Metres of a cell's sides, as its area and its pixels say."""
+    gsd_m = math.sqrt(area_m2(tile.footprint) / (width_px * height_px))
+    return width_px * gsd_m, height_px * gsd_m
+
+
+def check_cells(folder: Path, embedder: Embedder, views: int, seed: int = 0) -> dict[str, Any]:
+    """R@1 and R@5 of simulated views of real cells, asked with four quarter turns and with the heading known.
+
+    Args:
+        folder: images with a manifest of their extents in degrees.
+        views: how many are asked, spread evenly over the cells.
+
+    Raises:
+        GalleryError: the folder has no manifest, or no cell that can be read.
+    """
+    if views < 1:
+        raise GalleryError(f"{views} views are too few: ask at least 1.")
+    random, noise = np.random.default_rng(seed), torch.Generator().manual_seed(seed)
+    with tempfile.TemporaryDirectory() as temporary:
+        place = Path(temporary)
+        gallery = build_gallery(folder, place / "gallery", embedder, positions=folder / MANIFEST)
+        order = np.resize(random.permutation(len(gallery)), views)
+        files, shares = [], []
+        for number, row in enumerate(tqdm(order, unit="view", file=sys.stderr)):
+            tile = gallery.tile(int(row))
+            size_px = gallery.image(tile, CELL_PX).size
+            sides_m = _sides_m(tile, *size_px)
+            view = random_view(*sides_m, random)
+            files.append(place / f"view_{number:04d}.jpg")
+            write_view(files[-1], gallery, tile, view, noise)
+            shares.append(2 * view.altitude_m * math.tan(math.radians(FOV_DEG) / 2) / min(sides_m))
+        truth = [gallery.tile(int(row)).id for row in order]
+        localizer = Localizer(gallery, embedder)
+        asked = {
+            "four_turns": localizer.localize_many(files, k=max(KS), rotations=4, north_up=False),
+            "heading_known": localizer.localize_many(files, k=max(KS)),
+        }
+        return {
+            "check": "cells",
+            "views": views,
+            "tiles": len(gallery),
+            "by_chance": {str(k): 100 * min(1.0, k / len(gallery)) for k in KS},
+            "median_side_share": float(np.median(shares)),
+            **{name: _recall(answers, truth) for name, answers in asked.items()},
+            **_model_facts(embedder),
+            "seed": seed,
+        }
+
+
+def _recall(answers: Sequence[Answer | PhotoProblem], truth: Sequence[str]) -> dict[str, Any]:
+    """R@K in percent with its 95 % interval."""
+    shown = [[m.tile.id for m in answer.matches] if isinstance(answer, Answer) else [] for answer in answers]
+    hits = {k: sum(own in ids[:k] for own, ids in zip(truth, shown, strict=True)) for k in KS}
+    return {
+        "recall": {str(k): 100 * hit / len(truth) for k, hit in hits.items()},
+        "interval95": {str(k): wilson(hit, len(truth)) for k, hit in hits.items()},
+    }
+
+
+def check_flight(folder: Path, embedder: Embedder) -> dict[str, Any]:
+    """Metres between the best tile's centre and the EXIF position, every second photo of a flight being the gallery.
+
+    Beside it, the same for any tile (what guessing gives) and for the nearest one (the best that can be reached).
+
+    Raises:
+        GalleryError: fewer than four photos have a position.
+    """
+    positioned = list(_positioned(folder, embedder))
+    if len(positioned) < 4:
+        raise GalleryError(f"{folder.name} has {len(positioned)} photos with a position; at least 4 are needed.")
+    tiles, queries = positioned[::2], positioned[1::2]
+    with tempfile.TemporaryDirectory() as temporary:
+        place = Path(temporary)
+        with (place / "positions.csv").open("w", newline="") as table:
+            writer = csv.writer(table)
+            writer.writerow(("file", "lon", "lat"))
+            writer.writerows((file.relative_to(folder).as_posix(), at.lon, at.lat) for file, at in tiles)
+        gallery = build_gallery(folder, place / "gallery", embedder, positions=place / "positions.csv")
+        answers = Localizer(gallery, embedder).localize_many([file for file, _ in queries], k=1)
+        lons, lats = gallery.centres.T
+        away_m = np.array([distances_m(at, lons, lats) for _, at in queries])
+        best = [gallery.row(answer.matches[0].tile.id) for answer in answers if isinstance(answer, Answer)]
+        if len(best) < len(queries):
+            raise GalleryError(f"{len(queries) - len(best)} photos could be read once, but not again.")
+        best_m = away_m[np.arange(len(queries)), best]
+    return {
+        "check": "flight",
+        "queries": len(queries),
+        "tiles": len(tiles),
+        "median_best_m": float(np.median(best_m)),
+        "median_random_m": float(np.median(away_m)),
+        "median_nearest_m": float(np.median(away_m.min(axis=1))),
+        "nearest_first": 100 * float(np.mean(best_m == away_m.min(axis=1))),
+        **_model_facts(embedder),
+    }
+
+
+def _positioned(folder: Path, embedder: Embedder) -> Iterator[tuple[Path, LonLat]]:
+    """Photos with a position, in the order of their names."""
+    for file in sorted(file for file in folder.rglob("*") if file.suffix.lower() in IMAGE_SUFFIXES):
+        try:
+            position = read_photo(embedder, file).position
+        except UnreadablePhoto:
+            continue
+        if position is not None:
+            yield file, LonLat(position.lon, position.lat)
+
+
+def _model_facts(embedder: Embedder) -> dict[str, str]:
+    return {"model": str(getattr(embedder, "name", "")), "fingerprint": embedder.fingerprint}
+
+
+def main(argv: list[str] | None = None) -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parts = parser.add_subparsers(dest="part", required=True)
+    cells = parts.add_parser("cells", help="simulated views of real cells")
+    cells.add_argument("folder", type=Path, help="images, and manifest.csv with their extents")
+    cells.add_argument("--views", type=int, default=200, help="how many are asked (default 200)")
+    cells.add_argument("--seed", type=int, default=0)
+    flight = parts.add_parser("flight", help="one half of a flight in the other")
+    flight.add_argument("folder", type=Path, help="photos with positions in their EXIF")
+    for part in (cells, flight):
+        part.add_argument("--model", default="starter", help="a folder, file, Hub id, or 'starter'")
+    options = parser.parse_args(argv)
+    from mean_model import load_model
+
+    try:
+        with load_model(options.model) as embedder:
+            if options.part == "cells":
+                result = check_cells(options.folder, embedder, options.views, options.seed)
+            else:
+                result = check_flight(options.folder, embedder)
+    except (GalleryError, MeanModelError) as error:
+        parser.error(str(error))
+    json.dump(result, sys.stdout, indent=1)
+    sys.stdout.write("\n")
+
+
+if __name__ == "__main__":
+    main()
