@@ -1,0 +1,174 @@
+"""The check on real ground, on small made-up ground: views stay in their cell, and what is countable is right."""
+
+import csv
+import json
+import math
+
+import numpy as np
+import pytest
+import torch
+from conftest import FakeEmbedder, textured
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from PIL import Image
+
+from gallery import GalleryError, build_gallery
+from gallery.geo import LonLat, destination, distance_m, moved, rectangle
+from mean_model import PhotoError, load_photo
+from train_scripts.data.photos import Shot, camera_metadata
+from train_scripts.data.rasterise import Appearance
+from train_scripts.real_check import (
+    FOV_DEG,
+    MANIFEST,
+    VIEW_PX,
+    View,
+    check_cells,
+    check_flight,
+    corners_m,
+    main,
+    random_view,
+    write_view,
+)
+
+HOME = LonLat(15.0, -6.0)
+SIDE_M, SIDE_PX = 80.0, 320
+
+
+class Reading(FakeEmbedder):
+    """The fake embedder, reading positions as the real one does."""
+
+    photo_errors = (PhotoError,)
+
+    def read(self, source):
+        return load_photo(source, 64)
+
+
+def write_cells(folder, count=6, seed=0):
+    (folder / "cells").mkdir(parents=True)
+    rows = []
+    for number in range(count):
+        pixels = np.moveaxis(textured(SIDE_PX, SIDE_PX, seed + number), 0, -1)
+        name = f"cells/{number}.jpg"
+        Image.fromarray(pixels).resize((SIDE_PX // 4,) * 2).resize((SIDE_PX,) * 2).save(folder / name, quality=95)
+        west, south, east, north = rectangle(moved(HOME, number * SIDE_M, 0), SIDE_M, SIDE_M).bounds
+        rows.append((name, "aerial", "", "", north, west, south, east))
+    with (folder / MANIFEST).open("w", newline="") as table:
+        csv.writer(table).writerows([("file", "role", "lat", "lon", "lat_n", "lon_w", "lat_s", "lon_e"), *rows])
+    return folder
+
+
+@given(st.integers(0, 2**32), st.floats(30, 300), st.floats(0.7, 1.4))
+@settings(deadline=None, max_examples=60)
+def test_a_view_stays_in_its_cell(seed, width_m, aspect):
+    height_m = width_m * aspect
+    view = random_view(width_m, height_m, np.random.default_rng(seed))
+    corners = np.abs(corners_m(view))
+    assert (corners[:, 0] <= width_m / 2 + 0.01).all() and (corners[:, 1] <= height_m / 2 + 0.01).all()
+    assert -90 <= view.pitch_deg <= -60 and 0 <= view.heading_deg < 360 and view.altitude_m > 0
+
+
+def test_corners_of_a_straight_view_by_the_closed_form():
+    half_m = 40 * math.tan(math.radians(FOV_DEG) / 2)
+    corners = corners_m(View(3, -2, 40, 0, -89.999))
+    expected = [
+        (3 - half_m, -2 + half_m),
+        (3 + half_m, -2 + half_m),
+        (3 - half_m, -2 - half_m),
+        (3 + half_m, -2 - half_m),
+    ]
+    assert corners == pytest.approx(np.array(expected), abs=0.01)
+
+
+@pytest.fixture(scope="module")
+def cells(tmp_path_factory) -> tuple:
+    folder = write_cells(tmp_path_factory.mktemp("cells") / "c")
+    gallery = build_gallery(folder, folder.parent / "g", Reading(), positions=folder / MANIFEST)
+    return folder, gallery
+
+
+def test_a_straight_view_of_the_whole_cell_is_the_cell(cells, tmp_path, monkeypatch):
+    _, gallery = cells
+    monkeypatch.setattr("train_scripts.real_check.PHOTOMETRY", 0.0)
+    tile = gallery.tile(2)
+    view = View(0, 0, SIDE_M / 2 / math.tan(math.radians(FOV_DEG) / 2), 0, -89.9)
+    write_view(tmp_path / "v.jpg", gallery, tile, view, torch.Generator().manual_seed(1))
+    photo = load_photo(tmp_path / "v.jpg")
+    assert photo.image.size == (VIEW_PX, VIEW_PX)
+    vectors = Reading().embed([photo.image, gallery.image(tile, SIDE_PX), gallery.image(gallery.tile(3), SIDE_PX)])
+    assert vectors[0] @ vectors[1] > 0.98 > vectors[0] @ vectors[2]
+
+
+def test_a_view_knows_its_place_and_attitude(cells, tmp_path):
+    _, gallery = cells
+    tile = gallery.tile(1)
+    view = View(5, -8, 40, 123, -60)
+    write_view(tmp_path / "v.jpg", gallery, tile, view, torch.Generator())
+    position = load_photo(tmp_path / "v.jpg").position
+    assert position is not None and position.heading_deg == pytest.approx(123, abs=0.02)
+    assert (position.pitch_deg, position.relative_altitude_m) == pytest.approx((-60, 40), abs=0.02)
+    ground = destination(LonLat(position.lon, position.lat), 123, 40 / math.tan(math.radians(60)))
+    assert distance_m(ground, moved(tile.centre, 5, -8)) < 0.1
+
+
+def test_cells_are_counted(cells):
+    folder, gallery = cells
+    result = check_cells(folder, Reading(grid=4), views=9, seed=3)
+    assert result == json.loads(json.dumps(check_cells(folder, Reading(grid=4), views=9, seed=3)))
+    assert (result["views"], result["tiles"]) == (9, len(gallery)) and 0.3 < result["median_side_share"] <= 1
+    for way in ("four_turns", "heading_known"):
+        assert 0 <= result[way]["recall"]["1"] <= result[way]["recall"]["5"] <= 100
+        low, high = result[way]["interval95"]["1"]
+        assert low <= result[way]["recall"]["1"] <= high
+    assert result["heading_known"]["recall"]["1"] > result["by_chance"]["1"]
+    with pytest.raises(GalleryError, match="at least 1"):
+        check_cells(folder, Reading(), views=0)
+
+
+def test_cells_without_a_manifest(tmp_path):
+    (write_cells(tmp_path / "c", 1) / MANIFEST).unlink()
+    with pytest.raises(GalleryError, match=r"no file manifest\.csv"):
+        check_cells(tmp_path / "c", Reading(), views=1)
+
+
+def write_flight(folder, count=9):
+    """Photos of a strip, 20 m apart, each 80 m wide: neighbours overlap."""
+    folder.mkdir()
+    strip = np.moveaxis(textured(80, 80 + 20 * count, 5), 0, -1)
+    for number in range(count):
+        at = moved(HOME, 20.0 * number, 0)
+        shot = Shot(0, 0, 60, 0, -90, 0, Appearance(), 0, 0)
+        exif, xmp = camera_metadata(at.lon, at.lat, 60, shot, FOV_DEG)
+        picture = Image.fromarray(strip[:, 20 * number : 20 * number + 80]).resize((160, 160))
+        picture.save(folder / f"{number:02d}.jpg", quality=95, exif=exif, xmp=xmp)
+
+
+def test_a_flight_is_halved_and_measured(tmp_path):
+    write_flight(tmp_path / "f")
+    (tmp_path / "f" / "broken.jpg").write_text("no picture")
+    Image.fromarray(np.moveaxis(textured(90, 90), 0, -1)).save(tmp_path / "f" / "unplaced.jpg")
+    result = check_flight(tmp_path / "f", Reading())
+    assert (result["queries"], result["tiles"]) == (4, 5)
+    assert result["median_nearest_m"] == pytest.approx(20, abs=0.1)
+    assert result["median_nearest_m"] <= result["median_best_m"] < result["median_random_m"] == pytest.approx(60, abs=1)
+
+
+def test_too_short_a_flight(tmp_path):
+    write_flight(tmp_path / "f", 3)
+    with pytest.raises(GalleryError, match="3 photos with a position"):
+        check_flight(tmp_path / "f", Reading())
+
+
+def test_the_command_prints_one_document(tmp_path, capsys):
+    from mean_model import MEAN, MeanConfig, save_model
+
+    config = MeanConfig(backbone="convnext_atto", image_size=64, classes=3)
+    save_model(tmp_path / "tiny", MEAN.from_config(config), config)
+    write_cells(tmp_path / "c", 3)
+    write_flight(tmp_path / "f", 5)
+    main(["cells", str(tmp_path / "c"), "--views", "2", "--model", str(tmp_path / "tiny")])
+    assert json.loads(capsys.readouterr().out)["views"] == 2
+    main(["flight", str(tmp_path / "f"), "--model", str(tmp_path / "tiny")])
+    assert json.loads(capsys.readouterr().out)["queries"] == 2
+    with pytest.raises(SystemExit) as leave:
+        main(["flight", str(tmp_path / "c"), "--model", str(tmp_path / "tiny")])
+    assert leave.value.code == 2 and "at least 4" in capsys.readouterr().err
