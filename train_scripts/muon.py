@@ -1,7 +1,7 @@
 """Muon: momentum orthogonalised by Newton-Schulz iteration, for the matrices of a network.
 
-torch.optim.Muon takes two-dimensional weights only; most of ConvNeXt's matrices are 1 x 1 and 2 x 2 convolutions. Here a
-convolution counts as the matrix (outputs, inputs * taps). Source: Jordan et al., "Muon" (2024); the scale that makes
+torch.optim.Muon takes two-dimensional weights only; most of ConvNeXt's matrices are 1 x 1 and 2 x 2 convolutions. Here
+a convolution counts as the matrix (outputs, inputs * taps). Source: Jordan et al., "Muon" (2024); the scale that makes
 one learning rate fit Muon and AdamW is that of Liu et al., "Muon is scalable for LLM training" (2025), Sec. 2.2.
 """
 

@@ -202,7 +202,8 @@ def start_run(config: TrainConfig, device: torch.device) -> Run:
         initialise(network, config.gamma)
     network.to(device).train()
     average = {k: v.detach().clone() for k, v in network.state_dict().items()}
-    return Run(network, average, optimizers_of(network, config.weight_decay), torch.Generator().manual_seed(config.seed))
+    generator = torch.Generator().manual_seed(config.seed)
+    return Run(network, average, optimizers_of(network, config.weight_decay), generator)
 
 
 def load_start(network: MEAN, source: Path) -> None:
