@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from pathlib import Path
 
 import geopandas
 import numpy as np
@@ -194,3 +195,35 @@ def test_an_image_outside_its_folder_is_not_read(gallery, make_photos, tmp_path)
     tile = replace(gallery.tile(0), window=None, source="../photos", image="../region.tif")
     with pytest.raises(GalleryError, match="outside its folder"):
         gallery.image(tile)
+
+
+def test_a_gallery_beside_its_raster_survives_git_and_moves(tmp_path, embedder):
+    """A clone has neither the mtimes nor the place of the original; nothing of a gallery may rest on them."""
+    import os
+    import subprocess
+
+    sample = tmp_path / "origin" / "gallery" / "sample"
+    write_raster(sample / "region.tif")
+    built = build_gallery(sample / "region.tif", sample / "gallery", embedder, model_source="starter")
+    assert sorted(file.name for file in sample.rglob("*")) == sorted(
+        ["gallery", "region.tif", MANIFEST, INDEX, TILES, VECTORS]
+    )
+    assert set(built.tiles["source"]) == {"../region.tif"}
+    for file in sample.rglob("*"):
+        assert file.is_dir() or str(tmp_path).encode() not in file.read_bytes()
+    git = ["git", "-c", "user.name=t", "-c", "user.email=t@example.org", "-c", "init.defaultBranch=main"]
+    shutil.copy(Path(__file__).parents[1] / ".gitignore", tmp_path / "origin")
+    subprocess.run([*git, "init", "-q"], cwd=tmp_path / "origin", check=True)
+    subprocess.run([*git, "add", "-A"], cwd=tmp_path / "origin", check=True)
+    subprocess.run([*git, "commit", "-qm", "sample"], cwd=tmp_path / "origin", check=True)
+    subprocess.run([*git, "clone", "-q", "origin", "elsewhere"], cwd=tmp_path, check=True)
+    expected = np.asarray(built.image(built.tile(3)))
+    shutil.rmtree(tmp_path / "origin")
+    for file in (tmp_path / "elsewhere").rglob("*.*"):
+        os.utime(file, (1, 1))
+    for home in ("elsewhere", "moved again"):
+        cloned = Gallery.open(tmp_path / home / "gallery" / "sample" / "gallery")
+        assert cloned.check(embedder.fingerprint) == []
+        assert np.array_equal(np.asarray(cloned.image(cloned.tile(3))), expected)
+        if home == "elsewhere":
+            (tmp_path / home).rename(tmp_path / "moved again")
