@@ -14,6 +14,7 @@ from PIL import Image
 
 from gallery import GalleryError, build_gallery
 from gallery.geo import LonLat, destination, distance_m, moved, rectangle
+from gallery.turns import searched_views
 from mean_model import PhotoError, load_photo
 from train_scripts.data.photos import Shot, camera_metadata
 from train_scripts.data.rasterise import Appearance
@@ -108,6 +109,24 @@ def test_a_view_knows_its_place_and_attitude(cells, tmp_path):
     assert (position.pitch_deg, position.relative_altitude_m) == pytest.approx((-60, 40), abs=0.02)
     ground = destination(LonLat(position.lon, position.lat), 123, 40 / math.tan(math.radians(60)))
     assert distance_m(ground, moved(tile.centre, 5, -8)) < 0.1
+
+
+@pytest.mark.parametrize("heading_deg", [20.0, 137.0, 300.0])
+def test_a_view_turned_by_its_heading_lies_like_the_cell(cells, tmp_path, monkeypatch, heading_deg):
+    """The renderer, the EXIF and the turn agree on what a heading is."""
+    _, gallery = cells
+    monkeypatch.setattr("train_scripts.real_check.PHOTOMETRY", 0.0)
+    tile = gallery.tile(4)
+    view = View(0, 0, 25 / math.tan(math.radians(FOV_DEG) / 2), heading_deg, -89.9)  # 50 m wide, 4 pixels a metre
+    write_view(tmp_path / "v.jpg", gallery, tile, view, torch.Generator())
+    photo = load_photo(tmp_path / "v.jpg")
+    [turned], _ = searched_views(photo, 4, True)
+    half_px = round(turned.width / VIEW_PX * 50 / SIDE_M * SIDE_PX / 2)
+    middle = SIDE_PX // 2
+    crop = gallery.image(tile, SIDE_PX).crop((middle - half_px, middle - half_px, middle + half_px, middle + half_px))
+    views = [turned, *(turned.rotate(90 * quarter) for quarter in (1, 2, 3)), photo.image]
+    scores = Reading().embed([crop]) @ Reading().embed(views).T
+    assert scores[0, 0] > 0.98 and scores[0, 1:].max() < 0.9
 
 
 def test_cells_are_counted(cells):
