@@ -1,0 +1,133 @@
+"""Prints how close the product comes to its bare network, as ratios within one run: `python -m train_scripts.benchmark`.
+
+Absolute times depend on the machine and on who else uses it; the ratios much less. Each figure is the median of several
+runs that alternate with their reference.
+"""
+
+from __future__ import annotations
+
+import argparse
+import copy
+import json
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+SAMPLE = Path(__file__).parents[1] / "gallery" / "sample"
+BATCH = 32
+
+
+def alternating(first: Callable[[], Any], second: Callable[[], Any], rounds: int) -> tuple[float, float]:
+    """Median seconds of two functions that are run in turn, after one unmeasured round."""
+    seconds: tuple[list[float], list[float]] = ([], [])
+    for turn in range(rounds + 1):
+        for function, taken in zip((first, second), seconds, strict=True):
+            begun = time.perf_counter()
+            function()
+            if turn:
+                taken.append(time.perf_counter() - begun)
+    return median(seconds[0]), median(seconds[1])
+
+
+def bare_network(embedder: Any) -> Callable[[int], Callable[[], Any]]:
+    """For a batch size: the network alone on ready pixels, in the precision that the embedder computes in."""
+    import torch
+
+    dtype = getattr(torch, embedder.precision)
+    network = copy.deepcopy(embedder.network).to(dtype)
+
+    def of_batch(count: int) -> Callable[[], Any]:
+        pixels = torch.rand(count, 3, embedder.image_size, embedder.image_size, device=embedder.device).to(dtype)
+        pixels = pixels.contiguous(memory_format=torch.channels_last)
+
+        def run() -> Any:
+            with torch.inference_mode():
+                return network(pixels).float().cpu()
+
+        return run
+
+    return of_batch
+
+
+def answer_ratio(model: str, gallery_dir: Path, photos: list[Path], rounds: int) -> dict[str, Any]:
+    """Photo file to answer, over the network alone on as many views."""
+    from gallery import Gallery, Localizer
+    from mean_model import load_model
+
+    with load_model(model) as embedder:
+        localizer = Localizer(Gallery.open(gallery_dir), embedder)
+        state = iter(range(10**9))
+        answer_s, bare_s = alternating(
+            lambda: localizer.localize(photos[next(state) % len(photos)]), bare_network(embedder)(1), rounds
+        )
+        stages = [localizer.localize(photo).timings for photo in photos]
+        return {
+            "photo_to_answer_over_network": answer_s / bare_s,
+            "answer_ms": 1e3 * answer_s,
+            "network_ms": 1e3 * bare_s,
+            "stages_ms": {name: 1e3 * median(stage[name] for stage in stages) for name in stages[0]},
+            "precision": embedder.precision,
+        }
+
+
+def build_ratio(model: str, raster: Path, rounds: int, tile_size_m: float) -> dict[str, Any]:
+    """Tiles per second of a gallery build, over what the network alone does in batches."""
+    from gallery import build_gallery
+    from mean_model import load_model
+
+    with load_model(model) as embedder, tempfile.TemporaryDirectory() as folder:
+        number = iter(range(10**9))
+        counts: list[int] = []
+
+        def build() -> None:
+            out = Path(folder) / str(next(number))
+            counts.append(len(build_gallery([raster], out, embedder, tile_size_m=tile_size_m, overlap=0.0)))
+
+        build_s, batch_s = alternating(build, bare_network(embedder)(BATCH), rounds)
+        built, bare = counts[-1] / build_s, BATCH / batch_s
+        return {
+            "build_rate_over_network": built / bare,
+            "build_tiles_per_s": built,
+            "network_images_per_s": bare,
+            "tiles": counts[-1],
+        }
+
+
+def main(argv: list[str] | None = None) -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--model", default="starter")
+    parser.add_argument("--gallery", type=Path, default=SAMPLE)
+    parser.add_argument("--photos", type=Path, default=SAMPLE / "photos", help="folder of JPEG photos")
+    parser.add_argument("--raster", type=Path, default=SAMPLE / "region.tif")
+    parser.add_argument("--tile-size-m", type=float, default=240)
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--json", action="store_true")
+    options = parser.parse_args(argv)
+    photos = sorted(options.photos.glob("*.jpg"))
+    if not photos:
+        parser.error(f"there are no JPEG photos in {options.photos.name}.")
+    from mean_model.memory import keep_freed_memory
+
+    keep_freed_memory()
+    figures = answer_ratio(options.model, options.gallery, photos, max(options.rounds, len(photos)))
+    figures |= build_ratio(options.model, options.raster, options.rounds, options.tile_size_m)
+    if options.json:
+        json.dump(figures, sys.stdout, indent=1)
+        sys.stdout.write("\n")
+        return
+    stages = ", ".join(f"{name} {value:.0f}" for name, value in figures["stages_ms"].items())
+    sys.stdout.write(
+        f"photo to answer / bare network   {figures['photo_to_answer_over_network']:6.2f}   "
+        f"({figures['answer_ms']:.0f} ms / {figures['network_ms']:.0f} ms, {figures['precision']}; ms: {stages})\n"
+        f"gallery build / bare network     {figures['build_rate_over_network']:6.2f}   "
+        f"({figures['build_tiles_per_s']:.0f} / {figures['network_images_per_s']:.0f} images/s, "
+        f"{figures['tiles']} tiles)\n"
+    )
+
+
+if __name__ == "__main__":
+    main()
