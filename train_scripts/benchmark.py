@@ -1,4 +1,4 @@
-"""Prints how close the product comes to its bare network, as ratios within one run: `python -m train_scripts.benchmark`.
+"""Prints how close the product comes to its bare network, as ratios in one run: `python -m train_scripts.benchmark`.
 
 Absolute times depend on the machine and on who else uses it; the ratios much less. Each figure is the median of several
 runs that alternate with their reference.
