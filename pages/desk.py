@@ -12,6 +12,7 @@ from PIL import Image
 from gallery import Answer, Gallery, Localizer, Match, Near
 from gallery.geo import LonLat, distance_m, wrap_lon
 from gallery.search import PhotoProblem
+from gallery.turns import searched_views
 from mean_model import PhotoError, load_photo
 from pages import maps, words
 from pages.engine import Engine
@@ -19,6 +20,14 @@ from pages.errors import BadQuestion
 from pages.ground import ground_picture
 
 Where = Literal["all", "exif", "point"]
+Turn = Literal["heading", "quarters", "none"]
+TURNS: dict[Turn, dict[str, Any]] = {
+    "heading": {"rotations": 4, "north_up": True},  # by the photo's heading; its quarter turns when it states none
+    "quarters": {"rotations": 4, "north_up": False},
+    "none": {"rotations": 1, "north_up": False},
+}
+"""How the photo is turned before it is searched, in the words of `Localizer.localize`."""
+
 MOST_PHOTOS = 200
 MOST_MATCHES = 20  # on the page
 MOST_ASKED = 1000  # through the web API
@@ -36,7 +45,7 @@ class Question:
     """How a photo is to be searched."""
 
     k: int = 5
-    rotations: int = 1  # 1, or 4 for the photo's quarter turns
+    turn: Turn = "heading"
     where: Where = "all"
     lon: float | None = None
     lat: float | None = None
@@ -96,9 +105,9 @@ class Desk:
         gallery, embedder = self._parts()
         begun = time.perf_counter()
         pictures = tuple(gallery.image(match.tile, max_px=TILE_PX) for match in answer.matches)
-        heading_deg = getattr(photo.position, "heading_deg", None)
-        page = self._answer_map(answer, pictures, near, heading_deg, question.basemap)
-        seen = embedder.seen(photo)
+        page = self._answer_map(answer, pictures, near, camera_of(photo.position), question.basemap)
+        views, _ = searched_views(photo, **TURNS[question.turn])
+        seen = embedder.seen(views[0])
         timings = {**answer.timings, "draw": time.perf_counter() - begun}
         return Shown(replace(answer, timings=timings), seen, pictures, page, question.basemap)
 
@@ -114,7 +123,7 @@ class Desk:
         photo = localizer.embedder.read(source)
         read_s = time.perf_counter() - begun
         near, notes = area_of(question, photo.position)
-        answer = localizer.localize(photo, k=question.k, near=near, rotations=question.rotations)
+        answer = localizer.localize(photo, k=question.k, near=near, **TURNS[question.turn])
         notes = (*getattr(photo, "notes", ()), *notes, *outside(localizer.gallery, answer), *answer.notes)
         notes = tuple(dict.fromkeys(notes))  # the answer may already carry those of the photo
         return replace(answer, notes=notes, timings={**answer.timings, "read": read_s}), photo, near
@@ -182,14 +191,14 @@ class Desk:
         answer: Answer,
         pictures: Sequence[Image.Image],
         near: Near | None,
-        heading_deg: float | None,
+        camera: maps.Camera | None,
         basemap: bool,
     ) -> str:
         spots = [
             _spot(match.rank, match, _match_rows(answer, match), picture)
             for match, picture in zip(answer.matches, pictures, strict=True)
         ]
-        pins = [] if answer.exif is None else [_pin(answer, heading_deg)]
+        pins = [] if answer.exif is None else [_pin(answer, camera)]
         return maps.draw_map(spots=spots, pins=pins, rings=rings(answer, near), ground=self.ground, basemap=basemap)
 
     def _many_map(
@@ -247,7 +256,7 @@ def outside(gallery: Gallery, answer: Answer) -> tuple[str, ...]:
 
 
 def distance_to_photo_m(answer: Answer, match: Match) -> float | None:
-    """Metres from the photo's own position to a tile's centre, or None when it carries none."""
+    """Metres from the place that the photo's EXIF gives to a tile's centre, or None when it gives none."""
     if answer.exif is None:
         return None
     return distance_m(LonLat(answer.exif.lon, answer.exif.lat), match.tile.centre)
@@ -277,7 +286,7 @@ def _match_rows(answer: Answer, match: Match) -> tuple[tuple[str, str], ...]:
         ("Centre", words.place(match.tile.centre.lon, match.tile.centre.lat)),
     ]
     away_m = distance_to_photo_m(answer, match)
-    return tuple(lines if away_m is None else [*lines, ("From EXIF position", words.metres(away_m))])
+    return tuple(lines if away_m is None else [*lines, ("From EXIF place", words.metres(away_m))])
 
 
 def _spot(number: int, match: Match, rows: tuple[tuple[str, str], ...], picture: Image.Image | None) -> maps.Spot:
@@ -286,16 +295,21 @@ def _spot(number: int, match: Match, rows: tuple[tuple[str, str], ...], picture:
     return maps.Spot(number, centre.lon, centre.lat, match.tile.footprint, rows, uri)
 
 
-def _pin(answer: Answer, heading_deg: float | None) -> maps.Pin:
+def camera_of(position: Any) -> maps.Camera | None:
+    """Where a photo's position puts its camera."""
+    return None if position is None else maps.Camera(position.lon, position.lat, getattr(position, "heading_deg", None))
+
+
+def _pin(answer: Answer, camera: maps.Camera | None) -> maps.Pin:
     assert answer.exif is not None
     exif = answer.exif
-    rows = (("Position in the photo's EXIF", ""), ("", words.place(exif.lon, exif.lat)), ("", answer.photo))
+    rows = (("Place by the photo's EXIF", ""), ("", words.place(exif.lon, exif.lat)), ("", answer.photo))
     if not answer.matches:
-        return maps.Pin(exif.lon, exif.lat, rows, heading_deg=heading_deg)
+        return maps.Pin(exif.lon, exif.lat, rows, camera=camera)
     best = answer.matches[0].tile.centre
     # The shorter way round, should the 180th meridian lie between.
     lon = best.lon + 360 * round((exif.lon - best.lon) / 360)
-    return maps.Pin(exif.lon, exif.lat, rows, (lon, best.lat), words.metres(exif.error_m), heading_deg=heading_deg)
+    return maps.Pin(exif.lon, exif.lat, rows, (lon, best.lat), words.metres(exif.error_m), camera=camera)
 
 
 def _best_picture(gallery: Gallery, result: Answer | PhotoProblem) -> Image.Image | None:
@@ -333,4 +347,4 @@ def _summed(results: Sequence[Answer | PhotoProblem]) -> dict[str, float]:
 def _stream(
     localizer: Localizer, sources: Sequence[object], question: Question, near: Near | None
 ) -> Iterator[Answer | PhotoProblem]:
-    yield from localizer.stream(sources, k=question.k, near=near, rotations=question.rotations)
+    yield from localizer.stream(sources, k=question.k, near=near, **TURNS[question.turn])

@@ -26,8 +26,8 @@ EMPTY = (
     "No photo yet",
     "Drop a drone photo, paste one, or click an example: the tiles that look most like it appear here.",
 )
-BEST = ("Best tiles", "rank · similarity · distance from the photo's EXIF position. Choose one to fly there.")
-BEST_MANY = ("Best tile of each photo", "similarity · distance from its EXIF position. Choose one to fly there.")
+BEST = ("Best tiles", "rank · similarity · distance from the place by EXIF. Choose one to fly there.")
+BEST_MANY = ("Best tile of each photo", "similarity · distance from its place by EXIF. Choose one to fly there.")
 LOADING = ("Loading the model", "The first answer comes in a few seconds; the next ones come at once.")
 NOTICE = """
 **Use it for** checking where your own or openly licensed aerial photos belong: mapping, search and rescue, archives,
@@ -47,7 +47,7 @@ class Inputs:
     photo: gr.Image
     files: gr.Files
     k: gr.Slider
-    rotations: gr.Radio
+    turn: gr.Radio
     where: gr.Radio
     lon: gr.Number
     lat: gr.Number
@@ -57,7 +57,7 @@ class Inputs:
     @property
     def question(self) -> list[gr.Component]:
         """The settings, in the order of `question_of`."""
-        return [self.k, self.rotations, self.where, self.lon, self.lat, self.radius_km, self.basemap]
+        return [self.k, self.turn, self.where, self.lon, self.lat, self.radius_km, self.basemap]
 
 
 @dataclass(frozen=True)
@@ -82,10 +82,10 @@ class Outputs:
 
 
 def question_of(
-    k: float, rotations: int, where: str, lon: float | None, lat: float | None, radius_km: float, basemap: bool
+    k: float, turn: str, where: str, lon: float | None, lat: float | None, radius_km: float, basemap: bool
 ) -> Question:
     """The settings as one value."""
-    return Question(int(k), int(rotations), where, lon, lat, radius_km, bool(basemap))  # type: ignore[arg-type]
+    return Question(int(k), turn, where, lon, lat, radius_km, bool(basemap))  # type: ignore[arg-type]
 
 
 def localize_page(desk: Desk) -> None:
@@ -120,11 +120,11 @@ def _inputs(desk: Desk) -> tuple[Inputs, gr.Gallery | None, gr.Button]:
             files = gr.Files(label=f"Drone photos, up to {MOST_PHOTOS}", height=340, elem_id="files")
     with gr.Accordion("Search settings", open=False, elem_id="settings"):
         k = gr.Slider(1, MOST_MATCHES, value=5, step=1, label="Tiles to show")
-        rotations = gr.Radio(
-            [("As it is", 1), ("Try four turns", 4)],
-            value=1,
-            label="Rotation of the photo",
-            info="Tiles have north up. Four turns find a photo that looks south or east, in four times the time.",
+        turn = gr.Radio(
+            [("By its heading, or all four turns", "heading"), ("Four turns", "quarters"), ("As it is", "none")],
+            value="heading",
+            label="Turn the photo",
+            info="Tiles have north up. A wrong heading in the EXIF leads astray: then try four turns.",
         )
         where = gr.Radio(WHERE, value="all", label="Search in")
         with gr.Row(visible=False) as point:
@@ -142,7 +142,7 @@ def _inputs(desk: Desk) -> tuple[Inputs, gr.Gallery | None, gr.Button]:
         )
 
     where.change(reveal, where, [point, radius_km, again], queue=False, **QUIET)
-    return Inputs(photo, files, k, rotations, where, lon, lat, radius_km, basemap), examples, again
+    return Inputs(photo, files, k, turn, where, lon, lat, radius_km, basemap), examples, again
 
 
 def _examples(desk: Desk) -> gr.Gallery | None:
@@ -260,7 +260,7 @@ def _events(
     if examples is not None:
         chosen = examples.select(choose, None, inputs.photo, **QUIET)
         chosen.then(one, [inputs.photo, *inputs.question], answered, **ANSWERS)
-    changes = [inputs.k.release, inputs.radius_km.release, inputs.rotations.input, inputs.where.input]
+    changes = [inputs.k.release, inputs.radius_km.release, inputs.turn.input, inputs.where.input]
     gr.on(
         [*changes, inputs.basemap.input, again.click],
         same,
@@ -444,7 +444,9 @@ def _web_api(desk: Desk) -> None:
             if any(value is not None for value in area) and None in area:
                 raise BadQuestion("An area needs lon, lat and radius_km, all three.")
             where: Where = "all" if lon is None else "point"
-            question = Question(5 if k is None else int(k), 1, where, lon, lat, 1.0 if radius_km is None else radius_km)
+            question = Question(
+                5 if k is None else int(k), "heading", where, lon, lat, 1.0 if radius_km is None else radius_km
+            )
             return desk.locate(photo, question).to_dict()
         except SPOKEN as error:
             return {"photo": name, "error": sentence(error)}

@@ -56,8 +56,17 @@ class Spot:
 
 
 @dataclass(frozen=True)
+class Camera:
+    """Where a camera was, and where it looked."""
+
+    lon: float
+    lat: float
+    heading_deg: float | None = None  # clockwise from north
+
+
+@dataclass(frozen=True)
 class Pin:
-    """Where a photo says that it was taken, with the line to the place that was found for it."""
+    """The place that a photo's EXIF gives, with the line to the place that was found for it."""
 
     lon: float
     lat: float
@@ -65,7 +74,7 @@ class Pin:
     line_to: tuple[float, float] | None = None  # lon, lat
     line_text: str = ""
     text_stays: bool = True  # or it shows when the pointer is on the line
-    heading_deg: float | None = None  # clockwise from north
+    camera: Camera | None = None
 
 
 @dataclass(frozen=True)
@@ -248,19 +257,21 @@ def _draw_spot(plan: OfflineMap, spot: Spot, best: bool) -> tuple[int, str, str]
 
 
 _PIN_SVG = (
-    '<svg class="photo-pin" viewBox="0 0 44 44" aria-hidden="true">{beam}'
+    '<svg class="photo-pin" viewBox="0 0 44 44" aria-hidden="true">'
     '<circle cx="22" cy="22" r="17" fill="none" stroke="#0f172a" stroke-width="6"/>'
-    '<circle cx="22" cy="22" r="17" fill="none" stroke="{colour}" stroke-width="3"/>'
-    '<circle cx="22" cy="22" r="4.5" fill="{colour}" stroke="#0f172a" stroke-width="1.5"/></svg>'
+    f'<circle cx="22" cy="22" r="17" fill="none" stroke="{PHOTO_COLOUR}" stroke-width="3"/>'
+    f'<circle cx="22" cy="22" r="4.5" fill="{PHOTO_COLOUR}" stroke="#0f172a" stroke-width="1.5"/></svg>'
 )
+_CAMERA_SVG = (
+    '<svg class="photo-pin" viewBox="0 0 44 44" aria-hidden="true"><g transform="rotate({turn:.0f} 22 22)">'
+    f'<path d="M22 4l15 34-15-7-15 7z" fill="#0f172a" stroke="{PHOTO_COLOUR}" stroke-width="3"/></g></svg>'
+)
+_CAMERA_DOT = '<svg class="photo-pin" viewBox="0 0 44 44" aria-hidden="true"><circle cx="22" cy="22" r="9"/></svg>'
+APART_DEG = 5e-5  # about five metres: a camera closer to its ground point is not drawn beside it
 
 
 def _draw_pin(plan: OfflineMap, pin: Pin) -> None:
-    """Draw where the photo says it was taken, and the line to what was found."""
-    beam = ""
-    if pin.heading_deg is not None:
-        turn = f"rotate({float(pin.heading_deg):.0f} 22 22)"
-        beam = f'<path d="M22-7l6 9h-12z" fill="{PHOTO_COLOUR}" stroke="#0f172a" transform="{turn}"/>'
+    """Draw the place that the photo's EXIF gives, the line to what was found, and the camera that looked there."""
     if pin.line_to is not None:
         lon, lat = pin.line_to
         line = folium.PolyLine([(pin.lat, pin.lon), (lat, lon)], color=PHOTO_COLOUR, weight=3, dash_array="7 7")
@@ -268,14 +279,32 @@ def _draw_pin(plan: OfflineMap, pin: Pin) -> None:
             stays = {"permanent": True, "direction": "top", "offset": [0, -19]}
             follows = {"sticky": True, "direction": "top", "offset": [0, -10]}
             options = stays if pin.text_stays else follows
-            label = Text([("", pin.line_text)], "Tooltip", className="metres", **options)
-            line.add_child(label)
+            line.add_child(Text([("", pin.line_text)], "Tooltip", className="metres", **options))
         line.add_to(plan)
-    drawing = _PIN_SVG.format(beam=beam, colour=PHOTO_COLOUR)
-    icon = folium.DivIcon(html=drawing, icon_size=(44, 44), icon_anchor=(22, 22), popup_anchor=(0, -20))
-    title = "Position in the photo's EXIF"
-    marker = folium.Marker((pin.lat, pin.lon), icon=icon, title=title, alt=title, z_index_offset=500)
-    marker.add_child(Text(pin.rows, maxWidth=280))
+    camera = pin.camera
+    if camera is not None and max(abs(camera.lon - pin.lon), abs(camera.lat - pin.lat)) > APART_DEG:
+        sight = [(camera.lat, camera.lon), (pin.lat, pin.lon)]
+        folium.PolyLine(sight, color=PHOTO_COLOUR, weight=1.5, opacity=0.8).add_to(plan)
+        drawing = _CAMERA_DOT if camera.heading_deg is None else _CAMERA_SVG.format(turn=float(camera.heading_deg))
+        _sign(plan, (camera.lat, camera.lon), drawing, 26, "The camera", [("The camera, by the photo's EXIF", "")])
+    _sign(plan, (pin.lat, pin.lon), _PIN_SVG, 44, "Place by the photo's EXIF", pin.rows)
+
+
+def _sign(
+    plan: OfflineMap,
+    place: tuple[float, float],
+    drawing: str,
+    side_px: int,
+    title: str,
+    rows: Iterable[tuple[str, str]],
+) -> None:
+    """Put a drawing on the map. Args: place: latitude first, as Leaflet wants it. title: ours, never a file's."""
+    half_px = side_px // 2
+    icon = folium.DivIcon(
+        html=drawing, icon_size=(side_px, side_px), icon_anchor=(half_px, half_px), popup_anchor=(0, -half_px)
+    )
+    marker = folium.Marker(place, icon=icon, title=title, alt=title, z_index_offset=500)
+    marker.add_child(Text(rows, maxWidth=280))
     marker.add_to(plan)
 
 
@@ -320,6 +349,7 @@ def draw_map(
         _draw_pin(plan, pin)
     boxes: list[Box] = [spot.footprint.bounds for spot in spots]
     boxes += [_around(pin.lon, pin.lat) for pin in pins]
+    boxes += [_around(pin.camera.lon, pin.camera.lat) for pin in pins if pin.camera]
     boxes += [_around(ring.lon, ring.lat, ring.radius_m) for ring in rings]
     if not boxes:
         boxes = [frame or (ground.box if ground else (-180.0, -60.0, 180.0, 70.0))]

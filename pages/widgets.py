@@ -85,8 +85,8 @@ def verdict_card(answer: Answer, seen_uri: str) -> str:
         ("Similarity", words.similarity(best.score), "Cosine of photo and tile: it ranks tiles, it is no probability."),
     ]
     if answer.exif is not None:
-        hint = "From the camera's position in the EXIF to the centre of the best tile. EXIF may be wrong."
-        facts.append(("From the photo's EXIF", words.metres(answer.exif.error_m), hint))
+        hint = "From the place that the photo's EXIF gives to the centre of the best tile. EXIF may be wrong."
+        facts.append(("From place by EXIF", words.metres(answer.exif.error_m), hint))
     if answer.confidence is not None:
         facts.append(("Confidence", f"{answer.confidence:.0%}", "Calibrated probability that the position is right."))
     if answer.verdict == "located" and answer.position is not None:

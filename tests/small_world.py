@@ -35,8 +35,8 @@ class ColourEmbedder:
     def read(self, source: Any) -> Photo:
         return load_photo(source, target_px=self.image_size)
 
-    def seen(self, photo: Photo) -> Image.Image:
-        return photo.image.resize((self.image_size, self.image_size), Image.Resampling.LANCZOS)
+    def seen(self, photo: Any) -> Image.Image:
+        return self.read(photo).image.resize((self.image_size, self.image_size), Image.Resampling.LANCZOS)
 
     def embed(self, photos: Sequence[Any]) -> np.ndarray:
         rows = np.stack([self._row(getattr(photo, "image", photo)) for photo in photos])
