@@ -26,9 +26,11 @@ class FlightRange:
     altitude_m: tuple[float, float] = (80.0, 300.0)  # above the ground point, log-uniform
     pitch_deg: tuple[float, float] = (-90.0, -45.0)
     roll_deg: float = 3.0  # largest roll either way
-    fov_deg: tuple[float, float] = (52.0, 66.0)  # of the square picture
+    fov_deg: tuple[float, float] = (44.0, 64.0)  # of the square picture; turning a photo north up narrows it
     visibility_m: tuple[float, float] = (1500.0, 12000.0)
     heading_deg: float = 45.0  # largest turn from the nearest quarter either way; 45 = any heading
+    compass: float = 0.6  # share of views that stand north up but for the error of a compass
+    compass_error_deg: float = 6.0  # largest, either way
     upright: bool = True  # turn views by quarters until north is nearest to up, as a search over four turns shows them
 
 
@@ -121,7 +123,9 @@ def random_cameras(targets: Tensor, flight: FlightRange, generator: torch.Genera
     steep, flat = flight.pitch_deg
     pitch = steep + (flat - steep) * torch.rand(count, generator=generator) ** 1.3
     quarter = torch.randint(4, (count,), generator=generator) * 90
-    heading = quarter + (torch.rand(count, generator=generator) * 2 - 1) * flight.heading_deg
+    known = torch.rand(count, generator=generator) < flight.compass
+    reach = torch.where(known, min(flight.compass_error_deg, flight.heading_deg), flight.heading_deg)
+    heading = quarter + (torch.rand(count, generator=generator) * 2 - 1) * reach
     roll = (torch.rand(count, generator=generator) * 2 - 1) * flight.roll_deg
     fov = _between(count, flight.fov_deg, generator)
     device = targets.device
