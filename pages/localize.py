@@ -354,7 +354,7 @@ def _shown(outputs: Outputs, shown: Shown) -> dict:
     ]
     return {
         outputs.card: widgets.verdict_card(answer, maps.picture_uri(shown.seen, 240)),
-        outputs.plan: maps.iframe(shown.map_page, basemap=shown.basemap),
+        outputs.plan: maps.iframe(shown.map_page, basemap=shown.basemap) + widgets.legend(answer),
         outputs.strip: gr.Gallery(strip, selected_index=None),
         outputs.heading: widgets.section(*BEST),
         outputs.table: {"headers": TABLE, "data": rows},

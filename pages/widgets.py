@@ -67,6 +67,23 @@ def message_card(title: str, text: str = "", kind: str = "quiet") -> str:
     return f'<div class="card {kind}" role="{role}"><h3>{html.escape(title)}</h3>{more}</div>'
 
 
+_SIGNS = {
+    "best": "best tile",
+    "other": "further tiles",
+    "stated": "place by the photo's EXIF",
+    "camera": "camera",
+    "found": "position and radius",
+}
+
+
+def legend(answer: Answer) -> str:
+    """What the signs on an answer's map mean; only those that are there."""
+    shown = ["best", "other"] if answer.matches else []
+    shown += ["stated", "camera"] if answer.exif is not None else []
+    shown += ["found"] if answer.position is not None else []
+    return '<p class="legend">' + "".join(f'<span class="{sign}">{_SIGNS[sign]}</span>' for sign in shown) + "</p>"
+
+
 def section(title: str, more: str = "") -> str:
     """A heading between the parts of the page."""
     return f"<h2>{html.escape(title)}</h2><span>{html.escape(more)}</span>"

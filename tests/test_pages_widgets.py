@@ -44,6 +44,13 @@ def test_hostile_names_stay_text(name):
     assert "<img src=x" not in pieces and "<script" not in pieces
 
 
+def test_the_legend_names_only_what_the_map_shows():
+    assert "EXIF" not in widgets.legend(ANSWER) and "best tile" in widgets.legend(ANSWER)
+    full = replace(ANSWER, position=Position(0, 0, 1), exif=ExifCheck(0, 0, 1))
+    assert "EXIF" in widgets.legend(full) and "radius" in widgets.legend(full)
+    assert "<span" not in widgets.legend(Answer("photo.jpg", ()))
+
+
 @pytest.mark.parametrize("number", [0, 6, -1, "1", 1.5, True, None, [1]])
 def test_a_pick_that_makes_no_sense_is_ignored(number):
     assert widgets.picked_number(SimpleNamespace(rank=number), 5) is None
