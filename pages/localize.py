@@ -29,6 +29,10 @@ EMPTY = (
 BEST = ("Best tiles", "rank · similarity · distance from the place by EXIF. Choose one to fly there.")
 BEST_MANY = ("Best tile of each photo", "similarity · distance from its place by EXIF. Choose one to fly there.")
 LOADING = ("Loading the model", "The first answer comes in a few seconds; the next ones come at once.")
+SCROLL = """() => { if (innerWidth > 820) return;
+  const calm = matchMedia('(prefers-reduced-motion: reduce)').matches;
+  document.querySelector('#card').scrollIntoView({behavior: calm ? 'auto' : 'smooth'}); }"""
+"""On a narrow screen the answer stands below the photo: bring it into sight."""
 NOTICE = """
 **Use it for** checking where your own or openly licensed aerial photos belong: mapping, search and rescue, archives,
 research. **Do not use it** to find or follow people, or for decisions that nobody checks: it always names the most
@@ -254,12 +258,15 @@ def _events(
     page.load(opening, None, told, **QUIET).then(first, outputs.mode, outputs.all, **QUIET)
     answered = [*outputs.all, inputs.photo]
     # Not `input`: on clearing it hands over the old photo. `upload` is choosing, dropping and pasting.
-    inputs.photo.upload(one, [inputs.photo, *inputs.question], answered, **ANSWERS)
+    asked = inputs.photo.upload(one, [inputs.photo, *inputs.question], answered, **ANSWERS)
+    asked.then(None, None, None, js=SCROLL, **PRIVATE)
     inputs.photo.clear(lambda: _told(lambda: _nothing(desk, outputs), desk, outputs), None, outputs.all, **ANSWERS)
-    inputs.files.change(many, [inputs.files, *inputs.question], outputs.all, **ANSWERS)
+    asked = inputs.files.change(many, [inputs.files, *inputs.question], outputs.all, **ANSWERS)
+    asked.then(None, None, None, js=SCROLL, **PRIVATE)
     if examples is not None:
         chosen = examples.select(choose, None, inputs.photo, **QUIET)
-        chosen.then(one, [inputs.photo, *inputs.question], answered, **ANSWERS)
+        asked = chosen.then(one, [inputs.photo, *inputs.question], answered, **ANSWERS)
+        asked.then(None, None, None, js=SCROLL, **PRIVATE)
     changes = [inputs.k.release, inputs.radius_km.release, inputs.turn.input, inputs.where.input]
     gr.on(
         [*changes, inputs.basemap.input, again.click],

@@ -234,6 +234,13 @@ def test_a_phone_needs_no_sideways_scroll(visit, scheme):
     map_of(page).locator(f"html.{scheme}").wait_for()
 
 
+def test_a_phone_shows_the_answer_without_another_touch(visit):
+    page = visit(390, 844)
+    page.locator("#examples .thumbnail-item").nth(2).click()
+    answered(page, "photo_3.jpg")
+    page.wait_for_function("() => document.querySelector('#card').getBoundingClientRect().top < 60")
+
+
 def test_hostile_names_are_shown_as_text_and_do_not_run(chromium, tmp_path):
     from shapely.geometry import box
 
