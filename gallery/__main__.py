@@ -120,8 +120,8 @@ _ROTATIONS_HELP = (
     "quarter turns to search of a photo without a known heading; 1 takes its upper side for north (default 4)"
 )
 _NORTH_UP_HELP = (
-    "turn a photo that states its heading so that north is up and search it once (default); "
-    "--no-north-up ignores headings, for photos whose heading is wrong"
+    "use the pose that a photo states: from above by heading, pitch, height and focal length, or turned so that "
+    "north is up by the heading alone (default); --no-north-up ignores it, for photos whose EXIF is wrong"
 )
 _VERIFY_HELP = "check the best tiles by geometry (accepted; the check comes with a later version)"
 

@@ -5,11 +5,16 @@ from dataclasses import dataclass
 from functools import cache
 
 import numpy as np
-from pyproj import Geod
+from pyproj import CRS, Geod, Transformer
 from shapely.geometry import MultiPolygon, Polygon, box
 from shapely.geometry.base import BaseGeometry
 
 from gallery.errors import AreaError
+
+
+@cache
+def _to_cartesian() -> Transformer:
+    return Transformer.from_crs(CRS.from_epsg(4979), CRS.from_epsg(4978), always_xy=True)
 
 
 @cache
@@ -134,6 +139,20 @@ def destination(point: LonLat, azimuth_deg: float, distance_m: float) -> LonLat:
     """Where one arrives after distance_m from point towards azimuth_deg (clockwise from north)."""
     lon, lat, _ = _geod().fwd(point.lon, point.lat, azimuth_deg, distance_m)
     return LonLat(wrap_lon(float(lon)), float(lat))
+
+
+def moved_all(lons: np.ndarray, lats: np.ndarray, east_m: float, north_m: float) -> tuple[np.ndarray, np.ndarray]:
+    """N places moved by one offset, for offsets of a few kilometres. Returns: (N,) lons and (N,) lats, degrees."""
+    lons, lats = np.asarray(lons, float), np.asarray(lats, float)
+    azimuths = np.full_like(lons, math.degrees(math.atan2(east_m, north_m)))
+    moved_lons, moved_lats, _ = _geod().fwd(lons, lats, azimuths, np.full_like(lons, math.hypot(east_m, north_m)))
+    return np.asarray(moved_lons), np.asarray(moved_lats)
+
+
+def cartesian_m(lons: np.ndarray, lats: np.ndarray) -> np.ndarray:
+    """(N, 3) earth-centred metres of N places on the ellipsoid: near places are near, also across the antimeridian."""
+    lons, lats = np.asarray(lons, float), np.asarray(lats, float)
+    return np.stack(_to_cartesian().transform(lons, lats, np.zeros_like(lons)), axis=1)
 
 
 def looked_at(camera: LonLat, heading_deg: float, pitch_deg: float, height_m: float) -> LonLat:

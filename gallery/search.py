@@ -13,15 +13,19 @@ import numpy as np
 from gallery.build import Embedder, read_photo
 from gallery.errors import AreaError, GalleryError, UnreadablePhoto
 from gallery.geo import Bounds, LonLat, diagonal_m, distance_m, distances_m, looked_at, moved, offsets_m, size_m
+from gallery.ranking import Ranker, Ranking
 from gallery.store import Gallery
 from gallery.tiles import Match, Tile
-from gallery.turns import searched_views
+from gallery.views import SearchedViews, searched_views
 
 AGREEMENT_OF = 5
 """The rule for a position looks at this many best tiles, whatever number is shown."""
 
-AGREEMENT_LEAST = 3
+AGREEMENT_LEAST = 4
 """So many of them must lie at one place."""
+
+AGREEMENT_LEAST_ADDED_UP = 3
+"""The same where several views of the photo's ground had to agree on each tile already."""
 
 AGREEMENT_MOST_BY_CHANCE = 0.2
 """The rule says nothing where more than this share of the searched tiles lies at that place anyway."""
@@ -139,6 +143,27 @@ class Localizer:
         gallery.require_model(embedder.fingerprint, str(getattr(embedder, "name", "")))
         self.gallery = gallery
         self.embedder = embedder
+        self._ranker = Ranker(gallery)
+        self._above_m = typical_side_m(gallery) if getattr(embedder, "from_above", False) else None
+
+    def views(self, photo: Any, rotations: int = 4, north_up: bool = True) -> SearchedViews:
+        """What is embedded of a photo: `searched_views` for this gallery's tiles and this network."""
+        return searched_views(photo, rotations, north_up, self._above_m)
+
+    def rank(self, views: SearchedViews, k: int) -> Ranking:
+        """The k best of all tiles for the views of one photo, without judging them."""
+        _check(k)
+        return self._ranking(self._embed([views])[0], views, k, None)
+
+    def judge(self, photo: Any, views: SearchedViews, ranking: Ranking, k: int = 5) -> Answer:
+        """The answer that `localize` gives for a photo that was ranked before, over the whole gallery.
+
+        Args:
+            photo: as `embedder.read` returns it.
+            views: that were searched.
+            ranking: of at least k tiles, and of `AGREEMENT_OF`, unless the gallery has fewer.
+        """
+        return self._judged(photo, self._matches(ranking)[: max(k, AGREEMENT_OF)], k, None, None, {}, views)
 
     def localize(
         self, photo: Any, k: int = 5, near: Area | None = None, rotations: int = 4, north_up: bool = True
@@ -150,8 +175,9 @@ class Localizer:
             k: how many tiles to show; more than the gallery has gives all.
             near: only tiles that touch this area are searched.
             rotations: of a photo without a known heading: 4 for the best score over its four quarter turns, or 1.
-            north_up: turn a photo that states its heading so that north is up, as in the tiles, and search it once;
-                False ignores the heading (a wrong one leads astray).
+            north_up: use the camera's pose as the photo states it, and search once: brought to the ground plane by
+                heading, pitch, height and focal length (if the network has learnt that), or turned so that north is up
+                by the heading alone. False ignores the pose (a wrong one leads astray).
 
         Raises:
             UnreadablePhoto: the photo cannot be read.
@@ -200,29 +226,38 @@ class Localizer:
         rotations: int,
         north_up: bool,
     ) -> list[Answer]:
-        if k < 1:
-            raise GalleryError(f"k is {k}, but at least 1 tile must be asked for.")
+        _check(k)
         if rotations not in (1, 4):
             raise GalleryError(f"rotations is {rotations}, but 1 or 4 are possible.")
         if not photos:
             return []
         begun = time.perf_counter()
-        views, view_notes = zip(*(searched_views(photo, rotations, north_up) for photo in photos), strict=True)
-        vectors = np.asarray(self.embedder.embed([view for turns in views for view in turns]), np.float32)
-        by_photo = np.split(vectors, np.cumsum([len(turns) for turns in views])[:-1])
+        searched = [self.views(photo, rotations, north_up) for photo in photos]
+        vectors = self._embed(searched)
         embed_seconds = (time.perf_counter() - begun) / len(photos)
         allowed = None if near is None else tiles_in(self.gallery.boxes, near)
         answers = []
-        for photo, turns, turn_note, seconds in zip(photos, by_photo, view_notes, read_seconds, strict=True):
+        for photo, own, views, seconds in zip(photos, vectors, searched, read_seconds, strict=True):
             begun = time.perf_counter()
-            scores, rows = self.gallery.index.search(turns, max(k, AGREEMENT_OF), allowed)
-            matches = [
-                Match(rank, self.gallery.tile(row), score)
-                for rank, (row, score) in enumerate(_best(scores, rows, max(k, AGREEMENT_OF)), start=1)
-            ]
+            matches = self._matches(self._ranking(own, views, max(k, AGREEMENT_OF), allowed))
             timings = {"read": seconds, "embed": embed_seconds, "search": time.perf_counter() - begun}
-            answers.append(self._judged(photo, matches, k, near, allowed, timings, turn_note))
+            answers.append(self._judged(photo, matches, k, near, allowed, timings, views))
         return answers
+
+    def _embed(self, searched: Sequence[SearchedViews]) -> list[np.ndarray]:
+        """(V, D) unit rows of each photo's views; all photos share batches."""
+        images = [view.image for views in searched for view in views.views]
+        vectors = np.asarray(self.embedder.embed(images), np.float32)
+        return np.split(vectors, np.cumsum([len(views.views) for views in searched])[:-1])
+
+    def _ranking(self, vectors: np.ndarray, views: SearchedViews, k: int, allowed: np.ndarray | None) -> Ranking:
+        if views.side_m is not None:
+            return self._ranker.added_up(vectors, views.views, views.side_m, k, allowed)
+        return self._ranker.best_of(vectors, k, allowed)
+
+    def _matches(self, ranking: Ranking) -> list[Match]:
+        found = zip(ranking.rows.tolist(), ranking.scores.tolist(), strict=True)
+        return [Match(rank, self.gallery.tile(row), score) for rank, (row, score) in enumerate(found, start=1)]
 
     def _judged(
         self,
@@ -232,16 +267,17 @@ class Localizer:
         near: Area | None,
         allowed: np.ndarray | None,
         timings: dict[str, float],
-        turn_note: str,
+        views: SearchedViews,
     ) -> Answer:
         if not matches:
             note = (
                 f"No tile of the gallery touches the given area; the nearest is {self._nearest_km(near):.3g} km away."
             )
             return Answer(photo.name, (), timings=timings, notes=(note,))
-        position, note = agreed_position(matches, self._share_at(matches[0].tile, allowed))
+        least = AGREEMENT_LEAST_ADDED_UP if len(views.views) > 1 and views.side_m else AGREEMENT_LEAST
+        position, note = agreed_position(matches, self._share_at(matches[0].tile, allowed), least)
         exif, exif_notes = _exif_check(photo.position, matches[0].tile)
-        notes = [*getattr(photo, "notes", ()), turn_note, note, *exif_notes]
+        notes = [*getattr(photo, "notes", ()), views.note, note, *exif_notes]
         if len(matches) < k:
             notes.append(f"Only {len(matches)} tiles could be searched.")
         if matches[0].tile.placed.startswith(("assumed", "estimated")):
@@ -271,15 +307,23 @@ class Localizer:
         return float(_distances_to_boxes_m(self.gallery.boxes, centre).min()) / 1000
 
 
+def typical_side_m(gallery: Gallery) -> float:
+    """Median of the tiles' longer sides, metres, over a sample spread evenly over the gallery."""
+    rows = np.unique(np.linspace(0, len(gallery) - 1, min(len(gallery), 99)).astype(int))
+    return float(np.median([place_size_m(gallery.tile(int(row))) for row in rows]))
+
+
 def place_size_m(tile: Tile) -> float:
     """How far apart the centres of two tiles may lie to count as one place: the tile's longer side."""
     return max(size_m(tile.bounds))
 
 
-def agreed_position(matches: Sequence[Match], share_by_chance: float) -> tuple[Position | None, str]:
+def agreed_position(
+    matches: Sequence[Match], share_by_chance: float, least: int = AGREEMENT_LEAST
+) -> tuple[Position | None, str]:
     """The position that the best tiles agree on, by a simple rule, and a sentence about what it rests on.
 
-    The rule: of the best `AGREEMENT_OF` tiles, at least `AGREEMENT_LEAST` have their centre within one tile side of
+    The rule: of the best `AGREEMENT_OF` tiles, at least `least` have their centre within one tile side of
     the best one's centre, and at most `AGREEMENT_MOST_BY_CHANCE` of all searched tiles do. The position is the mean
     of those centres, weighted by score; the radius reaches to the farthest corner of their footprints. Scores alone
     decide nothing: a cosine is no confidence, and this rule has not been calibrated.
@@ -287,6 +331,7 @@ def agreed_position(matches: Sequence[Match], share_by_chance: float) -> tuple[P
     Args:
         matches: at least one, best first.
         share_by_chance: share of the searched tiles that lie within one tile side of the best one.
+        least: see above.
     """
     best = matches[0].tile
     considered = matches[:AGREEMENT_OF]
@@ -295,8 +340,8 @@ def agreed_position(matches: Sequence[Match], share_by_chance: float) -> tuple[P
     count = f"{len(agreeing)} of the best {len(considered)} tiles lie at one place"
     if share_by_chance > AGREEMENT_MOST_BY_CHANCE:
         return None, f"{count}, but the searched area is too small for that to mean anything."
-    if len(agreeing) < AGREEMENT_LEAST:
-        return None, f"{count}; at least {AGREEMENT_LEAST} would be needed for a position."
+    if len(agreeing) < least:
+        return None, f"{count}; at least {least} would be needed for a position."
     weights = np.array([max(match.score, 1e-6) for match in agreeing])
     offsets = np.array([offsets_m(best.centre, match.tile.centre) for match in agreeing])
     east_m, north_m = weights @ offsets / weights.sum()
@@ -339,12 +384,9 @@ def _distances_to_boxes_m(boxes: np.ndarray, point: LonLat) -> np.ndarray:
     return distances_m(point, lons, lats)
 
 
-def _best(scores: np.ndarray, rows: np.ndarray, k: int) -> list[tuple[int, float]]:
-    """The k best (row, score) over all turns of one photo; equal scores in the order of rows."""
-    best: dict[int, float] = {}
-    for row, score in zip(rows.ravel().tolist(), scores.ravel().tolist(), strict=True):
-        best[row] = max(score, best.get(row, -math.inf))
-    return sorted(best.items(), key=lambda item: (-item[1], item[0]))[:k]
+def _check(k: int) -> None:
+    if k < 1:
+        raise GalleryError(f"k is {k}, but at least 1 tile must be asked for.")
 
 
 def _exif_check(position: Any, best: Tile) -> tuple[ExifCheck | None, list[str]]:

@@ -18,6 +18,7 @@ class MeanConfig:
     image_size: int = 384  # side of the square input, pixels; a multiple of 32
     classes: int = 701  # places that the training heads tell apart; without meaning at inference
     crop: Literal["squash", "centre"] = "squash"  # how a photo becomes square: resized as a whole, or cut in the middle
+    from_above: bool = False  # trained also on photos brought to the ground plane by the camera's stated pose
     embedding_channels: int = 512  # width of the embeddings that the heads classify (DEC)
     aligned_channels: int = 512  # width of the aligned map (MSF)
     deg_dropout: float = 0.01  # on each of the two diversified maps (DEG)
@@ -71,6 +72,6 @@ def _check_type(name: str, value: object, expected: Any) -> None:
             raise ConfigError(f"{name} is {value!r}; choose {choices}.")
         return
     accepted = (int, float) if expected is float else expected
-    if isinstance(value, bool) or not isinstance(value, accepted):
-        kind = {str: "text", int: "a whole number", float: "a number"}[expected]
+    if isinstance(value, bool) != (expected is bool) or not isinstance(value, accepted):
+        kind = {bool: "true or false", str: "text", int: "a whole number", float: "a number"}[expected]
         raise ConfigError(f"{name} is {value!r}; it must be {kind}.")

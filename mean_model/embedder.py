@@ -146,6 +146,11 @@ class Embedder:
         return self.config.image_size
 
     @property
+    def from_above(self) -> bool:
+        """Whether the network knows photos that were brought to the ground plane, beside photos as they are."""
+        return self.config.from_above
+
+    @property
     def dimension(self) -> int:
         """Length D of an embedding."""
         return self.network.dimension

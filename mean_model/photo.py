@@ -68,6 +68,16 @@ class PhotoPosition:
 
 
 @dataclass(frozen=True)
+class CameraAttitude:
+    """How the camera looked, by its own statement: known also where there is no satellite fix. None where unsaid."""
+
+    heading_deg: float | None = None  # clockwise from north, 0 to 360
+    pitch_deg: float | None = None  # 0 is level, -90 looks straight down
+    height_m: float | None = None  # above the take-off point
+    focal_35mm: float | None = None  # focal length for the diagonal of 36 x 24 mm film, millimetres
+
+
+@dataclass(frozen=True)
 class Photo:
     """A photo ready to be shown or embedded."""
 
@@ -77,6 +87,7 @@ class Photo:
     height_px: int
     position: PhotoPosition | None = None
     notes: tuple[str, ...] = ()  # what was changed on the way, one sentence each
+    attitude: CameraAttitude = CameraAttitude()
 
 
 PhotoSource = str | os.PathLike[str] | bytes | BinaryIO | Image.Image | np.ndarray | Photo
@@ -296,13 +307,14 @@ def _finish(
         raise PhotoError(_too_many_pixels(name, None, MAX_PIXELS)) from error
     except _DECODE_FAULTS as error:
         raise PhotoError(f"{name} is damaged or cut short: copy it again, or save it again as JPEG.") from error
-    orientation, position, position_notes = _metadata(opened)
+    orientation, position, attitude, position_notes = _metadata(opened)
     if orientation in _UPRIGHT:
         rgb = rgb.transpose(_UPRIGHT[orientation])
         size = size[::-1] if orientation >= 5 else size
     fresh = Image.new("RGB", rgb.size)  # copies and conversions would carry EXIF on, and with it the position
     fresh.paste(rgb)
-    return Photo(fresh, name, *size, position, (*notes, *_several(opened), *colour_notes, *position_notes))
+    notes = (*notes, *_several(opened), *colour_notes, *position_notes)
+    return Photo(fresh, name, *size, position, notes, attitude)
 
 
 def _several(image: Image.Image) -> list[str]:
@@ -387,29 +399,45 @@ def _reduced(image: Image.Image, target_px: int) -> Image.Image:
 
 # --- position --------------------------------------------------------------------------------------------------------
 
-_EXIF_ORIENTATION, _EXIF_GPS = 0x0112, 0x8825
+_EXIF_ORIENTATION, _EXIF_GPS, _EXIF_CAMERA, _EXIF_FOCAL_35MM = 0x0112, 0x8825, 0x8769, 0xA405
 _XMP_BYTES = 200_000
 
 
-def _metadata(image: Image.Image) -> tuple[int, PhotoPosition | None, list[str]]:
-    """Orientation (1 if unknown), position and notes; metadata that cannot be read never fails the photo."""
+def _metadata(image: Image.Image) -> tuple[int, PhotoPosition | None, CameraAttitude, list[str]]:
+    """Orientation (1 if unknown), position, attitude, notes; metadata that cannot be read never fails the photo."""
     try:
         exif = image.getexif()
         orientation = exif.get(_EXIF_ORIENTATION, 1)
         gps: dict[int, Any] = dict(exif.get_ifd(_EXIF_GPS))
+        focal_35mm = _number(exif.get_ifd(_EXIF_CAMERA).get(_EXIF_FOCAL_35MM))
     except _DECODE_FAULTS:
-        return 1, None, ["The photo's EXIF is damaged and was ignored."]
+        return 1, None, CameraAttitude(), ["The photo's EXIF is damaged and was ignored."]
     orientation = orientation if isinstance(orientation, int) else 1
     xmp = _dji_values(image.info.get("xmp"))
+    attitude = _attitude(gps, xmp, focal_35mm)
     try:
-        position = _position(gps, xmp)
+        position = _position(gps, xmp, attitude)
     except _DECODE_FAULTS:
         position = None
     given = 2 in gps or 4 in gps
-    return orientation, position, [_NOTE_POSITION] if given and position is None else []
+    return orientation, position, attitude, [_NOTE_POSITION] if given and position is None else []
 
 
-def _position(gps: dict[int, Any], xmp: dict[str, float]) -> PhotoPosition | None:
+def _attitude(gps: dict[int, Any], xmp: dict[str, float], focal_35mm: float | None) -> CameraAttitude:
+    """Heading of the GPS directory, or of DJI's XMP when there is none; pitch and height of the XMP."""
+    heading = _sane(_number(gps.get(17)), 0, 360)
+    if heading is None:
+        heading = _sane(xmp.get("GimbalYawDegree"), -360, 360)
+    pitch = _sane(xmp.get("GimbalPitchDegree"), -100, 90)  # gimbals report up to -90.1 looking straight down
+    return CameraAttitude(
+        heading_deg=None if heading is None else heading % 360,
+        pitch_deg=None if pitch is None else max(pitch, -90.0),
+        height_m=_sane(xmp.get("RelativeAltitude"), -1_000, 20_000),
+        focal_35mm=_sane(focal_35mm, 1, 5_000),  # 0 is how EXIF writes 'unknown'
+    )
+
+
+def _position(gps: dict[int, Any], xmp: dict[str, float], attitude: CameraAttitude) -> PhotoPosition | None:
     """The position of the GPS directory, or of DJI's XMP when there is none; None if it makes no sense."""
     if 2 in gps or 4 in gps:
         lat = _angle(gps.get(2), gps.get(1), "N", "S")
@@ -422,17 +450,13 @@ def _position(gps: dict[int, Any], xmp: dict[str, float]) -> PhotoPosition | Non
     altitude = _sane(_number(gps.get(6)), -500, 20_000)
     if altitude is not None and gps.get(5) in (1, b"\x01", "\x01"):
         altitude = -altitude
-    heading = _sane(_number(gps.get(17)), 0, 360)
-    if heading is None:
-        heading = _sane(xmp.get("GimbalYawDegree"), -360, 360)
-    pitch = _sane(xmp.get("GimbalPitchDegree"), -100, 90)  # gimbals report up to -90.1 looking straight down
     return PhotoPosition(
         lon=lon,
         lat=lat,
         altitude_m=altitude if altitude is not None else _sane(xmp.get("AbsoluteAltitude"), -500, 20_000),
-        relative_altitude_m=_sane(xmp.get("RelativeAltitude"), -1_000, 20_000),
-        heading_deg=None if heading is None else heading % 360,
-        pitch_deg=None if pitch is None else max(pitch, -90.0),
+        relative_altitude_m=attitude.height_m,
+        heading_deg=attitude.heading_deg,
+        pitch_deg=attitude.pitch_deg,
     )
 
 

@@ -12,7 +12,6 @@ from PIL import Image
 from gallery import Answer, Gallery, Localizer, Match, Near
 from gallery.geo import LonLat, distance_m, wrap_lon
 from gallery.search import PhotoProblem
-from gallery.turns import searched_views
 from mean_model import PhotoError, load_photo
 from pages import maps, words
 from pages.engine import Engine
@@ -106,8 +105,8 @@ class Desk:
         begun = time.perf_counter()
         pictures = tuple(gallery.image(match.tile, max_px=TILE_PX) for match in answer.matches)
         page = self._answer_map(answer, pictures, near, camera_of(photo.position), question.basemap)
-        views, _ = searched_views(photo, **TURNS[question.turn])
-        seen = embedder.seen(views[0])
+        searched = self.engine.wait().views(photo, **TURNS[question.turn])
+        seen = embedder.seen(searched.views[0].image)
         timings = {**answer.timings, "draw": time.perf_counter() - begun}
         return Shown(replace(answer, timings=timings), seen, pictures, page, question.basemap)
 

@@ -24,12 +24,23 @@ class FakePosition:
 
 
 @dataclass(frozen=True)
+class FakeAttitude:
+    """How a photo's camera looked, as an embedder reports it."""
+
+    heading_deg: float | None = None
+    pitch_deg: float | None = None
+    height_m: float | None = None
+    focal_35mm: float | None = None
+
+
+@dataclass(frozen=True)
 class FakePhoto:
     """What the fake embedder reads."""
 
     image: Image.Image
     name: str
     position: FakePosition | None = None
+    attitude: FakeAttitude = FakeAttitude()
 
 
 class FakeEmbedder:

@@ -8,7 +8,9 @@ import pytest
 import torch
 
 from train_scripts.data.pack import write_npz
+from train_scripts.data.renderer import north_up
 from train_scripts.data.simulator import (
+    NOT_SEEN,
     FlightRange,
     easier,
     load_pool,
@@ -16,6 +18,7 @@ from train_scripts.data.simulator import (
     random_cameras,
     random_pairs,
     turn_upright,
+    views_from_above,
 )
 
 SIDE_M = 1000
@@ -101,3 +104,29 @@ def test_turned_views_have_north_up(heading: float) -> None:
     turned = turn_upright(picture, torch.tensor([float(heading)]))
     row, column = divmod(int(turned[0, 0].argmax()), size)
     assert size // 2 - row >= abs(column - size // 2)
+
+
+def test_a_view_from_above_is_the_tile_where_the_photo_holds_it(packed: Path) -> None:
+    """With a pose that does not err, over flat ground in clear air: the orthophoto, and one colour elsewhere."""
+    pool = load_pool(packed)
+    flight = FlightRange(
+        tile_m=120, visibility_m=(1e9, 1e9), roll_deg=0, height_error=0, pitch_error_deg=0, compass_error_deg=0,
+        fov_error=0,
+    )  # fmt: skip
+    which = torch.zeros(24, dtype=torch.long)
+    points = torch.rand(24, 2, generator=torch.Generator().manual_seed(1)) * 400 - 200
+    generator = torch.Generator().manual_seed(2)
+    views = views_from_above(pool, which, points, 48, flight, generator, photometry_strength=0)
+    tiles = north_up(pool.surfaces, which, points, torch.full((24,), 120.0), 48)
+    unseen = (views == torch.tensor(NOT_SEEN)[None, :, None, None]).all(1)
+    away = (views - tiles).abs().mean(1)
+    assert 0.1 < unseen.float().mean() < 0.7 and away[~unseen].mean() < 4
+
+
+def test_from_above_is_a_share_of_the_batch(packed: Path) -> None:
+    pool = load_pool(packed)
+    for share, expected in ((0.0, 0), (1.0, 16)):
+        flight = FlightRange(tile_m=100, from_above=share, altitude_m=(80, 90))
+        pairs = random_pairs(pool, 16, 32, flight, torch.Generator().manual_seed(0), photometry_strength=0)
+        unseen = (pairs.drone == torch.tensor(NOT_SEEN)[None, :, None, None]).all(1).flatten(1).any(1)
+        assert int(unseen.sum()) == pytest.approx(expected, abs=2)

@@ -14,11 +14,13 @@ from gallery.geo import (
     LonLat,
     area_m2,
     bounds_of,
+    cartesian_m,
     destination,
     distance_m,
     distances_m,
     looked_at,
     moved,
+    moved_all,
     offsets_m,
     rectangle,
     size_m,
@@ -124,3 +126,19 @@ def test_wrapped_meridian_is_the_same(lon):
     wrapped = wrap_lon(lon)
     assert -180 <= wrapped <= 180
     assert math.isclose(math.cos(math.radians(wrapped)), math.cos(math.radians(lon)), abs_tol=1e-9)
+
+
+@given(points, st.floats(-3000, 3000), st.floats(-3000, 3000))
+@settings(deadline=None)
+def test_many_places_move_as_one_does(place, east_m, north_m):
+    lons, lats = moved_all(np.array([place.lon, place.lon]), np.array([place.lat, place.lat]), east_m, north_m)
+    one = moved(place, east_m, north_m)
+    assert distances_m(one, lons, lats).max() < 0.01
+
+
+@given(points, st.floats(0, 360), st.floats(0, 2000))
+@settings(deadline=None)
+def test_near_places_are_as_near_in_cartesian_metres(place, azimuth_deg, metres):
+    other = destination(place, azimuth_deg, metres)
+    points = cartesian_m(np.array([place.lon, other.lon]), np.array([place.lat, other.lat]))
+    assert np.linalg.norm(points[0] - points[1]) == pytest.approx(metres, abs=0.01)

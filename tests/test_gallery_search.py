@@ -1,19 +1,24 @@
 """Localizer: finds what the gallery holds, honours the prior area, and claims no more than it knows."""
 
 import json
+import math
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
-from conftest import FakeEmbedder, FakePhoto, FakePosition, textured, write_raster
+import rasterio
+from conftest import FakeAttitude, FakeEmbedder, FakePhoto, FakePosition, textured, write_raster
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from PIL import Image
+from pyproj import Transformer
 from shapely.geometry import box
 
 from gallery import Gallery, Localizer, Near, build_gallery
 from gallery.errors import AreaError, GalleryError, UnreadablePhoto, WrongModel
 from gallery.geo import Bounds, LonLat, destination, distance_m, looked_at, rectangle
+from gallery.positions import FILM_DIAGONAL_MM
 from gallery.search import Answer, PhotoProblem, agreed_position, tiles_in
 from gallery.tiles import Match, Tile
 
@@ -229,7 +234,7 @@ def match(rank: int, lon: float, lat: float, score: float = 0.8) -> Match:
 
 def test_three_neighbours_of_five_give_a_position_that_holds_them():
     near = [match(1, 10, 50), match(2, 10.0005, 50), match(3, 20, 40), match(4, 10, 50.0003), match(5, -60, 0)]
-    position, note = agreed_position(near, 0.01)
+    position, note = agreed_position(near, 0.01, least=3)
     assert position is not None and "3 of the best 5" in note
     assert distance_m(LonLat(position.lon, position.lat), LonLat(10.00017, 50.0001)) < 5
     for one in (near[0], near[1], near[3]):
@@ -240,6 +245,7 @@ def test_three_neighbours_of_five_give_a_position_that_holds_them():
 def test_no_position_without_agreement_or_in_a_small_area():
     scattered = [match(rank, 10 + rank, 50) for rank in range(1, 6)]
     assert agreed_position(scattered, 0.01)[0] is None
+    assert agreed_position([match(rank, 10 + rank // 4, 50) for rank in range(1, 6)], 0.01)[0] is None  # 3 of 5
     together = [match(rank, 10, 50) for rank in range(1, 6)]
     assert agreed_position(together, 0.01)[0] is not None
     assert agreed_position(together, 0.5) == (
@@ -248,7 +254,7 @@ def test_no_position_without_agreement_or_in_a_small_area():
 
 
 def test_agreement_works_over_the_180th_meridian():
-    position, _ = agreed_position([match(1, 179.9999, 0), match(2, -179.9999, 0), match(3, -180, 0)], 0.0)
+    position, _ = agreed_position([match(1, 179.9999, 0), match(2, -179.9999, 0), match(3, -180, 0)], 0.0, 3)
     assert position is not None and abs(position.lon) > 179.99 and position.radius_m < 150
 
 
@@ -257,6 +263,37 @@ def test_located_only_with_a_position(gallery, localizer):
         answer = localizer.localize(photo_of(gallery, row), k=1)
         assert (answer.verdict == "located") == (answer.position is not None)
         assert answer.confidence is None and answer.notes
+
+
+class FromAbove(FakeEmbedder):
+    """Knows views from above."""
+
+    from_above = True
+
+
+def test_a_photo_with_a_pose_is_found_from_above(gallery):
+    """Taken straight down facing east from where it shows 150 m: nine squares, eight of which it does not fill."""
+    tile = gallery.tile(5 * 17 + 8)
+    with rasterio.open(gallery.folder / "../region.tif") as region:
+        to_region = Transformer.from_crs(4326, region.crs, always_xy=True)
+        row, column = region.index(*to_region.transform(tile.centre.lon, tile.centre.lat))
+        pixels = np.moveaxis(region.read(), 0, -1)[row - 75 : row + 75, column - 75 : column + 75]
+    facing_east = Image.fromarray(pixels).transpose(Image.Transpose.ROTATE_90)
+    focal_35mm = FILM_DIAGONAL_MM * 100 / math.hypot(150, 150)  # 100 m up, 150 m wide
+    photo = FakePhoto(facing_east, "a.jpg", None, FakeAttitude(90.0, -90.0, 100.0, focal_35mm))
+    localizer = Localizer(gallery, FromAbove())
+    answer = localizer.localize(photo)
+    assert answer.matches[0].tile.id == tile.id and answer.matches[0].score > 0.8
+    assert "ground plane" in " ".join(answer.notes)
+    views = localizer.views(photo)
+    assert len(views.views) == 9 and views.side_m == pytest.approx(100, rel=0.01)
+    ranking = localizer.rank(views, len(gallery))
+    judged = localizer.judge(photo, views, ranking)
+    assert (judged.matches, judged.position) == (answer.matches, answer.position)
+    assert sorted(ranking.rows) == list(range(len(gallery)))
+    ignored = localizer.localize(photo, north_up=False)
+    assert "quarter turns" in " ".join(ignored.notes)
+    assert Localizer(gallery, FakeEmbedder()).views(photo).side_m is None
 
 
 # --- the prior area ------------------------------------------------------------------------------

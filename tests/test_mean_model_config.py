@@ -59,6 +59,7 @@ def test_a_config_cannot_be_changed() -> None:
         ("temperature", float("inf"), "temperature is inf; it must be above 0 and finite"),
         ("crop", "middle", "crop is 'middle'; choose 'squash' or 'centre'"),
         ("crop", ["squash"], "crop is .*; choose"),
+        ("from_above", 1, "from_above is 1; it must be true or false"),
         ("softmax", "thrice", "softmax is 'thrice'; choose 'twice' or 'once'"),
     ],
 )

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from mean_model.errors import PhotoError
-from mean_model.photo import MAX_FILE_BYTES, Photo, load_photo, stretch_to_8_bit
+from mean_model.photo import MAX_FILE_BYTES, CameraAttitude, Photo, load_photo, stretch_to_8_bit
 from tests.bad_files import bomb_png, gps_exif, jpeg_bytes, make_bad_files, picture
 
 SHARED = Path(__file__).parents[2] / "shared"
@@ -305,6 +305,22 @@ def test_altitude_heading_and_pitch():
     assert photo.position.pitch_deg == -90.0
     assert photo.position.heading_deg == pytest.approx(228.7)
     assert photo.position.altitude_m is None
+
+
+def lens_exif(focal_35mm: int) -> Image.Exif:
+    exif = Image.Exif()
+    exif[0x8769] = {0xA405: focal_35mm}
+    return exif
+
+
+def test_the_attitude_is_read_also_without_a_position():
+    photo = load_photo(jpeg_bytes(picture(), exif=lens_exif(24), xmp=XMP))
+    assert photo.position is None
+    assert photo.attitude == CameraAttitude(pytest.approx(228.7), -90.0, 39.8, 24.0)
+    located = load_photo(jpeg_bytes(picture(), exif=gps_exif(7.5, -47.5, gps_17=77.0)))
+    assert located.attitude == CameraAttitude(heading_deg=77.0)
+    assert load_photo(jpeg_bytes(picture(), exif=lens_exif(0))).attitude == CameraAttitude()
+    assert load_photo(picture()).attitude == CameraAttitude()
 
 
 def test_xmp_as_elements_and_position_without_exif():

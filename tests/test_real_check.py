@@ -14,7 +14,7 @@ from PIL import Image
 
 from gallery import GalleryError, build_gallery
 from gallery.geo import LonLat, destination, distance_m, moved, rectangle
-from gallery.turns import searched_views
+from gallery.views import searched_views
 from mean_model import PhotoError, load_photo
 from train_scripts.data.photos import Shot, camera_metadata
 from train_scripts.data.rasterise import Appearance
@@ -120,7 +120,7 @@ def test_a_view_turned_by_its_heading_lies_like_the_cell(cells, tmp_path, monkey
     view = View(0, 0, 25 / math.tan(math.radians(FOV_DEG) / 2), heading_deg, -89.9)  # 50 m wide, 4 pixels a metre
     write_view(tmp_path / "v.jpg", gallery, tile, view, torch.Generator())
     photo = load_photo(tmp_path / "v.jpg")
-    [turned], _ = searched_views(photo, 4, True)
+    [turned] = [view.image for view in searched_views(photo, 4, True).views]
     half_px = round(turned.width / VIEW_PX * 50 / SIDE_M * SIDE_PX / 2)
     middle = SIDE_PX // 2
     crop = gallery.image(tile, SIDE_PX).crop((middle - half_px, middle - half_px, middle + half_px, middle + half_px))
@@ -156,7 +156,7 @@ def write_flight(folder, count=9):
     for number in range(count):
         at = moved(HOME, 20.0 * number, 0)
         shot = Shot(0, 0, 60, 0, -90, 0, Appearance(), 0, 0)
-        exif, xmp = camera_metadata(at.lon, at.lat, 60, shot, FOV_DEG)
+        exif, xmp = camera_metadata(at.lon, at.lat, 60, shot, FOV_DEG, 1.0)
         picture = Image.fromarray(strip[:, 20 * number : 20 * number + 80]).resize((160, 160))
         picture.save(folder / f"{number:02d}.jpg", quality=95, exif=exif, xmp=xmp)
 

@@ -138,3 +138,20 @@ def test_a_loss_that_is_not_finite_stops_with_its_step(
     monkeypatch.setattr(training, "losses_of", broken)
     with pytest.raises(MeanModelError, match="not finite at step 0"):
         train(config, pool, CPU)
+
+
+def test_branches_without_weight_are_left_out_and_change_nothing(config: TrainConfig, pool: Pool) -> None:
+    """The short way through the network gives the same InfoNCE and gradient as the long one."""
+    pairs = random_pairs(pool, 8, 32, FlightRange(tile_m=60), torch.Generator().manual_seed(5), worlds_per_batch=1)
+    gradients, contrasts = [], []
+    for alignment in (0.0, 1e-30):
+        weights = LossWeights(info_nce=1.0, classification=0.0, alignment=alignment)
+        one = replace(config, weights=weights, bfloat16=False)
+        network = start_run(one, CPU).network
+        losses = training.losses_of(network, pairs, one)
+        losses.total.backward()
+        contrasts.append(float(losses.info_nce.detach()))
+        gradients.append([p.grad for p in network.inference_parameters()])
+    assert contrasts[0] == pytest.approx(contrasts[1], abs=1e-5)
+    for short, whole in zip(*gradients, strict=True):
+        assert torch.allclose(short, whole, atol=1e-5)

@@ -12,7 +12,7 @@ import json
 import math
 import sys
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -25,9 +25,12 @@ from gallery.geo import LonLat, distance_m
 from gallery.metrics import average_precision
 from gallery.report import row_of, write_report
 from gallery.search import Answer
-from gallery.turns import searched_views
 from mean_model.errors import MeanModelError
 from mean_model.memory import keep_freed_memory
+from mean_model.photo import Photo
+
+PoseError = tuple[float, float, float]
+"""Standard deviations: heading in degrees, pitch in degrees, height in percent."""
 
 SHOWN = 10  # tiles per query in a report
 Z95 = 1.959964
@@ -106,24 +109,20 @@ def read_queries(folder: Path) -> list[Query]:
             raise GalleryError(f"truth.csv needs the columns file, lon, lat with numbers ({error}).") from error
 
 
-def score(gallery: Gallery, vectors: np.ndarray, truths: Sequence[LonLat]) -> Outcome:
-    """Rank every tile for every query.
+def score(gallery: Gallery, rows: np.ndarray, truths: Sequence[LonLat]) -> Outcome:
+    """Compare rankings with the truth.
 
     Args:
-        vectors: (Q, R, D) unit rows: R turns of each query, of which the best score counts.
+        rows: (Q, N) all tiles of the gallery for each query, best first.
     """
-    tiles = np.asarray(gallery.vectors, np.float32)
-    tiles /= np.linalg.norm(tiles, axis=1, keepdims=True)
-    scores = np.einsum("qrd,gd->qrg", vectors, tiles, optimize=True).max(axis=1)
-    order = np.argsort(-scores, axis=1, kind="stable")
     shapes = np.asarray(gallery.tiles.geometry)
     points = shapely.points([[truth.lon, truth.lat] for truth in truths])
     right = np.stack([shapely.covers(shapes, point) for point in points])
-    hits = np.take_along_axis(right, order, axis=1)
+    hits = np.take_along_axis(right, rows, axis=1)
     first = np.where(hits.any(axis=1), hits.argmax(axis=1), -1)
-    best = [gallery.tile(int(row)).centre for row in order[:, 0]]
+    best = [gallery.tile(int(row)).centre for row in rows[:, 0]]
     errors = np.array([distance_m(truth, centre) for truth, centre in zip(truths, best, strict=True)])
-    return Outcome(first, average_precision(hits), errors, len(tiles))
+    return Outcome(first, average_precision(hits), errors, len(gallery))
 
 
 def located(answers: Sequence[Answer], truths: Sequence[LonLat]) -> dict[str, Any]:
@@ -131,6 +130,27 @@ def located(answers: Sequence[Answer], truths: Sequence[LonLat]) -> dict[str, An
     dared = [(a.position, t) for a, t in zip(answers, truths, strict=True) if a.position is not None]
     right = sum(distance_m(LonLat(p.lon, p.lat), t) <= p.radius_m for p, t in dared)
     return {"located": len(dared), "located_right": right}
+
+
+def pose_error(text: str) -> PoseError:
+    """`HEADING,PITCH,HEIGHT` as three numbers that are not negative."""
+    numbers = [float(part) for part in text.split(",")]
+    if len(numbers) != 3 or not all(0 <= number < math.inf for number in numbers):
+        raise argparse.ArgumentTypeError(f"{text!r} is no HEADING,PITCH,HEIGHT, such as 5,2,10")
+    return numbers[0], numbers[1], numbers[2]
+
+
+def disturbed(photo: Photo, error: PoseError, random: np.random.Generator) -> Photo:
+    """The photo with normal errors added to its stated pose; what it does not state stays so."""
+    heading, pitch, height = random.standard_normal(3) * error
+    stated = photo.attitude
+    attitude = replace(
+        stated,
+        heading_deg=None if stated.heading_deg is None else (stated.heading_deg + heading) % 360,
+        pitch_deg=None if stated.pitch_deg is None else float(np.clip(stated.pitch_deg + pitch, -90, 90)),
+        height_m=None if stated.height_m is None else stated.height_m * (1 + height / 100),
+    )
+    return replace(photo, attitude=attitude)
 
 
 def main(argv: list[str] | None = None) -> None:
@@ -141,7 +161,14 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument("--gallery", type=Path, required=True, help="the gallery that is searched")
     parser.add_argument("--rotations", type=int, choices=(1, 4), default=4, help="turns of a query without heading")
     parser.add_argument(
-        "--north-up", action=argparse.BooleanOptionalAction, default=True, help="use the headings that photos state"
+        "--north-up", action=argparse.BooleanOptionalAction, default=True, help="use the pose that photos state"
+    )
+    parser.add_argument(
+        "--pose-error",
+        type=pose_error,
+        default=(0.0, 0.0, 0.0),
+        metavar="HEADING,PITCH,HEIGHT",
+        help="disturb the stated poses: standard deviations in degrees, degrees and percent, such as 5,2,10",
     )
     parser.add_argument("--out", type=Path, help="write a report (Parquet), one row per query")
     parser.add_argument("--json", action="store_true", help="print one JSON document")
@@ -151,7 +178,13 @@ def main(argv: list[str] | None = None) -> None:
         parser.error(f"--dataset is {options.dataset!r}; only world:FOLDER can be evaluated so far.")
     try:
         summary = run(
-            options.model, Path(path), options.gallery, options.rotations, options.out, north_up=options.north_up
+            options.model,
+            Path(path),
+            options.gallery,
+            options.rotations,
+            options.out,
+            north_up=options.north_up,
+            pose_error=options.pose_error,
         )
     except (GalleryError, MeanModelError) as error:
         parser.error(str(error))
@@ -170,28 +203,42 @@ def main(argv: list[str] | None = None) -> None:
 
 
 def run(
-    model: str, folder: Path, gallery_dir: Path, rotations: int, out: Path | None, *, north_up: bool = True
+    model: str,
+    folder: Path,
+    gallery_dir: Path,
+    rotations: int,
+    out: Path | None,
+    *,
+    north_up: bool = True,
+    pose_error: PoseError = (0.0, 0.0, 0.0),
 ) -> dict[str, Any]:
-    """Evaluate and, if asked, write the report. Returns the summary."""
+    """Evaluate and, if asked, write the report. Returns the summary.
+
+    Args:
+        pose_error: standard deviations of what is added to heading (degrees), pitch (degrees) and height (percent).
+    """
     from mean_model import load_model
 
     queries = read_queries(folder)
     embedder = load_model(model)
     gallery = Gallery.open(gallery_dir)
     localizer = Localizer(gallery, embedder)
-    vectors, answers = [], []
+    rankings, answers = [], []
+    random = np.random.default_rng(0)
     for query in tqdm(queries, unit="photo", file=sys.stderr):
-        photo = embedder.read(query.file)
-        views, _ = searched_views(photo, rotations, north_up)
-        vectors.append(np.resize(embedder.embed(views), (rotations, embedder.dimension)))  # repeats a single view
-        answers.append(localizer.localize(photo, k=SHOWN, rotations=rotations, north_up=north_up))
+        photo = disturbed(embedder.read(query.file), pose_error, random)
+        views = localizer.views(photo, rotations, north_up)
+        ranking = localizer.rank(views, len(gallery))
+        rankings.append(ranking.rows)
+        answers.append(localizer.judge(photo, views, ranking, SHOWN))
     truths = [query.truth for query in queries]
-    outcome = score(gallery, np.stack(vectors), truths)
+    outcome = score(gallery, np.stack(rankings), truths)
     summary = {
         **outcome.summary("position: the tile's footprint covers the ground point"),
         **located(answers, truths),
         "rotations": rotations,
         "north_up": north_up,
+        "pose_error": list(pose_error),
         "model": embedder.name,
         "fingerprint": embedder.fingerprint,
     }

@@ -103,7 +103,7 @@ def write_view(file: Path, gallery: Gallery, tile: Tile, view: View, noise: torc
     heading = math.radians(view.heading_deg)
     camera = moved(tile.centre, view.east_m - back_m * math.sin(heading), view.north_m - back_m * math.cos(heading))
     shot = Shot(view.east_m, view.north_m, view.altitude_m, view.heading_deg, view.pitch_deg, 0.0, Appearance(), 0.0, 0)
-    exif, xmp = camera_metadata(camera.lon, camera.lat, view.altitude_m, shot, FOV_DEG)
+    exif, xmp = camera_metadata(camera.lon, camera.lat, view.altitude_m, shot, FOV_DEG, 1.0)
     image = Image.fromarray(picture[0].permute(1, 2, 0).round().to(torch.uint8).numpy())
     image.save(file, "JPEG", quality=92, exif=exif, xmp=xmp)
 

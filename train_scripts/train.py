@@ -25,7 +25,7 @@ from torch import Tensor, nn
 from mean_model.checkpoint import save_model
 from mean_model.config import MeanConfig
 from mean_model.errors import ConfigError, MeanModelError
-from mean_model.losses import Losses, LossWeights, total
+from mean_model.losses import Losses, LossWeights, info_nce, total
 from mean_model.memory import keep_freed_memory
 from mean_model.network import MEAN
 from train_scripts.data.simulator import FlightRange, Pairs, Pool, easier, load_pool, places_of, random_pairs
@@ -106,15 +106,20 @@ def normalise(pictures: Tensor) -> Tensor:
 
 
 def losses_of(network: MEAN, pairs: Pairs, config: TrainConfig) -> Losses:
-    """Forward both views in one batch and weigh the losses."""
-    device_type = pairs.drone.device.type
-    with torch.autocast(device_type, torch.bfloat16, enabled=config.bfloat16):
-        drone = network.forward_training(normalise(pairs.drone))
-        satellite = network.forward_training(normalise(pairs.satellite))
+    """Forward both views and weigh the losses. Branches whose losses have no weight are not computed: half the time."""
+    weights = config.weights
     scale = network.logit_scale.exp().clamp(max=100)
-    return total(
-        _float(drone), _float(satellite), pairs.place, scale, config.weights, label_smoothing=config.label_smoothing
-    )
+    with torch.autocast(pairs.drone.device.type, torch.bfloat16, enabled=config.bfloat16):
+        if not weights.classification and not weights.alignment:
+            pictures = normalise(torch.cat([pairs.drone, pairs.satellite]))
+            embeddings = network(pictures.contiguous(memory_format=torch.channels_last)).float()
+            drone, satellite = embeddings.chunk(2)
+            contrast = info_nce(drone, satellite, scale, config.label_smoothing)
+            nothing = contrast.new_zeros(())
+            return Losses(weights.info_nce * contrast, contrast, nothing, nothing)
+        drone_outputs = _float(network.forward_training(normalise(pairs.drone)))
+        satellite_outputs = _float(network.forward_training(normalise(pairs.satellite)))
+    return total(drone_outputs, satellite_outputs, pairs.place, scale, weights, label_smoothing=config.label_smoothing)
 
 
 def _float(outputs: Any) -> Any:
@@ -200,7 +205,7 @@ def start_run(config: TrainConfig, device: torch.device) -> Run:
         load_start(network, Path(config.start))
     else:
         initialise(network, config.gamma)
-    network.to(device).train()
+    network.to(device).to(memory_format=torch.channels_last).train()
     average = {k: v.detach().clone() for k, v in network.state_dict().items()}
     generator = torch.Generator().manual_seed(config.seed)
     return Run(network, average, optimizers_of(network, config.weight_decay), generator)
@@ -359,7 +364,8 @@ def main(argv: list[str] | None = None) -> None:
             torch.set_num_threads(options.threads)
         device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
         pool = load_pool(Path(config.worlds)).to(device)
-        config = replace(config, model=replace(config.model, classes=places_of(pool, config.flight)))
+        model = replace(config.model, classes=places_of(pool, config.flight), from_above=config.flight.from_above > 0)
+        config = replace(config, model=model)
         log.info("%d worlds, %d places, device %s", pool.worlds, config.model.classes, device)
         run = train(config, pool, device)
         export(run, config, Path(config.out) / "model")

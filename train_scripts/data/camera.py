@@ -77,6 +77,35 @@ def rays(cameras: Cameras, pixels: Tensor, width: int) -> Tensor:
     return local @ rotation(cameras).transpose(1, 2)
 
 
+def ground_grid_rays(
+    believed: Cameras, true: Cameras, centre: Tensor, side_m: Tensor, size_px: int, aspect: float = 0.75
+) -> tuple[Tensor, Tensor]:
+    """Directions in which a camera saw the points of a north-up square on flat ground, as far as it knows its pose.
+
+    A photo is brought to the ground plane by the pose that it states; where that errs, other rays end up in the square.
+
+    Args:
+        believed, true: B cameras as stated, and as they were; their image centres differ little.
+        centre: (B, 3) middle of the square.
+        side_m: (B,) side of the square.
+        size_px: pixels along it.
+        aspect: height of the photo over its width.
+
+    Returns:
+        (B, size_px ** 2, 3) directions from the true camera, and (B, size_px ** 2) which of them its picture holds.
+    """
+    grid = pixel_grid(size_px, size_px, centre.device) / size_px
+    offsets = torch.stack([grid[:, 0], -grid[:, 1], torch.zeros_like(grid[:, 0])], -1)
+    local = (centre[:, None] + offsets * side_m[:, None, None] - believed.position[:, None]) @ rotation(believed)
+    ahead = local[..., 2:]
+    slopes = local[..., :2] / ahead.clamp_min(1e-3)
+    half = torch.tan(0.5 * torch.deg2rad(believed.hfov_deg))[:, None]
+    held = (ahead[..., 0] > 0) & (slopes[..., 0].abs() <= half) & (slopes[..., 1].abs() <= half * aspect)
+    zoom = torch.tan(0.5 * torch.deg2rad(true.hfov_deg))[:, None] / half
+    seen = torch.cat([slopes * zoom[..., None], torch.ones_like(ahead)], -1)
+    return seen @ rotation(true).transpose(1, 2), held
+
+
 def pixel_grid(width: int, height: int, device: torch.device | str = "cpu") -> Tensor:
     """(height * width, 2) centres of all pixels, row by row, as offsets from the image centre."""
     y = torch.arange(height, device=device, dtype=torch.float32) + 0.5 - height / 2

@@ -91,8 +91,18 @@ def _rational_dms(degrees: float) -> tuple[float, float, float]:
     return float(d), float(m), round((value - d - m / 60) * 3600, 5)
 
 
-def camera_metadata(lon: float, lat: float, z_m: float, shot: Shot, hfov_deg: float) -> tuple[Image.Exif, bytes]:
-    """EXIF with position, altitude and heading, and XMP with the gimbal's attitude as drones write it."""
+def camera_metadata(
+    lon: float, lat: float, z_m: float, shot: Shot, hfov_deg: float, aspect: float
+) -> tuple[Image.Exif, bytes]:
+    """EXIF with position, altitude, heading and focal length, and XMP with the gimbal's attitude as drones write it.
+
+    The height above take-off is the one above the ground point: a pilot who took off at its level.
+
+    Args:
+        aspect: height over width of the picture.
+    """
+    # CIPA's rule for the 35 mm equivalent compares diagonals.
+    focal_35mm = math.hypot(36, 24) / (2 * math.tan(math.radians(hfov_deg) / 2) * math.hypot(1, aspect))
     exif = Image.Exif()
     exif[0x010F], exif[0x0110] = "Simulated", "Null Island drone"
     exif[0x8825] = {
@@ -105,7 +115,7 @@ def camera_metadata(lon: float, lat: float, z_m: float, shot: Shot, hfov_deg: fl
         16: "T",
         17: round(shot.heading_deg % 360, 2),
     }
-    exif[0x8769] = {0xA405: round(36 / (2 * math.tan(math.radians(hfov_deg) / 2)))}
+    exif[0x8769] = {0xA405: round(focal_35mm)}
     yaw = (shot.heading_deg + 180) % 360 - 180
     xmp = (
         '<x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:RDF xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#">'
@@ -168,7 +178,7 @@ def take_photo(
     x, y, z = cameras.position[0].tolist()
     lon, lat = to_degrees(x, y)
     image = Image.fromarray(picture[0].permute(1, 2, 0).round().byte().numpy())
-    exif, xmp = camera_metadata(lon, lat, z, shot, hfov_deg)
+    exif, xmp = camera_metadata(lon, lat, z, shot, hfov_deg, height / width)
     buffer = BytesIO()
     image.save(buffer, "JPEG", quality=jpeg_quality, exif=exif, xmp=xmp)
     return RenderedPhoto(

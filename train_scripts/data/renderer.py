@@ -245,9 +245,17 @@ def render(
     """
     directions = rays(cameras, pixel_grid(width, height, which.device), width)
     hits = intersect(surfaces, which, cameras, directions, steps)
-    x, y, _ = hits.points.unbind(-1)
     distance = (hits.points - cameras.position[:, None]).norm(dim=-1).median(dim=1).values
     pixel_m = distance * 2 * torch.tan(0.5 * torch.deg2rad(cameras.hfov_deg)) / width
+    colour = colours_of(surfaces, which, hits, pixel_m, facades=facades, sun=sun)
+    return colour.reshape(len(cameras), height, width, 3).permute(0, 3, 1, 2), hits
+
+
+def colours_of(
+    surfaces: Surfaces, which: Tensor, hits: Hits, pixel_m: Tensor, *, facades: bool = True, sun: Tensor | None = None
+) -> Tensor:
+    """(B, P, 3) colours 0..255 of hit points, smoothed for pixels that are `pixel_m` (B,) metres wide on the ground."""
+    x, y, _ = hits.points.unbind(-1)
     level = torch.log2(pixel_m / surfaces.gsd_m).round().clamp(0, len(surfaces.colours) - 1).long()
     colour = torch.empty(*x.shape, 3, device=x.device)
     for one in level.unique().tolist():
@@ -259,7 +267,7 @@ def render(
         rows = on_wall.nonzero()[:, 0]
         wall = _wall_colours(surfaces, which[rows], hits.points[on_wall], sun)
         colour[on_wall] = torch.lerp(colour[on_wall], wall, share[on_wall][:, None])
-    return colour.reshape(len(cameras), height, width, 3).permute(0, 3, 1, 2), hits
+    return colour
 
 
 def ground_points(surfaces: Surfaces, which: Tensor, cameras: Cameras, steps: int = 256) -> Tensor:

@@ -11,9 +11,12 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from train_scripts.data.camera import Cameras, looking_at
-from train_scripts.data.renderer import Surfaces, height_at, north_up, render
+from train_scripts.data.camera import Cameras, ground_grid_rays, looking_at
+from train_scripts.data.renderer import Surfaces, colours_of, height_at, intersect, north_up, render
 from train_scripts.data.sensor import add_haze, photometry
+
+NOT_SEEN = (124.0, 116.0, 104.0)
+"""Colour of the ground that a photo does not hold: ImageNet's mean, which is zero to the network."""
 
 
 @dataclass(frozen=True)
@@ -31,6 +34,11 @@ class FlightRange:
     heading_deg: float = 45.0  # largest turn from the nearest quarter either way; 45 = any heading
     compass: float = 0.6  # share of views that stand north up but for the error of a compass
     compass_error_deg: float = 6.0  # largest, either way
+    from_above: float = 0.0  # share of views brought to the ground plane by the pose that the camera states
+    camera_fov_deg: tuple[float, float] = (56.0, 84.0)  # of those views: across the long side of a 4:3 photo
+    height_error: float = 0.15  # of that pose, largest either way, as a share; flat ground is assumed as well
+    pitch_error_deg: float = 2.0  # of that pose, largest either way
+    fov_error: float = 0.04  # of that pose, largest either way, as a share
     upright: bool = True  # turn views by quarters until north is nearest to up, as a search over four turns shows them
 
 
@@ -188,9 +196,22 @@ def random_pairs(
     side = (flight.tile_m * _between(count, flight.tile_scale, generator)).to(device)
     satellite = north_up(pool.surfaces, tiles, centre, side, size_px)
     offset = ((torch.rand(count, 2, generator=generator) * 2 - 1) * flight.offset).to(device) * side[:, None]
-    drone = drone_views(
-        pool, views, centre + offset, size_px, flight, generator, steps=steps, photometry_strength=photometry_strength
-    )
+    points = centre + offset
+    above = round(count * flight.from_above)  # the batch is in no order but that of its worlds
+    shuffled = torch.randperm(count, generator=generator).to(device)
+    drone = torch.empty_like(satellite)
+    for members, draw in ((shuffled[:above], views_from_above), (shuffled[above:], drone_views)):
+        if len(members):
+            drone[members] = draw(
+                pool,
+                views[members],
+                points[members],
+                size_px,
+                flight,
+                generator,
+                steps=steps,
+                photometry_strength=photometry_strength,
+            )
     satellite = photometry(satellite, generator, 0.4 * photometry_strength)
     return Pairs(drone, satellite, torch.cat(place)[:batch].to(device))
 
@@ -215,6 +236,67 @@ def drone_views(
     distance = (hits.points - cameras.position[:, None]).norm(dim=-1).reshape(len(which), size_px, size_px)
     view = photometry(add_haze(picture, distance, visibility), generator, photometry_strength)
     return turn_upright(view, cameras.heading_deg) if flight.upright else view
+
+
+def views_from_above(
+    pool: Pool,
+    which: Tensor,
+    points: Tensor,
+    size_px: int,
+    flight: FlightRange,
+    generator: torch.Generator,
+    *,
+    steps: int = 20,
+    photometry_strength: float = 1.0,
+) -> Tensor:
+    """(B, 3, S, S) drone photos brought to the ground plane, as `gallery.above` does it.
+
+    The middle of the square is one of `points` (B, 2) anywhere in the photo, its side that of a tile; the true pose
+    differs from the stated one by the errors of the flight range, and what the photo does not hold has `NOT_SEEN`.
+    """
+    count, device = len(which), which.device
+
+    def error(largest: float) -> Tensor:
+        return (torch.rand(count, generator=generator) * 2 - 1) * largest
+
+    low, high = flight.altitude_m
+    altitude = low * (high / low) ** torch.rand(count, generator=generator)
+    pitch = _between(count, flight.pitch_deg, generator).clamp_min(-89.9)
+    heading = _between(count, (0.0, 360.0), generator)
+    fov = _between(count, flight.camera_fov_deg, generator)
+    reach = 0.7 * altitude * torch.tan(torch.deg2rad(fov / 2))  # of the footprint around the point under its centre
+    aim = points + (torch.stack([error(1.0), error(1.0)], -1) * reach[:, None]).to(device)
+    ground = height_at(pool.surfaces, which, aim[:, :1], aim[:, 1:])
+    target, centre = torch.cat([aim, ground], -1), torch.cat([points, ground], -1)
+
+    true = looking_at(
+        target, altitude.to(device), heading.to(device), pitch.to(device), error(flight.roll_deg).to(device),
+        fov.to(device),
+    )  # fmt: skip
+    stated_pitch = (pitch + error(flight.pitch_error_deg)).clamp(-89.9, -20)
+    believed = looking_at(
+        target, (altitude * (1 + error(flight.height_error))).to(device),
+        ((heading + error(flight.compass_error_deg)) % 360).to(device), stated_pitch.to(device),
+        None, (fov * (1 + error(flight.fov_error))).to(device),
+    )  # fmt: skip
+    side = torch.full((count,), flight.tile_m, device=device)
+    directions, held = ground_grid_rays(believed, true, centre, side, size_px)
+    of, pixel = held.nonzero(as_tuple=True)  # half of the square on average: only these rays are followed
+    alone = Cameras(
+        true.position[of], *(angle[of] for angle in (true.heading_deg, true.pitch_deg, true.roll_deg, true.hfov_deg))
+    )
+    hits = intersect(pool.surfaces, which[of], alone, directions[of, pixel][:, None], steps)
+    colour = colours_of(pool.surfaces, which[of], hits, (side / size_px)[of], sun=pool.suns)
+    empty = torch.tensor(NOT_SEEN, device=device)[None, :, None]
+    picture = empty.repeat(count, 1, size_px * size_px)
+    picture[of, :, pixel] = colour[:, 0]
+    distance = torch.zeros(count, size_px * size_px, device=device)
+    distance[of, pixel] = (hits.points[:, 0] - alone.position).norm(dim=-1)
+    picture, distance = picture.reshape(count, 3, size_px, size_px), distance.reshape(count, size_px, size_px)
+    low, high = flight.visibility_m
+    visibility = (low * (high / low) ** torch.rand(count, generator=generator)).to(device)
+    view = photometry(add_haze(picture, distance, visibility), generator, photometry_strength)
+    return torch.where(held.reshape(count, 1, size_px, size_px), view, empty[..., None])
 
 
 def turn_upright(pictures: Tensor, heading_deg: Tensor) -> Tensor:
