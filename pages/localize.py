@@ -125,10 +125,10 @@ def _inputs(desk: Desk) -> tuple[Inputs, gr.Gallery | None, gr.Button]:
     with gr.Accordion("Search settings", open=False, elem_id="settings"):
         k = gr.Slider(1, MOST_MATCHES, value=5, step=1, label="Tiles to show")
         turn = gr.Radio(
-            [("By its heading, or all four turns", "heading"), ("Four turns", "quarters"), ("As it is", "none")],
+            [("By its stated pose, else four turns", "heading"), ("Four turns", "quarters"), ("As it is", "none")],
             value="heading",
             label="Turn the photo",
-            info="Tiles have north up. A wrong heading in the EXIF leads astray: then try four turns.",
+            info="By its heading, pitch, height and lens it is seen from above. If they are wrong, try four turns.",
         )
         where = gr.Radio(WHERE, value="all", label="Search in")
         with gr.Row(visible=False) as point:
@@ -267,12 +267,14 @@ def _events(
         chosen = examples.select(choose, None, inputs.photo, **QUIET)
         asked = chosen.then(one, [inputs.photo, *inputs.question], answered, **ANSWERS)
         asked.then(None, None, None, js=SCROLL, **PRIVATE)
-    changes = [inputs.k.release, inputs.radius_km.release, inputs.turn.input, inputs.where.input]
+    # Not `release`: on a slow machine it comes before the number that was typed.
+    changes = [inputs.k.change, inputs.radius_km.change, inputs.turn.input, inputs.where.input]
     gr.on(
         [*changes, inputs.basemap.input, again.click],
         same,
         [outputs.mode, inputs.photo, inputs.files, *inputs.question],
         answered,
+        trigger_mode="always_last",
         **ANSWERS,
     )
     _selection(outputs)
