@@ -83,7 +83,7 @@ def parser() -> argparse.ArgumentParser:
     area = search.add_mutually_exclusive_group()
     area.add_argument("--near", metavar="LON,LAT,RADIUS_KM", type=_near, help="search only tiles around this point")
     area.add_argument("--bbox", metavar="W,S,E,N", type=_bbox, help="search only tiles in this box, degrees")
-    search.add_argument("--rotations", type=int, choices=(1, 4), default=4, help=_ROTATIONS_HELP)
+    search.add_argument("--rotations", type=int, choices=(1, 4, 16), default=16, help=_ROTATIONS_HELP)
     search.add_argument("--north-up", action=argparse.BooleanOptionalAction, default=True, help=_NORTH_UP_HELP)
     search.add_argument("--verify", action=argparse.BooleanOptionalAction, default=None, help=_VERIFY_HELP)
     _model_option(search, None, "the gallery's own")
@@ -117,7 +117,8 @@ _POSITIONS_HELP = (
     "without it, file names like a@LON@LAT@.jpg or EXIF count"
 )
 _ROTATIONS_HELP = (
-    "quarter turns to search of a photo without a known heading; 1 takes its upper side for north (default 4)"
+    "turns to search of a photo without a known heading: 1 takes its upper side for north, 4 are its quarter turns, "
+    "16 guess its pitch and height too (default 16)"
 )
 _NORTH_UP_HELP = (
     "use the pose that a photo states: from above by heading, pitch, height and focal length, or turned so that "

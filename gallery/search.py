@@ -10,13 +10,14 @@ from typing import Any, Literal
 
 import numpy as np
 
+from gallery.above import Pose, seen_from_above
 from gallery.build import Embedder, read_photo
 from gallery.errors import AreaError, GalleryError, UnreadablePhoto
 from gallery.geo import Bounds, LonLat, diagonal_m, distance_m, distances_m, looked_at, moved, offsets_m, size_m
 from gallery.ranking import Ranker, Ranking
 from gallery.store import Gallery
 from gallery.tiles import Match, Tile
-from gallery.views import SearchedViews, searched_views
+from gallery.views import SearchedViews, View, guessed_poses, guessed_views, searched_views
 
 AGREEMENT_OF = 5
 """The rule for a position looks at this many best tiles, whatever number is shown."""
@@ -36,6 +37,11 @@ MOST_DEG_PER_M = 1 / 110_000
 LEAST_DOWN_DEG = 20.0
 """A camera that looks less far below the horizon says little about the ground it shows: hills move it by hundreds of
 metres, and the camera's own position is used."""
+
+ROTATIONS = (1, 4, 16)
+
+FOLLOWED_UP = 12
+"""So many guessed poses are searched with all their views."""
 
 BATCH = 16
 """Photos that are embedded at once when many are answered."""
@@ -97,6 +103,7 @@ class Answer:
     exif: ExifCheck | None = None
     timings: dict[str, float] = field(default_factory=dict)  # stage -> seconds
     notes: tuple[str, ...] = ()
+    seen: Any = field(default=None, compare=False, repr=False)  # the middle one of the pictures that were embedded
 
     def to_dict(self) -> dict[str, Any]:
         """The answer as the command line and the web API give it."""
@@ -146,17 +153,21 @@ class Localizer:
         self._ranker = Ranker(gallery)
         self._above_m = typical_side_m(gallery) if getattr(embedder, "from_above", False) else None
 
-    def views(self, photo: Any, rotations: int = 4, north_up: bool = True) -> SearchedViews:
-        """What is embedded of a photo: `searched_views` for this gallery's tiles and this network."""
+    def views(self, photo: Any, rotations: int = 16, north_up: bool = True) -> SearchedViews:
+        """What is embedded of a photo whose pose is not guessed: `searched_views` for this gallery and network."""
         return searched_views(photo, rotations, north_up, self._above_m)
 
-    def rank(self, views: SearchedViews, k: int) -> Ranking:
-        """The k best of all tiles for the views of one photo, without judging them."""
-        _check(k)
-        return self._ranking(self._embed([views])[0], views, k, None)
+    def rank(self, photo: Any, k: int, rotations: int = 16, north_up: bool = True) -> tuple[SearchedViews, Ranking]:
+        """The k best of all tiles for one photo, and the views that they were ranked by, without judging them.
+
+        Args: as for `localize`; photo as `embedder.read` returns it.
+        """
+        _check(k, rotations)
+        [(views, ranking, _, _)] = self._ranked([photo], k, None, rotations, north_up)
+        return views, ranking
 
     def judge(self, photo: Any, views: SearchedViews, ranking: Ranking, k: int = 5) -> Answer:
-        """The answer that `localize` gives for a photo that was ranked before, over the whole gallery.
+        """The answer that `localize` gives for a photo that was ranked before.
 
         Args:
             photo: as `embedder.read` returns it.
@@ -166,7 +177,7 @@ class Localizer:
         return self._judged(photo, self._matches(ranking)[: max(k, AGREEMENT_OF)], k, None, None, {}, views)
 
     def localize(
-        self, photo: Any, k: int = 5, near: Area | None = None, rotations: int = 4, north_up: bool = True
+        self, photo: Any, k: int = 5, near: Area | None = None, rotations: int = 16, north_up: bool = True
     ) -> Answer:
         """Search the place of one photo.
 
@@ -174,7 +185,9 @@ class Localizer:
             photo: a path, bytes, a PIL image, or what the embedder's `read` returns.
             k: how many tiles to show; more than the gallery has gives all.
             near: only tiles that touch this area are searched.
-            rotations: of a photo without a known heading: 4 for the best score over its four quarter turns, or 1.
+            rotations: how a photo with unknown heading is turned: 1 takes its upper side for north, 4 the best of its
+                quarter turns, 16 also guesses pitch and height, as far as the photo does not state them (if the network
+                knows views from above; else 16 is 4).
             north_up: use the camera's pose as the photo states it, and search once: brought to the ground plane by
                 heading, pitch, height and focal length (if the network has learnt that), or turned so that north is up
                 by the heading alone. False ignores the pose (a wrong one leads astray).
@@ -188,13 +201,13 @@ class Localizer:
         return self._answers([read], [time.perf_counter() - begun], k, near, rotations, north_up)[0]
 
     def localize_many(
-        self, photos: Iterable[Any], k: int = 5, near: Area | None = None, rotations: int = 4, north_up: bool = True
+        self, photos: Iterable[Any], k: int = 5, near: Area | None = None, rotations: int = 16, north_up: bool = True
     ) -> list[Answer | PhotoProblem]:
         """The same for many photos, in their order; one that cannot be read does not stop the others."""
         return list(self.stream(photos, k, near, rotations, north_up))
 
     def stream(
-        self, photos: Iterable[Any], k: int = 5, near: Area | None = None, rotations: int = 4, north_up: bool = True
+        self, photos: Iterable[Any], k: int = 5, near: Area | None = None, rotations: int = 16, north_up: bool = True
     ) -> Iterator[Answer | PhotoProblem]:
         """`localize_many`, batch by batch."""
         waiting = iter(photos)
@@ -226,34 +239,74 @@ class Localizer:
         rotations: int,
         north_up: bool,
     ) -> list[Answer]:
-        _check(k)
-        if rotations not in (1, 4):
-            raise GalleryError(f"rotations is {rotations}, but 1 or 4 are possible.")
-        if not photos:
-            return []
-        begun = time.perf_counter()
-        searched = [self.views(photo, rotations, north_up) for photo in photos]
-        vectors = self._embed(searched)
-        embed_seconds = (time.perf_counter() - begun) / len(photos)
+        _check(k, rotations)
         allowed = None if near is None else tiles_in(self.gallery.boxes, near)
         answers = []
-        for photo, own, views, seconds in zip(photos, vectors, searched, read_seconds, strict=True):
+        ranked = self._ranked(photos, max(k, AGREEMENT_OF), allowed, rotations, north_up)
+        for photo, (views, ranking, embed_s, search_s), read_s in zip(photos, ranked, read_seconds, strict=True):
             begun = time.perf_counter()
-            matches = self._matches(self._ranking(own, views, max(k, AGREEMENT_OF), allowed))
-            timings = {"read": seconds, "embed": embed_seconds, "search": time.perf_counter() - begun}
+            matches = self._matches(ranking)
+            search_s += time.perf_counter() - begun
+            timings = {"read": read_s, "embed": embed_s, "search": search_s}
             answers.append(self._judged(photo, matches, k, near, allowed, timings, views))
         return answers
 
-    def _embed(self, searched: Sequence[SearchedViews]) -> list[np.ndarray]:
-        """(V, D) unit rows of each photo's views; all photos share batches."""
-        images = [view.image for views in searched for view in views.views]
-        vectors = np.asarray(self.embedder.embed(images), np.float32)
-        return np.split(vectors, np.cumsum([len(views.views) for views in searched])[:-1])
+    def _ranked(
+        self, photos: Sequence[Any], k: int, allowed: np.ndarray | None, rotations: int, north_up: bool
+    ) -> list[tuple[SearchedViews, Ranking, float, float]]:
+        """Views, ranking, and seconds of embedding and of searching of each photo; those with one way share batches."""
+        guesses = [guessed_poses(photo, rotations, north_up, self._above_m) for photo in photos]
+        begun = time.perf_counter()
+        plain = [
+            self.views(photo, rotations, north_up) for photo, poses in zip(photos, guesses, strict=True) if not poses
+        ]
+        embedded = iter(zip(plain, self._embed([views.views for views in plain]), strict=True))
+        embed_s = (time.perf_counter() - begun) / max(1, len(plain))
+        ranked = []
+        for photo, poses in zip(photos, guesses, strict=True):
+            if poses:
+                ranked.append(self._guessed(photo.image, poses, k, allowed))
+                continue
+            begun = time.perf_counter()
+            views, vectors = next(embedded)
+            if views.side_m is None:
+                ranking = self._ranker.best_of(vectors, k, allowed)
+            else:
+                ranking = self._ranker.added_up(vectors, views.views, views.side_m, k, allowed)
+            ranked.append((views, ranking, embed_s, time.perf_counter() - begun))
+        return ranked
 
-    def _ranking(self, vectors: np.ndarray, views: SearchedViews, k: int, allowed: np.ndarray | None) -> Ranking:
-        if views.side_m is not None:
-            return self._ranker.added_up(vectors, views.views, views.side_m, k, allowed)
-        return self._ranker.best_of(vectors, k, allowed)
+    def _guessed(
+        self, image: Any, poses: Sequence[Pose], k: int, allowed: np.ndarray | None
+    ) -> tuple[SearchedViews, Ranking, float, float]:
+        """As `_ranked`, by the pose whose views the gallery answers with the best score.
+
+        The middle square under each pose is searched first; only the most promising poses are followed up.
+        """
+        assert self._above_m is not None
+        begun = time.perf_counter()
+        middles = [View(seen_from_above(image, pose, self._above_m).image) for pose in poses]
+        [vectors] = self._embed([middles])
+        scores, _ = self.gallery.index.search(vectors, 1, allowed)
+        promising = np.argsort(-scores.max(axis=1, initial=-1.0), kind="stable")[:FOLLOWED_UP]
+        options = [guessed_views(image, poses[number], self._above_m, len(poses)) for number in promising]
+        options = [views for views in options if views.views]
+        embedded = self._embed([views.views for views in options])
+        embed_s = time.perf_counter() - begun
+        rankings = [
+            self._ranker.added_up(own, views.views, self._above_m, k, allowed)
+            for own, views in zip(embedded, options, strict=True)
+        ]
+        best = max(range(len(options)), key=lambda number: rankings[number].scores.max(initial=-1.0))
+        return options[best], rankings[best], embed_s, time.perf_counter() - begun - embed_s
+
+    def _embed(self, searched: Sequence[Sequence[View]]) -> list[np.ndarray]:
+        """(V, D) unit rows of each photo's views; all photos share batches."""
+        images = [view.image for views in searched for view in views]
+        if not images:
+            return []
+        vectors = np.asarray(self.embedder.embed(images), np.float32)
+        return np.split(vectors, np.cumsum([len(views) for views in searched])[:-1])
 
     def _matches(self, ranking: Ranking) -> list[Match]:
         found = zip(ranking.rows.tolist(), ranking.scores.tolist(), strict=True)
@@ -273,7 +326,7 @@ class Localizer:
             note = (
                 f"No tile of the gallery touches the given area; the nearest is {self._nearest_km(near):.3g} km away."
             )
-            return Answer(photo.name, (), timings=timings, notes=(note,))
+            return Answer(photo.name, (), timings=timings, notes=(note,), seen=views.views[0].image)
         least = AGREEMENT_LEAST_ADDED_UP if len(views.views) > 1 and views.side_m else AGREEMENT_LEAST
         position, note = agreed_position(matches, self._share_at(matches[0].tile, allowed), least)
         exif, exif_notes = _exif_check(photo.position, matches[0].tile)
@@ -290,6 +343,7 @@ class Localizer:
             exif=exif,
             timings=timings,
             notes=tuple(notes),
+            seen=views.views[0].image,
         )
 
     def _share_at(self, tile: Tile, allowed: np.ndarray | None) -> float:
@@ -384,9 +438,11 @@ def _distances_to_boxes_m(boxes: np.ndarray, point: LonLat) -> np.ndarray:
     return distances_m(point, lons, lats)
 
 
-def _check(k: int) -> None:
+def _check(k: int, rotations: int) -> None:
     if k < 1:
         raise GalleryError(f"k is {k}, but at least 1 tile must be asked for.")
+    if rotations not in ROTATIONS:
+        raise GalleryError(f"rotations is {rotations}, but 1, 4 or 16 are possible.")
 
 
 def _exif_check(position: Any, best: Tile) -> tuple[ExifCheck | None, list[str]]:

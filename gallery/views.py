@@ -21,6 +21,13 @@ FRAMES_REACH = 2
 LEAST_FILLED = 0.35
 """Squares beside the middle one are searched when the photo fills this share of them."""
 
+GUESSED_HEADINGS = 16
+"""So many headings are tried for a photo that states none: a network from above bears an error of half a step."""
+
+GUESSED_PITCHES_DEG = (-78.0, -55.0)
+GUESSED_HEIGHTS = (0.55, 0.8, 1.2, 1.7)  # in tile sides, for the lens below
+GUESSED_FOCAL_35MM = 23.0  # the wide camera of small drones
+
 _QUARTERS = (None, Image.Transpose.ROTATE_90, Image.Transpose.ROTATE_180, Image.Transpose.ROTATE_270)
 
 
@@ -68,9 +75,7 @@ class SearchedViews:
 
     views: tuple[View, ...]
     note: str  # a sentence that says what was done
-    side_m: float | None = (
-        None  # of ground squares, whose scores are averaged; None for turns, of which the best counts
-    )
+    side_m: float | None = None  # of ground squares, whose scores are averaged; None: turns, the best of which counts
 
 
 def searched_views(photo: Any, rotations: int, north_up: bool, side_m: float | None = None) -> SearchedViews:
@@ -78,7 +83,7 @@ def searched_views(photo: Any, rotations: int, north_up: bool, side_m: float | N
 
     Args:
         photo: what an embedder's `read` returns.
-        rotations: 1, or 4 for the quarter turns, unless the heading is known and used.
+        rotations: 1, or more for the quarter turns, unless the heading is known and used.
         north_up: use what the photo states of its camera's pose; False ignores it.
         side_m: side of a tile on the ground: a photo with a complete pose is then brought to the ground plane. None
             for networks that have not learnt to read such views: the photo is only turned.
@@ -103,6 +108,32 @@ def searched_views(photo: Any, rotations: int, north_up: bool, side_m: float | N
         return SearchedViews((View(photo),), note)
     turned = (photo.image if turn is None else photo.image.transpose(turn) for turn in _QUARTERS)
     return SearchedViews(tuple(View(one) for one in turned), f"{why}: its four quarter turns were searched.")
+
+
+def guessed_poses(photo: Any, rotations: int, north_up: bool, side_m: float | None) -> tuple[Pose, ...]:
+    """Poses that a photo may have been taken with, when it does not state a complete one; empty when it does.
+
+    Args:
+        photo, north_up, side_m: as for `searched_views`.
+        rotations: headings to try, unless the photo states one; below 16 nothing is guessed.
+    """
+    if side_m is None or rotations < GUESSED_HEADINGS or (north_up and pose_of(photo) is not None):
+        return ()
+    stated_deg = heading_of(photo) if north_up else None
+    headings_deg = [360 / rotations * turn for turn in range(rotations)] if stated_deg is None else [stated_deg]
+    lens = getattr(getattr(photo, "attitude", None), "focal_35mm", None) or GUESSED_FOCAL_35MM
+    # A longer lens shows the same ground from higher up.
+    heights_m = [share * side_m * lens / GUESSED_FOCAL_35MM for share in GUESSED_HEIGHTS]
+    return tuple(Pose(*guess, lens) for guess in product(headings_deg, GUESSED_PITCHES_DEG, heights_m))
+
+
+def guessed_views(image: Image.Image, pose: Pose, side_m: float, tried: int) -> SearchedViews:
+    """The views of a photo under the pose that fits best of those that were tried."""
+    note = (
+        f"The photo does not state how its camera looked: {tried} poses were tried, and the gallery fits best with its "
+        f"upper side towards {pose.heading_deg:.0f} degrees."
+    )
+    return SearchedViews(frames_of(image, pose, side_m), note, side_m)
 
 
 def frames_of(image: Image.Image, pose: Pose, side_m: float) -> tuple[View, ...]:

@@ -19,10 +19,10 @@ from pages.errors import BadQuestion
 from pages.ground import ground_picture
 
 Where = Literal["all", "exif", "point"]
-Turn = Literal["heading", "quarters", "none"]
+Turn = Literal["heading", "guessed", "none"]
 TURNS: dict[Turn, dict[str, Any]] = {
-    "heading": {"rotations": 4, "north_up": True},  # by the photo's heading; its quarter turns when it states none
-    "quarters": {"rotations": 4, "north_up": False},
+    "heading": {"rotations": 16, "north_up": True},  # by the photo's pose; what it does not state is guessed
+    "guessed": {"rotations": 16, "north_up": False},
     "none": {"rotations": 1, "north_up": False},
 }
 """How the photo is turned before it is searched, in the words of `Localizer.localize`."""
@@ -105,8 +105,7 @@ class Desk:
         begun = time.perf_counter()
         pictures = tuple(gallery.image(match.tile, max_px=TILE_PX) for match in answer.matches)
         page = self._answer_map(answer, pictures, near, camera_of(photo.position), question.basemap)
-        searched = self.engine.wait().views(photo, **TURNS[question.turn])
-        seen = embedder.seen(searched.views[0].image)
+        seen = embedder.seen(answer.seen)
         timings = {**answer.timings, "draw": time.perf_counter() - begun}
         return Shown(replace(answer, timings=timings), seen, pictures, page, question.basemap)
 

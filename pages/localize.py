@@ -125,10 +125,10 @@ def _inputs(desk: Desk) -> tuple[Inputs, gr.Gallery | None, gr.Button]:
     with gr.Accordion("Search settings", open=False, elem_id="settings"):
         k = gr.Slider(1, MOST_MATCHES, value=5, step=1, label="Tiles to show")
         turn = gr.Radio(
-            [("By its stated pose, else four turns", "heading"), ("Four turns", "quarters"), ("As it is", "none")],
+            [("By its stated pose", "heading"), ("Guess its pose", "guessed"), ("As it is", "none")],
             value="heading",
             label="Turn the photo",
-            info="By its heading, pitch, height and lens it is seen from above. If they are wrong, try four turns.",
+            info="By heading, pitch, height and lens it is seen from above. What it does not state is guessed.",
         )
         where = gr.Radio(WHERE, value="all", label="Search in")
         with gr.Row(visible=False) as point:

@@ -21,6 +21,7 @@ from gallery.geo import Bounds, LonLat, destination, distance_m, looked_at, rect
 from gallery.positions import FILM_DIAGONAL_MM
 from gallery.search import Answer, PhotoProblem, agreed_position, tiles_in
 from gallery.tiles import Match, Tile
+from gallery.views import guessed_poses
 
 
 @pytest.fixture(scope="module")
@@ -214,7 +215,7 @@ def test_many_photos_equal_single_ones(gallery, localizer):
 def test_refusals(gallery, localizer):
     with pytest.raises(GalleryError, match="at least 1"):
         localizer.localize(photo_of(gallery, 0), k=0)
-    with pytest.raises(GalleryError, match="1 or 4"):
+    with pytest.raises(GalleryError, match="1, 4 or 16"):
         localizer.localize(photo_of(gallery, 0), rotations=2)
     with pytest.raises(AreaError, match="radius"):
         Near(0, 0, 0)
@@ -287,13 +288,37 @@ def test_a_photo_with_a_pose_is_found_from_above(gallery):
     assert "ground plane" in " ".join(answer.notes)
     views = localizer.views(photo)
     assert len(views.views) == 9 and views.side_m == pytest.approx(100, rel=0.01)
-    ranking = localizer.rank(views, len(gallery))
-    judged = localizer.judge(photo, views, ranking)
+    searched, ranking = localizer.rank(photo, len(gallery))
+    judged = localizer.judge(photo, searched, ranking)
     assert (judged.matches, judged.position) == (answer.matches, answer.position)
     assert sorted(ranking.rows) == list(range(len(gallery)))
-    ignored = localizer.localize(photo, north_up=False)
+    ignored = localizer.localize(photo, rotations=4, north_up=False)
     assert "quarter turns" in " ".join(ignored.notes)
     assert Localizer(gallery, FakeEmbedder()).views(photo).side_m is None
+
+
+@pytest.mark.parametrize("attitude", [FakeAttitude(), FakeAttitude(heading_deg=90.0), FakeAttitude(height_m=120.0)])
+def test_a_pose_that_is_not_stated_is_guessed(gallery, attitude):
+    """Straight down facing east, 150 m wide: found by the guessed pose whose ground the gallery knows best."""
+    row = 5 * 17 + 8
+    with rasterio.open(gallery.folder / "../region.tif") as region:
+        tile = gallery.tile(row)
+        to_region = Transformer.from_crs(4326, region.crs, always_xy=True)
+        y, x = region.index(*to_region.transform(tile.centre.lon, tile.centre.lat))
+        pixels = np.moveaxis(region.read(), 0, -1)[y - 75 : y + 75, x - 75 : x + 75]
+    photo = FakePhoto(Image.fromarray(pixels).transpose(Image.Transpose.ROTATE_90), "a.jpg", None, attitude)
+    localizer = Localizer(gallery, FromAbove())
+    answer = localizer.localize(photo, k=3)
+    assert answer.matches[0].tile.id == tile.id
+    assert "upper side towards 90 degrees" in " ".join(answer.notes)
+    poses = guessed_poses(photo, 16, True, 100)
+    assert len({pose.heading_deg for pose in poses}) == (16 if attitude.heading_deg is None else 1)
+    assert len(guessed_poses(photo, 16, False, 100)) == 16 * len(poses) // len({pose.heading_deg for pose in poses})
+    assert guessed_poses(photo, 4, True, 100) == guessed_poses(photo, 16, True, None) == ()
+    empty = localizer.localize(photo, near=Near(-100, 20, 5))
+    assert empty.matches == () and "No tile" in empty.notes[0]
+    both = localizer.localize_many([photo, photo_of(gallery, 3), photo], k=3, rotations=16)
+    assert both[0].matches == both[2].matches == answer.matches and both[1].photo == "3.jpg"
 
 
 # --- the prior area ------------------------------------------------------------------------------

@@ -134,11 +134,11 @@ def test_cells_are_counted(cells):
     result = check_cells(folder, Reading(grid=4), views=9, seed=3)
     assert result == json.loads(json.dumps(check_cells(folder, Reading(grid=4), views=9, seed=3)))
     assert (result["views"], result["tiles"]) == (9, len(gallery)) and 0.3 < result["median_side_share"] <= 1
-    for way in ("four_turns", "heading_known"):
+    for way in ("four_turns", "pose_guessed", "pose_known"):
         assert 0 <= result[way]["recall"]["1"] <= result[way]["recall"]["5"] <= 100
         low, high = result[way]["interval95"]["1"]
         assert low <= result[way]["recall"]["1"] <= high
-    assert result["heading_known"]["recall"]["1"] > result["by_chance"]["1"]
+    assert result["pose_known"]["recall"]["1"] > result["by_chance"]["1"]
     with pytest.raises(GalleryError, match="at least 1"):
         check_cells(folder, Reading(), views=0)
 

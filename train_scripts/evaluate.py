@@ -24,7 +24,7 @@ from gallery import Gallery, GalleryError, Localizer
 from gallery.geo import LonLat, distance_m
 from gallery.metrics import average_precision
 from gallery.report import row_of, write_report
-from gallery.search import Answer
+from gallery.search import ROTATIONS, Answer
 from mean_model.errors import MeanModelError
 from mean_model.memory import keep_freed_memory
 from mean_model.photo import Photo
@@ -159,7 +159,7 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument("--model", default="starter", help="a folder, file, Hub id, or 'starter'")
     parser.add_argument("--dataset", required=True, metavar="KIND:PATH", help="world:FOLDER with photos and truth.csv")
     parser.add_argument("--gallery", type=Path, required=True, help="the gallery that is searched")
-    parser.add_argument("--rotations", type=int, choices=(1, 4), default=4, help="turns of a query without heading")
+    parser.add_argument("--rotations", type=int, choices=ROTATIONS, default=16, help="turns of a query without heading")
     parser.add_argument(
         "--north-up", action=argparse.BooleanOptionalAction, default=True, help="use the pose that photos state"
     )
@@ -227,8 +227,7 @@ def run(
     random = np.random.default_rng(0)
     for query in tqdm(queries, unit="photo", file=sys.stderr):
         photo = disturbed(embedder.read(query.file), pose_error, random)
-        views = localizer.views(photo, rotations, north_up)
-        ranking = localizer.rank(views, len(gallery))
+        views, ranking = localizer.rank(photo, len(gallery), rotations, north_up)
         rankings.append(ranking.rows)
         answers.append(localizer.judge(photo, views, ranking, SHOWN))
     truths = [query.truth for query in queries]

@@ -115,7 +115,7 @@ def _sides_m(tile: Tile, width_px: int, height_px: int) -> tuple[float, float]:
 
 
 def check_cells(folder: Path, embedder: Embedder, views: int, seed: int = 0) -> dict[str, Any]:
-    """R@1 and R@5 of simulated views of real cells, asked with four quarter turns and with the heading known.
+    """R@1 and R@5 of simulated views of real cells, asked with quarter turns, guessed poses, and the pose known.
 
     Args:
         folder: images with a manifest of their extents in degrees.
@@ -144,7 +144,8 @@ def check_cells(folder: Path, embedder: Embedder, views: int, seed: int = 0) -> 
         localizer = Localizer(gallery, embedder)
         asked = {
             "four_turns": localizer.localize_many(files, k=max(KS), rotations=4, north_up=False),
-            "heading_known": localizer.localize_many(files, k=max(KS)),
+            "pose_guessed": localizer.localize_many(files, k=max(KS), rotations=16, north_up=False),
+            "pose_known": localizer.localize_many(files, k=max(KS)),
         }
         return {
             "check": "cells",
