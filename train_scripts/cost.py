@@ -1,0 +1,162 @@
+"""What a network costs, by the paper and honestly: `python -m train_scripts.cost [--model SOURCE] [key=value …]`.
+
+Without a model, the network of the paper is counted. Multiply-adds are counted by torch's own counter: convolutions and
+matrix products, no norms and activations.
+
+The paper's GFLOPs are multiply-adds of a pair of photos through the backbone; its parameters are all tensors of a
+published checkpoint, with an ImageNet classifier that is never called. Honest are the parameters that an embedding
+depends on, and two operations a multiply-add for one photo. Each holds a factor of two, so the GFLOPs agree in number,
+not in meaning.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Callable, Iterable
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from mean_model.config import MeanConfig
+from mean_model.errors import ConfigError, MeanModelError
+
+PHOTOS_IN_A_PAIR = 2
+
+
+@dataclass(frozen=True)
+class Cost:
+    """Counts of one network at its own image size."""
+
+    inference_parameters: int  # that an embedding depends on
+    training_parameters: int  # with PEE, GEE, CEA and the temperature
+    published_parameters: int  # with the ImageNet classifier that published checkpoints carry
+    inference_macs: int  # multiply-adds that embed one photo
+    training_macs: int  # multiply-adds of one photo's forward pass in training
+
+    @property
+    def paper_params_m(self) -> float:
+        """Millions, as Tables I and III to VI count."""
+        return self.published_parameters / 1e6
+
+    @property
+    def paper_gflops(self) -> float:
+        """As Tables I and III to VI count: thousand millions of multiply-adds for a drone photo and a tile."""
+        return PHOTOS_IN_A_PAIR * self.inference_macs / 1e9
+
+    @property
+    def params_m(self) -> float:
+        """Millions that run for an embedding."""
+        return self.inference_parameters / 1e6
+
+    @property
+    def gflops(self) -> float:
+        """Thousand millions of operations for one photo, a multiply-add being two."""
+        return 2 * self.inference_macs / 1e9
+
+    def to_dict(self) -> dict[str, Any]:
+        """Counts and both conventions, ready for JSON; `params_m` and `gflops` as the paper's tables count."""
+        return {
+            "params_m": self.paper_params_m,
+            "gflops": self.paper_gflops,
+            "inference_params_m": self.params_m,
+            "gflops_per_photo": self.gflops,
+            "counts": asdict(self),
+        }
+
+
+def cost(config: MeanConfig) -> Cost:
+    """Count a network; no weights are made and nothing is computed.
+
+    Raises:
+        ConfigError: the config describes no network.
+    """
+    import torch
+
+    from mean_model.network import MEAN
+
+    with torch.device("meta"):
+        network = MEAN.from_config(config).eval()
+        photo = torch.empty(1, 3, config.image_size, config.image_size)
+    counts = network.parameter_counts()
+    return Cost(
+        counts.inference,
+        counts.training,
+        counts.published,
+        _multiply_adds(lambda: network(photo)),
+        _multiply_adds(lambda: network.forward_training(photo)),
+    )
+
+
+def read_config(source: str | None, settings: Iterable[str]) -> MeanConfig:
+    """The config of a model, or the default one, with settings `key=value` laid over it.
+
+    Args:
+        source: what `mean_model.load_model` takes; None for the default config.
+
+    Raises:
+        MeanModelError: the model cannot be read, or a setting does not fit.
+    """
+    values: dict[str, Any] = {}
+    if source is not None:
+        from mean_model.checkpoint import load_network
+
+        values = load_network(source)[2].to_dict()
+    for setting in settings:
+        key, equals, text = setting.partition("=")
+        if not equals:
+            raise ConfigError(f"{setting!r} is no key=value, such as backbone=convnext_base.")
+        values[key] = _value(text)
+    return MeanConfig.from_dict(values)
+
+
+def render(config: MeanConfig, counted: Cost) -> str:
+    """The counts of one network, a line for each convention."""
+    return (
+        f"{config.backbone}, {config.image_size} px, {config.classes} classes\n"
+        f"as the paper counts    {counted.paper_params_m:7.2f} M parameters   {counted.paper_gflops:7.2f} GFLOPs   "
+        "(with an unused ImageNet classifier; multiply-adds of a pair of photos)\n"
+        f"what a photo costs     {counted.params_m:7.2f} M parameters   {counted.gflops:7.2f} GFLOP    "
+        f"(what runs; two operations a multiply-add, {counted.inference_macs / 1e9:.2f} G multiply-adds)\n"
+        f"a photo in training    {counted.training_parameters / 1e6:7.2f} M parameters   "
+        f"{2 * counted.training_macs / 1e9:7.2f} GFLOP    (forward pass with all branches)\n"
+    )
+
+
+def main(argv: list[str] | None = None) -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("settings", nargs="*", metavar="key=value", help="such as backbone=convnext_base")
+    parser.add_argument("--model", metavar="SOURCE", help="a folder, file, Hub id, or 'starter'")
+    parser.add_argument("--json", action="store_true", help="print one JSON document")
+    options = parser.parse_args(argv)
+    try:
+        config = read_config(options.model, options.settings)
+        counted = cost(config)
+    except MeanModelError as error:
+        parser.error(str(error))
+    if options.json:
+        json.dump({"config": config.to_dict(), **counted.to_dict()}, sys.stdout, indent=1)
+        sys.stdout.write("\n")
+        return
+    sys.stdout.write(render(config, counted))
+
+
+def _multiply_adds(run: Callable[[], Any]) -> int:
+    import torch
+    from torch.utils.flop_counter import FlopCounterMode
+
+    with torch.no_grad(), FlopCounterMode(display=False) as counter:
+        run()
+    return counter.get_total_flops() // 2
+
+
+def _value(text: str) -> Any:
+    """A number, true or false where JSON reads one; text else."""
+    try:
+        return json.loads(text)
+    except json.JSONDecodeError:
+        return text
+
+
+if __name__ == "__main__":
+    main()
