@@ -162,6 +162,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = options_of(sys.argv[1:] if arguments is None else arguments)
     logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(message)s", stream=sys.stderr)
     os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"
+    from mean_model.memory import keep_freed_memory
+
+    keep_freed_memory()  # before torch comes: a batch then takes up to half the time
     from pages.desk import Desk
     from pages.engine import Engine
 

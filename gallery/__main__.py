@@ -186,7 +186,9 @@ def _load(source: str, **options: Any) -> "Embedder":
     """The model, its errors told as ours."""
     from mean_model import load_model
     from mean_model.errors import MeanModelError
+    from mean_model.memory import keep_freed_memory
 
+    keep_freed_memory()  # before torch comes: a batch then takes up to half the time
     try:
         return load_model(source, **options)
     except MeanModelError as error:

@@ -26,7 +26,7 @@ AGREEMENT_LEAST = 4
 """So many of them must lie at one place."""
 
 AGREEMENT_LEAST_ADDED_UP = 3
-"""The same where several views of the photo's ground had to agree on each tile already."""
+"""The same where several views under a stated pose had to agree on each tile already."""
 
 AGREEMENT_MOST_BY_CHANCE = 0.2
 """The rule says nothing where more than this share of the searched tiles lies at that place anyway."""
@@ -327,7 +327,8 @@ class Localizer:
                 f"No tile of the gallery touches the given area; the nearest is {self._nearest_km(near):.3g} km away."
             )
             return Answer(photo.name, (), timings=timings, notes=(note,), seen=views.views[0].image)
-        least = AGREEMENT_LEAST_ADDED_UP if len(views.views) > 1 and views.side_m else AGREEMENT_LEAST
+        witnessed = views.side_m is not None and len(views.views) > 1 and not views.guessed
+        least = AGREEMENT_LEAST_ADDED_UP if witnessed else AGREEMENT_LEAST
         position, note = agreed_position(matches, self._share_at(matches[0].tile, allowed), least)
         exif, exif_notes = _exif_check(photo.position, matches[0].tile)
         notes = [*getattr(photo, "notes", ()), views.note, note, *exif_notes]

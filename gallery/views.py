@@ -76,6 +76,7 @@ class SearchedViews:
     views: tuple[View, ...]
     note: str  # a sentence that says what was done
     side_m: float | None = None  # of ground squares, whose scores are averaged; None: turns, the best of which counts
+    guessed: bool = False  # the camera's pose was not stated
 
 
 def searched_views(photo: Any, rotations: int, north_up: bool, side_m: float | None = None) -> SearchedViews:
@@ -133,7 +134,7 @@ def guessed_views(image: Image.Image, pose: Pose, side_m: float, tried: int) -> 
         f"The photo does not state how its camera looked: {tried} poses were tried, and the gallery fits best with its "
         f"upper side towards {pose.heading_deg:.0f} degrees."
     )
-    return SearchedViews(frames_of(image, pose, side_m), note, side_m)
+    return SearchedViews(frames_of(image, pose, side_m), note, side_m, guessed=True)
 
 
 def frames_of(image: Image.Image, pose: Pose, side_m: float) -> tuple[View, ...]:
