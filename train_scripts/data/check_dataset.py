@@ -1,0 +1,461 @@
+"""Counts a dataset against the published counts, and says in words what is missing or extra."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from mean_model.errors import PhotoError
+from mean_model.photo import load_photo
+from train_scripts.data import denseuav, folders, sues200, university1652
+from train_scripts.data.errors import BadPositions, DatasetError
+from train_scripts.data.files import Listing
+from train_scripts.data.positions import NOTHING
+from train_scripts.data.readers import DatasetKind
+
+Level = Literal["missing", "extra", "note"]
+
+SHOWN = 5  # examples per finding
+MADE_FILE = "procedural.json"
+"""What `python -m train_scripts.data make` writes into its datasets: the counts to check them against."""
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One thing that differs (`missing`, `extra`) or is worth knowing (`note`), as a sentence."""
+
+    level: Level
+    text: str
+
+
+@dataclass(frozen=True)
+class Count:
+    """Pictures and places of one part, as found and as they should be; None where nobody published a number."""
+
+    part: str
+    pictures: int
+    places: int
+    expected_pictures: int | None
+    expected_places: int | None
+
+
+@dataclass(frozen=True)
+class Report:
+    """What a check found.
+
+    Attributes:
+        kind, name: of the dataset; the name holds no path.
+        compared_with: what the counts come from.
+    """
+
+    kind: DatasetKind
+    name: str
+    compared_with: str
+    counts: tuple[Count, ...]
+    findings: tuple[Finding, ...]
+
+    @property
+    def complete(self) -> bool:
+        """Whether nothing is missing and nothing extra."""
+        return all(finding.level == "note" for finding in self.findings)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values for JSON."""
+        return {
+            "kind": self.kind,
+            "name": self.name,
+            "complete": self.complete,
+            "compared_with": self.compared_with,
+            "counts": [asdict(count) for count in self.counts],
+            "findings": [asdict(finding) for finding in self.findings],
+        }
+
+    def text(self) -> str:
+        """The same for people: a table, the findings, and the verdict."""
+        rows: list[tuple[str, ...]] = [("part", "pictures", "expected", "places", "expected")]
+        rows += [
+            (one.part, *map(_number, (one.pictures, one.expected_pictures, one.places, one.expected_places)))
+            for one in self.counts
+        ]
+        widths = [max(len(row[i]) for row in rows) for i in range(5)]
+        lines = [f"{self.name}, compared with {self.compared_with}", ""]
+        lines += [
+            "  ".join(
+                cell.ljust(w) if i == 0 else cell.rjust(w) for i, (cell, w) in enumerate(zip(row, widths, strict=True))
+            )
+            for row in rows
+        ]
+        if self.findings:
+            lines += ["", *(f"{finding.level}: {finding.text}" for finding in self.findings)]
+        differing = sum(finding.level != "note" for finding in self.findings)
+        lines += ["", "Complete." if self.complete else f"Differs in {differing} points."]
+        return "\n".join(lines)
+
+
+def _number(count: int | None) -> str:
+    return "-" if count is None else f"{count:,}"
+
+
+@dataclass(frozen=True)
+class Expected:
+    """What one part should hold.
+
+    Attributes:
+        pictures, places: in all; None where nobody published a number.
+        of_place: pictures of one place, None where it varies.
+        names: stems of the files of a place by its number of pictures, where they are fixed.
+        ids: the places by name, where they are known.
+        needed: without it, the part may be left out.
+    """
+
+    pictures: int | None
+    places: int | None
+    of_place: Callable[[str], int | None] = lambda place: None
+    names: Callable[[str, int], list[str]] = lambda place, count: []
+    ids: frozenset[str] | None = None
+    needed: bool = True
+
+
+def check_dataset(kind: DatasetKind, root: Path | str, *, pictures: bool = False) -> Report:
+    """Count a dataset; against the published counts, or against what the maker of a procedural one wrote.
+
+    Args:
+        kind: which dataset it should be.
+        root: its folder, as for its reader.
+        pictures: decode every picture as well, which takes a while.
+
+    Raises:
+        WrongFolder: the folder holds no dataset of this kind.
+    """
+    top, found = _scan(kind, Path(root))
+    expected, compared_with = _expected(kind, top, found)
+    findings = [one for part, want in expected.items() for one in compare(part, found.get(part), want)]
+    findings += [_strays(part, listing) for part, listing in found.items() if listing.strays]
+    findings += _across(kind, found) if kind != "folders" else _across_folders(found)
+    findings += _positions(kind, top, found)
+    if kind == "university1652":
+        findings += [
+            Finding("note", f"{part} belongs to no part of the release and is not read.")
+            for part in university1652.unknown_folders(top)
+        ]
+    if pictures:
+        findings += _undecodable(found)
+    counts = tuple(
+        Count(part, listing.pictures, len(listing.filled), want.pictures, want.places)
+        for part, want in expected.items()
+        for listing in (found.get(part, Listing()),)
+        if part in found or want.needed
+    )
+    return Report(kind, top.name, compared_with, counts, tuple(findings))
+
+
+def compare(part: str, listing: Listing | None, want: Expected) -> list[Finding]:
+    """What a part has too little or too much of."""
+    if listing is None:
+        if not want.needed:
+            return [Finding("note", f"{part} is absent; it is read only when asked for.")]
+        size = "" if want.pictures is None else f" ({want.pictures:,} pictures of {want.places:,} places)"
+        return [Finding("missing", f"{part} is missing{size}.")]
+    findings = []
+    filled = listing.filled
+    empty = sorted(listing.places.keys() - filled.keys())
+    if empty:
+        level: Level = "missing" if want.needed else "note"
+        findings.append(Finding(level, f"{part}: {_some(empty, 'place')} without pictures."))
+    if want.ids is not None:
+        lacking, extra = sorted(want.ids - listing.places.keys()), sorted(filled.keys() - want.ids)
+        if lacking:
+            findings.append(Finding("missing", f"{part} lacks {_some(lacking, 'place')}."))
+        if extra:
+            findings.append(Finding("extra", f"{part} has {_some(extra, 'place')} that it should not have."))
+    elif want.places is not None and len(filled) != want.places:
+        findings.append(_more_or_less(part, len(filled), want.places, "places"))
+    named = 0
+    for place, files in sorted(filled.items()):
+        count = want.of_place(place)
+        if count is None or len(files) == count:
+            continue
+        named += 1
+        if named <= SHOWN:
+            findings.append(_of_one_place(part, place, [file.stem for file in files], count, want.names(place, count)))
+    if named > SHOWN:
+        findings.append(Finding("missing", f"{part}: {named - SHOWN} more places with another number of pictures."))
+    differs = want.pictures is not None and listing.pictures != want.pictures
+    if differs and not any(finding.level != "note" for finding in findings):
+        findings.append(_more_or_less(part, listing.pictures, want.pictures or 0, "pictures"))
+    return findings
+
+
+def _of_one_place(part: str, place: str, stems: list[str], count: int, names: list[str]) -> Finding:
+    lacking, extra = sorted(set(names) - set(stems)), sorted(set(stems) - set(names))
+    have = f"{part}/{place} has {len(stems)} of {count} pictures"
+    if len(stems) < count:
+        named = f": {_some(lacking, '')} missing" if lacking and not extra else ""
+        return Finding("missing", f"{have}{named}.")
+    named = f": {_some(extra, '')} extra" if extra and not lacking else ""
+    return Finding("extra", f"{have}{named}.")
+
+
+def _more_or_less(part: str, count: int, wanted: int, what: str) -> Finding:
+    level: Level = "missing" if count < wanted else "extra"
+    verb = "missing" if count < wanted else "too many"
+    return Finding(level, f"{part} has {count:,} {what}, expected {wanted:,}: {abs(count - wanted):,} {verb}.")
+
+
+def _some(names: Sequence[str], what: str) -> str:
+    """A few of many names: "3 places (0001, 0002, 0003)"."""
+    shown = ", ".join(names[:SHOWN]) + (f" and {len(names) - SHOWN} more" if len(names) > SHOWN else "")
+    if not what:
+        return shown
+    return f"{len(names):,} {what}{'s' if len(names) > 1 else ''} ({shown})"
+
+
+def _strays(part: str, listing: Listing) -> Finding:
+    loose = [name for name in listing.strays if "/" not in name]
+    hint = "; pictures belong into a folder per place" if loose else ""
+    return Finding("note", f"{part}: {_some(listing.strays, 'file')} ignored{hint}.")
+
+
+def _scan(kind: DatasetKind, root: Path) -> tuple[Path, dict[str, Listing]]:
+    """The folder that holds the dataset, and its parts."""
+    match kind:
+        case "university1652":
+            return university1652.university1652_root(root), university1652.scan_university1652(root)
+        case "sues200":
+            return sues200.sues200_root(root)[0], sues200.scan_sues200(root)
+        case "denseuav":
+            return denseuav.denseuav_root(root), denseuav.scan_denseuav(root)
+        case "folders":
+            return root, folders.scan_folders(root)
+
+
+def _expected(kind: DatasetKind, top: Path, found: Mapping[str, Listing]) -> tuple[dict[str, Expected], str]:
+    """What the parts should hold, and who says so."""
+    if (top / MADE_FILE).is_file():
+        return _made(kind, top / MADE_FILE), "what was written when this procedural dataset was made"
+    match kind:
+        case "university1652":
+            return UNIVERSITY1652, "the published counts of University-1652"
+        case "sues200":
+            return (SUES200_SPLIT if sues200.sues200_root(top)[1] else SUES200), "the published counts of SUES-200"
+        case "denseuav":
+            return DENSEUAV, "the published counts of DenseUAV"
+        case "folders":
+            return {part: Expected(None, None, needed=False) for part in found}, "itself"
+
+
+def _unnamed(place: str, count: int) -> list[str]:
+    return []
+
+
+def _images(place: str, count: int) -> list[str]:
+    return [f"image-{number:02d}" for number in range(1, count + 1)]
+
+
+def _numbered(place: str, count: int) -> list[str]:
+    return [str(number) for number in range(count)]
+
+
+def _drones_1652(place: str) -> int:
+    return 55 if place == "0000" else 54
+
+
+UNIVERSITY1652: dict[str, Expected] = {
+    "train/drone": Expected(37_854, 701, _drones_1652, _images),
+    "train/satellite": Expected(701, 701, lambda place: 1),
+    "train/street": Expected(None, None, needed=False),
+    "train/google": Expected(None, None, needed=False),
+    "test/query_drone": Expected(37_855, 701, _drones_1652, _images),
+    "test/query_satellite": Expected(701, 701, lambda place: 1),
+    "test/query_street": Expected(2_579, 701, needed=False),
+    "test/gallery_drone": Expected(51_355, 951, _drones_1652, _images),
+    "test/gallery_satellite": Expected(951, 951, lambda place: 1),
+    "test/gallery_street": Expected(2_921, 793, needed=False),
+}
+"""Published counts (README and name files of the baseline's repository; the training views follow from them)."""
+
+
+def _sues_satellites(ids: Iterable[str]) -> Expected:
+    known = frozenset(ids)
+    return Expected(len(known), len(known), lambda place: 1, ids=known)
+
+
+def _sues_drones(ids: Iterable[str]) -> Expected:
+    known = frozenset(ids)
+    return Expected(50 * len(known), len(known), lambda place: 50, _numbered, known)
+
+
+SUES200: dict[str, Expected] = {
+    "satellite-view": _sues_satellites(sues200.PLACES),
+    **{f"drone {height}": _sues_drones(sues200.PLACES) for height in sues200.HEIGHTS},
+}
+"""The original layout."""
+
+SUES200_SPLIT: dict[str, Expected] = {
+    f"{half}/{height}/{part}": (_sues_drones if part.endswith("drone") else _sues_satellites)(ids)
+    for height in sues200.HEIGHTS
+    for half, part, ids in (
+        ("Training", "drone", sues200.TRAINING_PLACES),
+        ("Training", "satellite", sues200.TRAINING_PLACES),
+        ("Testing", "query_drone", sues200.TEST_PLACES),
+        ("Testing", "query_satellite", sues200.TEST_PLACES),
+        ("Testing", "gallery_drone", sues200.PLACES),
+        ("Testing", "gallery_satellite", sues200.PLACES),
+    )
+}
+"""The layout of the benchmark's split script."""
+
+
+def _tiles(place: str, count: int) -> list[str]:
+    return [f"H{height}{year}" for height in denseuav.HEIGHTS for year in ("", "_old")] if count == 6 else []
+
+
+def _heights(place: str, count: int) -> list[str]:
+    return [f"H{height}" for height in denseuav.HEIGHTS] if count == 3 else []
+
+
+DENSEUAV: dict[str, Expected] = {
+    f"{part}{kind}": Expected(each * places, places, lambda place, each=each: each, names)  # type: ignore[misc]
+    for part, places in (("train/", 2_256), ("test/query_", 777), ("test/gallery_", 3_033))
+    for kind, each, names in (("drone", 3, _heights), ("satellite", 6, _tiles))
+}
+"""Published counts of DenseUAV's README."""
+
+
+def _made(kind: DatasetKind, file: Path) -> dict[str, Expected]:
+    """The counts of a procedural dataset.
+
+    Raises:
+        DatasetError: the file is damaged, or is of another kind.
+    """
+    try:
+        told = json.loads(file.read_text())
+        parts = {str(part): {str(p): int(n) for p, n in of.items()} for part, of in told["parts"].items()}
+        made_kind = told["kind"]
+    except (ValueError, KeyError, AttributeError, TypeError) as error:
+        raise DatasetError(f"{file.name} is damaged. Make the dataset again, or remove that file.") from error
+    if made_kind != kind:
+        raise DatasetError(f"This is a procedural dataset in the layout of {made_kind}: write {made_kind}:PATH.")
+    drones = {"university1652": _images, "sues200": _numbered, "denseuav": _heights, "folders": _images}[kind]
+    others = _tiles if kind == "denseuav" else _unnamed
+    return {
+        part: Expected(
+            sum(of.values()),
+            sum(count > 0 for count in of.values()),
+            of.get,
+            drones if "drone" in part else others,
+            frozenset(of),
+            needed=not part.endswith(("street", "google")),
+        )
+        for part, of in parts.items()
+    }
+
+
+Pairs = tuple[tuple[str, str], ...]
+
+SAME_PLACES: dict[str, Pairs] = {
+    "university1652": (
+        ("train/drone", "train/satellite"),
+        ("test/query_drone", "test/query_satellite"),
+        ("test/gallery_drone", "test/gallery_satellite"),
+    ),
+    "denseuav": (
+        ("train/drone", "train/satellite"),
+        ("test/query_drone", "test/query_satellite"),
+        ("test/gallery_drone", "test/gallery_satellite"),
+    ),
+    "sues200": tuple((f"drone {height}", "satellite-view") for height in sues200.HEIGHTS)
+    + tuple(
+        (f"{half}{height}/{role}drone", f"{half}{height}/{role}satellite")
+        for height in sues200.HEIGHTS
+        for half, role in (("Training/", ""), ("Testing/", "query_"), ("Testing/", "gallery_"))
+    ),
+}
+"""Parts that must hold the same places."""
+
+
+def _across(kind: DatasetKind, found: Mapping[str, Listing]) -> list[Finding]:
+    """What the parts say about each other: places that one view lacks, places that are in training and test."""
+    findings = []
+    for one, other in SAME_PLACES[kind]:
+        if one in found and other in found:
+            for a, b in ((one, other), (other, one)):
+                lacking = sorted(found[a].filled.keys() - found[b].filled.keys())
+                if lacking:
+                    findings.append(Finding("missing", f"{b} lacks {_some(lacking, 'place')} that {a} has."))
+    for part, listing in found.items():
+        head, _, view = part.rpartition("/")
+        if not view.startswith("query_"):
+            continue
+        gallery = f"{head}/{view.replace('query_', 'gallery_')}"
+        unanswered = sorted(listing.filled.keys() - found[gallery].filled.keys()) if gallery in found else []
+        if unanswered:
+            findings.append(Finding("missing", f"{gallery} lacks {_some(unanswered, 'place')} that {part} asks for."))
+        train = f"{head.replace('Testing', 'Training').replace('test', 'train')}/{view.removeprefix('query_')}"
+        both = sorted(listing.filled.keys() & found[train].filled.keys()) if train in found else []
+        if both:
+            unfair = f"{_some(both, 'place')} in both {train} and {part}: the test is not fair."
+            findings.append(Finding("extra", unfair))
+    return findings
+
+
+def _across_folders(found: Mapping[str, Listing]) -> list[Finding]:
+    """Places with drone pictures that have no satellite picture."""
+    findings = []
+    for part, listing in found.items():
+        head, _, view = part.rpartition("/")
+        if view == "drone":
+            tiles = found.get(f"{head}/satellite" if head else "satellite", Listing())
+            lacking = sorted(listing.filled.keys() - tiles.filled.keys())
+            if lacking:
+                findings.append(Finding("missing", f"{_some(lacking, 'place')} in {part} without a satellite picture."))
+            distractors = len(tiles.filled.keys() - listing.filled.keys())
+            if distractors:
+                findings.append(Finding("note", f"{distractors} places have a satellite picture only: distractors."))
+    return findings
+
+
+def _positions(kind: DatasetKind, top: Path, found: Mapping[str, Listing]) -> list[Finding]:
+    """Whether the places have positions; a note, except where the dataset comes with them."""
+    places = {place for listing in found.values() for place in listing.filled}
+    try:
+        match kind:
+            case "university1652":
+                known, notes = university1652.known_positions(top, places, None)
+                if known is NOTHING:
+                    notes = [*notes, "No KML of positions: distances in metres cannot be measured."]
+                return [Finding("note", note) for note in notes]
+            case "denseuav":
+                known = denseuav.gps_of(top, places)
+                lacking = sorted(places - known.places.keys())
+                if known is NOTHING:
+                    return [Finding("missing", "Dense_GPS_ALL.txt is missing: SDM and MA need it.")]
+                return [Finding("missing", f"Dense_GPS_ALL.txt lacks {_some(lacking, 'place')}.")] if lacking else []
+            case "folders":
+                known = folders.positions_beside(top, places, None)
+                lacking = sorted(places - known.places.keys())
+                if known is NOTHING:
+                    return [Finding("note", "No positions.csv: distances in metres cannot be measured.")]
+                return [Finding("missing", f"The positions lack {_some(lacking, 'place')}.")] if lacking else []
+            case _:
+                return []
+    except BadPositions as error:
+        return [Finding("missing", str(error))]
+
+
+def _undecodable(found: Mapping[str, Listing]) -> list[Finding]:
+    findings = []
+    for part, listing in found.items():
+        bad = []
+        for place, files in listing.places.items():
+            for file in files:
+                try:
+                    load_photo(file)
+                except (PhotoError, OSError):
+                    bad.append(f"{place}/{file.name}")
+        if bad:
+            findings.append(Finding("missing", f"{part}: {_some(bad, 'picture')} cannot be read."))
+    return findings

@@ -1,0 +1,121 @@
+"""DenseUAV on disk: sampling points with three drone heights, old and new satellite tiles, and true positions.
+
+Layout and counts: github.com/Dmmm1997/DenseUAV. The gallery holds all points, those of the training part as
+distractors. Positions stand in `Dense_GPS_ALL.txt`, longitude first.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+from pathlib import Path
+from typing import Literal, get_args
+
+from train_scripts.data.errors import BadRequest, WrongFolder
+from train_scripts.data.files import Listing, find_root, places_in
+from train_scripts.data.places import Dataset, Kind, Picture, pictures_of
+from train_scripts.data.positions import NOTHING, KnownPositions, read_positions
+
+NAME = "DenseUAV"
+HEIGHTS = (80, 90, 100)
+GPS_FILES = ("Dense_GPS_ALL.txt", "Dense_GPS_train.txt", "Dense_GPS_test.txt")
+TRAIN: dict[Kind, str] = {"drone": "train/drone", "satellite": "train/satellite"}
+QUERY: dict[Kind, str] = {"drone": "test/query_drone", "satellite": "test/query_satellite"}
+GALLERY: dict[Kind, str] = {"drone": "test/gallery_drone", "satellite": "test/gallery_satellite"}
+PARTS = (*TRAIN.values(), *QUERY.values(), *GALLERY.values())
+
+Tiles = Literal["all", "new", "old"]
+"""Which satellite tiles: those of the flight's year, the older ones (`*_old.tif`), or both as the paper does."""
+
+_HEIGHT = re.compile(r"^H(\d+)(_old)?$", re.IGNORECASE)
+
+
+def denseuav_root(root: Path) -> Path:
+    """The folder with train/ or test/: root or the one in it.
+
+    Raises:
+        WrongFolder: there is none.
+    """
+    found = find_root(root, ("train", "test"), NAME)
+    if not any((found / part).is_dir() for part in PARTS):
+        raise WrongFolder(
+            f"{found.name} has train/ or test/, but none of the views of {NAME} in them (train/drone, "
+            "test/query_drone, ...). Give the folder that holds Dense_GPS_ALL.txt."
+        )
+    return found
+
+
+def scan_denseuav(root: Path) -> dict[str, Listing]:
+    """What lies in each part ("train/drone", ...) that exists."""
+    top = denseuav_root(root)
+    return {part: places_in(top / part) for part in PARTS if (top / part).is_dir()}
+
+
+def read_denseuav(root: Path | str, *, tiles: Tiles = "all", height: int | None = None) -> Dataset:
+    """Read DenseUAV; parts that are missing stay empty and are named in the notes.
+
+    Args:
+        root: the folder with train/, test/ and Dense_GPS_ALL.txt, or the one above it.
+        tiles: which satellite tiles.
+        height: only drone pictures of 80, 90 or 100 metres, and tiles cut for them; None takes all.
+
+    Raises:
+        WrongFolder: the folder holds no DenseUAV.
+        BadRequest: there are no such tiles or height.
+        BadPositions: the text file is malformed.
+    """
+    if tiles not in get_args(Tiles):
+        raise BadRequest(f"There are no {tiles} tiles in {NAME}. Choose all, new or old.")
+    if height is not None and height not in HEIGHTS:
+        raise BadRequest(f"{NAME} has no height {height}. Choose 80, 90 or 100.")
+    top = denseuav_root(Path(root))
+    found = scan_denseuav(top)
+    notes = [f"{part} is missing." for part in PARTS if part not in found]
+    places = {place for listing in found.values() for place in listing.places}
+    known = gps_of(top, places)
+    if known is NOTHING:
+        notes.append("Dense_GPS_ALL.txt is missing: the places have no positions.")
+    elif places - known.places.keys():
+        notes.append(f"{len(places - known.places.keys())} of {len(places)} places have no position.")
+
+    def read(parts: dict[Kind, str]) -> tuple[Picture, ...]:
+        pictures = (
+            _detailed(picture, known)
+            for kind, part in parts.items()
+            if part in found
+            for picture in pictures_of(kind, found[part].filled)
+        )
+        return tuple(
+            one
+            for one in pictures
+            if (height is None or one.altitude_m == height)
+            and (one.kind != "satellite" or tiles == "all" or _is_old(one.file) == (tiles == "old"))
+        )
+
+    return Dataset(NAME, read(TRAIN), read(QUERY), read(GALLERY), tuple(notes))
+
+
+def gps_of(top: Path, places: set[str]) -> KnownPositions:
+    """Positions of the places from the text files; `NOTHING` when there is none."""
+    files = [top / name for name in GPS_FILES if (top / name).is_file()]
+    if not files:
+        return NOTHING
+    if files[0].name == GPS_FILES[0]:
+        return read_positions(files[0], places)
+    each = [read_positions(file, places) for file in files]
+    return KnownPositions(
+        {place: at for known in each for place, at in known.places.items()},
+        {key: at for known in each for key, at in known.files.items()},
+        tuple(name for known in each for name in known.unknown),
+    )
+
+
+def _detailed(picture: Picture, known: KnownPositions) -> Picture:
+    """The picture with its height and position: that of its own line in the text file, else that of its place."""
+    match = _HEIGHT.match(picture.file.stem)
+    position = known.files.get((picture.place, picture.file.stem), known.places.get(picture.place))
+    return replace(picture, altitude_m=float(match[1]) if match else None, position=position)
+
+
+def _is_old(file: Path) -> bool:
+    return file.stem.lower().endswith("_old")

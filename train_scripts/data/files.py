@@ -1,0 +1,109 @@
+"""Which picture files lie in the folders of a dataset: one folder per place."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from train_scripts.data.errors import WrongFolder
+
+SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".tif", ".tiff", ".webp", ".bmp"})
+
+
+@dataclass(frozen=True)
+class Listing:
+    """What lies in one part of a dataset.
+
+    Attributes:
+        places: picture files by place; an empty folder has no files.
+        strays: names, below the part, of files that belong to no place or are no pictures.
+    """
+
+    places: Mapping[str, tuple[Path, ...]] = field(default_factory=dict)
+    strays: tuple[str, ...] = ()
+
+    @property
+    def pictures(self) -> int:
+        """Number of picture files."""
+        return sum(map(len, self.places.values()))
+
+    @property
+    def filled(self) -> dict[str, tuple[Path, ...]]:
+        """Places that have pictures."""
+        return {place: files for place, files in self.places.items() if files}
+
+
+def is_picture(name: str) -> bool:
+    """Whether a file name is that of a picture: by its suffix, hidden files (macOS writes `._0001.jpg`) excepted."""
+    return not name.startswith(".") and os.path.splitext(name)[1].lower() in SUFFIXES
+
+
+def _entries(folder: Path) -> list[os.DirEntry[str]]:
+    try:
+        with os.scandir(folder) as entries:
+            return sorted(entries, key=lambda entry: entry.name)
+    except OSError as error:
+        raise WrongFolder(f"The folder {folder.name} cannot be listed. Check its name and its permissions.") from error
+
+
+def subfolders(folder: Path) -> list[str]:
+    """Names of the folders in a folder, hidden ones excepted, sorted."""
+    return [entry.name for entry in _entries(folder) if entry.is_dir() and not entry.name.startswith((".", "__MACOSX"))]
+
+
+def files_in(folder: Path) -> tuple[tuple[Path, ...], tuple[str, ...]]:
+    """Pictures that lie directly in a folder, and the names of its other files but hidden ones."""
+    files = [entry for entry in _entries(folder) if entry.is_file()]
+    pictures = tuple(folder / entry.name for entry in files if is_picture(entry.name))
+    others = tuple(entry.name for entry in files if not is_picture(entry.name) and not entry.name.startswith("."))
+    return pictures, others
+
+
+def places_in(folder: Path, below: str = "") -> Listing:
+    """The pictures of a folder that holds a folder per place.
+
+    Args:
+        below: a folder between the place and its pictures ("150").
+    """
+    places, strays = {}, []
+    for place in subfolders(folder):
+        inner = folder / place / below if below else folder / place
+        if below and not inner.is_dir():
+            continue
+        pictures, others = files_in(inner)
+        places[place] = pictures
+        strays += [f"{place}/{name}" for name in others]
+    loose, others = files_in(folder)
+    return Listing(places, tuple(strays) + tuple(file.name for file in loose) + others)
+
+
+def find_root(root: Path, holds: Iterable[str], dataset: str) -> Path:
+    """The folder that holds one of the folders `holds`: root itself, or the only one in it that does.
+
+    Archives unpack into a folder of their own, under more than one name.
+
+    Raises:
+        WrongFolder: there is none, there are several, or a folder inside the dataset was given.
+    """
+    wanted = tuple(holds)
+    listed = " or ".join(f"{name}/" for name in wanted)
+    if not root.is_dir():
+        raise WrongFolder(f"There is no folder {root.name}. Give the folder of {dataset} that holds {listed}.")
+
+    def fits(folder: Path) -> bool:
+        return any((folder / name).is_dir() for name in wanted)
+
+    if fits(root):
+        return root
+    inside = [root / name for name in subfolders(root) if fits(root / name)]
+    if len(inside) == 1:
+        return inside[0]
+    if inside:
+        names = ", ".join(folder.name for folder in inside)
+        raise WrongFolder(f"{root.name} holds more than one copy of {dataset}: {names}. Give one of them.")
+    above = next((folder for folder in root.absolute().parents[:2] if fits(folder)), None)
+    if above is not None:
+        raise WrongFolder(f"{root.name} is a folder inside {dataset}. Give {above.name}, which holds {listed}.")
+    raise WrongFolder(f"{root.name} holds no {dataset}: neither {listed} is in it. Give the folder that holds them.")

@@ -1,0 +1,130 @@
+"""University-1652 on disk: train/ and test/ with a folder per building, drone, satellite and street views.
+
+Layout and counts: github.com/layumi/University1652-Baseline. The archive unpacks as `University-Release`. Building 0000
+has 55 drone pictures, all others 54; some `google/` folders are empty. Positions come apart, as KML.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from pathlib import Path
+
+from train_scripts.data.errors import BadRequest, WrongFolder
+from train_scripts.data.files import Listing, find_root, places_in, subfolders
+from train_scripts.data.places import KINDS, Dataset, Kind, Picture, pictures_of
+from train_scripts.data.positions import NOTHING, KnownPositions, read_positions
+
+NAME = "University-1652"
+TRAIN = {kind: f"train/{kind}" for kind in KINDS}
+QUERY: dict[Kind, str] = {kind: f"test/query_{kind}" for kind in ("drone", "satellite", "street")}  # type: ignore[misc]
+GALLERY: dict[Kind, str] = {kind: f"test/gallery_{kind}" for kind in ("drone", "satellite", "street")}  # type: ignore[misc]
+PARTS = (*TRAIN.values(), *QUERY.values(), *GALLERY.values())
+OTHERS = ("test/4K_drone", "test/query_drone_160k", "test/gallery_satellite_160k")
+"""Folders of the release that belong to other tasks."""
+
+NAME_LISTS = ("new_name_list.txt", "name_list.txt")
+"""Lines `0000 Library, University`: how the KML's names become folders."""
+
+
+def university1652_root(root: Path) -> Path:
+    """The folder with train/ or test/: root or the one in it.
+
+    Raises:
+        WrongFolder: there is none.
+    """
+    found = find_root(root, ("train", "test"), NAME)
+    if not any((found / part).is_dir() for part in PARTS):
+        raise WrongFolder(
+            f"{found.name} has train/ or test/, but none of the views of {NAME} in them (train/drone, "
+            "test/query_drone, ...). Give the folder that the archive unpacks, usually University-Release."
+        )
+    return found
+
+
+def scan_university1652(root: Path) -> dict[str, Listing]:
+    """What lies in each part ("train/drone", ...) that exists."""
+    top = university1652_root(root)
+    return {part: places_in(top / part) for part in PARTS if (top / part).is_dir()}
+
+
+def unknown_folders(root: Path) -> list[str]:
+    """Folders in train/ and test/ that are no view of the release."""
+    top = university1652_root(root)
+    found = [f"{half}/{name}" for half in ("train", "test") if (top / half).is_dir() for name in subfolders(top / half)]
+    return [part for part in found if part not in PARTS and part not in OTHERS]
+
+
+def read_university1652(
+    root: Path | str, *, kinds: Sequence[Kind] = ("drone", "satellite"), positions: Path | str | None = None
+) -> Dataset:
+    """Read University-1652; parts that are missing stay empty and are named in the notes.
+
+    Args:
+        root: the folder with train/ and test/, or the one above it.
+        kinds: views to read; street and google are left alone unless asked for.
+        positions: KML or CSV of the buildings; without it, the one `*.kml` or `positions.csv` beside train/ is taken.
+
+    Raises:
+        WrongFolder: the folder holds no University-1652.
+        BadRequest: there is no such view.
+        BadPositions: the file of positions cannot be read.
+    """
+    wrong = [kind for kind in kinds if kind not in KINDS]
+    if wrong:
+        raise BadRequest(f"There is no view {wrong[0]}. Choose from {', '.join(KINDS)}.")
+    top = university1652_root(Path(root))
+    wanted = [part for kind in kinds for part in (TRAIN[kind], QUERY.get(kind), GALLERY.get(kind)) if part is not None]
+    found = {part: places_in(top / part) if (top / part).is_dir() else Listing() for part in wanted}
+    notes = [f"{part} is missing." for part in wanted if not (top / part).is_dir()]
+    empty = {part: sum(not files for files in listing.places.values()) for part, listing in found.items()}
+    notes += [f"{part} has {count} empty folders; they are skipped." for part, count in empty.items() if count]
+    places = {place for listing in found.values() for place in listing.places}
+    known, told = known_positions(top, places, None if positions is None else Path(positions))
+
+    def read(parts: dict[Kind, str]) -> tuple[Picture, ...]:
+        return tuple(
+            picture
+            for kind in kinds
+            if kind in parts
+            for picture in pictures_of(kind, found[parts[kind]].filled, known.places)
+        )
+
+    return Dataset(NAME, read(TRAIN), read(QUERY), read(GALLERY), (*notes, *told))
+
+
+def known_positions(top: Path, places: set[str], file: Path | None) -> tuple[KnownPositions, list[str]]:
+    """Positions of the buildings, and what is to be said about them."""
+    notes = []
+    if file is None:
+        beside = [one for one in sorted(top.glob("*.kml")) if "flight" not in one.name.lower()]
+        beside += [one for one in (top / "positions.csv",) if one.is_file()]
+        if len(beside) > 1:
+            names = ", ".join(one.name for one in beside)
+            notes.append(f"There is more than one file of positions ({names}); none is read unless named.")
+        file = beside[0] if len(beside) == 1 else None
+    if file is None:
+        return NOTHING, notes
+    known = read_positions(file, places, _names(top))
+    lacking = len(places - known.places.keys())
+    if lacking:
+        notes.append(f"{lacking} of {len(places)} places have no position in {file.name}.")
+    if known.unknown:
+        notes.append(f"{len(known.unknown)} names in {file.name} belong to no place here, such as {known.unknown[0]}.")
+    return known, notes
+
+
+def _names(top: Path) -> dict[str, str]:
+    """Place by building name, from the list that the dataset's repository has; names that repeat are left out."""
+    found: dict[str, str] = {}
+    twice: set[str] = set()
+    for name in NAME_LISTS:
+        if not (top / name).is_file():
+            continue
+        for line in (top / name).read_text("utf-8-sig", errors="replace").splitlines():
+            match = re.match(r"\s*(\d{4})\s+(.+?)\s*$", line)
+            if match:
+                key = match[2].casefold()
+                twice.update({key} if found.get(key, match[1]) != match[1] else ())
+                found[key] = match[1]
+    return {key: place for key, place in found.items() if key not in twice}
