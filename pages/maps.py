@@ -250,7 +250,11 @@ def _draw_spot(plan: OfflineMap, spot: Spot, best: bool) -> tuple[int, str, str]
         popup_anchor=(0, -14),
     )
     title = f"Match {int(spot.number)}"
-    marker = folium.Marker((spot.lat, spot.lon), icon=icon, title=title, alt=title, rise_on_hover=True)
+    under = -1000 * int(spot.number)  # where markers meet, the better one lies on top; hovering lifts the others
+    where = (spot.lat, spot.lon)
+    marker = folium.Marker(
+        where, icon=icon, title=title, alt=title, rise_on_hover=True, rise_offset=1_000_000, z_index_offset=under
+    )
     marker.add_child(Text(spot.rows, maxWidth=280))
     marker.add_to(plan)
     return int(spot.number), marker.get_name(), shape.get_name()

@@ -89,6 +89,13 @@ def test_the_best_spot_is_drawn_last_so_that_it_lies_on_top():
     assert order[-1] == 1 and order[0] == 5
 
 
+def test_where_markers_meet_the_better_one_lies_on_top():
+    """Leaflet stacks markers by latitude, whatever the order in which they are drawn."""
+    pairs = re.findall(r'"title": "Match (\d)".*?"zIndexOffset": (-?\d+)', maps.draw_map(spots=spots()), re.DOTALL)
+    above = sorted((int(offset), -int(number)) for number, offset in pairs)
+    assert len(pairs) == 5 and [-number for _, number in above] == [5, 4, 3, 2, 1]
+
+
 def test_each_spot_has_a_picture_an_outline_and_a_marker():
     page = maps.draw_map(spots=spots(3))
     assert page.count("L.imageOverlay(") == 3
