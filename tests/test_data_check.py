@@ -132,6 +132,13 @@ def test_own_folders_are_compared_with_themselves(tmp_path: Path) -> None:
     assert check_dataset("folders", root).complete
 
 
+def test_names_from_the_disk_cannot_write_on_the_terminal(tmp_path: Path) -> None:
+    root = lay(tmp_path / "m", {"drone": {"a\x1b[31m": ["1.jpg"], "b\udcff": ["1.jpg"]}, "satellite": {"c": ["s.jpg"]}})
+    text = check_dataset("folders", root).text()
+    assert "2 places (a\\x1b[31m, b\\udcff) in drone without a satellite picture." in text
+    assert text.replace("\n", "").isprintable()
+
+
 def test_pictures_are_decoded_on_request(tmp_path: Path) -> None:
     for place in ("a", "b"):
         tiny_image(tmp_path / "m" / place / "drone" / "1.jpg")

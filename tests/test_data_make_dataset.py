@@ -92,6 +92,13 @@ def test_flights_look_down_at_all_sides() -> None:
     assert [view.altitude_m for view in circle(3, "f", 250)] == [250] * 3
 
 
+def test_workers_make_the_same_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("train_scripts.data.make_dataset.PER_WORLD", 1)
+    for workers in (1, 2):
+        make_folders(tmp_path / str(workers), Size(0, 2, 0, 1, 32, workers=workers))
+    assert digest(tmp_path / "1") == digest(tmp_path / "2")
+
+
 def test_a_folder_with_something_in_it_stays(tmp_path: Path) -> None:
     out = tmp_path / "d"
     out.mkdir()

@@ -76,9 +76,19 @@ def test_another_split_may_be_given(layouts: dict[str, Path]) -> None:
     assert len({one.place for one in data.queries}) == 4
 
 
+def test_copies_that_call_the_halves_train_and_test_read_as_well(layouts: dict[str, Path], tmp_path: Path) -> None:
+    (tmp_path / "copy").mkdir()
+    for half, name in (("Training", "train"), ("Testing", "test")):
+        (tmp_path / "copy" / name).symlink_to(layouts["split"] / half, target_is_directory=True)
+    assert facts(read_sues200(tmp_path / "copy", height=200)) == facts(read_sues200(layouts["split"], height=200))
+    university = lay(tmp_path / "other", {"train/drone": {"0001": ["a.jpg"]}})
+    with pytest.raises(WrongFolder, match="neither layout of SUES-200"):
+        read_sues200(university)
+
+
 def test_wrong_folder_half_a_dataset_and_wrong_height(tmp_path: Path) -> None:
     with pytest.raises(WrongFolder, match="holds no SUES-200"):
-        read_sues200(lay(tmp_path / "other", {"train/drone": {"0001": ["a.jpg"]}}))
+        read_sues200(lay(tmp_path / "other", {"drone-photos": {"0001": ["a.jpg"]}}))
     half = lay(tmp_path / "half", {"Testing/150/query_drone": {"0008": ["0.jpg"]}})
     data = read_sues200(half, height=150)
     assert "Training/150/drone is missing." in data.notes

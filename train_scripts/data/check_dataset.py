@@ -12,7 +12,7 @@ from mean_model.errors import PhotoError
 from mean_model.photo import load_photo
 from train_scripts.data import denseuav, folders, sues200, university1652
 from train_scripts.data.errors import BadPositions, DatasetError
-from train_scripts.data.files import Listing
+from train_scripts.data.files import Listing, shown
 from train_scripts.data.positions import NOTHING
 from train_scripts.data.readers import DatasetKind
 
@@ -138,7 +138,7 @@ def check_dataset(kind: DatasetKind, root: Path | str, *, pictures: bool = False
     findings += _positions(kind, top, found)
     if kind == "university1652":
         findings += [
-            Finding("note", f"{part} belongs to no part of the release and is not read.")
+            Finding("note", f"{shown(part)} belongs to no part of the release and is not read.")
             for part in university1652.unknown_folders(top)
         ]
     if pictures:
@@ -149,7 +149,7 @@ def check_dataset(kind: DatasetKind, root: Path | str, *, pictures: bool = False
         for listing in (found.get(part, Listing()),)
         if part in found or want.needed
     )
-    return Report(kind, top.name, compared_with, counts, tuple(findings))
+    return Report(kind, shown(top.name), compared_with, counts, tuple(findings))
 
 
 def compare(part: str, listing: Listing | None, want: Expected) -> list[Finding]:
@@ -191,7 +191,7 @@ def compare(part: str, listing: Listing | None, want: Expected) -> list[Finding]
 
 def _of_one_place(part: str, place: str, stems: list[str], count: int, names: list[str]) -> Finding:
     lacking, extra = sorted(set(names) - set(stems)), sorted(set(stems) - set(names))
-    have = f"{part}/{place} has {len(stems)} of {count} pictures"
+    have = f"{part}/{shown(place)} has {len(stems)} of {count} pictures"
     if len(stems) < count:
         named = f": {_some(lacking, '')} missing" if lacking and not extra else ""
         return Finding("missing", f"{have}{named}.")
@@ -207,10 +207,10 @@ def _more_or_less(part: str, count: int, wanted: int, what: str) -> Finding:
 
 def _some(names: Sequence[str], what: str) -> str:
     """A few of many names: "3 places (0001, 0002, 0003)"."""
-    shown = ", ".join(names[:SHOWN]) + (f" and {len(names) - SHOWN} more" if len(names) > SHOWN else "")
+    some = ", ".join(map(shown, names[:SHOWN])) + (f" and {len(names) - SHOWN} more" if len(names) > SHOWN else "")
     if not what:
-        return shown
-    return f"{len(names):,} {what}{'s' if len(names) > 1 else ''} ({shown})"
+        return some
+    return f"{len(names):,} {what}{'s' if len(names) > 1 else ''} ({some})"
 
 
 def _strays(part: str, listing: Listing) -> Finding:

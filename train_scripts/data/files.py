@@ -35,6 +35,11 @@ class Listing:
         return {place: files for place, files in self.places.items() if files}
 
 
+def shown(name: str) -> str:
+    """A name from the disk as it may be printed: control characters and broken encodings escaped."""
+    return name if name.isprintable() else ascii(name)[1:-1]
+
+
 def is_picture(name: str) -> bool:
     """Whether a file name is that of a picture: by its suffix, hidden files (macOS writes `._0001.jpg`) excepted."""
     return not name.startswith(".") and os.path.splitext(name)[1].lower() in SUFFIXES
@@ -45,7 +50,9 @@ def _entries(folder: Path) -> list[os.DirEntry[str]]:
         with os.scandir(folder) as entries:
             return sorted(entries, key=lambda entry: entry.name)
     except OSError as error:
-        raise WrongFolder(f"The folder {folder.name} cannot be listed. Check its name and its permissions.") from error
+        raise WrongFolder(
+            f"The folder {shown(folder.name)} cannot be listed. Check its name and its permissions."
+        ) from error
 
 
 def subfolders(folder: Path) -> list[str]:
@@ -79,21 +86,28 @@ def places_in(folder: Path, below: str = "") -> Listing:
     return Listing(places, tuple(strays) + tuple(file.name for file in loose) + others)
 
 
-def find_root(root: Path, holds: Iterable[str], dataset: str) -> Path:
+def find_root(root: Path, holds: Iterable[str], dataset: str, also: Iterable[str] = ()) -> Path:
     """The folder that holds one of the folders `holds`: root itself, or the only one in it that does.
 
     Archives unpack into a folder of their own, under more than one name.
+
+    Args:
+        root: as the user gave it.
+        holds: folders to name in messages.
+        dataset: its name.
+        also: folders that are accepted as well.
 
     Raises:
         WrongFolder: there is none, there are several, or a folder inside the dataset was given.
     """
     wanted = tuple(holds)
+    accepted = (*wanted, *also)
     listed = " or ".join(f"{name}/" for name in wanted)
     if not root.is_dir():
-        raise WrongFolder(f"There is no folder {root.name}. Give the folder of {dataset} that holds {listed}.")
+        raise WrongFolder(f"There is no folder {shown(root.name)}. Give the folder of {dataset} that holds {listed}.")
 
     def fits(folder: Path) -> bool:
-        return any((folder / name).is_dir() for name in wanted)
+        return any((folder / name).is_dir() for name in accepted)
 
     if fits(root):
         return root
@@ -101,9 +115,9 @@ def find_root(root: Path, holds: Iterable[str], dataset: str) -> Path:
     if len(inside) == 1:
         return inside[0]
     if inside:
-        names = ", ".join(folder.name for folder in inside)
-        raise WrongFolder(f"{root.name} holds more than one copy of {dataset}: {names}. Give one of them.")
+        names = ", ".join(shown(folder.name) for folder in inside)
+        raise WrongFolder(f"{shown(root.name)} holds more than one copy of {dataset}: {names}. Give one of them.")
     above = next((folder for folder in root.absolute().parents[:2] if fits(folder)), None)
     if above is not None:
         raise WrongFolder(f"{root.name} is a folder inside {dataset}. Give {above.name}, which holds {listed}.")
-    raise WrongFolder(f"{root.name} holds no {dataset}: neither {listed} is in it. Give the folder that holds them.")
+    raise WrongFolder(f"{shown(root.name)} holds no {dataset}. Give the folder that holds {listed}.")

@@ -10,7 +10,7 @@ import hashlib
 from pathlib import Path
 
 from train_scripts.data.errors import BadRequest, WrongFolder
-from train_scripts.data.files import Listing, files_in, places_in, subfolders
+from train_scripts.data.files import Listing, files_in, places_in, shown, subfolders
 from train_scripts.data.places import Dataset, Kind, Picture, pictures_of
 from train_scripts.data.positions import NOTHING, KnownPositions, read_positions
 
@@ -40,7 +40,7 @@ def scan_folders(root: Path) -> dict[str, Listing]:
         WrongFolder: no picture lies where one is looked for.
     """
     if not root.is_dir():
-        raise WrongFolder(f"There is no folder {root.name}. {NEEDED}")
+        raise WrongFolder(f"There is no folder {shown(root.name)}. {NEEDED}")
     inside = subfolders(root)
     halves = [name for name in inside if name in HALVES]
     found: dict[str, Listing] = {}
@@ -48,7 +48,7 @@ def scan_folders(root: Path) -> dict[str, Listing]:
         for kind, listing in _views(root / half).items():
             found[f"{half}/{kind}" if half else kind] = listing
     if not any(listing.pictures for listing in found.values()):
-        raise WrongFolder(f"{root.name} holds no picture in a folder per place. {NEEDED}")
+        raise WrongFolder(f"{shown(root.name)} holds no picture in a folder per place. {NEEDED}")
     return found
 
 

@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, replace
 from functools import partial
+from multiprocessing import get_context
 from pathlib import Path
 from typing import Literal
 from xml.sax.saxutils import escape
@@ -295,7 +296,8 @@ def make(
     top.mkdir(parents=True)
     regions = regions_of(sites, spacing_m)
     if size.workers > 1 and len(regions) > 1:
-        with ProcessPoolExecutor(size.workers) as pool:
+        # spawn: a fork of a process whose torch has threads may never wake
+        with ProcessPoolExecutor(size.workers, mp_context=get_context("spawn")) as pool:
             list(pool.map(partial(_render_alone, out=top, size_px=size.size_px, seed=size.seed), regions))
     else:
         for region in regions:

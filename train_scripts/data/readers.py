@@ -43,6 +43,7 @@ def read_dataset(
     tiles: Tiles = "all",
     kinds: Sequence[Kind] = ("drone", "satellite"),
     positions: Path | str | None = None,
+    training_share: float = 0.0,
 ) -> Dataset:
     """Read a dataset of any kind.
 
@@ -53,6 +54,7 @@ def read_dataset(
         tiles: of DenseUAV.
         kinds: views of University-1652.
         positions: KML or CSV of University-1652 or plain folders.
+        training_share: of the places of plain folders.
 
     Raises:
         DatasetError: see the readers.
@@ -64,6 +66,7 @@ def read_dataset(
             ("height", height is not None, ("sues200", "denseuav")),
             ("tiles", tiles != "all", ("denseuav",)),
             ("kinds", tuple(kinds) != ("drone", "satellite"), ("university1652",)),
+            ("training_share", training_share != 0, ("folders",)),
             ("positions", positions is not None, ("university1652", "folders")),
         )
         if given and kind not in of
@@ -78,4 +81,4 @@ def read_dataset(
         case "denseuav":
             return read_denseuav(root, tiles=tiles, height=height)
         case "folders":
-            return read_folders(root, positions=positions)
+            return read_folders(root, positions=positions, training_share=training_share)

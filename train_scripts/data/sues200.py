@@ -11,7 +11,7 @@ from collections.abc import Collection
 from pathlib import Path
 
 from train_scripts.data.errors import BadRequest, MissingPart, WrongFolder
-from train_scripts.data.files import Listing, find_root, places_in
+from train_scripts.data.files import Listing, find_root, places_in, shown
 from train_scripts.data.places import Dataset, Picture, pictures_of
 
 NAME = "SUES-200"
@@ -31,6 +31,9 @@ TRAINING_PLACES = frozenset(PLACES) - TEST_PLACES
 SATELLITE = ("satellite-view", "satellite_view", "satellite")
 DRONE = ("drone_view_512", "drone-view", "drone_view", "drone")
 SPLIT = ("Training", "Testing")
+AS_FOUND = {"Training": ("Training", "training", "train"), "Testing": ("Testing", "testing", "test")}
+"""Names of the two halves in copies that others have split."""
+OTHER_HALVES = tuple(name for names in AS_FOUND.values() for name in names[1:])
 TRAIN_PARTS = ("drone", "satellite")
 TEST_PARTS = ("query_drone", "query_satellite", "gallery_drone", "gallery_satellite")
 
@@ -41,10 +44,14 @@ def sues200_root(root: Path) -> tuple[Path, bool]:
     Raises:
         WrongFolder: it holds neither layout.
     """
-    top = find_root(root, (*SPLIT, *SATELLITE[:2], *DRONE[:3]), NAME)
-    split = any((top / half).is_dir() for half in SPLIT)
+    top = find_root(root, (*SPLIT, SATELLITE[0], DRONE[0]), NAME, also=(*SATELLITE[1:2], *DRONE[1:3], *OTHER_HALVES))
+    halves = [_first(top, names) for names in AS_FOUND.values()]
+    split = any(half is not None and any((half / str(height)).is_dir() for height in HEIGHTS) for half in halves)
     if not split and _first(top, DRONE) is None and _first(top, SATELLITE) is None:
-        raise WrongFolder(f"{top.name} holds neither layout of {NAME}.")
+        raise WrongFolder(
+            f"{shown(top.name)} holds neither layout of {NAME}. Give the folder that holds satellite-view/ and "
+            "drone_view_512/, or Training/150 and its like."
+        )
     return top, split
 
 
@@ -58,7 +65,9 @@ def scan_sues200(root: Path) -> dict[str, Listing]:
             for height in HEIGHTS
             for part in inner
         ]
-        return {part: places_in(top / part) for part in parts if (top / part).is_dir()}
+        named = {half: _first(top, names) or top / half for half, names in AS_FOUND.items()}
+        folders = {part: named[part.partition("/")[0]] / part.partition("/")[2] for part in parts}
+        return {part: places_in(folder) for part, folder in folders.items() if folder.is_dir()}
     found = {}
     satellite, drone = _first(top, SATELLITE), _first(top, DRONE)
     if satellite is not None:
@@ -92,7 +101,9 @@ def read_sues200(
     read = _read_split if split else _read_original
     train, queries, gallery = read(found, heights, frozenset(training_places))
     if not (train or queries or gallery):
-        raise MissingPart(f"{top.name} holds no picture of {name}. Choose another height, or fetch the dataset again.")
+        raise MissingPart(
+            f"{shown(top.name)} holds no picture of {name}. Choose another height, or fetch the dataset again."
+        )
     lacking = [part for part in expected_parts(split, heights) if part not in found]
     return Dataset(name, train, queries, gallery, tuple(f"{part} is missing." for part in lacking))
 
