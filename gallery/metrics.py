@@ -18,6 +18,9 @@ CHUNK_ELEMENTS = 4_000_000
 FEW_MATCHES = 2
 """Up to so many matches a query, comparing them with every score is quicker than sorting the scores."""
 
+FAR_FEWER = 4
+"""Scores are picked out before they are sorted when fewer than one in so many matter: picking half costs more."""
+
 DENSEUAV_PER_DEGREE = 5e3
 """Decay of SDM@K as DenseUAV defines it, on distances in degrees (`sdm`)."""
 
@@ -370,7 +373,11 @@ def _standing(scores: np.ndarray, own: np.ndarray, counts: np.ndarray) -> tuple[
         return above, level
     for row in np.flatnonzero(counts):
         matches = own[row, : counts[row]]
-        ascending = np.sort(scores[row])
+        contenders = scores[row]
+        near = contenders >= matches.min()
+        if np.count_nonzero(near) < len(contenders) // FAR_FEWER:
+            contenders = contenders[near]  # the others stand below every match
+        ascending = np.sort(contenders)
         end = np.searchsorted(ascending, matches, "right")
         above[row, : counts[row]] = len(ascending) - end
         level[row, : counts[row]] = end - np.searchsorted(ascending, matches, "left")

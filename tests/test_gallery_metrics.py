@@ -75,15 +75,16 @@ def test_equals_brute_force(case):
     assert result.removed == list(case[3]).count(-1) and result.ranked + result.removed == result.gallery
 
 
-@given(cases(), st.sampled_from([0, 1, 100]))
-@settings(deadline=None, max_examples=60)
-def test_comparing_and_sorting_give_the_same_standing(case, few):
+@given(cases(), st.sampled_from([0, 1, 100]), st.sampled_from([1, 4, 10**6]))
+@settings(deadline=None, max_examples=100)
+def test_comparing_picking_and_sorting_give_the_same_standing(case, few, far_fewer):
     plain = metrics.evaluate(*case)
-    before, metrics.FEW_MATCHES = metrics.FEW_MATCHES, few
+    before = metrics.FEW_MATCHES, metrics.FAR_FEWER
+    metrics.FEW_MATCHES, metrics.FAR_FEWER = few, far_fewer
     try:
         other = metrics.evaluate(*case)
     finally:
-        metrics.FEW_MATCHES = before
+        metrics.FEW_MATCHES, metrics.FAR_FEWER = before
     assert plain.first_hit.tolist() == other.first_hit.tolist() and plain.tied == other.tied
     assert plain.per_query_ap.tolist() == other.per_query_ap.tolist()
 

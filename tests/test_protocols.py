@@ -1,5 +1,7 @@
 """Protocols: what is removed, the published counts, and words for what differs."""
 
+import json
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -8,6 +10,7 @@ from hypothesis import strategies as st
 from gallery.errors import GalleryError
 from gallery.metrics import evaluate
 from train_scripts import protocols
+from train_scripts.tables import place
 
 
 def university():
@@ -81,6 +84,18 @@ def test_the_paper_protocol_never_scores_lower(seed):
     assert all(paper.recall[key] >= full.recall[key] for key in paper.recall) and paper.ap >= full.ap
     assert paper.unmatched.tolist() == full.unmatched.tolist()
     assert not np.isin(labels[protocols.restrict("paper", asked, labels) == -1], asked).any()
+
+
+def test_a_summary_is_ready_for_json_and_for_the_tables():
+    labels = {"query_drone": np.array([3, 3, 5, 9]), "gallery_satellite": np.array([5, 3, 8])}
+    vectors = np.array([[1, 0, 0], [0.6, 0.8, 0], [0, 0.6, 0.8]])
+    for found in protocols.trials(labels):
+        result = evaluate(vectors[[1, 0, 0, 2]], found.query_labels, vectors, found.gallery_labels)
+        said = json.loads(json.dumps(protocols.summary(found, result)))
+        assert said["recall"]["1"] == 50 and set(said["recall"]) == {"1", "5", "10", "1%"}
+        assert (said["queries"], said["without_match"], said["tied"]) == (4, 1, 0)
+        assert said["gallery"] + said["gallery_removed"] == 3
+        assert place(said | {"dataset": "university1652"}) == ["I", "II"]
 
 
 def test_queries_without_a_match_are_named():

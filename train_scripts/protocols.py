@@ -9,12 +9,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal, get_args
+from typing import Any, Literal, get_args
 
 import numpy as np
 
 from gallery.errors import GalleryError
-from gallery.metrics import JUNK
+from gallery.metrics import JUNK, Evaluation
 
 Protocol = Literal["paper", "full"]
 Direction = Literal["drone-to-satellite", "satellite-to-drone"]
@@ -143,6 +143,25 @@ def trials(labels: Mapping[str, np.ndarray]) -> Iterator[Trial]:
         if all(folder in labels for folder in folders):
             for protocol in PROTOCOLS:
                 yield trial(protocol, direction, labels)
+
+
+def summary(found: Trial, result: Evaluation) -> dict[str, Any]:
+    """What `train_scripts.evaluate --json` says of a trial, and `train_scripts.tables` reads; percentages.
+
+    Args:
+        result: of `gallery.metrics.evaluate` on the trial's labels.
+    """
+    return {
+        "recall": {str(key): value for key, value in result.recall.items()},
+        "ap": result.ap,
+        "queries": result.queries,
+        "gallery": result.ranked,
+        "gallery_removed": result.removed,
+        "without_match": result.without_match,
+        "tied": result.tied,
+        "protocol": found.protocol,
+        "direction": found.direction,
+    }
 
 
 def published_counts(dataset: str, protocol: Protocol, direction: Direction) -> Counts | None:
