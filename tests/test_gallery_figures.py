@@ -29,9 +29,6 @@ from gallery.figures import (
     ranked_strips,
 )
 
-pytest.importorskip("matplotlib", reason="figures need matplotlib")
-pytest.importorskip("sklearn", reason="embeddings in the plane need scikit-learn")
-
 Sets = tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]
 
 

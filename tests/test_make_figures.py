@@ -29,9 +29,6 @@ from train_scripts.make_figures import (
 )
 from train_scripts.tables import PAPER
 
-pytest.importorskip("matplotlib", reason="figures need matplotlib")
-pytest.importorskip("sklearn", reason="embeddings in the plane need scikit-learn")
-
 
 @pytest.fixture
 def place(tmp_path, make_raster, embedder):

@@ -1,0 +1,96 @@
+"""The shipped sample: region, gallery, photos and starter weights fit together and keep their promises."""
+
+import csv
+from pathlib import Path
+
+import numpy as np
+import pytest
+import rasterio
+from PIL import Image
+from pyproj import Transformer
+
+from gallery import Gallery, Localizer
+from gallery.search import Answer
+from mean_model import load_model
+from train_scripts.evaluate import read_queries
+from train_scripts.make_sample import GSD_M, SAMPLE, SATELLITE, SIZE_M, sample_scene, write_region
+
+WEIGHTS = Path(__file__).parents[1] / "mean_model" / "weights" / "starter"
+
+
+@pytest.fixture(scope="module")
+def gallery() -> Gallery:
+    return Gallery.open(SAMPLE)
+
+
+def test_the_sample_is_small_enough_to_travel() -> None:
+    sizes = [path.stat().st_size for path in SAMPLE.rglob("*") if path.is_file()]
+    assert sum(sizes) < 40e6
+    assert (WEIGHTS / "model.safetensors").stat().st_size <= 20e6
+
+
+def test_the_region_is_a_cloud_optimised_geotiff_around_null_island() -> None:
+    with rasterio.open(SAMPLE / "region.tif") as region:
+        assert region.width * region.res[0] >= 4000 and region.res[0] <= 0.5
+        assert region.tags(ns="IMAGE_STRUCTURE")["LAYOUT"] == "COG"
+        assert region.overviews(1)
+        to_degrees = Transformer.from_crs(region.crs, 4326, always_xy=True)
+        centre = region.xy(region.height / 2 - 0.5, region.width / 2 - 0.5)
+        assert to_degrees.transform(*centre) == pytest.approx((0, 0), abs=1e-9)
+
+
+def test_the_region_is_what_its_generator_draws(tmp_path: Path) -> None:
+    """A block drawn anew equals the shipped one but for JPEG: figures measured on it can be reproduced."""
+    from train_scripts.data.world import rasterise
+
+    drawn = rasterise(sample_scene(), (0, 0, 128, 128), GSD_M, SATELLITE).rgb.astype(float)
+    with rasterio.open(SAMPLE / "region.tif") as region:
+        row, column = region.index(0.25, 127.75)
+        shipped = region.read(window=((row, row + 256), (column, column + 256)))
+    assert np.abs(drawn - np.moveaxis(shipped, 0, 2)).mean() < 8
+
+
+def test_a_coarse_region_is_written_whole(tmp_path: Path) -> None:
+    write_region(sample_scene(), tmp_path / "coarse.tif", gsd_m=4.0)
+    with rasterio.open(tmp_path / "coarse.tif") as region:
+        assert region.shape == (SIZE_M / 4, SIZE_M / 4) and region.read().std() > 10
+    assert list(tmp_path.iterdir()) == [tmp_path / "coarse.tif"]
+
+
+def test_the_gallery_is_whole_and_built_by_the_starter(gallery: Gallery) -> None:
+    assert len(gallery) >= 1000
+    with load_model("starter") as embedder:
+        assert [problem for problem in gallery.check(embedder.fingerprint) if problem.damage] == []
+
+
+def test_twelve_examples_state_their_position_and_truth(gallery: Gallery) -> None:
+    with (SAMPLE / "photos" / "truth.csv").open(newline="") as table:
+        rows = list(csv.DictReader(table))
+    assert len(rows) == 12
+    queries = read_queries(SAMPLE / "photos")
+    with load_model("starter") as embedder:
+        for query in queries:
+            photo = embedder.read(query.file)
+            assert photo.position is not None and photo.position.heading_deg is not None
+            assert any(gallery.tile(row).contains(query.truth) for row in range(len(gallery)))
+
+
+def test_the_examples_are_found_from_above_and_in_most_cases_first(gallery: Gallery) -> None:
+    """10 of 12 when they were made; other processors round differently."""
+    queries = read_queries(SAMPLE / "photos")
+    with load_model("starter") as embedder:
+        answers = Localizer(gallery, embedder).localize_many([query.file for query in queries], k=5)
+    first = 0
+    for query, answer in zip(queries, answers, strict=True):
+        assert isinstance(answer, Answer) and len(answer.matches) == 5 and answer.exif is not None
+        assert "ground plane" in " ".join(answer.notes)
+        first += answer.matches[0].tile.contains(query.truth)
+    assert first >= 9
+
+
+def test_an_example_without_metadata_is_found_by_guessing_its_pose(gallery: Gallery) -> None:
+    query = read_queries(SAMPLE / "photos")[0]
+    with load_model("starter") as embedder, Image.open(query.file) as picture:
+        answer = Localizer(gallery, embedder).localize(np.asarray(picture), k=5)
+    assert answer.exif is None and "poses were tried" in " ".join(answer.notes)
+    assert any(match.tile.contains(query.truth) for match in answer.matches)
