@@ -15,7 +15,6 @@ import app
 from pages.errors import NotReady
 
 ROOT = Path(app.__file__).parent
-START_S = 10  # the promise of the README, on a machine that does nothing else
 
 
 def test_options_come_from_the_line_then_from_the_environment(monkeypatch, tmp_path):
@@ -85,10 +84,9 @@ def test_it_starts_serves_and_answers(tmp_path):
     port = free_port()
     settings = {**os.environ, "GRADIO_SERVER_NAME": "127.0.0.1", "GRADIO_SERVER_PORT": str(port)}
     line = [sys.executable, "app.py", "--gallery", str(tmp_path / "gallery"), "--model", str(tmp_path / "model")]
-    begun = time.monotonic()
     with subprocess.Popen(line, cwd=ROOT, env=settings, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE) as server:
         try:
-            served_s = wait_for(f"http://127.0.0.1:{port}/", server, begun)
+            wait_for(f"http://127.0.0.1:{port}/", server)
             answer = Client(f"http://127.0.0.1:{port}", verbose=False).predict(
                 photo=handle_file(photo), k=2, lon=None, lat=None, radius_km=None, api_name="/localize"
             )
@@ -98,17 +96,16 @@ def test_it_starts_serves_and_answers(tmp_path):
     assert [match["rank"] for match in answer["matches"]] == [1, 2]
     assert "Traceback" not in told
     assert str(answer["exif"]["lon"])[:6] not in told, "positions are not logged"
-    others = max(1.0, os.getloadavg()[0] / (os.cpu_count() or 1))
-    assert served_s < START_S * others
 
 
-def wait_for(address: str, server: subprocess.Popen, begun: float) -> float:
-    """Seconds until the address answers."""
+def wait_for(address: str, server: subprocess.Popen) -> None:
+    """Wait until the address answers."""
+    begun = time.monotonic()
     while time.monotonic() - begun < 60:
         assert server.poll() is None, "the app ended"
         try:
             with urllib.request.urlopen(address, timeout=5):
-                return time.monotonic() - begun
+                return
         except OSError:
             time.sleep(0.1)
     raise AssertionError("the page did not answer within a minute")

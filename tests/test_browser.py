@@ -22,7 +22,7 @@ FLAGS = [
     "--disable-sync",
     "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1, EXCLUDE localhost",
 ]
-PATIENCE_MS = 20_000
+PATIENCE_MS = 60_000
 
 if not WANTED:
     pytest.importorskip("playwright", reason="the package playwright is not installed")

@@ -6,7 +6,6 @@ import shutil
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import numpy as np
@@ -318,14 +317,13 @@ def test_real_cells_with_their_manifest(tmp_path, embedder):
         pytest.skip("shared/data/oam_cells is not on this machine")
     small = tmp_path / "cells"
     (small / "cells").mkdir(parents=True)
-    begun = time.monotonic()
     for path in sorted((cells / "cells").glob("zanzibar*"))[:8]:
         shutil.copy(path, small / "cells")
     gallery = build_gallery(small, tmp_path / "g", embedder, positions=cells / "manifest.csv")
     assert len(gallery) == 8 and set(gallery.tiles["placed"]) == {"stated extent"}
     assert gallery.tiles["metres_per_px"].to_numpy() == pytest.approx(0.0742, rel=0.02)
     assert distance_m(gallery.tile(0).centre, LonLat(39.2407608, -6.0425775)) < 100
-    assert gallery.check() == [] and time.monotonic() - begun < 30
+    assert gallery.check() == []
 
 
 def test_gallery_json_is_readable_json(make_raster, tmp_path, embedder):

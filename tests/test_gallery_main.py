@@ -5,7 +5,6 @@ import io
 import json
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import numpy as np
@@ -240,8 +239,7 @@ def test_every_command_and_option_has_help():
 
 
 @pytest.mark.parametrize("command", [[], ["build"], ["search"], ["info"], ["check"]])
-def test_help_is_quick(command):
-    begun = time.monotonic()
+def test_help_loads_nothing_heavy(command):
     done = subprocess.run(
         [sys.executable, "-m", "gallery", *command, "--help"], cwd=ROOT, capture_output=True, text=True
     )
@@ -249,4 +247,3 @@ def test_help_is_quick(command):
     code = "import sys, gallery.__main__ as m; m.parser(); print(*sys.modules)"
     loaded = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True).stdout.split()
     assert not {"torch", "geopandas", "faiss", "rasterio", "numpy"} & set(loaded)
-    assert time.monotonic() - begun < 10
