@@ -1,7 +1,9 @@
-"""Trains MEAN on simulated pairs: `python -m train_scripts.train train_scripts/configs/starter.toml [key=value ...]`.
+"""Trains MEAN: `python -m train_scripts.train CONFIG.toml [key=value ...]`.
 
-The schedule runs by the clock. A run that is cut at any moment goes on from its last checkpoint when the same command
-is given again; the minutes already trained count.
+A config with `dataset = "KIND:PATH"` trains on photographed places, as the paper does (`train_scripts.train_places`);
+on many GPUs with `torchrun --nproc-per-node N -m train_scripts.train CONFIG.toml`. One with `worlds = "FOLDER"` trains
+on simulated pairs, by the clock, which is what stands here. Either goes on from its last checkpoint when the same
+command is given again.
 """
 
 from __future__ import annotations
@@ -12,9 +14,8 @@ import math
 import os
 import signal
 import time
-import tomllib
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field, fields, replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -22,16 +23,24 @@ import torch
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
+from gallery.errors import GalleryError
 from mean_model.checkpoint import save_model
 from mean_model.config import MeanConfig
 from mean_model.errors import ConfigError, MeanModelError
 from mean_model.losses import Losses, LossWeights, info_nce, total
 from mean_model.memory import keep_freed_memory
 from mean_model.network import MEAN
+from train_scripts.data.errors import DatasetError
 from train_scripts.data.simulator import FlightRange, Pairs, Pool, easier, load_pool, places_of, random_pairs
 from train_scripts.muon import Muon
+from train_scripts.settings import build, read_settings
+from train_scripts.starts import initialise
+from train_scripts.train_places import PlacesConfig, Stopped, run_config
 
 log = logging.getLogger("train")
+
+STOPPED = 130
+"""Exit status of a run that was asked to end before its time."""
 
 IMAGENET_MEAN = (0.485, 0.456, 0.406)
 IMAGENET_STD = (0.229, 0.224, 0.225)
@@ -64,38 +73,20 @@ class TrainConfig:
     flight: FlightRange = field(default_factory=FlightRange)
 
 
-def _section(kind: type, settings: dict[str, Any], name: str) -> Any:
-    known = {f.name for f in fields(kind)}
-    unknown = sorted(set(settings) - known)
-    if unknown:
-        raise ConfigError(f"Unknown setting {', '.join(unknown)} in [{name}]; known are {', '.join(sorted(known))}.")
-    return kind(**{key: tuple(value) if isinstance(value, list) else value for key, value in settings.items()})
-
-
-def read_config(file: Path, overrides: Sequence[str] = ()) -> TrainConfig:
+def read_config(file: Path, overrides: Sequence[str] = ()) -> TrainConfig | PlacesConfig:
     """A TOML file with `key=value` overrides on top (`section.key=value` within a section).
 
+    Returns: what to do with places photographed (`dataset = "KIND:PATH"`), or in the simulator (`worlds = "FOLDER"`).
+
     Raises:
-        ConfigError: an unknown key, or an override that is no TOML value.
+        ConfigError: an unknown key, or a value of the wrong type.
     """
-    settings = tomllib.loads(file.read_text())
-    for override in overrides:
-        key, _, value = override.partition("=")
-        try:
-            parsed = tomllib.loads(f"value = {value}")["value"]
-        except tomllib.TOMLDecodeError:
-            parsed = value
-        place = settings
-        *path, last = key.strip().split(".")
-        for one in path:
-            place = place.setdefault(one, {})
-        place[last] = parsed
-    built = {
-        "model": MeanConfig.from_dict(settings.pop("model", {})),
-        "weights": _section(LossWeights, settings.pop("weights", {}), "weights"),
-        "flight": _section(FlightRange, settings.pop("flight", {}), "flight"),
-    }
-    return _section(TrainConfig, {**settings, **built}, "top level")
+    settings = read_settings(file, overrides)
+    if "dataset" in settings:
+        if "worlds" in settings:
+            raise ConfigError(f"{file.name} sets both dataset and worlds: keep the one to train with.")
+        return build(PlacesConfig, settings)
+    return build(TrainConfig, settings)
 
 
 def normalise(pictures: Tensor) -> Tensor:
@@ -232,19 +223,6 @@ def _averaged(checkpoint: Path) -> dict[str, Tensor]:
 
 
 @torch.no_grad()
-def initialise(network: MEAN, gamma: float) -> None:
-    """Start weights for a short schedule: fan-in scaling and an open layer scale.
-
-    ConvNeXt's own start (every weight 0.02, layer scale 1e-6) leaves the blocks silent for thousands of steps.
-    """
-    for name, parameter in network.backbone.named_parameters():
-        if name.endswith("gamma"):
-            parameter.fill_(gamma)
-        elif parameter.ndim > 1:
-            nn.init.normal_(parameter, std=(parameter[0].numel()) ** -0.5)
-
-
-@torch.no_grad()
 def centre_embeddings(network: MEAN, pairs: Pairs) -> None:
     """Set the last normalisation so that embeddings of a batch are centred and of one spread in every channel.
 
@@ -355,13 +333,16 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument("--threads", type=int, default=0, help="CPU threads; 0 leaves it to torch")
     options = parser.parse_args(argv)
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s", datefmt="%H:%M:%S")
+    if options.threads:
+        torch.set_num_threads(options.threads)
+    torch.set_flush_denormal(True)  # denormal gradients slow a CPU down many times
     try:
         config = read_config(options.config, options.overrides)
+        if isinstance(config, PlacesConfig):
+            run_config(config)
+            return
         for stop in (signal.SIGINT, signal.SIGTERM):  # a background job starts with Ctrl-C ignored
             signal.signal(stop, signal.default_int_handler)
-        torch.set_flush_denormal(True)  # denormal gradients slow a CPU down many times
-        if options.threads:
-            torch.set_num_threads(options.threads)
         device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
         pool = load_pool(Path(config.worlds)).to(device)
         model = replace(config.model, classes=places_of(pool, config.flight), from_above=config.flight.from_above > 0)
@@ -369,7 +350,10 @@ def main(argv: list[str] | None = None) -> None:
         log.info("%d worlds, %d places, device %s", pool.worlds, config.model.classes, device)
         run = train(config, pool, device)
         export(run, config, Path(config.out) / "model")
-    except (MeanModelError, FileNotFoundError) as error:
+    except Stopped as stopped:
+        log.info("%s", stopped)
+        raise SystemExit(STOPPED) from None
+    except (MeanModelError, DatasetError, GalleryError, FileNotFoundError) as error:
         parser.error(str(error))
     log.info("settings: %s", asdict(config))
 

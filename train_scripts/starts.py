@@ -1,0 +1,131 @@
+"""How a network begins: from ImageNet weights, from a file, or from scratch for a short schedule."""
+
+from __future__ import annotations
+
+import logging
+import pickle
+from pathlib import Path
+from typing import Any, Literal
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file
+from torch import Tensor, nn
+
+from mean_model.checkpoint import AbsentBranch, load_network
+from mean_model.config import MeanConfig
+from mean_model.errors import CheckpointError
+from mean_model.network import MEAN
+
+log = logging.getLogger("train")
+
+Parts = Literal["all", "backbone"]
+
+
+def begin(config: MeanConfig, start: str, parts: Parts = "all", gamma: float = 0.3) -> MEAN:
+    """A network to train.
+
+    Args:
+        config: of the network.
+        start: "imagenet" for timm's weights of the backbone, which may be downloaded from the Hub; "scratch"; weights
+            of this project (anything `load_model` takes); or a file of a timm backbone's tensors (.safetensors,
+            .pth), which must fit name by name.
+        parts: "all" of this project's weights, or only their backbone.
+        gamma: layer scale at the start from scratch.
+
+    Raises:
+        CheckpointError: the weights are not there, or are of another backbone or number of places.
+    """
+    if start == "imagenet":
+        return _imagenet(config)
+    network = MEAN.from_config(config)
+    if start == "scratch":
+        initialise(network, gamma)
+        return network
+    path = Path(start).expanduser()
+    if path.is_file() and not path.with_name("config.json").is_file():
+        state = _tensors(path)
+        if any(name.startswith(("stem.", "stem_")) for name in state):
+            _load_backbone(network, state, path.name)
+            return network
+    name, source, settings, _ = load_network(start)
+    if settings.backbone != config.backbone:
+        raise CheckpointError(
+            f"{name} has the backbone {settings.backbone} and the config asks for {config.backbone}: "
+            f"set model.backbone={settings.backbone}, or start from other weights."
+        )
+    if parts == "backbone" or isinstance(source.pee, AbsentBranch):
+        log.info("starting from the backbone of %s", name)
+        network.load_state_dict({**network.state_dict(), **source.inference_state_dict()})
+        return network
+    if settings.classes != config.classes:
+        raise CheckpointError(
+            f"{name} was trained to tell {settings.classes} places apart and the dataset holds {config.classes}: "
+            'set start_parts = "backbone" to leave its heads behind.'
+        )
+    own, theirs = network.state_dict(), source.state_dict()
+    wrong = [key for key in own if key not in theirs or own[key].shape != theirs[key].shape]
+    if wrong:
+        raise CheckpointError(
+            f"{name} has other branches than the config ({wrong[0]}): take its settings for [model], or set "
+            'start_parts = "backbone".'
+        )
+    log.info("starting from %s", name)
+    network.load_state_dict(theirs)
+    return network
+
+
+@torch.no_grad()
+def initialise(network: MEAN, gamma: float) -> None:
+    """Start weights for a short schedule: fan-in scaling and an open layer scale.
+
+    ConvNeXt's own start (every weight 0.02, layer scale 1e-6) leaves the blocks silent for thousands of steps.
+    """
+    for name, parameter in network.backbone.named_parameters():
+        if name.endswith("gamma"):
+            parameter.fill_(gamma)
+        elif parameter.ndim > 1:
+            nn.init.normal_(parameter, std=(parameter[0].numel()) ** -0.5)
+
+
+def _imagenet(config: MeanConfig) -> MEAN:
+    from huggingface_hub import errors
+
+    try:
+        return MEAN.from_config(config, pretrained=True)
+    except (OSError, RuntimeError, errors.HTTPError, errors.LocalEntryNotFoundError) as error:
+        raise CheckpointError(
+            f"The ImageNet weights of {config.backbone} are not in the Hub's cache and could not be fetched: check the "
+            "network, or set start to a file of them."
+        ) from error
+
+
+def _tensors(path: Path) -> dict[str, Tensor]:
+    """The tensors of a file by name."""
+    try:
+        if path.suffix == ".safetensors":
+            return load_file(path)
+        found: Any = torch.load(path, map_location="cpu", weights_only=True)
+    except (SafetensorError, OSError, RuntimeError, ValueError, EOFError, pickle.UnpicklingError) as error:
+        raise CheckpointError(f"{path.name} is damaged or holds no weights: fetch it again.") from error
+    for key in ("model", "state_dict"):
+        if isinstance(found, dict) and isinstance(found.get(key), dict):
+            found = found[key]
+    if not isinstance(found, dict):
+        raise CheckpointError(f"{path.name} holds no weights by name: give a timm state dict.")
+    return {str(name): value for name, value in found.items() if isinstance(value, Tensor)}
+
+
+def _load_backbone(network: MEAN, state: dict[str, Tensor], name: str) -> None:
+    """All of a timm backbone's tensors, strictly; only its ImageNet classifier is left out."""
+    state = {key: value.float() for key, value in state.items() if not key.startswith("head.fc.")}
+    own = network.backbone.state_dict()
+    wrong = [key for key in sorted(own.keys() | state.keys()) if key not in own or key not in state]
+    wrong = wrong or [key for key in own if own[key].shape != state[key].shape]
+    if wrong:
+        raise CheckpointError(
+            f"{name} is of another backbone ({len(wrong)} tensors differ, first {wrong[0]}): set model.backbone to the "
+            "one it was made for."
+        )
+    network.backbone.load_state_dict(state, strict=True)
+    log.info("starting from the backbone in %s", name)
