@@ -174,7 +174,9 @@ class Localizer:
             views: that were searched.
             ranking: of at least k tiles, and of `AGREEMENT_OF`, unless the gallery has fewer.
         """
-        return self._judged(photo, self._matches(ranking)[: max(k, AGREEMENT_OF)], k, None, None, {}, views)
+        most = max(k, AGREEMENT_OF)
+        best = Ranking(ranking.rows[:most], ranking.scores[:most])
+        return self._judged(photo, self._matches(best), k, None, None, {}, views)
 
     def localize(
         self, photo: Any, k: int = 5, near: Area | None = None, rotations: int = 16, north_up: bool = True
