@@ -1,7 +1,17 @@
-"""Measures a model: `python -m train_scripts.evaluate --model SOURCE --dataset world:FOLDER --gallery DIR [--json]`.
+"""Measures a model: `python -m train_scripts.evaluate --model SOURCE --dataset KIND:PATH [--json]`.
 
-A `world` folder holds photos and `truth.csv` (columns file, lon, lat of the ground point under the image centre, and
-whatever else is known), as `make_sample photos` writes it. A tile is right when its footprint covers that point.
+KIND is university1652, sues200, denseuav or folders: pictures of places, asked and searched as the papers do (see
+`train_scripts.evaluate_places`). The paper's tables, each by one command:
+
+  Table I       --dataset university1652:PATH --direction both
+  Table II      --dataset university1652:PATH --direction both --condition all
+  III and IV    --dataset sues200:PATH --direction both --height all, or M with the model of that height
+  V and VI      the same with --trained-on university1652
+  Table VII     --dataset university1652:PATH --direction both --ablation NAME, a model for each NAME
+
+Or KIND is world, with --gallery DIR: a folder of photos and `truth.csv` (columns file, lon, lat of the ground point
+under the image centre, and whatever else is known), as `make_sample photos` writes it. A tile is right when its
+footprint covers that point.
 """
 
 from __future__ import annotations
@@ -28,12 +38,26 @@ from gallery.search import ROTATIONS, Answer
 from mean_model.errors import MeanModelError
 from mean_model.memory import keep_freed_memory
 from mean_model.photo import Photo
+from train_scripts.data.__main__ import Parser
+from train_scripts.data.errors import BadRequest, DatasetError
+from train_scripts.data.files import shown
+from train_scripts.data.readers import DATASET_KINDS
+from train_scripts.protocols import PROTOCOLS, VIEWS, check_direction, check_protocol
+from train_scripts.tables import ABLATIONS
 
 PoseError = tuple[float, float, float]
 """Standard deviations: heading in degrees, pitch in degrees, height in percent."""
 
 SHOWN = 10  # tiles per query in a report
 Z95 = 1.959964
+
+BOTH = "both"
+WORLD = "world"
+WORLD_OPTIONS = ("gallery", "rotations", "north_up", "pose_error")
+PLACES_OPTIONS = (
+    "protocol", "direction", "height", "condition", "multi_query", "positions", "skip_unreadable", "batch",
+    "trained_on", "ablation",
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -153,44 +177,87 @@ def disturbed(photo: Photo, error: PoseError, random: np.random.Generator) -> Ph
     return replace(photo, attitude=attitude)
 
 
-def main(argv: list[str] | None = None) -> None:
-    keep_freed_memory()
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--model", default="starter", help="a folder, file, Hub id, or 'starter'")
-    parser.add_argument("--dataset", required=True, metavar="KIND:PATH", help="world:FOLDER with photos and truth.csv")
-    parser.add_argument("--gallery", type=Path, required=True, help="the gallery that is searched")
-    parser.add_argument("--rotations", type=int, choices=ROTATIONS, default=16, help="turns of a query without heading")
-    parser.add_argument(
+def parser() -> Parser:
+    top = Parser(
+        "python -m train_scripts.evaluate",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    top.add_argument("--model", default="starter", help="a folder, file, Hub id, or 'starter'")
+    top.add_argument("--dataset", required=True, metavar="KIND:PATH", help="see above")
+    top.add_argument("--out", type=Path, help="write a report (Parquet), one row per query")
+    top.add_argument("--json", action="store_true", help="print one JSON document")
+
+    places = top.add_argument_group("pictures of places")
+    places.add_argument(
+        "--protocol",
+        choices=(*PROTOCOLS, BOTH),
+        default="paper",
+        help="paper (default) removes gallery places that no query shows, full ranks them too",
+    )
+    places.add_argument("--direction", choices=(*VIEWS, BOTH), default=next(iter(VIEWS)))
+    places.add_argument("--height", metavar="M", help="of sues200 or denseuav: metres, mixed (default), or all in turn")
+    places.add_argument(
+        "--condition", default="normal", metavar="NAME", help="weather on drone pictures: a name, several, or all"
+    )
+    places.add_argument("--multi-query", action="store_true", help="one query a place, the mean of its pictures")
+    places.add_argument("--positions", type=Path, metavar="FILE", help="KML or CSV with the places' positions")
+    places.add_argument("--skip-unreadable", action="store_true", help="leave out pictures that cannot be read")
+    places.add_argument("--batch", type=int, metavar="N", help="pictures in one pass of the network")
+    places.add_argument("--trained-on", choices=("university1652", "sues200"), help="what the tables say of the model")
+    places.add_argument("--ablation", choices=ABLATIONS, help="the row of Table VII that the model is")
+
+    world = top.add_argument_group("world")
+    world.add_argument("--gallery", type=Path, help="the gallery that is searched")
+    world.add_argument("--rotations", type=int, choices=ROTATIONS, default=16, help="turns of a query without heading")
+    world.add_argument(
         "--north-up", action=argparse.BooleanOptionalAction, default=True, help="use the pose that photos state"
     )
-    parser.add_argument(
+    world.add_argument(
         "--pose-error",
         type=pose_error,
         default=(0.0, 0.0, 0.0),
         metavar="HEADING,PITCH,HEIGHT",
         help="disturb the stated poses: standard deviations in degrees, degrees and percent, such as 5,2,10",
     )
-    parser.add_argument("--out", type=Path, help="write a report (Parquet), one row per query")
-    parser.add_argument("--json", action="store_true", help="print one JSON document")
-    options = parser.parse_args(argv)
+    return top
+
+
+def main(argv: list[str] | None = None) -> None:
+    keep_freed_memory()
+    top = parser()
+    options = top.parse_args(argv)
     kind, _, path = options.dataset.partition(":")
-    if kind != "world" or not path:
-        parser.error(f"--dataset is {options.dataset!r}; only world:FOLDER can be evaluated so far.")
+    foreign = PLACES_OPTIONS if kind == WORLD else WORLD_OPTIONS
+    given = [name for name in foreign if getattr(options, name) != top.get_default(name)]
     try:
-        summary = run(
-            options.model,
-            Path(path),
-            options.gallery,
-            options.rotations,
-            options.out,
-            north_up=options.north_up,
-            pose_error=options.pose_error,
-        )
-    except (GalleryError, MeanModelError) as error:
-        parser.error(str(error))
+        if kind not in (WORLD, *DATASET_KINDS):
+            kinds = ", ".join((*DATASET_KINDS, WORLD))
+            raise BadRequest(f"There is no kind of dataset {kind!r}. Write KIND:PATH with one of {kinds}.")
+        if given:
+            raise BadRequest(f"--{given[0].replace('_', '-')} does not belong to {kind}. Leave it out.")
+        if kind == WORLD:
+            _evaluate_world(options, path)
+        else:
+            _evaluate_places(options)
+    except (DatasetError, GalleryError, MeanModelError) as error:
+        top.error(shown(str(error)))
+
+
+def _evaluate_world(options: argparse.Namespace, path: str) -> None:
+    if not path or options.gallery is None:
+        raise BadRequest("A world needs its folder and a gallery. Write --dataset world:FOLDER --gallery DIR.")
+    summary = run(
+        options.model,
+        Path(path),
+        options.gallery,
+        options.rotations,
+        options.out,
+        north_up=options.north_up,
+        pose_error=options.pose_error,
+    )
     if options.json:
-        json.dump(summary, sys.stdout, indent=1)
-        sys.stdout.write("\n")
+        _write_json(summary)
         return
     for name, value in summary["recall"].items():
         low, high = summary["interval95"][name]
@@ -200,6 +267,42 @@ def main(argv: list[str] | None = None) -> None:
         f"median {summary['median_error_m']:.0f} m to the best tile's centre\n"
         f"position given for {summary['located']}, right for {summary['located_right']}\n"
     )
+
+
+def _evaluate_places(options: argparse.Namespace) -> None:
+    from train_scripts import evaluate_places
+    from train_scripts.data import weather
+
+    request = evaluate_places.Request(
+        options.dataset,
+        options.model,
+        protocols=tuple(PROTOCOLS) if options.protocol == BOTH else (check_protocol(options.protocol),),
+        directions=tuple(VIEWS) if options.direction == BOTH else (check_direction(options.direction),),
+        conditions=weather.chosen(options.condition),
+        height=options.height,
+        multi_query=options.multi_query,
+        positions=options.positions,
+        skip_unreadable=options.skip_unreadable,
+        batch=options.batch,
+        out=options.out,
+        trained_on=options.trained_on,
+        ablation=options.ablation,
+    )
+    summaries = []
+    for summary in evaluate_places.run(request):
+        summaries.append(summary)
+        if not options.json:
+            sys.stdout.write(f"{evaluate_places.text(summary)}\n")
+            sys.stdout.flush()
+    if options.json:
+        _write_json(summaries[0] if len(summaries) == 1 else summaries)
+    elif len(summaries) > 1:
+        sys.stdout.write(evaluate_places.tables_of(summaries))
+
+
+def _write_json(document: Any) -> None:
+    json.dump(document, sys.stdout, indent=1)
+    sys.stdout.write("\n")
 
 
 def run(

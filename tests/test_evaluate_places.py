@@ -1,0 +1,326 @@
+"""Evaluation on datasets of places: figures of a brute-force twin, counts of both protocols, reports, bad input."""
+
+import json
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from gallery.report import read_report
+from mean_model import MEAN, MeanConfig, load_model, save_model
+from train_scripts.data.check_dataset import MADE_FILE
+from train_scripts.data.errors import BadPicture, BadRequest, MissingPart
+from train_scripts.data.make_dataset import Size, make_denseuav, make_sues200, make_university1652
+from train_scripts.data.places import Picture
+from train_scripts.data.readers import read_dataset
+from train_scripts.data.weather import CONDITIONS
+from train_scripts.evaluate import main
+from train_scripts.evaluate_places import Request, measure, run, text
+from train_scripts.picture_vectors import PictureVectors
+from train_scripts.tables import our_rows, read_summaries
+
+BOTH_WAYS = ("drone-to-satellite", "satellite-to-drone")
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory):
+    """A folder with random weights `tiny`, and `uni`: 3 places of 3 drone pictures, one more of place 0000."""
+    import torch
+
+    torch.manual_seed(0)
+    home = tmp_path_factory.mktemp("home")
+    config = MeanConfig(backbone="convnext_atto", image_size=32, classes=3)
+    save_model(home / "tiny", MEAN.from_config(config), config)
+    make_university1652(home / "uni", Size(train=1, test=3, distractors=2, views=3, size_px=40))
+    return home
+
+
+@pytest.fixture(scope="module")
+def embedder(home):
+    with load_model(home / "tiny", precision="float32") as embedder:
+        yield embedder
+
+
+@pytest.fixture
+def uni(home, tmp_path):
+    """A copy to spoil; no file in it shares its content with another."""
+    return Path(shutil.copytree(home / "uni", tmp_path / "uni"))
+
+
+def ask(home, dataset, **options):
+    return list(run(Request(dataset, str(home / "tiny"), progress=False, **options)))
+
+
+def say(capsys, *arguments):
+    """What the command line prints."""
+    main([str(argument) for argument in arguments])
+    return capsys.readouterr().out
+
+
+def refusal(capsys, *arguments):
+    """What the command line says when it refuses: one line, exit 2."""
+    with pytest.raises(SystemExit) as stopped:
+        main([str(argument) for argument in arguments])
+    said = capsys.readouterr().err.split("\r")[-1].strip("\n").split("\n")[-1]
+    assert stopped.value.code == 2
+    return said
+
+
+def published_loop(queries, query_places, gallery, gallery_places, junk):
+    """R@1 and AP of the published evaluation, one query after another, in plain Python."""
+    hits, total = 0, 0.0
+    for vector, place in zip(queries, query_places, strict=True):
+        order = sorted(range(len(gallery)), key=lambda row: -float(gallery[row] @ vector))
+        order = [gallery_places[row] for row in order if gallery_places[row] not in junk]
+        ranks = [rank for rank, other in enumerate(order) if other == place]
+        hits += ranks[0] == 0
+        for number, rank in enumerate(ranks):
+            before = number / rank if rank else 1.0
+            total += (before + (number + 1) / (rank + 1)) / 2 / len(ranks)
+    return 100 * hits / len(queries), 100 * total / len(queries)
+
+
+@pytest.mark.parametrize("protocol", ["paper", "full"])
+@pytest.mark.parametrize("direction", BOTH_WAYS)
+def test_figures_are_those_of_a_loop_over_files(home, embedder, direction, protocol):
+    asking, searched = direction.split("-to-")
+    queries = sorted((home / "uni/test" / f"query_{asking}").rglob("*.jp*g"))
+    gallery = sorted((home / "uni/test" / f"gallery_{searched}").rglob("*.jp*g"))
+    asked = {file.parent.name for file in queries}
+    junk = {file.parent.name for file in gallery} - asked if protocol == "paper" else set()
+    r1, ap = published_loop(
+        embedder.embed(queries),
+        [file.parent.name for file in queries],
+        embedder.embed(gallery),
+        [file.parent.name for file in gallery],
+        junk,
+    )
+    (found,) = ask(home, f"university1652:{home / 'uni'}", protocols=(protocol,), directions=(direction,))
+    assert found["recall"]["1"] == pytest.approx(r1, abs=1e-4) and found["ap"] == pytest.approx(ap)
+    assert 0 < ap < 100  # chance alone, so that the comparison says something
+    assert (found["protocol"], found["direction"]) == (protocol, direction)
+
+
+def test_both_protocols_both_ways_by_the_command_line(home, capsys):
+    common = ("--model", home / "tiny", "--dataset", f"university1652:{home / 'uni'}")
+    found = json.loads(say(capsys, *common, "--direction", "both", "--protocol", "both", "--json"))
+    counts = [(one["queries"], one["gallery"], one["gallery_removed"]) for one in found]
+    assert counts == [(10, 3, 2), (10, 5, 0), (3, 10, 6), (3, 16, 0)]
+    assert [one["protocol"] for one in found] == ["paper", "full", "paper", "full"]
+    (one,) = [json.loads(say(capsys, *common, "--json"))]
+    assert one == found[0]  # the default: drone to satellite, as the paper does
+    assert set(one["recall"]) == {"1", "5", "10", "1%"} and (one["model"], one["dataset"]) == ("tiny", "university1652")
+    assert one["data"] == "procedural" and one["params_m"] > 0 and one["gflops"] > 0
+    assert one["positions"]["queries"] == 10 and one["positions"]["ma"]["1"] == pytest.approx(one["recall"]["1"])
+    words = say(capsys, *common, "--protocol", "full")
+    assert "full protocol (whole gallery): 10 queries against 5" in words and "procedural data" in words
+    assert "Table" not in words
+    assert "Table I." in say(capsys, *common, "--direction", "both")
+
+
+def test_the_report_says_what_the_summary_counts(home, tmp_path):
+    file = tmp_path / "report.parquet"
+    (found,) = ask(home, f"university1652:{home / 'uni'}", protocols=("full",), out=file)
+    report = read_report(file)
+    rows = report.rows
+    assert (rows["truth_rank"] == 1).mean() * 100 == pytest.approx(found["recall"]["1"], abs=1e-4)
+    assert ((rows["margin"] > 0) == (rows["truth_rank"] == 1)).all()
+    assert {key: found[key] for key in report.summary if key != "root"} == {
+        key: value for key, value in report.summary.items() if key != "root"
+    }
+    for row in rows.itertuples():
+        assert (tmp_path / row.image).is_file()
+        assert all((tmp_path / report.summary["root"] / tile).is_file() for tile in row.tile_ids)
+        assert Path(row.true_tile_id).parent.name == Path(row.id).parent.name
+        assert list(row.scores) == sorted(row.scores, reverse=True) and len(row.scores) == 5
+        assert row.tile_ids[row.truth_rank - 1] == row.true_tile_id
+        assert (row.error_m < 1) == (row.truth_rank == 1)
+    assert read_summaries(file)[0]["ap"] == found["ap"]
+
+
+def test_ten_conditions_make_table_two(home, tmp_path, capsys):
+    out = tmp_path / "weather.parquet"
+    words = say(
+        capsys, "--model", home / "tiny", "--dataset", f"university1652:{home / 'uni'}", "--condition", "all",
+        "--out", out,
+    )  # fmt: skip
+    assert "Table II." in words and "Table I. U" not in words
+    (line,) = [line for line in words.splitlines() if line.startswith("* tiny on procedural")]
+    assert line.split()[4] == "paper" and sum("/" in cell and "-" not in cell for cell in line.split()) == 10
+    files = sorted(tmp_path.glob("*.parquet"))
+    summaries = [summary for file in files for summary in read_summaries(file)]
+    assert {summary["condition"] for summary in summaries} == set(CONDITIONS) and len(files) == 10
+    (row,) = our_rows("II", summaries)
+    assert len(row.scores) == 10
+    assert set(read_report(out.with_name("weather-drone-to-satellite-paper-fog.parquet")).rows["condition"]) == {"fog"}
+
+
+class Counting:
+    """An embedder that counts the squares it is given."""
+
+    def __init__(self, embedder):
+        self.embedder, self.squares = embedder, 0
+        self.image_size, self.dimension, self.seen = embedder.image_size, embedder.dimension, embedder.seen
+
+    def embed(self, squares):
+        squares = list(squares)
+        self.squares += len(squares)
+        return self.embedder.embed(squares)
+
+
+def test_every_picture_is_embedded_once(home, embedder):
+    counting, dataset = Counting(embedder), read_dataset("university1652", home / "uni")
+    vectors = PictureVectors(counting, progress=False)
+    for condition, squares in (("normal", 16 + 5), ("fog", 16 + 5 + 16)):  # queries are copies; satellites stay clear
+        for direction in BOTH_WAYS:
+            for protocol in ("paper", "full"):
+                measure(dataset, vectors, direction, protocol, condition=condition)
+        assert counting.squares == squares
+    vectors.forget("fog")
+    measure(dataset, vectors, "satellite-to-drone")
+    assert counting.squares == squares  # the clear ones are still known
+    measure(dataset, vectors, "satellite-to-drone", condition="fog")
+    assert counting.squares == squares + 16
+
+
+def test_vectors_are_those_of_the_files_and_weather_is_seeded(home, embedder):
+    pictures = read_dataset("university1652", home / "uni").queries
+    vectors, kept = PictureVectors(embedder, progress=False).of(pictures)
+    np.testing.assert_allclose(vectors, embedder.embed([picture.file for picture in pictures]), atol=1e-5)
+    assert kept.tolist() == list(range(len(pictures)))
+    fog = [PictureVectors(embedder, progress=False).of(order, "fog")[0] for order in (pictures, pictures[::-1])]
+    np.testing.assert_allclose(fog[0], fog[1][::-1], atol=1e-5)  # whatever stands before it
+    drone = np.array([picture.kind == "drone" for picture in pictures])
+    apart = np.abs(fog[0] - vectors).max(axis=1)
+    assert (apart[drone] > 1e-4).all() and (apart[~drone] < 1e-5).all()
+
+
+def test_multi_query_asks_once_a_place(home, embedder):
+    (found,) = ask(home, f"university1652:{home / 'uni'}", multi_query=True, protocols=("full",))
+    assert (found["queries"], found["gallery"], found["multi_query"]) == (3, 5, True)
+    places = sorted((home / "uni/test/query_drone").iterdir())
+    means = [embedder.embed(sorted(place.iterdir())).mean(axis=0) for place in places]
+    tiles = sorted((home / "uni/test/gallery_satellite").rglob("*.jpg"))
+    names = [place.name for place in places], [tile.parent.name for tile in tiles]
+    r1, ap = published_loop(means, names[0], embedder.embed(tiles), names[1], set())
+    assert found["recall"]["1"] == pytest.approx(r1, abs=1e-4) and found["ap"] == pytest.approx(ap)
+    assert "multi-query" in text(found)
+
+
+def test_an_unreadable_picture_ends_the_run_or_is_named_and_left_out(home, uni, capsys):
+    spoilt = uni / "test/query_drone/0001/image-02.jpeg"
+    spoilt.write_bytes(b"\xff\xd8\xff no picture")
+    common = ("--model", home / "tiny", "--dataset", f"university1652:{uni}")
+    said = refusal(capsys, *common)
+    assert "drone/0001/image-02.jpeg cannot be used" in said and "--skip-unreadable" in said and str(uni) not in said
+    found = json.loads(say(capsys, *common, "--skip-unreadable", "--json"))
+    assert (found["queries"], found["unreadable"]) == (9, ["drone/0001/image-02.jpeg"])
+    assert "Left out as unreadable (1): drone/0001/image-02.jpeg." in text(found)
+
+
+def test_queries_without_a_match_count_as_failures_and_are_named(home, uni):
+    (uni / "test/gallery_satellite/0002/0002.jpg").write_bytes(b"")
+    found = ask(home, f"university1652:{uni}", skip_unreadable=True, protocols=("paper", "full"))
+    assert [(one["queries"], one["without_match"]) for one in found] == [(10, 3), (10, 3)]
+    assert all(
+        any("3 of 10 queries have no match" in note and "0002" in note for note in one["notes"]) for one in found
+    )
+    (row,) = [one for one in found if one["protocol"] == "paper"]
+    assert row["gallery"] == 2 and row["recall"]["10"] == pytest.approx(70)
+    for file in (uni / "test/query_drone").rglob("*.jpeg"):
+        file.write_bytes(b"")
+    with pytest.raises(MissingPart, match="None of the 10 pictures"):
+        ask(home, f"university1652:{uni}", skip_unreadable=True)
+
+
+def test_a_report_of_queries_without_match_has_no_true_tile(home, uni, tmp_path):
+    shutil.rmtree(uni / "test/gallery_satellite/0002")
+    ask(home, f"university1652:{uni}", out=tmp_path / "r.parquet")
+    rows = read_report(tmp_path / "r.parquet").rows
+    lost = rows["id"].str.contains("/0002/")
+    assert rows[lost][["truth_rank", "true_tile_id", "margin"]].isna().all(axis=None)
+    assert rows[~lost]["truth_rank"].notna().all()
+
+
+def test_only_made_datasets_are_called_procedural(home, uni):
+    (uni / MADE_FILE).unlink()
+    (found,) = ask(home, f"university1652:{uni}")
+    assert found["data"] is None
+    assert any("10 queries, published 37,855" in note for note in found["notes"])  # what differs is said instead
+    inside = uni.with_name("above")
+    inside.mkdir()
+    shutil.copytree(home / "uni", inside / "University-Release")
+    assert ask(home, f"university1652:{inside}")[0]["data"] == "procedural"
+
+
+def test_heights_are_measured_one_by_one_or_mixed(home, tmp_path):
+    make_sues200(tmp_path / "sues", Size(train=1, test=2, views=2, size_px=32))
+    spec = f"sues200:{tmp_path / 'sues'}"
+    found = ask(home, spec, height="all", trained_on="university1652")
+    assert [(one["height_m"], one["queries"], one["gallery"], one["gallery_removed"]) for one in found] == [
+        (height, 4, 2, 1) for height in (150, 200, 250, 300)
+    ]
+    assert len(our_rows("V", found)[0].scores) == 4 and not our_rows("III", found)
+    assert all(one["positions"] is None for one in found)  # SUES-200 has none
+    (single,) = ask(home, spec, height="250", trained_on="university1652")
+    assert single == found[2]
+    (mixed,) = ask(home, spec)
+    assert (mixed["height_m"], mixed["queries"]) == ("mixed", 16)
+    with pytest.raises(BadRequest, match="Choose 150, 200, 250, 300, mixed, or all"):
+        ask(home, spec, height="170")
+
+
+def test_denseuav_has_distances(home, tmp_path):
+    make_denseuav(tmp_path / "dense", Size(train=1, test=2, size_px=32))
+    (found,) = ask(home, f"denseuav:{tmp_path / 'dense'}", protocols=("full",), height="80")
+    assert (found["queries"], found["gallery"], found["height_m"]) == (2, 6, 80)
+    assert found["positions"]["dis_m"]["10"] == pytest.approx(np.mean([0, 0, 40, 40, 40, 80]), rel=0.5)
+    assert set(found["positions"]) == {"sdm_degrees", "sdm_metres", "ma", "dis_m", "queries"}
+
+
+def test_positions_may_be_missing(home, uni, tmp_path):
+    (uni / "positions.kml").unlink()
+    assert ask(home, f"university1652:{uni}")[0]["positions"] is None
+    some = tmp_path / "some.csv"
+    some.write_text("place,lon,lat\n" + "".join(f"{place},170.0,12.0{place}\n" for place in ("0000", "0001", "0002")))
+    paper, full = ask(home, f"university1652:{uni}", positions=some, protocols=("paper", "full"))
+    assert paper["positions"]["queries"] == 10  # what the paper's protocol removes need not lie anywhere
+    assert full["positions"] is None
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["--dataset", "university:x"], "no kind of dataset 'university'"),
+        (["--dataset", "university1652:/tmp/nowhere-at-all"], "no folder nowhere-at-all"),
+        (["--dataset", "UNI", "--height", "150"], "university1652 knows no height"),
+        (["--dataset", "UNI", "--condition", "hail"], "no condition 'hail'"),
+        (["--dataset", "UNI", "--protocol", "strict"], "invalid choice: 'strict'"),
+        (["--dataset", "UNI", "--gallery", "x"], "--gallery does not belong to university1652"),
+        (["--dataset", "UNI", "--out", "no-such-folder/r.parquet"], "no folder no-such-folder"),
+        (["--dataset", "UNI", "--out", "r.txt"], "must end in .parquet"),
+        (["--dataset", "UNI", "--batch", "0"], "at least 1"),
+        (["--dataset", "UNI", "--model", "no-such-weights/"], "no weights no-such-weights"),
+        (["--dataset", "UNI", "--positions", "no.csv"], "no.csv"),
+        (["--dataset", "world:x"], "--gallery DIR"),
+        (["--dataset", "world:x", "--gallery", "y", "--multi-query"], "--multi-query does not belong to world"),
+        (["--dataset", "world:x", "--gallery", "y"], "truth.csv"),
+    ],
+)
+def test_mistakes_end_in_one_line(home, capsys, arguments, said):
+    arguments = [f"university1652:{home / 'uni'}" if part == "UNI" else part for part in arguments]
+    line = refusal(capsys, "--model", home / "tiny", *arguments)
+    assert said in line and line.startswith("python -m train_scripts.evaluate: ") and str(home) not in line
+
+
+def test_a_damaged_picture_does_not_wait_for_the_others(embedder, tmp_path):
+    """Threads that read ahead are let go when a run ends."""
+    good = tmp_path / "good.png"
+    Image.new("RGB", (40, 40), (9, 90, 30)).save(good)
+    pictures = [Picture("drone", tmp_path / "gone.png", "a"), *(Picture("drone", good, f"{i}") for i in range(50))]
+    with pytest.raises(BadPicture, match=r"drone/a/gone\.png"):
+        PictureVectors(embedder, progress=False).of(pictures)
+    vectors, kept = PictureVectors(embedder, skip_unreadable=True, progress=False).of(pictures)
+    assert vectors.shape == (50, embedder.dimension) and kept[0] == 1

@@ -1,0 +1,420 @@
+"""Measures a model on datasets of places (University-1652, SUES-200, DenseUAV, plain folders), protocol by protocol."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from itertools import product
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from gallery.geo import distance_m
+from gallery.metrics import (
+    CHUNK_ELEMENTS,
+    JUNK,
+    Evaluation,
+    evaluate,
+    multi_query,
+    nearest,
+    position_scores,
+)
+from gallery.report import QueryRow, write_report
+from train_scripts import protocols, tables
+from train_scripts.cost import cost
+from train_scripts.data import denseuav, sues200, university1652
+from train_scripts.data.check_dataset import MADE_FILE
+from train_scripts.data.errors import BadRequest, MissingPart
+from train_scripts.data.files import shown
+from train_scripts.data.places import Dataset, Picture
+from train_scripts.data.readers import DatasetKind, parse_spec, read_dataset
+from train_scripts.picture_vectors import CLEAR, PictureVectors
+from train_scripts.protocols import VIEWS, Direction, Protocol, Trial
+
+if TYPE_CHECKING:
+    from mean_model.embedder import Embedder
+
+SHOWN = 10  # pictures per query in a report
+WITHIN_M = (1, 3, 5, 10, 20, 30, 50, 100)
+"""Thresholds of MA@K in a summary."""
+
+HEIGHTS: dict[str, tuple[int, ...]] = {"sues200": sues200.HEIGHTS, "denseuav": denseuav.HEIGHTS}
+MIXED = "mixed"
+
+
+@dataclass(frozen=True)
+class Request:
+    """What to measure.
+
+    Attributes:
+        dataset: KIND:PATH.
+        model: what `mean_model.load_model` takes.
+        protocols, directions, conditions: each is measured with each.
+        height: of SUES-200 or DenseUAV: metres, "mixed", or "all" for one after another; None is "mixed".
+        multi_query: one query a place, the mean of its pictures.
+        positions: a KML or CSV with the positions of the places.
+        skip_unreadable: leave out pictures that cannot be read.
+        batch: pictures in one pass of the network; None leaves it to the embedder.
+        out: the report; several trials write several files beside each other, named after what differs.
+        trained_on, ablation: what the tables should say of the model.
+        progress: draw a bar on stderr.
+    """
+
+    dataset: str
+    model: str = "starter"
+    protocols: tuple[Protocol, ...] = ("paper",)
+    directions: tuple[Direction, ...] = ("drone-to-satellite",)
+    conditions: tuple[str, ...] = (CLEAR,)
+    height: str | None = None
+    multi_query: bool = False
+    positions: Path | None = None
+    skip_unreadable: bool = False
+    batch: int | None = None
+    out: Path | None = None
+    trained_on: str | None = None
+    ablation: str | None = None
+    progress: bool = True
+
+
+@dataclass(frozen=True)
+class Measured:
+    """One trial and all that its figures are made of.
+
+    Attributes:
+        trial: protocol, direction and labels.
+        result: its figures.
+        queries: (Q) pictures that ask; under multi-query the first of each place.
+        query_vectors: (Q, D) rows of length 1.
+        gallery: (G) pictures that are searched, those that the protocol removes included.
+        gallery_vectors: (G, D) rows of length 1.
+        left_out: pictures that could not be read.
+    """
+
+    trial: Trial
+    result: Evaluation
+    queries: tuple[Picture, ...]
+    query_vectors: np.ndarray
+    gallery: tuple[Picture, ...]
+    gallery_vectors: np.ndarray
+    left_out: tuple[Picture, ...]
+
+    @cached_property
+    def ranked(self) -> np.ndarray:
+        """(Q, K) rows of the gallery, best first, K at most `SHOWN`."""
+        return nearest(self.query_vectors, self.gallery_vectors, SHOWN, self.trial.gallery_labels)
+
+    def unmatched(self) -> str:
+        """The queries without a match in words; empty where there is none."""
+        return protocols.name_unmatched(self.result.unmatched, [picture.name for picture in self.queries])
+
+
+def measure(
+    dataset: Dataset,
+    vectors: PictureVectors,
+    direction: Direction = "drone-to-satellite",
+    protocol: Protocol = "paper",
+    *,
+    condition: str = CLEAR,
+    as_multi_query: bool = False,
+) -> Measured:
+    """Measure one trial; pictures that `vectors` knows are not embedded again.
+
+    Raises:
+        MissingPart: the dataset lacks what the direction needs, or no picture of it can be read.
+        BadPicture: a picture cannot be read, and such pictures are not to be skipped.
+    """
+    task = dataset.retrieval(direction, protocol)
+    number = {place: i for i, place in enumerate(task.places)}
+    vectors.embed((*task.queries, *task.gallery), condition)
+    parts, labels, embedded, left_out = [], [], [], []
+    for pictures in (task.queries, task.gallery):
+        rows, kept = vectors.of(pictures, condition)
+        if not len(kept):
+            raise MissingPart(f"None of the {len(pictures)} pictures of {dataset.name} that are needed can be read.")
+        readable = tuple(pictures[i] for i in kept)
+        parts.append(readable)
+        labels.append(np.array([number[picture.place] for picture in readable], np.int64))
+        embedded.append(rows)
+        left_out += [pictures[i] for i in sorted(set(range(len(pictures))) - set(kept.tolist()))]
+    if as_multi_query:
+        embedded[0], places = multi_query(embedded[0], labels[0])
+        first = np.unique(labels[0], return_index=True)[1]
+        parts[0], labels[0] = tuple(parts[0][i] for i in first), places
+    trial = protocols.trial(protocol, direction, dict(zip(VIEWS[direction], labels, strict=True)))
+    result = evaluate(embedded[0], trial.query_labels, embedded[1], trial.gallery_labels)
+    return Measured(trial, result, parts[0], embedded[0], parts[1], embedded[1], tuple(left_out))
+
+
+def run(request: Request) -> Iterator[dict[str, Any]]:
+    """Measure all that is asked for; one summary after another, and their reports where asked.
+
+    Raises:
+        DatasetError, MeanModelError, GalleryError: one sentence on what is wrong and what to do.
+    """
+    from mean_model import load_model
+
+    kind, root = parse_spec(request.dataset)
+    heights = _heights(kind, request.height)
+    _check_out(request.out)
+    if request.batch is not None and request.batch < 1:
+        raise BadRequest(f"A batch of {request.batch} is no batch. Choose at least 1.")
+    datasets = {height: _read(kind, root, height, request.positions) for height in heights}
+    data = "procedural" if is_procedural(kind, root) else None
+    trials = list(product(request.directions, request.protocols))
+    several = len(datasets) * len(request.conditions) * len(trials) > 1
+    with load_model(request.model) as embedder:
+        if request.batch is not None:
+            embedder.max_batch = request.batch
+        about = {"dataset": kind, "data": data, **_about_model(embedder, request)}
+        vectors = PictureVectors(embedder, skip_unreadable=request.skip_unreadable, progress=request.progress)
+        for (height, dataset), condition in product(datasets.items(), request.conditions):
+            for direction, protocol in trials:
+                measured = measure(
+                    dataset, vectors, direction, protocol, condition=condition, as_multi_query=request.multi_query
+                )
+                comparable = not (data or request.multi_query or height == MIXED)
+                summary = {
+                    **protocols.summary(measured.trial, measured.result),
+                    "positions": _positions(measured),
+                    **about,
+                    "name": dataset.name,
+                    "height_m": height,
+                    "condition": condition,
+                    "unreadable": sorted({picture.name for picture in measured.left_out}),
+                    "notes": [
+                        *dataset.notes,
+                        *([measured.unmatched()] if measured.result.without_match else []),
+                        *(protocols.deviations(kind, measured.trial) if comparable else []),
+                    ],
+                }
+                if request.out is not None:
+                    file = _report_file(request.out, summary) if several else request.out
+                    rows = rows_of(measured, root, file, condition)
+                    write_report(file, rows, {**summary, "root": _seen_from(file, root)})
+                    summary["report"] = file.name
+                yield summary
+            if condition != CLEAR:
+                vectors.forget(condition)
+
+
+def _about_model(embedder: Embedder, request: Request) -> dict[str, Any]:
+    counted = cost(embedder.config).to_dict()
+    return {
+        "model": embedder.name,
+        "fingerprint": embedder.fingerprint,
+        "precision": embedder.precision,
+        "image_size": embedder.image_size,
+        **{key: counted[key] for key in ("params_m", "gflops", "inference_params_m", "gflops_per_photo")},
+        "multi_query": request.multi_query,
+        "trained_on": request.trained_on,
+        "ablation": request.ablation,
+    }
+
+
+# --- what a summary says beside the figures of the protocol ---
+
+
+def _positions(measured: Measured) -> dict[str, Any] | None:
+    """SDM, MA and Dis of the queries with a position; None where there is none, or a ranked tile has none."""
+    points, tiles = _points(measured.queries), _points(measured.gallery)
+    known = np.isfinite(points).all(axis=1)
+    removed = measured.trial.gallery_labels == JUNK
+    if not known.any() or not np.isfinite(tiles[~removed]).all():
+        return None
+    tiles[removed] = 0  # never looked at
+    scores = position_scores(points[known], tiles, measured.ranked[known], within_m=WITHIN_M)
+    named: dict[str, Mapping[Any, float]] = {
+        "sdm_degrees": scores.sdm_degrees,
+        "sdm_metres": scores.sdm_metres,
+        "ma": scores.ma,
+        "dis_m": scores.dis_m,
+    }
+    return {
+        **{name: {f"{k:g}": value for k, value in of.items()} for name, of in named.items()},
+        "queries": scores.queries,
+    }
+
+
+def _points(pictures: Sequence[Picture]) -> np.ndarray:
+    """(N, 2) lon, lat; not a number where nobody told."""
+    nowhere = (np.nan, np.nan)
+    return np.array([(at.lon, at.lat) if (at := picture.position) else nowhere for picture in pictures]).reshape(-1, 2)
+
+
+def is_procedural(kind: DatasetKind, root: Path) -> bool:
+    """Whether the folder says that `train_scripts.data make` made it: its figures are none of the real dataset."""
+    match kind:
+        case "university1652":
+            top = university1652.university1652_root(root)
+        case "sues200":
+            top = sues200.sues200_root(root)[0]
+        case "denseuav":
+            top = denseuav.denseuav_root(root)
+        case "folders":
+            top = root
+    return any((folder / MADE_FILE).is_file() for folder in (root, top))
+
+
+def _heights(kind: DatasetKind, wanted: str | None) -> tuple[int | str | None, ...]:
+    """What to read one after another: metres, `MIXED`, or None for datasets without heights."""
+    if kind not in HEIGHTS:
+        if wanted is not None:
+            raise BadRequest(f"{kind} knows no height. Leave it out.")
+        return (None,)
+    if wanted == "all":
+        return HEIGHTS[kind]
+    if wanted in (None, MIXED):
+        return (MIXED,)
+    if wanted.isascii() and wanted.isdigit() and int(wanted) in HEIGHTS[kind]:
+        return (int(wanted),)
+    known = ", ".join(map(str, HEIGHTS[kind]))
+    raise BadRequest(f"{kind} has no height {wanted}. Choose {known}, {MIXED}, or all for one after another.")
+
+
+def _read(kind: DatasetKind, root: Path, height: int | str | None, positions: Path | None) -> Dataset:
+    return read_dataset(kind, root, height=height if isinstance(height, int) else None, positions=positions)
+
+
+# --- reports ---
+
+
+def rows_of(measured: Measured, root: Path, report: Path, condition: str) -> list[QueryRow]:
+    """The rows of a report. Queries and tiles are named by their path below the dataset's folder.
+
+    Args:
+        root: the dataset's folder.
+        report: where the report will stand; images are named from there.
+    """
+    standing = _standing(measured)
+    scores = np.einsum("qd,qkd->qk", measured.query_vectors, measured.gallery_vectors[measured.ranked])
+    rows = []
+    for number, query in enumerate(measured.queries):
+        ranked = measured.ranked[number]
+        best = measured.gallery[int(ranked[0])].position
+        first = int(measured.result.first_hit[number])
+        rows.append(
+            QueryRow(
+                id=_below(root, query),
+                image=_seen_from(report, query.file),
+                tile_ids=[_below(root, measured.gallery[int(row)]) for row in ranked],
+                scores=[float(score) for score in scores[number]],
+                true_lon=query.position.lon if query.position else None,
+                true_lat=query.position.lat if query.position else None,
+                lon=best.lon if best else None,
+                lat=best.lat if best else None,
+                altitude_m=query.altitude_m,
+                condition=condition,
+                true_tile_id=_below(root, measured.gallery[int(standing.tile[number])]) if first >= 0 else None,
+                truth_rank=first + 1 if first >= 0 else None,
+                margin=float(standing.margin[number]) if np.isfinite(standing.margin[number]) else None,
+                error_m=distance_m(query.position, best) if query.position and best else None,
+            )
+        )
+    return rows
+
+
+@dataclass(frozen=True)
+class _Standing:
+    """How the true tiles stand to the others."""
+
+    tile: np.ndarray  # (Q,) row of the best true tile; means nothing where there is none
+    margin: np.ndarray  # (Q,) its score minus that of the best false tile; not finite where there is none
+
+
+def _standing(measured: Measured) -> _Standing:
+    kept = np.flatnonzero(measured.trial.gallery_labels != JUNK)
+    vectors, labels = measured.gallery_vectors[kept], measured.trial.gallery_labels[kept]
+    chunk = max(1, CHUNK_ELEMENTS // len(kept))
+    tiles, margins = [], []
+    for start in range(0, len(measured.queries), chunk):
+        part = slice(start, start + chunk)
+        scores = measured.query_vectors[part] @ vectors.T
+        true = measured.trial.query_labels[part, None] == labels
+        hits, misses = np.where(true, scores, -np.inf), np.where(true, -np.inf, scores)
+        tiles.append(kept[hits.argmax(axis=1)])
+        with np.errstate(invalid="ignore"):  # a query without either
+            margins.append(hits.max(axis=1) - misses.max(axis=1))
+    return _Standing(np.concatenate(tiles), np.concatenate(margins))
+
+
+def _below(root: Path, picture: Picture) -> str:
+    return picture.file.relative_to(root).as_posix()
+
+
+def _seen_from(report: Path, path: Path) -> str:
+    """A path as the report names it: relative, unless it lies on another drive."""
+    try:
+        return Path(os.path.relpath(path.resolve(), report.resolve().parent)).as_posix()
+    except ValueError:
+        return path.resolve().as_posix()
+
+
+def _check_out(out: Path | None) -> None:
+    """Before hours of work: can the report be written?"""
+    if out is None:
+        return
+    if out.suffix != ".parquet":
+        raise BadRequest(f"The report {out.name} must end in .parquet, such as report.parquet.")
+    if not out.absolute().parent.is_dir():
+        raise BadRequest(f"There is no folder {out.absolute().parent.name} to write the report into. Make it first.")
+
+
+def _report_file(out: Path, summary: dict[str, Any]) -> Path:
+    height = summary["height_m"]
+    parts = [out.stem, summary["direction"], summary["protocol"]]
+    parts += [] if height is None else [f"{height}m" if isinstance(height, int) else height]
+    return out.with_name("-".join([*parts, summary["condition"]]) + out.suffix)
+
+
+# --- words ---
+
+
+def text(summary: dict[str, Any]) -> str:
+    """A summary in a few lines."""
+    name = f"{summary['data']} data in the layout of {summary['name']}" if summary["data"] else summary["name"]
+    varied = [summary["condition"]] * (summary["condition"] != CLEAR) + ["multi-query"] * summary["multi_query"]
+    removed = f", {summary['gallery_removed']:,} removed" if summary["gallery_removed"] else ""
+    protocol = summary["protocol"]
+    lines = [
+        ", ".join([name, *varied]),
+        f"{summary['direction']}, {protocol} protocol ({protocols.PROTOCOLS[protocol]}): "
+        f"{summary['queries']:,} queries against {summary['gallery']:,}{removed}",
+        "  ".join([*(f"R@{k} {value:.2f}" for k, value in summary["recall"].items()), f"AP {summary['ap']:.2f} %"]),
+    ]
+    at = summary["positions"]
+    if at:
+        lines.append(
+            "  ".join(
+                [
+                    *(f"SDM@{k} {value:.2f}" for k, value in at["sdm_degrees"].items()),
+                    *(f"MA@{k}m {value:.2f}" for k, value in at["ma"].items() if k in ("5", "10", "20")),
+                    *(f"Dis@{k} {value:.0f} m" for k, value in at["dis_m"].items() if k in ("1", "5")),
+                ]
+            )
+            + "  (SDM as DenseUAV defines it)"
+        )
+    if summary["unreadable"]:
+        names = summary["unreadable"]
+        lines.append(f"Left out as unreadable ({len(names):,}): {_some(names)}.")
+    if summary["tied"]:
+        lines.append(f"{summary['tied']:,} queries have a match that scores exactly as another picture.")
+    lines += summary["notes"]
+    if "report" in summary:
+        lines.append(f"report: {summary['report']}")
+    return "\n".join(map(shown, lines)) + "\n"
+
+
+def tables_of(summaries: Sequence[dict[str, Any]]) -> str:
+    """The paper's tables that the summaries belong to, ours beside its rows: in weather Table II alone."""
+    weathers = any(summary["condition"] != CLEAR for summary in summaries)
+    numbers = {number for summary in summaries for number in tables.place(summary) if (number == "II") == weathers}
+    return "\n".join(
+        tables.render(number, tables.our_rows(number, summaries)) for number in tables.PAPER if number in numbers
+    )
+
+
+def _some(names: Sequence[str], most: int = 5) -> str:
+    return ", ".join(names[:most]) + (f" and {len(names) - most:,} more" if len(names) > most else "")
