@@ -23,7 +23,7 @@ from mean_model.network import MEAN
 from train_scripts import train as entry
 from train_scripts import train_places
 from train_scripts.data.errors import BadRequest, WrongFolder
-from train_scripts.data.make_dataset import Size, make_university1652
+from train_scripts.data.make_dataset import Size, make_sues200, make_university1652
 from train_scripts.starts import begin
 from train_scripts.train_places import (
     PlacesConfig,
@@ -99,7 +99,7 @@ def power_cut() -> None:
 def test_killed_and_resumed_equals_uninterrupted(
     config: PlacesConfig, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    config = replace(config, ema=0.9, save_every_steps=2, learning_rate=3e-3, weather=("fog", "dark"))
+    config = replace(config, ema=0.9, save_every_steps=2, evaluate_every=2, learning_rate=3e-3, weather=("fog", "dark"))
     whole = replace(config, out=str(tmp_path / "whole"))
     run_config(whole)
     expected = written(whole)
@@ -113,6 +113,10 @@ def test_killed_and_resumed_equals_uninterrupted(
         with pytest.raises(Stopped, match="Stopped after batch 2 of epoch 2"):
             run_config(config)
     torch.rand(5)  # whatever happened in between
+    with monkeypatch.context() as patch:  # while the last epoch is tested
+        patch.setattr(train_places, "evaluate_on", lambda *_: power_cut())
+        with pytest.raises(RuntimeError, match="power cut"):
+            run_config(config)
     run_config(config)
     assert expected["step"] == 8 and len(expected["history"]) == 2  # type: ignore[arg-type]
     for state in (expected, resumed := written(config)):
@@ -191,6 +195,23 @@ def test_it_overfits_a_tiny_set_and_what_it_keeps_can_be_loaded(
         with load_model(Path(config.out) / kept) as embedder:
             assert embedder.config.classes == 6 and embedder.dimension == 320
     assert json.loads((Path(config.out) / "settings.json").read_text())["epochs"] == 12
+
+
+def test_across_domains_one_test_for_each_height(config: PlacesConfig, tmp_path: Path) -> None:
+    make_sues200(tmp_path / "SUES", Size(train=2, test=2, distractors=0, views=1, size_px=32))
+    damaged = sorted((tmp_path / "SUES" / "drone_view_512").glob("*/300/*.jpg"))[0]
+    damaged.write_bytes(b"no picture")
+    config = replace(
+        config, test=f"sues200:{tmp_path / 'SUES'}", test_heights=(150, 300), evaluate_every=1, epochs=1, batch=6,
+        directions=("satellite-to-drone",), unreadable="skip",
+    )  # fmt: skip
+    run = run_config(config)
+    results = run.history[0]["results"]
+    assert list(results) == ["SUES-200, 150 m", "SUES-200, 300 m"]
+    for of in results.values():
+        assert [one["protocol"] for one in of] == ["paper", "full"]
+    low, high = (of[1]["gallery"] for of in results.values())
+    assert (low, high) == (4, 3)
 
 
 def test_a_loss_that_is_not_finite_stops_with_the_batch_named(

@@ -10,6 +10,7 @@ import json
 import logging
 import math
 import os
+import pickle
 import random
 import signal
 import sys
@@ -296,10 +297,10 @@ class Run:
         try:
             state = torch.load(path, map_location="cpu", weights_only=True)
             saved, states = state["config"], state["random"]
-        except (RuntimeError, OSError, EOFError, KeyError, ValueError, TypeError) as error:
-            raise CheckpointError(f"{path.name} is damaged: remove it to begin anew.") from error
-        except Exception as error:  # weights_only raises pickle.UnpicklingError and its like for foreign content
-            raise CheckpointError(f"{path.name} is no checkpoint of this program: remove it to begin anew.") from error
+        except (RuntimeError, OSError, EOFError, LookupError, ValueError, TypeError, pickle.UnpicklingError) as error:
+            raise CheckpointError(
+                f"{path.name} is damaged or no checkpoint of this program: remove it to begin anew."
+            ) from error
         for name in (one.name for one in fields(config) if one.name not in FREE):
             asked = asdict(config)[name]
             if saved.get(name) != asked:
@@ -357,11 +358,12 @@ class Stopped(Exception):
 
 @contextmanager
 def stop_requests() -> Iterator[list[int]]:
-    """A list that is filled when the process is asked to end: a step is never cut in half."""
+    """A list that is filled when the process is asked to end: a step is never cut in half. Asked twice, it is."""
     asked: list[int] = []
 
     def note(number: int, _: object) -> None:
         asked.append(number)
+        signal.signal(number, signal.default_int_handler)
 
     before = {one: signal.signal(one, note) for one in (signal.SIGINT, signal.SIGTERM)}
     try:
@@ -427,12 +429,14 @@ def train(config: PlacesConfig, data: Dataset, tests: Mapping[str, Dataset], min
         config.model.image_size, config.augment, config.flip, config.least_crop, config.conditions, config.unreadable
     )
     with stop_requests() as asked:
+        if run.history and run.history[-1]["results"] is None:  # cut while it was tested
+            evaluate_epoch(run, config, tests, mine, curves)
         while run.epoch < config.epochs:
             batches = unique_place_batches(labels, config.batch, config.seed, run.epoch)
             pictures = TrainingPictures(pairs, recipe, config.seed, run.epoch)
             train_epoch(run, module, pictures, batches, planned, config, mine, curves, asked)
-            run.epoch, run.batch = run.epoch + 1, 0
-            finish_epoch(run, config, tests, mine, curves)
+            finish_epoch(run, config, mine)
+            evaluate_epoch(run, config, tests, mine, curves)
     if curves is not None:
         curves.close()
     return run
@@ -536,44 +540,49 @@ def report_step(run: Run, values: Sequence[float], rate: float, speed: float, ba
             curves.add_scalar(f"run/{name}", value, run.step)
 
 
-def finish_epoch(run: Run, config: PlacesConfig, tests: Mapping[str, Dataset], mine: Processes, curves: Any) -> None:
-    """Write what an epoch gave, evaluate, and keep the best."""
-    out = Path(config.out)
-    count = max(run.sums[4], 1)
+def finish_epoch(run: Run, config: PlacesConfig, mine: Processes) -> None:
+    """Write what an epoch gave."""
     names = ("total", "info_nce", "classification", "alignment")
-    entry: dict[str, Any] = {
-        "epoch": run.epoch,
-        "step": run.step,
-        "losses": {name: total / count for name, total in zip(names, run.sums, strict=False)},
-        "results": {},
-    }
-    run.sums = [0.0] * 5
+    count = max(run.sums[4], 1)
+    losses = {name: total / count for name, total in zip(names, run.sums, strict=False)}
+    run.epoch, run.batch, run.sums = run.epoch + 1, 0, [0.0] * 5
+    run.history.append({"epoch": run.epoch, "step": run.step, "losses": losses, "results": None})
     if mine.first:
-        keep(run, config, out / "last")
+        keep(run, config, Path(config.out) / "last")
+    run.save(Path(config.out) / CHECKPOINT, config, mine)  # before the test, which may take long
+
+
+def evaluate_epoch(run: Run, config: PlacesConfig, tests: Mapping[str, Dataset], mine: Processes, curves: Any) -> None:
+    """Evaluate the epoch that was finished, and keep the best."""
     due = config.evaluate_every and (run.epoch % config.evaluate_every == 0 or run.epoch == config.epochs)
-    if tests and due:
-        for name, test in tests.items():
-            entry["results"][name] = evaluate_on(run.network, test, config, mine)
-    run.history.append(entry)
+    results = {name: evaluate_on(run.network, test, config, mine) for name, test in tests.items()} if due else {}
+    run.history[-1]["results"] = results
+    score = _score(results)
+    better = score is not None and score > run.best
+    if better:
+        run.best = score or 0.0
     if mine.first:
-        score = _score(entry["results"])
-        for name, results in entry["results"].items():
-            for one in results:
-                log.info(
-                    "epoch %d  %s, %s, %s protocol: R@1 %.2f  R@5 %.2f  R@10 %.2f  R@1%% %.2f  AP %.2f",
-                    run.epoch, name, one["direction"], one["protocol"],
-                    *(one["recall"][key] for key in ("1", "5", "10", "1%")), one["ap"],
-                )  # fmt: skip
-                if curves is not None:
-                    where = f"{name}/{one['direction']}/{one['protocol']}"
-                    curves.add_scalar(f"R@1/{where}", one["recall"]["1"], run.epoch)
-                    curves.add_scalar(f"AP/{where}", one["ap"], run.epoch)
-        if score is not None and score > run.best:
-            run.best = score
-            keep(run, config, out / "best")
-        _write_json(out / "history.json", run.history)
-        _write_json(out / "settings.json", asdict(config))
-    run.save(out / CHECKPOINT, config, mine)
+        report_results(run.epoch, results, curves)
+        if better:
+            keep(run, config, Path(config.out) / "best")
+        _write_json(Path(config.out) / "history.json", run.history)
+        _write_json(Path(config.out) / "settings.json", asdict(config))
+    run.save(Path(config.out) / CHECKPOINT, config, mine)
+
+
+def report_results(epoch: int, results: Mapping[str, Sequence[Mapping[str, Any]]], curves: Any) -> None:
+    """Lines in the log and points on the curves."""
+    for name, of in results.items():
+        for one in of:
+            log.info(
+                "epoch %d  %s, %s, %s protocol: R@1 %.2f  R@5 %.2f  R@10 %.2f  R@1%% %.2f  AP %.2f",
+                epoch, name, one["direction"], one["protocol"],
+                *(one["recall"][key] for key in ("1", "5", "10", "1%")), one["ap"],
+            )  # fmt: skip
+            if curves is not None:
+                where = f"{name}/{one['direction']}/{one['protocol']}"
+                curves.add_scalar(f"R@1/{where}", one["recall"]["1"], epoch)
+                curves.add_scalar(f"AP/{where}", one["ap"], epoch)
 
 
 def _score(results: Mapping[str, Sequence[Mapping[str, Any]]]) -> float | None:
