@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from gallery.metrics import evaluate
 from gallery.report import read_report
 from mean_model import MEAN, MeanConfig, load_model, save_model
 from train_scripts.data.check_dataset import MADE_FILE
@@ -18,6 +19,7 @@ from train_scripts.data.readers import read_dataset
 from train_scripts.data.weather import CONDITIONS
 from train_scripts.evaluate import main
 from train_scripts.evaluate_places import Request, measure, run, text
+from train_scripts.make_figures import read_vectors
 from train_scripts.picture_vectors import PictureVectors
 from train_scripts.tables import our_rows, read_summaries
 
@@ -138,6 +140,13 @@ def test_the_report_says_what_the_summary_counts(home, tmp_path):
         assert row.tile_ids[row.truth_rank - 1] == row.true_tile_id
         assert (row.error_m < 1) == (row.truth_rank == 1)
     assert read_summaries(file)[0]["ap"] == found["ap"]
+
+
+def test_embeddings_are_written_for_the_figures(home, tmp_path):
+    (found,) = ask(home, f"university1652:{home / 'uni'}", vectors=tmp_path / "v.npz")
+    held = read_vectors(tmp_path / "v.npz")
+    again = evaluate(held.query_vectors, held.query_labels, held.gallery_vectors, held.gallery_labels)
+    assert (again.ap, again.removed, found["vectors"]) == (found["ap"], 2, "v.npz")
 
 
 def test_ten_conditions_make_table_two(home, tmp_path, capsys):

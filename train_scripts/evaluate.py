@@ -56,7 +56,7 @@ WORLD = "world"
 WORLD_OPTIONS = ("gallery", "rotations", "north_up", "pose_error")
 PLACES_OPTIONS = (
     "protocol", "direction", "height", "condition", "multi_query", "positions", "skip_unreadable", "batch",
-    "trained_on", "ablation",
+    "vectors", "trained_on", "ablation",
 )  # fmt: skip
 
 
@@ -204,6 +204,7 @@ def parser() -> Parser:
     places.add_argument("--positions", type=Path, metavar="FILE", help="KML or CSV with the places' positions")
     places.add_argument("--skip-unreadable", action="store_true", help="leave out pictures that cannot be read")
     places.add_argument("--batch", type=int, metavar="N", help="pictures in one pass of the network")
+    places.add_argument("--vectors", type=Path, metavar="FILE", help="write the embeddings (.npz) for make_figures")
     places.add_argument("--trained-on", choices=("university1652", "sues200"), help="what the tables say of the model")
     places.add_argument("--ablation", choices=ABLATIONS, help="the row of Table VII that the model is")
 
@@ -285,6 +286,7 @@ def _evaluate_places(options: argparse.Namespace) -> None:
         skip_unreadable=options.skip_unreadable,
         batch=options.batch,
         out=options.out,
+        vectors=options.vectors,
         trained_on=options.trained_on,
         ablation=options.ablation,
     )

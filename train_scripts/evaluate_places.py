@@ -59,6 +59,7 @@ class Request:
         skip_unreadable: leave out pictures that cannot be read.
         batch: pictures in one pass of the network; None leaves it to the embedder.
         out: the report; several trials write several files beside each other, named after what differs.
+        vectors: where to write the embeddings, for `train_scripts.make_figures`; several trials as for `out`.
         trained_on, ablation: what the tables should say of the model.
         progress: draw a bar on stderr.
     """
@@ -74,6 +75,7 @@ class Request:
     skip_unreadable: bool = False
     batch: int | None = None
     out: Path | None = None
+    vectors: Path | None = None
     trained_on: str | None = None
     ablation: str | None = None
     progress: bool = True
@@ -158,7 +160,8 @@ def run(request: Request) -> Iterator[dict[str, Any]]:
 
     kind, root = parse_spec(request.dataset)
     heights = _heights(kind, request.height)
-    _check_out(request.out)
+    _check_out(request.out, ".parquet")
+    _check_out(request.vectors, ".npz")
     if request.batch is not None and request.batch < 1:
         raise BadRequest(f"A batch of {request.batch} is no batch. Choose at least 1.")
     datasets = {height: _read(kind, root, height, request.positions) for height in heights}
@@ -191,10 +194,14 @@ def run(request: Request) -> Iterator[dict[str, Any]]:
                     ],
                 }
                 if request.out is not None:
-                    file = _report_file(request.out, summary) if several else request.out
+                    file = _one_of_several(request.out, summary) if several else request.out
                     rows = rows_of(measured, root, file, condition)
                     write_report(file, rows, {**summary, "root": _seen_from(file, root)})
                     summary["report"] = file.name
+                if request.vectors is not None:
+                    file = _one_of_several(request.vectors, summary) if several else request.vectors
+                    _write_vectors(file, measured)
+                    summary["vectors"] = file.name
                 yield summary
             if condition != CLEAR:
                 vectors.forget(condition)
@@ -352,17 +359,25 @@ def _seen_from(report: Path, path: Path) -> str:
         return path.resolve().as_posix()
 
 
-def _check_out(out: Path | None) -> None:
-    """Before hours of work: can the report be written?"""
+def _write_vectors(file: Path, measured: Measured) -> None:
+    from train_scripts.make_figures import Vectors, write_vectors
+
+    labels = measured.trial.query_labels, measured.trial.gallery_labels
+    write_vectors(file, Vectors(measured.query_vectors, labels[0], measured.gallery_vectors, labels[1]))
+
+
+def _check_out(out: Path | None, suffix: str) -> None:
+    """Before hours of work: can it be written?"""
     if out is None:
         return
-    if out.suffix != ".parquet":
-        raise BadRequest(f"The report {out.name} must end in .parquet, such as report.parquet.")
+    if out.suffix != suffix:
+        raise BadRequest(f"{out.name} must end in {suffix}, such as {out.stem or 'evaluation'}{suffix}.")
     if not out.absolute().parent.is_dir():
-        raise BadRequest(f"There is no folder {out.absolute().parent.name} to write the report into. Make it first.")
+        raise BadRequest(f"There is no folder {out.absolute().parent.name} to write {out.name} into. Make it first.")
 
 
-def _report_file(out: Path, summary: dict[str, Any]) -> Path:
+def _one_of_several(out: Path, summary: dict[str, Any]) -> Path:
+    """The file of one trial, named after all that may differ between trials."""
     height = summary["height_m"]
     parts = [out.stem, summary["direction"], summary["protocol"]]
     parts += [] if height is None else [f"{height}m" if isinstance(height, int) else height]
@@ -402,8 +417,7 @@ def text(summary: dict[str, Any]) -> str:
     if summary["tied"]:
         lines.append(f"{summary['tied']:,} queries have a match that scores exactly as another picture.")
     lines += summary["notes"]
-    if "report" in summary:
-        lines.append(f"report: {summary['report']}")
+    lines += [f"{key}: {summary[key]}" for key in ("report", "vectors") if key in summary]
     return "\n".join(map(shown, lines)) + "\n"
 
 
