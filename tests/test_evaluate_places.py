@@ -119,7 +119,8 @@ def test_both_protocols_both_ways_by_the_command_line(home, capsys):
     words = say(capsys, *common, "--protocol", "full")
     assert "full protocol (whole gallery): 10 queries against 5" in words and "procedural data" in words
     assert "Table" not in words
-    assert "Table I." in say(capsys, *common, "--direction", "both")
+    words = say(capsys, *common, "--direction", "both")
+    assert "Table I." in words and "* tiny on procedural" in words and "minus" not in words  # other data: no difference
 
 
 def test_the_report_says_what_the_summary_counts(home, tmp_path):

@@ -95,6 +95,7 @@ class Ours:
     gflops: str
     scores: Mapping[Cell, Score]
     below: str | None = None  # the paper's row that it belongs to; None puts it at the end
+    comparable: bool = True  # measured as the paper did: on the published data, one photo a query
 
 
 # --- the paper's figures ---
@@ -249,13 +250,14 @@ def our_rows(number: str, summaries: Iterable[Mapping[str, Any]]) -> list[Ours]:
             continue
         below = summary.get("ablation") if number == "VII" else None
         label = _label(summary, "sues200" if number in ("III", "IV") else "university1652")
-        row = found.setdefault((label, summary["protocol"], below), {"scores": {}})
+        comparable = not (summary.get("data") or summary.get("multi_query"))
+        row = found.setdefault((label, summary["protocol"], below), {"scores": {}, "comparable": comparable})
         row["scores"][cell] = (float(summary["recall"]["1"]), float(summary["ap"]))
         for key in ("params_m", "gflops"):
             if summary.get(key) is not None:
                 row[key] = f"{float(summary[key]):.2f}"
     return [
-        Ours(model, protocol, row.get("params_m", "-"), row.get("gflops", "-"), row["scores"], below)
+        Ours(model, protocol, row.get("params_m", "-"), row.get("gflops", "-"), row["scores"], below, row["comparable"])
         for (model, protocol, below), row in found.items()
     ]
 
@@ -333,8 +335,8 @@ def _label(summary: Mapping[str, Any], trained_on: str) -> str:
 
 
 def render(number: str, ours: Sequence[Ours] = (), markdown: bool = False) -> str:
-    """One table, our rows marked and named after their protocol; a measured row of the paper's protocol is followed
-    by its difference to the paper's MEAN, or in Table VII to the paper's row of the same parts.
+    """One table, our rows marked and named after their protocol; a measured row of the paper's protocol and data is
+    followed by its difference to the paper's MEAN, or in Table VII to the paper's row of the same parts.
 
     Args:
         ours: see `our_rows`.
@@ -380,7 +382,7 @@ def _body(table: Table, block: Block, ours: Sequence[Ours]) -> list[list[str]]:
 def _own_lines(table: Table, block: Block, mine: Ours, paper: Row) -> list[list[str]]:
     scores = [mine.scores.get(cell, (None, None)) for cell in block.cells]
     lines = [_line(table, (f"* {mine.model}", "-", mine.protocol, mine.params, mine.gflops), scores)]
-    if mine.protocol == paper.protocol:
+    if mine.comparable and mine.protocol == paper.protocol:
         apart = [
             tuple(None if a is None or b is None else a - b for a, b in zip(*pair, strict=True))
             for pair in zip(scores, paper.scores, strict=True)
