@@ -334,7 +334,7 @@ def test_the_command_line_says_one_sentence(
         with pytest.raises(SystemExit) as stopped:
             entry.main([*arguments])
         assert stopped.value.code == 2
-        said = capsys.readouterr().err.strip().splitlines()[-1]
+        (said,) = capsys.readouterr().err.strip().splitlines()
         assert "error: " in said and str(tmp_path) not in said, said
 
 

@@ -354,7 +354,7 @@ def main(argv: list[str] | None = None) -> None:
         log.info("%s", stopped)
         raise SystemExit(STOPPED) from None
     except (MeanModelError, DatasetError, GalleryError, FileNotFoundError) as error:
-        parser.error(str(error))
+        parser.exit(2, f"{parser.prog}: error: {error}\n")  # one line: how to call it is not what went wrong
     log.info("settings: %s", asdict(config))
 
 

@@ -107,7 +107,8 @@ class TrainingPictures(Dataset[tuple[Tensor, Tensor, int, int]]):
         yield from same[at:] + same[:at]
 
     def _read(self, picture: Picture) -> Image.Image:
-        return read_picture(picture, self.recipe.size_px)
+        whole = self.recipe.weather and picture.kind == "drone"  # weather comes before any resizing
+        return read_picture(picture, None if whole else self.recipe.size_px)
 
 
 class TestPictures(Dataset[tuple[Tensor, int]]):
