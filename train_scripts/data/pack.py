@@ -5,13 +5,26 @@ from __future__ import annotations
 import argparse
 import json
 import os
-from dataclasses import replace
+from collections.abc import Sequence
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 from tqdm import tqdm
 
 from train_scripts.data.world import Appearance, Scene, build_scene, random_appearance, rasterise
+
+
+@dataclass(frozen=True)
+class Order:
+    """How worlds are packed."""
+
+    out: Path
+    appearances: int = 3
+    same_year: float = 0.8  # chance that a day has the first day's crops
+    size_m: float = 2048.0
+    gsd_m: float = 1.0
 
 
 def sun_direction(appearance: Appearance) -> np.ndarray:
@@ -49,6 +62,25 @@ def write_npz(path: Path, arrays: dict[str, np.ndarray]) -> None:
     os.replace(beside, path)
 
 
+def pack(seed: int, order: Order) -> None:
+    """Build the world of this seed and write it, unless it is there."""
+    path = order.out / f"world_{seed:06d}.npz"
+    if path.exists():
+        return
+    scene = build_scene(seed, order.size_m)
+    days = days_of_one_place(order.appearances, np.random.default_rng(seed), order.same_year)
+    write_npz(path, pack_world(scene, order.size_m, order.gsd_m, days))
+
+
+def pack_all(seeds: Sequence[int], order: Order, workers: int = 1) -> None:
+    """Pack worlds in processes of their own, each a core and some 2 GB of memory."""
+    order.out.mkdir(parents=True, exist_ok=True)
+    with ProcessPoolExecutor(workers) as pool, tqdm(total=len(seeds), unit="world") as bar:
+        for done in as_completed([pool.submit(pack, seed, order) for seed in seeds]):
+            done.result()
+            bar.update()
+
+
 def main(argv: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--out", type=Path, required=True)
@@ -58,16 +90,10 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument("--same-year", type=float, default=0.8, help="chance that a day has the first day's crops")
     parser.add_argument("--size-m", type=float, default=2048)
     parser.add_argument("--gsd-m", type=float, default=1.0)
+    parser.add_argument("--workers", type=int, default=1, help="processes, each a core and some 2 GB of memory")
     options = parser.parse_args(argv)
-    options.out.mkdir(parents=True, exist_ok=True)
-    for seed in tqdm(range(options.first_seed, options.first_seed + options.worlds), unit="world"):
-        path = options.out / f"world_{seed:06d}.npz"
-        if path.exists():
-            continue
-        random = np.random.default_rng(seed)
-        scene = build_scene(seed, options.size_m)
-        appearances = days_of_one_place(options.appearances, random, options.same_year)
-        write_npz(path, pack_world(scene, options.size_m, options.gsd_m, appearances))
+    order = Order(options.out, options.appearances, options.same_year, options.size_m, options.gsd_m)
+    pack_all(range(options.first_seed, options.first_seed + options.worlds), order, options.workers)
 
 
 if __name__ == "__main__":
