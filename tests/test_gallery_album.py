@@ -1,0 +1,144 @@
+"""The album: pictures of a report are found where they may lie, and nothing outside is opened."""
+
+import os
+import shutil
+from pathlib import Path
+
+import pandas as pd
+import pytest
+from PIL import Image
+
+from gallery import Gallery, build_gallery
+from gallery.album import Album
+from gallery.errors import GalleryError, UnreadablePhoto
+from gallery.report import QueryRow, Report, read_report, write_report
+
+PHOTO, TILE = "test/query_drone/0001/image-01.jpg", "test/gallery_satellite/0001/0001.jpg"
+
+
+def save(file: Path, colour: str, side_px: int = 40) -> Path:
+    file.parent.mkdir(parents=True, exist_ok=True)
+    Image.new("RGB", (side_px, side_px), colour).save(file, quality=95)
+    return file
+
+
+def colour(image: Image.Image) -> str:
+    red, green, _ = image.getpixel((5, 5))  # type: ignore[misc]
+    return "red" if red > 150 else "green" if green > 100 else "blue"
+
+
+@pytest.fixture
+def dataset(tmp_path) -> Path:
+    """A dataset's folder, and a report of it two folders away."""
+    save(tmp_path / "data" / PHOTO, "red")
+    save(tmp_path / "data" / TILE, "green")
+    (tmp_path / "runs" / "first").mkdir(parents=True)
+    file = tmp_path / "runs" / "first" / "report.parquet"
+    write_report(file, [QueryRow(PHOTO, f"../../data/{PHOTO}", [TILE], [0.5])], {"root": "../../data"})
+    return tmp_path
+
+
+def opened(place: Path, *folders: Path) -> tuple[Album, pd.Series]:
+    file = place / "runs" / "first" / "report.parquet"
+    report = read_report(file)
+    return Album.of(file, report, folders=folders), report.rows.iloc[0]
+
+
+def test_a_datasets_pictures_are_found_below_the_folder_that_was_named(dataset):
+    album, row = opened(dataset, dataset / "data")
+    assert (colour(album.query(row)), colour(album.tile(TILE))) == ("red", "green")
+    assert max(album.query(row, 16).size) == 16
+
+
+def test_a_report_alone_opens_nothing_beyond_its_folder(dataset):
+    album, row = opened(dataset)
+    for ask in (lambda: album.query(row), lambda: album.tile(TILE)):
+        with pytest.raises(UnreadablePhoto, match=r"is in none of the folders at hand.*Name the folder") as error:
+            ask()
+        assert str(dataset) not in str(error.value)
+
+
+def test_a_dataset_that_moved_is_found_by_what_its_pictures_are_called(dataset):
+    (dataset / "data").rename(dataset / "elsewhere")
+    album, row = opened(dataset, dataset / "elsewhere")
+    assert (colour(album.query(row)), colour(album.tile(TILE))) == ("red", "green")
+
+
+def test_a_dataset_within_the_reports_folder_needs_no_name(dataset):
+    (dataset / "data").rename(dataset / "runs" / "first" / "data")
+    file = dataset / "runs" / "first" / "report.parquet"
+    write_report(file, [QueryRow(PHOTO, f"data/{PHOTO}", [TILE], [0.5])], {"root": "data"})
+    album, row = opened(dataset)
+    assert (colour(album.query(row)), colour(album.tile(TILE))) == ("red", "green")
+
+
+def test_the_named_folder_comes_before_the_reports(dataset):
+    save(dataset / "runs" / "first" / TILE, "blue")
+    album, _ = opened(dataset, dataset / "data")
+    assert colour(album.tile(TILE)) == "green"
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["../secret.jpg", "{root}/secret.jpg", "link.jpg", "linked/secret.jpg", "a\0b", "x" * 5000, "", ".", "loop", "~"],
+)
+def test_no_name_leads_outside(dataset, name):
+    save(dataset / "secret.jpg", "blue")
+    data = dataset / "data"
+    os.symlink(dataset / "secret.jpg", data / "link.jpg")
+    os.symlink(dataset, data / "linked")
+    os.symlink(data / "loop", data / "loop")
+    album, row = opened(dataset, data)
+    name = name.format(root=dataset)
+    with pytest.raises(UnreadablePhoto):
+        album.tile(name)
+    row = row.copy()
+    row["image"] = row["id"] = name
+    with pytest.raises(UnreadablePhoto):
+        album.query(row)
+
+
+@pytest.mark.parametrize("root", ["/", "../..", None, 7, "a\0b"])
+def test_a_root_that_the_report_claims_gives_no_leave(dataset, root):
+    file = dataset / "runs" / "first" / "report.parquet"
+    report = Report(read_report(file).rows, {"root": root})
+    with pytest.raises(UnreadablePhoto):
+        Album.of(file, report).tile(TILE)
+
+
+def test_another_reader_may_be_given(dataset):
+    file = dataset / "runs" / "first" / "report.parquet"
+    report = read_report(file)
+    asked = []
+
+    def read(path: Path, max_px: int) -> Image.Image:
+        asked.append((path.name, max_px))
+        return Image.new("RGB", (5, 5))
+
+    album = Album.of(file, report, folders=[dataset / "data"], read=read)
+    album.query(report.rows.iloc[0], 77), album.tile(TILE, 88)
+    assert asked == [("image-01.jpg", 77), ("0001.jpg", 88)]
+
+
+def test_tiles_of_a_gallery_and_photos_in_a_folder(tmp_path, make_raster, make_photos, embedder):
+    build_gallery([make_raster()], tmp_path / "tiles", embedder, tile_size_m=60)
+    gallery = Gallery.open(tmp_path / "tiles")
+    photos = make_photos(1)
+    name = gallery.tile(3).id
+    file = tmp_path / "reports" / "report.parquet"
+    file.parent.mkdir()
+    write_report(file, [QueryRow("q", "0.jpg", [name], [0.5])], {})
+    report = read_report(file)
+    (row,) = report.rows.itertuples(index=False)
+    album = Album.of(file, report, gallery, [photos])
+    assert album.tile(name, 50).tobytes() == gallery.image(gallery.tile(3), 50).tobytes()
+    assert album.query(row, 60).size == (60, 60)
+    with pytest.raises(GalleryError, match="no tile of that name"):
+        album.tile("none")
+    with pytest.raises(UnreadablePhoto, match=r"0\.jpg"):
+        Album.of(file, report, gallery).query(row)
+    shutil.copy(photos / "0.jpg", file.parent)
+    assert Album.of(file, report, gallery).query(row).size == (96, 96)
+    (file.parent / "0.jpg").write_bytes(b"no picture")
+    with pytest.raises(GalleryError, match="damaged"):
+        Album.of(file, report, gallery).query(row)
