@@ -9,10 +9,10 @@ import shutil
 import threading
 import time
 from collections import deque
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from itertools import islice
-from typing import Literal, Self
+from typing import Literal, Self, TypeVar
 
 import numpy as np
 import torch
@@ -26,6 +26,7 @@ from .photo import Photo, PhotoSource, load_photo
 _log = logging.getLogger(__name__)
 
 Precision = Literal["auto", "float32", "bfloat16"]
+T = TypeVar("T")
 
 IMAGENET_MEAN = (0.485, 0.456, 0.406)  # what timm's ConvNeXt was trained with
 IMAGENET_STD = (0.229, 0.224, 0.225)
@@ -183,6 +184,19 @@ class Embedder:
         vectors.extend(future.result() for future in running)
         return np.concatenate(vectors) if vectors else np.empty((0, self.dimension), np.float32)
 
+    def compute(self, work: Callable[[MEAN, torch.Tensor], T], photo: PhotoSource) -> T:
+        """Do other work on a photo than embedding it, in the thread that owns the network and always in float32.
+
+        Args:
+            work: takes the network and the photo as its input (1, 3, S, S), and leaves the network as it was.
+            photo: anything that `load_photo` takes.
+
+        Raises:
+            PhotoError: it cannot be read.
+        """
+        pixels = np.stack([np.asarray(self.seen(photo))])
+        return self._start(lambda: work(self.network, normalised(torch.from_numpy(pixels).to(self.device)))).result()
+
     def close(self) -> None:
         """Finish what waits and stop the thread. Calling it twice does no harm."""
         self._thread.shutdown()
@@ -204,12 +218,15 @@ class Embedder:
     def _submit(self, pixels: np.ndarray) -> Future[np.ndarray]:
         job = _Job(pixels)
         with self._lock:
+            future = self._start(lambda: self._vectors(job))
             self._waiting.append(job)
-            try:
-                return self._thread.submit(self._vectors, job)
-            except RuntimeError as error:
-                self._waiting.remove(job)
-                raise MeanModelError("This embedder was closed: load the model again.") from error
+            return future
+
+    def _start(self, work: Callable[[], T]) -> Future[T]:
+        try:
+            return self._thread.submit(work)
+        except RuntimeError as error:
+            raise MeanModelError("This embedder was closed: load the model again.") from error
 
     def _vectors(self, job: _Job) -> np.ndarray:
         """The vectors of a job. Whatever waits and fits is computed with it and found done when its turn comes."""

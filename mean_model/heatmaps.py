@@ -1,0 +1,140 @@
+"""What the network looks at: each location's similarity to another picture, Grad-CAM saliency, and both as pictures.
+
+A location is a square of 32 px of the network's input, so that a map of a network of 384 px has 12 by 12.
+"""
+
+from typing import Literal
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from PIL import Image
+
+from .embedder import Embedder
+from .errors import ConfigError
+from .network import MEAN
+from .photo import PhotoSource
+
+Kind = Literal["similarity", "saliency"]
+
+FLAT = 1e-6
+"""Grad-CAM below this share of a cosine is rounding: the map is then empty."""
+
+
+def similarity_map(embedder: Embedder, image: PhotoSource, vector: np.ndarray) -> np.ndarray:
+    """How alike each location of a picture is to another picture.
+
+    Each location's feature passes the head alone, as the mean of all does for the embedding, and is compared with the
+    vector. The head is a layer norm, z = b + g (f - mean f) / s, so that the embedding before it is brought to length
+    1 is a weighted sum of the locations: b + sum over l of w_l (z_l - b), with w_l = s_l / (L s of the mean feature).
+    A location with a strong feature counts for more than its colour in the map says.
+
+    Args:
+        image: the picture that is looked at, anything that `load_photo` takes; the map covers `embedder.seen(image)`.
+        vector: (D,), the embedding of the other picture, of any length but 0.
+
+    Returns:
+        (h, w) float32 cosines, -1 to 1, from the upper left; comparable between pictures.
+
+    Raises:
+        PhotoError: the picture cannot be read.
+        ConfigError: the vector is none of this network.
+    """
+    other = _direction(vector, embedder.dimension)
+
+    def work(network: MEAN, images: torch.Tensor) -> np.ndarray:
+        with torch.inference_mode():
+            features = network.backbone.forward_features(images)
+            height, width = features.shape[2:]
+            locations = features.flatten(2)[0].T[:, :, None, None]  # (L, D, 1, 1): each a picture of one location
+            cosines = _similarity(network, locations, other)
+        return cosines.reshape(height, width).clamp(-1, 1).cpu().numpy()
+
+    return embedder.compute(work, image)
+
+
+def saliency(embedder: Embedder, image: PhotoSource, vector: np.ndarray) -> np.ndarray:
+    """Where a picture's likeness to another comes from: Grad-CAM (Selvaraju et al. 2017) of their cosine.
+
+    The cosine does not change when a feature map is multiplied by a number. Grad-CAM therefore adds up to 0 over a
+    picture before its negative part is cut off, and says which locations speak for the other picture more than the
+    rest do. It says nothing on whether the pictures are alike.
+
+    Args and Raises: as `similarity_map`.
+
+    Returns:
+        (h, w) float32, 0 to 1, from the upper left; 1 is the picture's strongest location, so that two pictures do not
+        compare. All 0 where the cosine has no slope, as between a picture and itself.
+    """
+    other = _direction(vector, embedder.dimension)
+
+    def work(network: MEAN, images: torch.Tensor) -> np.ndarray:
+        from captum.attr import LayerGradCam  # takes half a second, and brings pyplot
+
+        with torch.no_grad():
+            features = network.backbone.forward_features(images)
+        cam = LayerGradCam(lambda features: _similarity(network, features, other), network.backbone.head)
+        shares = cam.attribute(features.requires_grad_(), attribute_to_layer_input=True, relu_attributions=True)
+        heat = shares.detach()[0, 0]
+        strongest = heat.max()
+        return (heat / strongest if strongest > FLAT else torch.zeros_like(heat)).cpu().numpy()
+
+    return embedder.compute(work, image)
+
+
+def pair_maps(
+    embedder: Embedder, first: PhotoSource, second: PhotoSource, kind: Kind = "similarity"
+) -> tuple[np.ndarray, np.ndarray]:
+    """The map of each of two pictures for the other's embedding, as a query and a tile are shown side by side.
+
+    Raises:
+        PhotoError: one of them cannot be read.
+    """
+    look = {"similarity": similarity_map, "saliency": saliency}[kind]
+    vectors = embedder.embed([first, second])
+    return look(embedder, first, vectors[1]), look(embedder, second, vectors[0])
+
+
+def span_of(*maps: np.ndarray) -> tuple[float, float]:
+    """The range that brings out what differs in some maps: their 2nd to 98th percentile together.
+
+    Cosines of locations keep to a narrow part of -1 to 1; maps that are compared need one range.
+    """
+    low, high = np.percentile(np.concatenate([np.ravel(heat) for heat in maps]), (2, 98))
+    return float(low), float(max(high, low + 1e-6))
+
+
+def overlay(
+    image: Image.Image, heat: np.ndarray, opacity: float = 0.5, span: tuple[float, float] = (0.0, 1.0)
+) -> Image.Image:
+    """A map laid over its picture, in matplotlib's "inferno": brighter is more, also without colours.
+
+    Args:
+        image: what the map covers: `embedder.seen(photo)`, or under the crop "squash" the whole photo.
+        heat: (h, w), spread smoothly over the picture.
+        opacity: 0 shows the picture alone, 1 the map alone.
+        span: values that become the darkest and the brightest colour; others are cut to them. It is fixed: saliency
+            fills 0 to 1, for similarity take `span_of` the maps that are compared.
+
+    Returns: RGB, of the picture's size.
+    """
+    from matplotlib import colormaps
+
+    low, high = span
+    smooth = Image.fromarray(np.asarray(heat, np.float32)).resize(image.size, Image.Resampling.BICUBIC)
+    colours = colormaps["inferno"]((np.asarray(smooth) - low) / (high - low), bytes=True)[..., :3]
+    return Image.blend(image.convert("RGB"), Image.fromarray(colours), opacity)
+
+
+def _similarity(network: MEAN, features: torch.Tensor, other: torch.Tensor) -> torch.Tensor:
+    """Cosines (N,) of the embeddings of feature maps (N, D, h, w) with a unit vector (D,)."""
+    return F.normalize(network.backbone.forward_head(features), dim=1) @ other.to(features.device)
+
+
+def _direction(vector: np.ndarray, dimension: int) -> torch.Tensor:
+    numbers = torch.from_numpy(np.array(vector, np.float32))  # a copy: rows of a gallery are mapped read-only
+    if numbers.shape != (dimension,) or not 0 < numbers.norm() < float("inf"):
+        raise ConfigError(
+            f"A vector of shape {tuple(numbers.shape)} is no embedding of this network, which has {dimension} numbers."
+        )
+    return F.normalize(numbers, dim=0)
