@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import shapely
@@ -69,6 +70,13 @@ class PositionScores:
     ma: Mapping[float, float]  # percent of the queries whose best tile lies nearer than so many metres
     dis_m: Mapping[int, float]  # mean distance of the K best tiles, metres
     queries: int
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values for JSON; each K is a string there."""
+        named = {name: value for name, value in vars(self).items() if name != "queries"}
+        return {name: {f"{k:g}": of for k, of in value.items()} for name, value in named.items()} | {
+            "queries": self.queries
+        }
 
 
 def evaluate(

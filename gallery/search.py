@@ -450,31 +450,40 @@ def _check(k: int, rotations: int) -> None:
 
 def _exif_check(position: Any, best: Tile) -> tuple[ExifCheck | None, list[str]]:
     """Metres between where the photo says it is and the best tile's centre, and a note on which point that is."""
-    if position is None:
+    place = stated_place(position)
+    if place is None:
         return None, []
-    try:
-        camera = LonLat(position.lon, position.lat)
-    except AreaError:
-        return None, []
-    ground = _ground_of(camera, position)
-    stated = camera if ground is None else ground
-    if ground is None:
-        note = "The EXIF place is the camera's own position: where it looked is not stated well enough."
-    else:
+    stated, is_ground = place
+    if is_ground:
         note = "The EXIF place is where the camera looked, by its heading, pitch and height over flat ground."
+    else:
+        note = "The EXIF place is the camera's own position: where it looked is not stated well enough."
     return ExifCheck(stated.lon, stated.lat, distance_m(stated, best.centre)), [note]
 
 
-def _ground_of(camera: LonLat, position: Any) -> LonLat | None:
-    """The point that the photo looks at on flat ground; None when it does not state what that takes."""
+def stated_place(position: Any) -> tuple[LonLat, bool] | None:
+    """Where a photo says it was taken; None where it does not say.
+
+    Args:
+        position: of a photo as an embedder reads it.
+
+    Returns: the point on flat ground that the camera looked at by heading, pitch and height, and True; where the photo
+    does not state them, or looks too near the horizon, the camera's own position, and False.
+    """
+    if position is None:
+        return None
+    try:
+        camera = LonLat(position.lon, position.lat)
+    except AreaError:
+        return None
     heading_deg, pitch_deg, height_m = (
         getattr(position, name, None) for name in ("heading_deg", "pitch_deg", "relative_altitude_m")
     )
     if heading_deg is None or pitch_deg is None or height_m is None:
-        return None
+        return camera, False
     if not (math.isfinite(heading_deg) and -90 <= pitch_deg <= -LEAST_DOWN_DEG and 0 < height_m < math.inf):
-        return None
-    return looked_at(camera, heading_deg, pitch_deg, height_m)
+        return camera, False
+    return looked_at(camera, heading_deg, pitch_deg, height_m), True
 
 
 def _name(photo: Any) -> str:

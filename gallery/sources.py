@@ -147,7 +147,7 @@ def _folder_sources(
     tile_px: int,
     taken: set[str],
 ) -> list[Source]:
-    images = list(_images_below(folder))
+    images = list(images_below(folder))
     rasters: list[Path] = []
     if positions is None:
         rasters = [image for image in images if image.suffix.lower() in RASTER_SUFFIXES and is_georeferenced(image)]
@@ -261,7 +261,7 @@ def _focal_35mm(path: Path) -> float | None:
         return None
 
 
-def _images_below(folder: Path) -> Iterator[Path]:
+def images_below(folder: Path) -> Iterator[Path]:
     """Images of a folder and its subfolders, in a fixed order; hidden names are left out."""
     for root, folders, names in os.walk(folder):
         folders[:] = sorted(name for name in folders if not name.startswith("."))

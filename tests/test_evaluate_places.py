@@ -305,18 +305,15 @@ def test_positions_may_be_missing(home, uni, tmp_path):
     [
         (["--dataset", "university:x"], "no kind of dataset 'university'"),
         (["--dataset", "university1652:/tmp/nowhere-at-all"], "no folder nowhere-at-all"),
-        (["--dataset", "UNI", "--height", "150"], "university1652 knows no height"),
+        (["--dataset", "UNI", "--height", "150"], "--height belongs to sues200 and denseuav, not to university1652"),
         (["--dataset", "UNI", "--condition", "hail"], "no condition 'hail'"),
         (["--dataset", "UNI", "--protocol", "strict"], "invalid choice: 'strict'"),
-        (["--dataset", "UNI", "--gallery", "x"], "--gallery does not belong to university1652"),
+        (["--dataset", "UNI", "--gallery", "x"], "--gallery belongs to world, not to university1652"),
         (["--dataset", "UNI", "--out", "no-such-folder/r.parquet"], "no folder no-such-folder"),
         (["--dataset", "UNI", "--out", "r.txt"], "must end in .parquet"),
         (["--dataset", "UNI", "--batch", "0"], "at least 1"),
         (["--dataset", "UNI", "--model", "no-such-weights/"], "no weights no-such-weights"),
         (["--dataset", "UNI", "--positions", "no.csv"], "no.csv"),
-        (["--dataset", "world:x"], "--gallery DIR"),
-        (["--dataset", "world:x", "--gallery", "y", "--multi-query"], "--multi-query does not belong to world"),
-        (["--dataset", "world:x", "--gallery", "y"], "truth.csv"),
     ],
 )
 def test_mistakes_end_in_one_line(home, capsys, arguments, said):

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import product
@@ -23,6 +22,7 @@ from gallery.metrics import (
     position_scores,
 )
 from gallery.report import QueryRow, write_report
+from gallery.sources import noted_path
 from train_scripts import protocols, tables
 from train_scripts.cost import cost
 from train_scripts.data import denseuav, sues200, university1652
@@ -160,8 +160,8 @@ def run(request: Request) -> Iterator[dict[str, Any]]:
 
     kind, root = parse_spec(request.dataset)
     heights = _heights(kind, request.height)
-    _check_out(request.out, ".parquet")
-    _check_out(request.vectors, ".npz")
+    check_out(request.out, ".parquet")
+    check_out(request.vectors, ".npz")
     if request.batch is not None and request.batch < 1:
         raise BadRequest(f"A batch of {request.batch} is no batch. Choose at least 1.")
     datasets = {height: _read(kind, root, height, request.positions) for height in heights}
@@ -194,12 +194,12 @@ def run(request: Request) -> Iterator[dict[str, Any]]:
                     ],
                 }
                 if request.out is not None:
-                    file = _one_of_several(request.out, summary) if several else request.out
+                    file = _of_trial(request.out, summary) if several else request.out
                     rows = rows_of(measured, root, file, condition)
-                    write_report(file, rows, {**summary, "root": _seen_from(file, root)})
+                    write_report(file, rows, {**summary, "root": noted_path(root, file.parent)})
                     summary["report"] = file.name
                 if request.vectors is not None:
-                    file = _one_of_several(request.vectors, summary) if several else request.vectors
+                    file = _of_trial(request.vectors, summary) if several else request.vectors
                     _write_vectors(file, measured)
                     summary["vectors"] = file.name
                 yield summary
@@ -232,17 +232,7 @@ def _positions(measured: Measured) -> dict[str, Any] | None:
     if not known.any() or not np.isfinite(tiles[~removed]).all():
         return None
     tiles[removed] = 0  # never looked at
-    scores = position_scores(points[known], tiles, measured.ranked[known], within_m=WITHIN_M)
-    named: dict[str, Mapping[Any, float]] = {
-        "sdm_degrees": scores.sdm_degrees,
-        "sdm_metres": scores.sdm_metres,
-        "ma": scores.ma,
-        "dis_m": scores.dis_m,
-    }
-    return {
-        **{name: {f"{k:g}": value for k, value in of.items()} for name, of in named.items()},
-        "queries": scores.queries,
-    }
+    return position_scores(points[known], tiles, measured.ranked[known], within_m=WITHIN_M).to_dict()
 
 
 def _points(pictures: Sequence[Picture]) -> np.ndarray:
@@ -305,7 +295,7 @@ def rows_of(measured: Measured, root: Path, report: Path, condition: str) -> lis
         rows.append(
             QueryRow(
                 id=_below(root, query),
-                image=_seen_from(report, query.file),
+                image=noted_path(query.file, report.parent),
                 tile_ids=[_below(root, measured.gallery[int(row)]) for row in ranked],
                 scores=[float(score) for score in scores[number]],
                 true_lon=query.position.lon if query.position else None,
@@ -351,14 +341,6 @@ def _below(root: Path, picture: Picture) -> str:
     return picture.file.relative_to(root).as_posix()
 
 
-def _seen_from(report: Path, path: Path) -> str:
-    """A path as the report names it: relative, unless it lies on another drive."""
-    try:
-        return Path(os.path.relpath(path.resolve(), report.resolve().parent)).as_posix()
-    except ValueError:
-        return path.resolve().as_posix()
-
-
 def _write_vectors(file: Path, measured: Measured) -> None:
     from train_scripts.make_figures import Vectors, write_vectors
 
@@ -366,7 +348,7 @@ def _write_vectors(file: Path, measured: Measured) -> None:
     write_vectors(file, Vectors(measured.query_vectors, labels[0], measured.gallery_vectors, labels[1]))
 
 
-def _check_out(out: Path | None, suffix: str) -> None:
+def check_out(out: Path | None, suffix: str) -> None:
     """Before hours of work: can it be written?"""
     if out is None:
         return
@@ -376,12 +358,16 @@ def _check_out(out: Path | None, suffix: str) -> None:
         raise BadRequest(f"There is no folder {out.absolute().parent.name} to write {out.name} into. Make it first.")
 
 
-def _one_of_several(out: Path, summary: dict[str, Any]) -> Path:
+def _of_trial(out: Path, summary: dict[str, Any]) -> Path:
     """The file of one trial, named after all that may differ between trials."""
     height = summary["height_m"]
-    parts = [out.stem, summary["direction"], summary["protocol"]]
-    parts += [] if height is None else [f"{height}m" if isinstance(height, int) else height]
-    return out.with_name("-".join([*parts, summary["condition"]]) + out.suffix)
+    heights = [] if height is None else [f"{height}m" if isinstance(height, int) else height]
+    return one_of_several(out, summary["direction"], summary["protocol"], *heights, summary["condition"])
+
+
+def one_of_several(out: Path, *parts: str) -> Path:
+    """A file beside `out`, named after what it holds."""
+    return out.with_name("-".join((out.stem, *parts)) + out.suffix)
 
 
 # --- words ---
@@ -413,7 +399,7 @@ def text(summary: dict[str, Any]) -> str:
         )
     if summary["unreadable"]:
         names = summary["unreadable"]
-        lines.append(f"Left out as unreadable ({len(names):,}): {_some(names)}.")
+        lines.append(f"Left out as unreadable ({len(names):,}): {some(names)}.")
     if summary["tied"]:
         lines.append(f"{summary['tied']:,} queries have a match that scores exactly as another picture.")
     lines += summary["notes"]
@@ -430,5 +416,5 @@ def tables_of(summaries: Sequence[dict[str, Any]]) -> str:
     )
 
 
-def _some(names: Sequence[str], most: int = 5) -> str:
+def some(names: Sequence[str], most: int = 5) -> str:
     return ", ".join(names[:most]) + (f" and {len(names) - most:,} more" if len(names) > most else "")

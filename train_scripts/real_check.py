@@ -39,7 +39,7 @@ from train_scripts.data.photos import Shot, camera_metadata
 from train_scripts.data.rasterise import Appearance
 from train_scripts.data.renderer import Surfaces, render
 from train_scripts.data.sensor import photometry
-from train_scripts.evaluate import wilson
+from train_scripts.evaluate_gallery import wilson
 
 MANIFEST = "manifest.csv"
 VIEW_PX = 512

@@ -1,0 +1,429 @@
+"""Measures a model on photos whose place is known, searched in a gallery of tiles: the kinds `gallery` and `world`.
+
+A tile is right when its footprint covers the true point on the ground. That point stands in a table (`truth.csv` beside
+the photos, or a file of positions), or it is the one that the photo's own EXIF states: where the camera looked by
+heading, pitch and height over flat ground, else below the camera.
+"""
+
+from __future__ import annotations
+
+import csv
+import math
+import sys
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+import numpy as np
+import shapely
+from tqdm import tqdm
+
+from gallery import Gallery, GalleryError, Localizer
+from gallery.build import Embedder, read_photo
+from gallery.errors import UnreadablePhoto
+from gallery.geo import LonLat, distance_m
+from gallery.metrics import average_precision, position_scores
+from gallery.positions import read_positions
+from gallery.ranking import Ranking
+from gallery.report import QueryRow, row_of, write_report
+from gallery.search import Answer, stated_place
+from gallery.sources import images_below, noted_path
+from gallery.store import MANIFEST
+from mean_model.photo import Photo
+from train_scripts import protocols
+from train_scripts.data.errors import BadPicture, BadRequest, MissingPart
+from train_scripts.data.files import shown
+from train_scripts.evaluate_places import SHOWN, WITHIN_M, check_out, one_of_several, some
+from train_scripts.protocols import Protocol
+
+PoseError = tuple[float, float, float]
+"""Standard deviations: heading in degrees, pitch in degrees, height in percent."""
+
+SAMPLE = Path(__file__).resolve().parents[1] / "gallery" / "sample"
+TRUTH = "truth.csv"
+PHOTOS = "photos"
+"""The folder in a gallery's folder whose photos are asked by default."""
+
+Z95 = 1.959964
+
+
+@dataclass(frozen=True)
+class Request:
+    """What to measure.
+
+    Attributes:
+        kind: "gallery" or "world", for the summary.
+        photos: their folder.
+        gallery: the folder of the gallery that is searched.
+        positions: a table or KML with the ground point that each photo shows; None takes truth.csv, else EXIF.
+        rotations, north_up: as for `Localizer.localize`.
+        pose_error: standard deviations of what is added to heading (degrees), pitch (degrees) and height (percent).
+        skip_unreadable: leave out photos that cannot be read.
+        out: the report; both protocols write two files beside each other.
+        progress: draw a bar on stderr.
+    """
+
+    kind: str
+    photos: Path
+    gallery: Path
+    model: str = "starter"
+    protocols: tuple[Protocol, ...] = ("full",)
+    positions: Path | None = None
+    rotations: int = 16
+    north_up: bool = True
+    pose_error: PoseError = (0.0, 0.0, 0.0)
+    skip_unreadable: bool = False
+    out: Path | None = None
+    progress: bool = True
+
+
+def of_world(folder: Path, gallery: Path | None = None, **options: Any) -> Request:
+    """Photos as `make_sample photos` writes them, with truth.csv, or a gallery with such photos in it.
+
+    Args:
+        gallery: None searches the folder itself or the one above it, if that is a gallery, else the bundled sample.
+    """
+    photos = folder if (folder / TRUTH).is_file() or not is_gallery(folder) else folder / PHOTOS
+    if not folder.is_dir():
+        raise MissingPart(f"There is no folder {shown(folder.name)}. Check its path.")
+    if not (photos / TRUTH).is_file():
+        raise MissingPart(
+            f"{shown(photos.name)} has no {TRUTH}. Make photos with python -m train_scripts.make_sample photos, or "
+            "write gallery:DIR for photos that state their position."
+        )
+    candidates = (folder, folder.absolute().parent)
+    return Request("world", photos, gallery or next(filter(is_gallery, candidates), SAMPLE), **options)
+
+
+def of_gallery(folder: Path, photos: Path | None = None, **options: Any) -> Request:
+    """A gallery and photos of its ground. Args: photos: None takes those in the gallery's folder."""
+    where = photos or folder / PHOTOS
+    if is_gallery(folder) and not where.is_dir():
+        hint = "Check its path." if photos else f"Put photos there, or give --{PHOTOS} FOLDER."
+        raise MissingPart(f"There is no folder {shown(where.name)}{'' if photos else f' in {folder.name}'}. {hint}")
+    return Request("gallery", where, folder, **options)
+
+
+def is_gallery(folder: Path) -> bool:
+    """Whether a folder looks like a gallery; opening it says what may be wrong with it."""
+    return (folder / MANIFEST).is_file()
+
+
+# --- photos and where they were taken ---
+
+
+@dataclass(frozen=True)
+class Query:
+    """A photo with the point on the ground that it shows; None where nobody tells."""
+
+    file: Path
+    truth: LonLat
+    altitude_m: float | None = None
+    condition: str | None = None
+
+
+@dataclass(frozen=True)
+class Asked:
+    """The photos of a folder, and what is to be said about them."""
+
+    queries: tuple[Query, ...]
+    truth_from: str
+    unplaced: tuple[str, ...] = ()  # photos whose position nobody states
+    unreadable: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+
+
+def asked_photos(request: Request, embedder: Embedder) -> Asked:
+    """The photos of a request that have a position.
+
+    Raises:
+        GalleryError: the table cannot be read.
+        BadPicture: a photo cannot be read, and such photos are not to be skipped.
+        MissingPart: no photo has a position.
+    """
+    if request.positions is not None:
+        asked = _listed(request.photos, request.positions)
+    elif (request.photos / TRUTH).is_file():
+        queries = read_queries(request.photos)
+        files = {query.file for query in queries}
+        others = tuple(_below(one, request.photos) for one in images_below(request.photos) if one not in files)
+        asked = Asked(tuple(queries), TRUTH, others)
+    else:
+        asked = _stated(request, embedder)
+    if not asked.queries:
+        raise MissingPart(
+            f"None of the {len(asked.unplaced) + len(asked.unreadable)} photos in {shown(request.photos.name)} has a "
+            f"known position. List them in {TRUTH} (file,lon,lat) beside the photos, or give --positions FILE."
+        )
+    return asked
+
+
+def read_queries(folder: Path) -> list[Query]:
+    """The photos of truth.csv, in its order: columns file, lon, lat, and altitude_m and condition where they are there.
+
+    Raises:
+        GalleryError: a row lacks its position.
+    """
+    with (folder / TRUTH).open(newline="", encoding="utf-8-sig") as rows:
+        try:
+            return [
+                Query(
+                    folder / row["file"],
+                    LonLat(float(row["lon"]), float(row["lat"])),
+                    float(row["altitude_m"]) if row.get("altitude_m") else None,
+                    row.get("condition") or None,
+                )
+                for row in csv.DictReader(rows)
+            ]
+        except (KeyError, ValueError, TypeError) as error:
+            raise GalleryError(f"{TRUTH} needs the columns file, lon, lat with numbers ({error}).") from error
+
+
+def _listed(folder: Path, table: Path) -> Asked:
+    known = read_positions(table, folder)
+    queries, unplaced = [], []
+    for file in images_below(folder):
+        place = known.of(PurePosixPath(_below(file, folder)))
+        if place is None:
+            unplaced.append(_below(file, folder))
+        else:
+            queries.append(Query(file, place.centre))
+    lost = len(known) - len(queries)
+    notes = (f"{lost} of the {len(known)} positions in {table.name} belong to no photo.",) if lost > 0 else ()
+    return Asked(tuple(queries), table.name, tuple(unplaced), notes=notes)
+
+
+def _stated(request: Request, embedder: Embedder) -> Asked:
+    queries, unplaced, unreadable, looked = [], [], [], 0
+    files = list(images_below(request.photos))
+    for file in tqdm(files, unit="photo", desc="positions", file=sys.stderr, disable=not request.progress):
+        photo = _read(embedder, file, request)
+        place = None if photo is None else stated_place(photo.position)
+        if photo is None:
+            unreadable.append(_below(file, request.photos))
+        elif place is None:
+            unplaced.append(_below(file, request.photos))
+        else:
+            point, is_ground = place
+            looked += is_ground
+            queries.append(Query(file, point, photo.position.relative_altitude_m if photo.position else None))
+    note = (
+        f"{len(queries) - looked} of {len(queries)} photos do not state where they look (heading, pitch, height): "
+        "their truth is the point below the camera."
+    )
+    notes = (note,) if looked < len(queries) else ()
+    return Asked(tuple(queries), "EXIF", tuple(unplaced), tuple(unreadable), notes)
+
+
+def _read(embedder: Embedder, file: Path, request: Request) -> Photo | None:
+    """The photo; None for one that cannot be read, where such photos are to be skipped."""
+    try:
+        return read_photo(embedder, file)
+    except UnreadablePhoto as error:
+        if request.skip_unreadable:
+            return None
+        raise BadPicture(
+            f"{_below(file, request.photos)} cannot be used. {error} To leave such photos out, give --skip-unreadable."
+        ) from error
+
+
+def _below(file: Path, folder: Path) -> str:
+    return file.relative_to(folder).as_posix()
+
+
+def disturbed(photo: Photo, error: PoseError, random: np.random.Generator) -> Photo:
+    """The photo with normal errors added to its stated pose; what it does not state stays so."""
+    heading, pitch, height = random.standard_normal(3) * error
+    stated = photo.attitude
+    attitude = replace(
+        stated,
+        heading_deg=None if stated.heading_deg is None else (stated.heading_deg + heading) % 360,
+        pitch_deg=None if stated.pitch_deg is None else float(np.clip(stated.pitch_deg + pitch, -90, 90)),
+        height_m=None if stated.height_m is None else stated.height_m * (1 + height / 100),
+    )
+    return replace(photo, attitude=attitude)
+
+
+# --- the measurement ---
+
+
+@dataclass(frozen=True)
+class Found:
+    """One photo's ranking under one protocol.
+
+    Attributes:
+        first: 0-based rank of the first right tile, -1 where no tile covers the truth.
+        ap: trapezoidal average precision, 0 to 1.
+        margin: score of the best right tile minus that of the best wrong one; None where there is not both.
+    """
+
+    query: Query
+    answer: Answer
+    rows: np.ndarray  # best tiles
+    first: int
+    ap: float
+    margin: float | None
+
+
+def run(request: Request) -> Iterator[dict[str, Any]]:
+    """Measure, and write the report where asked; a summary for each protocol.
+
+    Raises:
+        DatasetError, MeanModelError, GalleryError: one sentence on what is wrong and what to do.
+    """
+    from mean_model import load_model
+
+    check_out(request.out, ".parquet")
+    gallery = Gallery.open(request.gallery)
+    with load_model(request.model) as embedder:
+        localizer = Localizer(gallery, embedder)
+        asked = asked_photos(request, embedder)
+        covering = tiles_covering(gallery, [query.truth for query in asked.queries])
+        if not any(map(len, covering)):
+            raise BadRequest(
+                f"None of the {len(asked.queries)} photos lies on a tile of {shown(gallery.folder.name)}. Choose the "
+                "gallery of their area, and check that longitude and latitude are not exchanged."
+            )
+        kept = {"full": np.ones(len(gallery), bool), "paper": np.zeros(len(gallery), bool)}
+        kept["paper"][np.concatenate(covering)] = True
+        found: dict[Protocol, list[Found]] = {protocol: [] for protocol in request.protocols}
+        unreadable, random = list(asked.unreadable), np.random.default_rng(0)
+        pairs = list(zip(asked.queries, covering, strict=True))
+        for query, right in tqdm(pairs, unit="photo", file=sys.stderr, disable=not request.progress):
+            photo = _read(embedder, query.file, request)
+            if photo is None:
+                unreadable.append(_below(query.file, request.photos))
+                continue
+            photo = disturbed(photo, request.pose_error, random)
+            views, ranking = localizer.rank(photo, len(gallery), request.rotations, request.north_up)
+            for protocol, of in found.items():
+                stays = kept[protocol][ranking.rows]
+                best = Ranking(ranking.rows[stays], ranking.scores[stays])
+                of.append(_compared(query, localizer.judge(photo, views, best, SHOWN), best, right))
+        about = {
+            "dataset": request.kind,
+            "photos": request.photos.name,
+            "searched": "the bundled sample gallery" if request.gallery.resolve() == SAMPLE else gallery.folder.name,
+            "truth": asked.truth_from,
+            "rotations": request.rotations,
+            "north_up": request.north_up,
+            "pose_error": list(request.pose_error),
+            "model": embedder.name,
+            "fingerprint": embedder.fingerprint,
+            "unplaced": list(asked.unplaced),
+            "unreadable": sorted(unreadable),
+        }
+    for protocol, of in found.items():
+        if not of:
+            raise MissingPart(f"None of the {len(pairs)} photos with a known position can be read.")
+        summary = {**summary_of(of, gallery, protocol, int(kept[protocol].sum())), **about}
+        lost = np.flatnonzero([one.first < 0 for one in of])
+        unmatched = protocols.name_unmatched(lost, [_below(one.query.file, request.photos) for one in of])
+        summary["notes"] = [*asked.notes, *([unmatched] if unmatched else [])]
+        if request.out is not None:
+            file = one_of_several(request.out, protocol) if len(found) > 1 else request.out
+            rows = [_row(one, gallery, request.photos, file) for one in of]
+            write_report(file, rows, {**summary, "root": noted_path(gallery.folder, file.parent)})
+            summary["report"] = file.name
+        yield summary
+
+
+def tiles_covering(gallery: Gallery, points: Sequence[LonLat]) -> list[np.ndarray]:
+    """For each point the rows of the tiles whose footprint covers it."""
+    lons, lats = np.array([(point.lon, point.lat) for point in points]).T
+    found: list[list[int]] = [[] for _ in points]
+    for turn in (0, 360, -360):  # footprints over the 180th meridian go on past it
+        pairs = gallery.tiles.sindex.query(shapely.points(lons + turn, lats), predicate="covered_by")
+        for number, row in pairs.T.tolist():
+            found[number].append(row)
+    return [np.array(sorted(rows), np.int64) for rows in found]
+
+
+def _compared(query: Query, answer: Answer, ranking: Ranking, right: np.ndarray) -> Found:
+    hits = np.isin(ranking.rows, right)
+    best_hit, best_miss = (np.flatnonzero(which)[:1] for which in (hits, ~hits))
+    both = len(best_hit) and len(best_miss)
+    return Found(
+        query,
+        answer,
+        ranking.rows[:SHOWN],
+        int(best_hit[0]) if len(best_hit) else -1,
+        float(average_precision(hits[None])[0]),
+        float(ranking.scores[best_hit[0]] - ranking.scores[best_miss[0]]) if both else None,
+    )
+
+
+def summary_of(found: Sequence[Found], gallery: Gallery, protocol: Protocol, ranked: int) -> dict[str, Any]:
+    """The figures of one protocol, percentages. Args: ranked: tiles that the protocol leaves in the gallery."""
+    first = np.array([one.first for one in found])
+    ks: dict[str, int] = {"1": 1, "5": 5, "10": 10, "1%": round(len(gallery) * 0.01) + 1}
+    hits = {name: int(((first >= 0) & (first < k)).sum()) for name, k in ks.items()}
+    points = np.array([(one.query.truth.lon, one.query.truth.lat) for one in found])
+    best = np.stack([one.rows for one in found])
+    errors_m = [distance_m(one.query.truth, gallery.tile(int(one.rows[0])).centre) for one in found]
+    figures: dict[str, Any] = {
+        "recall": {name: 100 * hit / len(found) for name, hit in hits.items()},
+        "interval95": {name: wilson(hit, len(found)) for name, hit in hits.items()},
+        "ap": 100 * float(np.mean([one.ap for one in found])),
+        "queries": len(found),
+        "gallery": ranked,
+        "gallery_removed": len(gallery) - ranked,
+        "without_match": int((first < 0).sum()),
+        "protocol": protocol,
+        "direction": "drone-to-satellite",
+        "median_error_m": float(np.median(errors_m)),
+        "positions": position_scores(points, gallery.centres, best, within_m=WITHIN_M).to_dict(),
+    }
+    if protocol == "full":  # what is left by the paper's lies together by itself
+        dared = [(one.answer.position, one.query.truth) for one in found if one.answer.position is not None]
+        figures["located"] = len(dared)
+        figures["located_right"] = sum(distance_m(LonLat(at.lon, at.lat), truth) <= at.radius_m for at, truth in dared)
+    return figures
+
+
+def wilson(hits: int, count: int) -> list[float]:
+    """95 % interval of a share in percent, Wilson's score interval."""
+    share, z2 = hits / count, Z95**2
+    middle = (share + z2 / (2 * count)) / (1 + z2 / count)
+    half = Z95 / (1 + z2 / count) * math.sqrt(share * (1 - share) / count + z2 / (4 * count * count))
+    return [round(100 * max(0.0, middle - half), 2), round(100 * min(1.0, middle + half), 2)]
+
+
+def _row(found: Found, gallery: Gallery, photos: Path, report: Path) -> QueryRow:
+    """The report's row; the truth's rank is that in the whole ranking, not only in what is shown."""
+    query = found.query
+    row = row_of(
+        found.answer,
+        _below(query.file, photos),
+        noted_path(query.file, report.parent),
+        query.truth,
+        altitude_m=query.altitude_m,
+        condition=query.condition,
+    )
+    return replace(row, truth_rank=found.first + 1 if found.first >= 0 else None, margin=found.margin)
+
+
+def text(summary: dict[str, Any]) -> str:
+    """A summary in a few lines."""
+    removed = f", {summary['gallery_removed']:,} removed" if summary["gallery_removed"] else ""
+    lines = [
+        f"{summary['photos']}, searched in {summary['searched']}; truth from {summary['truth']}",
+        f"{summary['direction']}, {summary['protocol']} protocol ({protocols.PROTOCOLS[summary['protocol']]}): "
+        f"{summary['queries']:,} photos against {summary['gallery']:,} tiles{removed}",
+    ]
+    for name, value in summary["recall"].items():
+        low, high = summary["interval95"][name]
+        lines.append(f"R@{name:<3} {value:6.2f} %   (95 %: {low:.1f} to {high:.1f})")
+    lines += [
+        f"AP    {summary['ap']:6.2f} %",
+        f"median {summary['median_error_m']:.0f} m to the best tile's centre",
+    ]
+    if "located" in summary:
+        lines.append(f"position given for {summary['located']}, right for {summary['located_right']}")
+    for key, what in (("unplaced", "without a known position"), ("unreadable", "unreadable")):
+        if summary[key]:
+            lines.append(f"Left out as {what} ({len(summary[key]):,}): {some(summary[key])}.")
+    lines += summary["notes"]
+    lines += [f"report: {summary['report']}"] if "report" in summary else []
+    return "\n".join(map(shown, lines)) + "\n"
