@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from .embedder import Embedder as Embedder
     from .errors import CheckpointError as CheckpointError
     from .errors import ConfigError as ConfigError
+    from .errors import HubError as HubError
     from .errors import MeanModelError as MeanModelError
     from .errors import PhotoError as PhotoError
     from .network import MEAN as MEAN
@@ -24,6 +25,7 @@ _HOME = {
     "MeanConfig": "config",
     "CheckpointError": "errors",
     "ConfigError": "errors",
+    "HubError": "errors",
     "MeanModelError": "errors",
     "PhotoError": "errors",
     "MEAN": "network",

@@ -1,14 +1,9 @@
-"""Weights on disk and on the Hugging Face Hub: reading them strictly, and saving them."""
+"""Weights: found by name, read strictly, and saved."""
 
-import contextlib
-import hashlib
 import json
-import logging
 import math
 import os
-import re
-import tempfile
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Literal, NoReturn, get_args
 
@@ -20,10 +15,10 @@ from torch import Tensor, nn
 from .config import MeanConfig
 from .embedder import Embedder, Precision
 from .errors import CheckpointError, ConfigError
+from .files import file_sha256, replace, replace_text
+from .hub import Repo, fetch
 from .network import MEAN, START_TEMPERATURE
 from .published import read_published
-
-_log = logging.getLogger(__name__)
 
 Contents = Literal["inference", "full"]
 
@@ -31,7 +26,6 @@ STARTER = Path(__file__).parent / "weights" / "starter"
 CONFIG_FILE, WEIGHTS_FILE, CARD_FILE = "config.json", "model.safetensors", "README.md"
 
 _BRANCHES = ("pee", "gee", "cea")
-_HUB_ID = re.compile(r"(?P<repo>[\w][\w.-]*/[\w][\w.-]*)(@(?P<revision>[\w][\w./-]*))?")
 _MAX_CONFIG_BYTES = 1_000_000
 
 
@@ -69,6 +63,7 @@ def load_model(
 
     Raises:
         CheckpointError: weights that cannot be found or do not fit; the message names what differs.
+        HubError: a repository of the Hub that cannot be had.
         ConfigError: a config.json that makes no network, or a device that this machine does not have.
     """
     name, network, config, sha256 = load_network(source)
@@ -91,13 +86,13 @@ def load_network(source: str | os.PathLike[str] = "starter") -> tuple[str, MEAN,
         return path.resolve().name, *_from_folder(path)
     if path.is_file():
         return path.name, *_from_file(path)
-    hub = _HUB_ID.fullmatch(source) if isinstance(source, str) and path.suffix not in (".safetensors", ".pth") else None
-    if hub is None:
+    repo = Repo.parse(source) if isinstance(source, str) and path.suffix not in (".safetensors", ".pth") else None
+    if repo is None:
         raise CheckpointError(
             f"There are no weights {path.name}: give a folder, a .safetensors or .pth file, a Hub id like user/name, "
             "or starter."
         )
-    return str(source), *_from_folder(_hub_folder(hub["repo"], hub["revision"]))
+    return str(source), *_from_folder(fetch(repo, (CONFIG_FILE, WEIGHTS_FILE)))
 
 
 def save_model(
@@ -133,10 +128,10 @@ def save_model(
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
     settings = {"weights": weights, **config.to_dict()}
-    _replace(folder / WEIGHTS_FILE, lambda path: save_file(stored, path, metadata={"format": "pt"}))
-    _replace(folder / CONFIG_FILE, lambda path: _write_text(path, json.dumps(settings, indent=2) + "\n"))
+    replace(folder / WEIGHTS_FILE, lambda path: save_file(stored, path, metadata={"format": "pt"}))
+    replace_text(folder / CONFIG_FILE, json.dumps(settings, indent=2) + "\n")
     if card is not None:
-        _replace(folder / CARD_FILE, lambda path: _write_text(path, card))
+        replace_text(folder / CARD_FILE, card)
     return folder / WEIGHTS_FILE
 
 
@@ -183,6 +178,9 @@ def _read_config(path: Path) -> tuple[MeanConfig, Contents]:
         raise ConfigError(f"{path.name} is no readable JSON: fetch it again.") from error
     if not isinstance(settings, dict):
         raise ConfigError(f"{path.name} is no JSON object: fetch it again.")
+    foreign = settings.get("architectures") or settings.get("architecture") or settings.get("model_type")
+    if foreign is not None:
+        raise ConfigError(f"{path.name} describes another kind of model ({foreign}); this project reads its own.")
     contents = settings.pop("weights", None)
     if contents not in get_args(Contents):
         raise ConfigError(f"weights is {contents!r} in {path.name}; it must be 'inference' or 'full'.")
@@ -248,12 +246,6 @@ def _at_most_5(names: set[str], separator: str = ", ") -> str:
     return separator.join([*shown, f"and {len(names) - 5} more"] if len(names) > 5 else shown)
 
 
-def file_sha256(path: Path) -> str:
-    """Hash of a file's content."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
-
-
 # --- writing ---------------------------------------------------------------------------------------------------------
 
 
@@ -266,74 +258,3 @@ def _stored(name: str, value: Tensor, dtype: torch.dtype) -> Tensor:
             "save as torch.float32, or train again if that fails, too."
         )
     return stored
-
-
-def _replace(path: Path, write: Callable[[Path], None]) -> None:
-    """Write beside the path, and rename when all of it is on the disk."""
-    handle, beside = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    os.close(handle)
-    try:
-        write(Path(beside))
-        with open(beside, "rb") as file:
-            os.fsync(file.fileno())
-        os.chmod(beside, 0o644)  # mkstemp keeps others from reading, which a server may need to
-        os.replace(beside, path)
-    finally:
-        with contextlib.suppress(FileNotFoundError):
-            os.unlink(beside)
-
-
-def _write_text(path: Path, text: str) -> None:
-    path.write_text(text, encoding="utf-8")
-
-
-# --- the Hub ---------------------------------------------------------------------------------------------------------
-
-
-def _hub_folder(repo: str, revision: str | None) -> Path:
-    """The folder in the Hub's cache that holds the model, downloaded if it is not there."""
-    from huggingface_hub import errors, snapshot_download
-
-    files = [CONFIG_FILE, WEIGHTS_FILE]
-    with _hub_errors(repo, revision):
-        with contextlib.suppress(errors.LocalEntryNotFoundError):
-            cached = Path(snapshot_download(repo, revision=revision, allow_patterns=files, local_files_only=True))
-            if all((cached / file).is_file() for file in files):
-                return cached
-        # A snapshot takes both files from one commit, whatever the branch does meanwhile.
-        folder = Path(snapshot_download(repo, revision=revision, allow_patterns=files))
-    for file in files:
-        if not (folder / file).is_file():
-            raise CheckpointError(f"The Hub repository {repo} has no {file}: it holds no model of this project.")
-    return folder
-
-
-@contextlib.contextmanager
-def _hub_errors(repo: str, revision: str | None) -> Iterator[None]:
-    """The Hub client's errors as one sentence each."""
-    from huggingface_hub import errors
-
-    try:
-        yield
-    except errors.GatedRepoError as error:
-        raise CheckpointError(
-            f"{repo} on the Hub asks for access: log in by `hf auth login` and request it."
-        ) from error
-    except errors.RevisionNotFoundError as error:
-        raise CheckpointError(f"{repo} on the Hub has no revision {revision}: check the part after the @.") from error
-    except errors.RepositoryNotFoundError as error:
-        raise CheckpointError(
-            f"There is no folder {repo} here and no such repository on the Hub: check the name, or log in by "
-            "`hf auth login` if it is private."
-        ) from error
-    except errors.HFValidationError as error:
-        raise CheckpointError(f"{repo} is no valid Hub id: give it as user/name.") from error
-    except errors.LocalEntryNotFoundError as error:  # what the client makes of every failure to connect
-        raise CheckpointError(
-            f"{repo} is neither a folder here nor in the Hub's cache, and the Hub cannot be reached: "
-            "check the network, or download the model elsewhere and give its folder."
-        ) from error
-    except (OSError, errors.HTTPError) as error:  # a refusing proxy, a download that breaks off, a full disk
-        raise CheckpointError(
-            f"{repo} could not be downloaded from the Hub: check the network and the free space, and try again."
-        ) from error

@@ -3,6 +3,7 @@
 MeanModelError
 ├── PhotoError        a photo cannot be read
 ├── CheckpointError   weights cannot be read, or do not fit the network
+├── HubError          the Hugging Face Hub does not give what was asked of it
 └── ConfigError       settings that make no network
 """
 
@@ -17,6 +18,10 @@ class PhotoError(MeanModelError):
 
 class CheckpointError(MeanModelError):
     """Weights that cannot be read, or do not fit the network."""
+
+
+class HubError(MeanModelError):
+    """What the Hugging Face Hub does not give: no network, no such repository, no access, no space."""
 
 
 class ConfigError(MeanModelError):
