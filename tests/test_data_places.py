@@ -1,5 +1,6 @@
 """Pictures and the sets made of them: labels, protocols, training pairs, unreadable files."""
 
+from itertools import permutations
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +11,17 @@ from hypothesis import strategies as st
 
 from gallery.metrics import evaluate
 from train_scripts.data.errors import BadPicture, BadRequest, DatasetError, MissingPart
-from train_scripts.data.places import DIRECTIONS, Dataset, Picture, beside, by_place, read_picture
+from train_scripts.data.places import (
+    DIRECTIONS,
+    KINDS,
+    PROTOCOLS,
+    Dataset,
+    Picture,
+    beside,
+    by_place,
+    read_picture,
+    views_of,
+)
 
 
 def picture(kind, place: str, name: str = "a.jpg", altitude_m: float | None = None) -> Picture:
@@ -62,6 +73,24 @@ def test_protocols_differ_by_the_distractors_alone(asked: set[str], searched: se
     assert [full.places[label] for label in full.query_labels] == [one.place for one in queries]
 
 
+@given(st.integers(0, 2**32 - 1))
+def test_the_papers_protocol_never_scores_lower(seed: int) -> None:
+    random = np.random.default_rng(seed)
+    places = [[f"p{number}" for number in random.integers(0, most, count)] for most, count in ((6, 20), (12, 30))]
+    queries, gallery = (
+        tuple(picture(kind, place) for place in of) for kind, of in zip(("drone", "satellite"), places, strict=True)
+    )
+    toy = Dataset("toy", (), queries, gallery)
+    vectors = [random.standard_normal((len(of), 4)) for of in places]
+    paper, full = (
+        evaluate(vectors[0], task.query_labels, vectors[1], task.gallery_labels)
+        for task in (toy.retrieval(protocol=protocol) for protocol in PROTOCOLS)
+    )
+    assert paper.gallery == full.gallery == 30 and full.removed == 0
+    assert all(paper.recall[key] >= full.recall[key] for key in paper.recall) and paper.ap >= full.ap
+    assert paper.unmatched.tolist() == full.unmatched.tolist()
+
+
 def test_what_is_not_there_is_said() -> None:
     toy = dataset(["a"], [])
     with pytest.raises(BadRequest, match="drone-to-satellite"):
@@ -72,7 +101,7 @@ def test_what_is_not_there_is_said() -> None:
         toy.retrieval("street-to-satellite")
     with pytest.raises(MissingPart, match="no training place"):
         Dataset("toy", (), toy.queries, toy.gallery).training_pairs()
-    assert all(len(direction.split("-to-")) == 2 for direction in DIRECTIONS)
+    assert {views_of(direction) for direction in DIRECTIONS} == set(permutations(KINDS, 2))
 
 
 def test_a_quick_look_keeps_query_places_and_distractors() -> None:

@@ -4,13 +4,13 @@ import argparse
 
 import pytest
 
-from train_scripts.evaluate import KINDS, KINDS_OF, parser, pose_error
+from train_scripts.evaluate import DATA, KINDS_OF, parser, pose_error
 
 
 def test_every_option_that_belongs_somewhere_exists():
     options = vars(parser().parse_args(["--dataset", "x"]))
     assert KINDS_OF.keys() <= options.keys()
-    assert {kind for kinds in KINDS_OF.values() for kind in kinds} == set(KINDS)
+    assert {kind for kinds in KINDS_OF.values() for kind in kinds} == set(DATA)
 
 
 def test_a_pose_error_is_three_numbers():

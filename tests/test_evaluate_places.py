@@ -197,9 +197,9 @@ def test_every_picture_is_embedded_once(home, embedder):
 
 def test_vectors_are_those_of_the_files_and_weather_is_seeded(home, embedder):
     pictures = read_dataset("university1652", home / "uni").queries
-    vectors, kept = PictureVectors(embedder, progress=False).of(pictures)
+    vectors, readable = PictureVectors(embedder, progress=False).of(pictures)
     np.testing.assert_allclose(vectors, embedder.embed([picture.file for picture in pictures]), atol=1e-5)
-    assert kept.tolist() == list(range(len(pictures)))
+    assert readable == pictures
     fog = [PictureVectors(embedder, progress=False).of(order, "fog")[0] for order in (pictures, pictures[::-1])]
     np.testing.assert_allclose(fog[0], fog[1][::-1], atol=1e-5)  # whatever stands before it
     drone = np.array([picture.kind == "drone" for picture in pictures])
@@ -282,12 +282,44 @@ def test_heights_are_measured_one_by_one_or_mixed(home, tmp_path):
         ask(home, spec, height="170")
 
 
+def test_street_views_ask_and_are_searched(tmp_path, home, capsys):
+    make_university1652(tmp_path / "uni", Size(train=1, test=2, distractors=2, views=1, size_px=32), street=True)
+    common = ("--model", home / "tiny", "--dataset", f"university1652:{tmp_path / 'uni'}", "--protocol", "both")
+    for direction, counts in (
+        ("street-to-satellite", [(4, 2, 2), (4, 4, 0)]),
+        ("satellite-to-street", [(2, 4, 2), (2, 6, 0)]),
+        ("drone-to-street", [(3, 4, 2), (3, 6, 0)]),
+    ):
+        found = json.loads(say(capsys, *common, "--direction", direction, "--json"))
+        assert [(one["queries"], one["gallery"], one["gallery_removed"]) for one in found] == counts
+        assert {one["direction"] for one in found} == {direction} and not any("missing" in str(one) for one in found)
+    assert "Table" not in say(capsys, *common, "--direction", "street-to-satellite")
+    (mean,) = [json.loads(say(capsys, *common[:4], "--direction", "street-to-satellite", "--multi-query", "--json"))]
+    assert (mean["queries"], mean["multi_query"]) == (2, True)
+    assert "no google picture in the gallery" in refusal(capsys, *common, "--direction", "drone-to-google")
+    assert "There is no direction 'up-to-down'" in refusal(capsys, *common, "--direction", "up-to-down")
+
+
+def test_plain_folders_are_searched_for_web_pictures(tmp_path, home):
+    for place in ("a", "b"):
+        for view in ("drone", "google"):
+            (tmp_path / "own" / place / view).mkdir(parents=True)
+            Image.new("RGB", (40, 40), (9, 90, 30)).save(tmp_path / "own" / place / view / "1.png")
+    (found,) = ask(home, f"folders:{tmp_path / 'own'}", directions=("drone-to-google",))
+    assert (found["queries"], found["gallery"], found["direction"]) == (2, 2, "drone-to-google")
+
+
 def test_denseuav_has_distances(home, tmp_path):
     make_denseuav(tmp_path / "dense", Size(train=1, test=2, size_px=32))
     (found,) = ask(home, f"denseuav:{tmp_path / 'dense'}", protocols=("full",), height="80")
     assert (found["queries"], found["gallery"], found["height_m"]) == (2, 6, 80)
     assert found["positions"]["dis_m"]["10"] == pytest.approx(np.mean([0, 0, 40, 40, 40, 80]), rel=0.5)
     assert set(found["positions"]) == {"sdm_degrees", "sdm_metres", "ma", "dis_m", "queries"}
+    for tiles in ("new", "old"):
+        (some,) = ask(home, f"denseuav:{tmp_path / 'dense'}", protocols=("full",), height="80", tiles=tiles)
+        assert (some["queries"], some["gallery"], some["tiles"]) == (2, 3, tiles)
+    with pytest.raises(BadRequest, match="denseuav has no street pictures, only drone and satellite ones"):
+        ask(home, f"denseuav:{tmp_path / 'dense'}", directions=("satellite-to-street",))
 
 
 def test_positions_may_be_missing(home, uni, tmp_path):
@@ -308,6 +340,7 @@ def test_positions_may_be_missing(home, uni, tmp_path):
         (["--dataset", "UNI", "--height", "150"], "--height belongs to sues200 and denseuav, not to university1652"),
         (["--dataset", "UNI", "--condition", "hail"], "no condition 'hail'"),
         (["--dataset", "UNI", "--protocol", "strict"], "invalid choice: 'strict'"),
+        (["--dataset", "UNI", "--tiles", "old"], "--tiles belongs to denseuav, not to university1652"),
         (["--dataset", "UNI", "--gallery", "x"], "--gallery belongs to world, not to university1652"),
         (["--dataset", "UNI", "--out", "no-such-folder/r.parquet"], "no folder no-such-folder"),
         (["--dataset", "UNI", "--out", "r.txt"], "must end in .parquet"),
@@ -329,5 +362,5 @@ def test_a_damaged_picture_does_not_wait_for_the_others(embedder, tmp_path):
     pictures = [Picture("drone", tmp_path / "gone.png", "a"), *(Picture("drone", good, f"{i}") for i in range(50))]
     with pytest.raises(BadPicture, match=r"drone/a/gone\.png"):
         PictureVectors(embedder, progress=False).of(pictures)
-    vectors, kept = PictureVectors(embedder, skip_unreadable=True, progress=False).of(pictures)
-    assert vectors.shape == (50, embedder.dimension) and kept[0] == 1
+    vectors, readable = PictureVectors(embedder, skip_unreadable=True, progress=False).of(pictures)
+    assert vectors.shape == (50, embedder.dimension) and readable == tuple(pictures[1:])

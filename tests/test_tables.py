@@ -9,7 +9,7 @@ import pytest
 from gallery.errors import GalleryError
 from gallery.report import write_report
 from train_scripts import tables
-from train_scripts.protocols import VIEWS
+from train_scripts.data.places import BOTH_WAYS
 
 PAPER_TEXT = Path(__file__).parents[2] / "shared" / "paper"
 
@@ -63,11 +63,6 @@ def test_the_weather_table_has_four_methods_each_way():
     there, back = tables.PAPER["II"].blocks
     assert [row.model for row in there.rows] == [row.model for row in back.rows]
     assert all(len(row.scores) == 10 for row in (*there.rows, *back.rows))
-
-
-def test_weather_is_named_as_the_conditions_are():
-    weather = pytest.importorskip("train_scripts.data.weather")
-    assert weather.CONDITIONS == tables.WEATHER
 
 
 def test_figures_are_percentages_and_tables_agree_where_they_repeat_each_other():
@@ -178,7 +173,7 @@ def test_a_model_named_with_a_bar_keeps_the_columns():
 
 def test_the_command_line_reads_reports_and_json(tmp_path, capsys):
     (tmp_path / "one.json").write_text(json.dumps(summary(model="one")))
-    (tmp_path / "two.json").write_text(json.dumps([summary(model="two", direction=name) for name in VIEWS]))
+    (tmp_path / "two.json").write_text(json.dumps([summary(model="two", direction=name) for name in BOTH_WAYS]))
     (tmp_path / "odd.json").write_text(json.dumps(summary(model="odd", dataset="world")))
     write_report(tmp_path / "three.parquet", [], summary(model="three"))
     files = [str(tmp_path / name) for name in ("one.json", "two.json", "three.parquet", "odd.json")]

@@ -23,7 +23,7 @@ import math
 import sys
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 from gallery import GalleryError
 from gallery.search import ROTATIONS
@@ -32,21 +32,22 @@ from mean_model.memory import keep_freed_memory
 from train_scripts import evaluate_gallery, evaluate_places
 from train_scripts.data import weather
 from train_scripts.data.__main__ import Parser
+from train_scripts.data.denseuav import Tiles
 from train_scripts.data.errors import BadRequest, DatasetError
 from train_scripts.data.files import shown
+from train_scripts.data.places import BOTH_WAYS, KINDS, PROTOCOLS, Protocol, check_protocol
 from train_scripts.data.readers import DATASET_KINDS
 from train_scripts.evaluate_gallery import PoseError
-from train_scripts.protocols import PROTOCOLS, VIEWS, Protocol, check_direction, check_protocol
 from train_scripts.tables import ABLATIONS
 
 BOTH = "both"
-PHOTO_TO_TILE = "drone-to-satellite"
 GALLERY, WORLD = "gallery", "world"
-KINDS = (*DATASET_KINDS, GALLERY, WORLD)
+DATA = (*DATASET_KINDS, GALLERY, WORLD)
 
 KINDS_OF: Mapping[str, tuple[str, ...]] = {
     **dict.fromkeys(("condition", "multi_query", "batch", "vectors", "trained_on", "ablation"), DATASET_KINDS),
     "height": ("sues200", "denseuav"),
+    "tiles": ("denseuav",),
     "positions": ("university1652", "folders", GALLERY),
     "photos": (GALLERY,),
     "gallery": (WORLD,),
@@ -78,7 +79,12 @@ def parser() -> Parser:
         help="paper removes gallery places that no query shows, full ranks them too; default paper for datasets of "
         "places, full for gallery and world",
     )
-    top.add_argument("--direction", choices=(*VIEWS, BOTH), default=PHOTO_TO_TILE)
+    top.add_argument(
+        "--direction",
+        default=BOTH_WAYS[0],
+        metavar="A-to-B",
+        help=f"A asks, B is searched, of {', '.join(KINDS)}; default {BOTH_WAYS[0]}; {BOTH}: that and back",
+    )
     top.add_argument("--positions", type=Path, metavar="FILE", help="KML or CSV with positions of places or photos")
     top.add_argument("--skip-unreadable", action="store_true", help="leave out pictures that cannot be read")
     top.add_argument("--out", type=Path, metavar="FILE", help="write a report (.parquet), one row per query")
@@ -86,6 +92,9 @@ def parser() -> Parser:
 
     places = top.add_argument_group("pictures of places")
     places.add_argument("--height", metavar="M", help="of sues200 or denseuav: metres, mixed (default), or all in turn")
+    places.add_argument(
+        "--tiles", choices=get_args(Tiles), default="all", help="of denseuav: of the flight's year, older ones, or all"
+    )
     places.add_argument(
         "--condition", default="normal", metavar="NAME", help="weather on drone pictures: a name, several, or all"
     )
@@ -143,8 +152,8 @@ def main(argv: list[str] | None = None) -> None:
 
 def _dataset(spec: str) -> tuple[str, Path]:
     kind, _, path = spec.partition(":")
-    if kind not in KINDS:
-        raise BadRequest(f"There is no kind of dataset {kind!r}. Write KIND:PATH with one of {', '.join(KINDS)}.")
+    if kind not in DATA:
+        raise BadRequest(f"There is no kind of dataset {kind!r}. Write KIND:PATH with one of {', '.join(DATA)}.")
     if not path.strip():
         raise BadRequest(f"{kind}: names no folder. Write {kind}:PATH.")
     return kind, Path(path).expanduser()
@@ -163,8 +172,8 @@ def _protocols(text: str | None, default: Protocol) -> tuple[Protocol, ...]:
 
 
 def _of_photos(kind: str, path: Path, options: argparse.Namespace) -> Iterator[dict[str, Any]]:
-    if options.direction != PHOTO_TO_TILE:
-        raise BadRequest(f"{kind} asks with photos and searches tiles: {PHOTO_TO_TILE} only. Leave --direction out.")
+    if options.direction != BOTH_WAYS[0]:
+        raise BadRequest(f"{kind} asks with photos and searches tiles: {BOTH_WAYS[0]} only. Leave --direction out.")
     common = {
         "model": options.model,
         "protocols": _protocols(options.protocol, "full"),
@@ -187,9 +196,10 @@ def _of_places(options: argparse.Namespace) -> Iterator[dict[str, Any]]:
             options.dataset,
             options.model,
             protocols=_protocols(options.protocol, "paper"),
-            directions=tuple(VIEWS) if options.direction == BOTH else (check_direction(options.direction),),
+            directions=BOTH_WAYS if options.direction == BOTH else (options.direction,),
             conditions=weather.chosen(options.condition),
             height=options.height,
+            tiles=options.tiles,
             multi_query=options.multi_query,
             positions=options.positions,
             skip_unreadable=options.skip_unreadable,

@@ -34,8 +34,8 @@ from mean_model.photo import Photo
 from train_scripts import protocols
 from train_scripts.data.errors import BadPicture, BadRequest, MissingPart
 from train_scripts.data.files import shown
+from train_scripts.data.places import BOTH_WAYS, PROTOCOLS, Protocol
 from train_scripts.evaluate_places import SHOWN, WITHIN_M, check_out, one_of_several, some
-from train_scripts.protocols import Protocol
 
 PoseError = tuple[float, float, float]
 """Standard deviations: heading in degrees, pitch in degrees, height in percent."""
@@ -371,7 +371,7 @@ def summary_of(found: Sequence[Found], gallery: Gallery, protocol: Protocol, ran
         "gallery_removed": len(gallery) - ranked,
         "without_match": int((first < 0).sum()),
         "protocol": protocol,
-        "direction": "drone-to-satellite",
+        "direction": BOTH_WAYS[0],
         "median_error_m": float(np.median(errors_m)),
         "positions": position_scores(points, gallery.centres, best, within_m=WITHIN_M).to_dict(),
     }
@@ -409,7 +409,7 @@ def text(summary: dict[str, Any]) -> str:
     removed = f", {summary['gallery_removed']:,} removed" if summary["gallery_removed"] else ""
     lines = [
         f"{summary['photos']}, searched in {summary['searched']}; truth from {summary['truth']}",
-        f"{summary['direction']}, {summary['protocol']} protocol ({protocols.PROTOCOLS[summary['protocol']]}): "
+        f"{summary['direction']}, {summary['protocol']} protocol ({PROTOCOLS[summary['protocol']]}): "
         f"{summary['queries']:,} photos against {summary['gallery']:,} tiles{removed}",
     ]
     for name, value in summary["recall"].items():

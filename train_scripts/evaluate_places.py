@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import product
 from pathlib import Path
@@ -25,14 +25,14 @@ from gallery.report import QueryRow, write_report
 from gallery.sources import noted_path
 from train_scripts import protocols, tables
 from train_scripts.cost import cost
-from train_scripts.data import denseuav, sues200, university1652
+from train_scripts.data import denseuav, sues200
 from train_scripts.data.check_dataset import MADE_FILE
+from train_scripts.data.denseuav import Tiles
 from train_scripts.data.errors import BadRequest, MissingPart
 from train_scripts.data.files import shown
-from train_scripts.data.places import Dataset, Picture
-from train_scripts.data.readers import DatasetKind, parse_spec, read_dataset
+from train_scripts.data.places import KINDS, PROTOCOLS, Dataset, Direction, Picture, Protocol, Retrieval, views_of
+from train_scripts.data.readers import DatasetKind, parse_spec, read_dataset, top_of
 from train_scripts.picture_vectors import CLEAR, PictureVectors
-from train_scripts.protocols import VIEWS, Direction, Protocol, Trial
 
 if TYPE_CHECKING:
     from mean_model.embedder import Embedder
@@ -54,6 +54,7 @@ class Request:
         model: what `mean_model.load_model` takes.
         protocols, directions, conditions: each is measured with each.
         height: of SUES-200 or DenseUAV: metres, "mixed", or "all" for one after another; None is "mixed".
+        tiles: of DenseUAV.
         multi_query: one query a place, the mean of its pictures.
         positions: a KML or CSV with the positions of the places.
         skip_unreadable: leave out pictures that cannot be read.
@@ -70,6 +71,7 @@ class Request:
     directions: tuple[Direction, ...] = ("drone-to-satellite",)
     conditions: tuple[str, ...] = (CLEAR,)
     height: str | None = None
+    tiles: Tiles = "all"
     multi_query: bool = False
     positions: Path | None = None
     skip_unreadable: bool = False
@@ -86,31 +88,27 @@ class Measured:
     """One trial and all that its figures are made of.
 
     Attributes:
-        trial: protocol, direction and labels.
+        task: what was asked and searched; under multi-query the first picture of each place asks for all of them.
         result: its figures.
-        queries: (Q) pictures that ask; under multi-query the first of each place.
         query_vectors: (Q, D) rows of length 1.
-        gallery: (G) pictures that are searched, those that the protocol removes included.
         gallery_vectors: (G, D) rows of length 1.
-        left_out: pictures that could not be read.
+        left_out: names of pictures that could not be read.
     """
 
-    trial: Trial
+    task: Retrieval
     result: Evaluation
-    queries: tuple[Picture, ...]
     query_vectors: np.ndarray
-    gallery: tuple[Picture, ...]
     gallery_vectors: np.ndarray
-    left_out: tuple[Picture, ...]
+    left_out: tuple[str, ...]
 
     @cached_property
     def ranked(self) -> np.ndarray:
         """(Q, K) rows of the gallery, best first, K at most `SHOWN`."""
-        return nearest(self.query_vectors, self.gallery_vectors, SHOWN, self.trial.gallery_labels)
+        return nearest(self.query_vectors, self.gallery_vectors, SHOWN, self.task.gallery_labels)
 
     def unmatched(self) -> str:
         """The queries without a match in words; empty where there is none."""
-        return protocols.name_unmatched(self.result.unmatched, [picture.name for picture in self.queries])
+        return protocols.name_unmatched(self.result.unmatched, [picture.name for picture in self.task.queries])
 
 
 def measure(
@@ -129,25 +127,22 @@ def measure(
         BadPicture: a picture cannot be read, and such pictures are not to be skipped.
     """
     task = dataset.retrieval(direction, protocol)
-    number = {place: i for i, place in enumerate(task.places)}
-    vectors.embed((*task.queries, *task.gallery), condition)
-    parts, labels, embedded, left_out = [], [], [], []
-    for pictures in (task.queries, task.gallery):
-        rows, kept = vectors.of(pictures, condition)
-        if not len(kept):
+    needed = (*task.queries, *task.gallery)
+    vectors.embed(needed, condition)
+    (query_vectors, queries), (gallery_vectors, gallery) = (
+        vectors.of(pictures, condition) for pictures in (task.queries, task.gallery)
+    )
+    for pictures, readable in ((task.queries, queries), (task.gallery, gallery)):
+        if not readable:
             raise MissingPart(f"None of the {len(pictures)} pictures of {dataset.name} that are needed can be read.")
-        readable = tuple(pictures[i] for i in kept)
-        parts.append(readable)
-        labels.append(np.array([number[picture.place] for picture in readable], np.int64))
-        embedded.append(rows)
-        left_out += [pictures[i] for i in sorted(set(range(len(pictures))) - set(kept.tolist()))]
+    task = replace(task, queries=queries, gallery=gallery)
     if as_multi_query:
-        embedded[0], places = multi_query(embedded[0], labels[0])
-        first = np.unique(labels[0], return_index=True)[1]
-        parts[0], labels[0] = tuple(parts[0][i] for i in first), places
-    trial = protocols.trial(protocol, direction, dict(zip(VIEWS[direction], labels, strict=True)))
-    result = evaluate(embedded[0], trial.query_labels, embedded[1], trial.gallery_labels)
-    return Measured(trial, result, parts[0], embedded[0], parts[1], embedded[1], tuple(left_out))
+        firsts = np.unique(task.query_labels, return_index=True)[1]
+        query_vectors, _ = multi_query(query_vectors, task.query_labels)
+        task = replace(task, queries=tuple(queries[row] for row in firsts))
+    result = evaluate(query_vectors, task.query_labels, gallery_vectors, task.gallery_labels)
+    left_out = {picture.name for picture in needed} - {picture.name for picture in (*queries, *gallery)}
+    return Measured(task, result, query_vectors, gallery_vectors, tuple(sorted(left_out)))
 
 
 def run(request: Request) -> Iterator[dict[str, Any]]:
@@ -164,7 +159,18 @@ def run(request: Request) -> Iterator[dict[str, Any]]:
     check_out(request.vectors, ".npz")
     if request.batch is not None and request.batch < 1:
         raise BadRequest(f"A batch of {request.batch} is no batch. Choose at least 1.")
-    datasets = {height: _read(kind, root, height, request.positions) for height in heights}
+    views = {view for direction in request.directions for view in views_of(direction)}
+    datasets = {
+        height: read_dataset(
+            kind,
+            root,
+            height=height if isinstance(height, int) else None,
+            tiles=request.tiles,
+            kinds=[view for view in KINDS if view in views],
+            positions=request.positions,
+        )
+        for height in heights
+    }
     data = "procedural" if is_procedural(kind, root) else None
     trials = list(product(request.directions, request.protocols))
     several = len(datasets) * len(request.conditions) * len(trials) > 1
@@ -180,17 +186,18 @@ def run(request: Request) -> Iterator[dict[str, Any]]:
                 )
                 comparable = not (data or request.multi_query or height == MIXED)
                 summary = {
-                    **protocols.summary(measured.trial, measured.result),
+                    **protocols.summary(measured.task, measured.result),
                     "positions": _positions(measured),
                     **about,
                     "name": dataset.name,
                     "height_m": height,
+                    "tiles": request.tiles if kind == "denseuav" else None,
                     "condition": condition,
-                    "unreadable": sorted({picture.name for picture in measured.left_out}),
+                    "unreadable": list(measured.left_out),
                     "notes": [
                         *dataset.notes,
                         *([measured.unmatched()] if measured.result.without_match else []),
-                        *(protocols.deviations(kind, measured.trial) if comparable else []),
+                        *(protocols.deviations(kind, measured.task) if comparable else []),
                     ],
                 }
                 if request.out is not None:
@@ -226,9 +233,9 @@ def _about_model(embedder: Embedder, request: Request) -> dict[str, Any]:
 
 def _positions(measured: Measured) -> dict[str, Any] | None:
     """SDM, MA and Dis of the queries with a position; None where there is none, or a ranked tile has none."""
-    points, tiles = _points(measured.queries), _points(measured.gallery)
+    points, tiles = _points(measured.task.queries), _points(measured.task.gallery)
     known = np.isfinite(points).all(axis=1)
-    removed = measured.trial.gallery_labels == JUNK
+    removed = measured.task.gallery_labels == JUNK
     if not known.any() or not np.isfinite(tiles[~removed]).all():
         return None
     tiles[removed] = 0  # never looked at
@@ -243,16 +250,7 @@ def _points(pictures: Sequence[Picture]) -> np.ndarray:
 
 def is_procedural(kind: DatasetKind, root: Path) -> bool:
     """Whether the folder says that `train_scripts.data make` made it: its figures are none of the real dataset."""
-    match kind:
-        case "university1652":
-            top = university1652.university1652_root(root)
-        case "sues200":
-            top = sues200.sues200_root(root)[0]
-        case "denseuav":
-            top = denseuav.denseuav_root(root)
-        case "folders":
-            top = root
-    return any((folder / MADE_FILE).is_file() for folder in (root, top))
+    return any((folder / MADE_FILE).is_file() for folder in (root, top_of(kind, root)))
 
 
 def _heights(kind: DatasetKind, wanted: str | None) -> tuple[int | str | None, ...]:
@@ -271,10 +269,6 @@ def _heights(kind: DatasetKind, wanted: str | None) -> tuple[int | str | None, .
     raise BadRequest(f"{kind} has no height {wanted}. Choose {known}, {MIXED}, or all for one after another.")
 
 
-def _read(kind: DatasetKind, root: Path, height: int | str | None, positions: Path | None) -> Dataset:
-    return read_dataset(kind, root, height=height if isinstance(height, int) else None, positions=positions)
-
-
 # --- reports ---
 
 
@@ -288,15 +282,15 @@ def rows_of(measured: Measured, root: Path, report: Path, condition: str) -> lis
     standing = _standing(measured)
     scores = np.einsum("qd,qkd->qk", measured.query_vectors, measured.gallery_vectors[measured.ranked])
     rows = []
-    for number, query in enumerate(measured.queries):
+    for number, query in enumerate(measured.task.queries):
         ranked = measured.ranked[number]
-        best = measured.gallery[int(ranked[0])].position
+        best = measured.task.gallery[int(ranked[0])].position
         first = int(measured.result.first_hit[number])
         rows.append(
             QueryRow(
                 id=_below(root, query),
                 image=noted_path(query.file, report.parent),
-                tile_ids=[_below(root, measured.gallery[int(row)]) for row in ranked],
+                tile_ids=[_below(root, measured.task.gallery[int(row)]) for row in ranked],
                 scores=[float(score) for score in scores[number]],
                 true_lon=query.position.lon if query.position else None,
                 true_lat=query.position.lat if query.position else None,
@@ -304,7 +298,7 @@ def rows_of(measured: Measured, root: Path, report: Path, condition: str) -> lis
                 lat=best.lat if best else None,
                 altitude_m=query.altitude_m,
                 condition=condition,
-                true_tile_id=_below(root, measured.gallery[int(standing.tile[number])]) if first >= 0 else None,
+                true_tile_id=_below(root, measured.task.gallery[int(standing.tile[number])]) if first >= 0 else None,
                 truth_rank=first + 1 if first >= 0 else None,
                 margin=float(standing.margin[number]) if np.isfinite(standing.margin[number]) else None,
                 error_m=distance_m(query.position, best) if query.position and best else None,
@@ -322,14 +316,14 @@ class _Standing:
 
 
 def _standing(measured: Measured) -> _Standing:
-    kept = np.flatnonzero(measured.trial.gallery_labels != JUNK)
-    vectors, labels = measured.gallery_vectors[kept], measured.trial.gallery_labels[kept]
+    kept = np.flatnonzero(measured.task.gallery_labels != JUNK)
+    vectors, labels = measured.gallery_vectors[kept], measured.task.gallery_labels[kept]
     chunk = max(1, CHUNK_ELEMENTS // len(kept))
     tiles, margins = [], []
-    for start in range(0, len(measured.queries), chunk):
+    for start in range(0, len(measured.task.queries), chunk):
         part = slice(start, start + chunk)
         scores = measured.query_vectors[part] @ vectors.T
-        true = measured.trial.query_labels[part, None] == labels
+        true = measured.task.query_labels[part, None] == labels
         hits, misses = np.where(true, scores, -np.inf), np.where(true, -np.inf, scores)
         tiles.append(kept[hits.argmax(axis=1)])
         with np.errstate(invalid="ignore"):  # a query without either
@@ -344,7 +338,7 @@ def _below(root: Path, picture: Picture) -> str:
 def _write_vectors(file: Path, measured: Measured) -> None:
     from train_scripts.make_figures import Vectors, write_vectors
 
-    labels = measured.trial.query_labels, measured.trial.gallery_labels
+    labels = measured.task.query_labels, measured.task.gallery_labels
     write_vectors(file, Vectors(measured.query_vectors, labels[0], measured.gallery_vectors, labels[1]))
 
 
@@ -381,7 +375,7 @@ def text(summary: dict[str, Any]) -> str:
     protocol = summary["protocol"]
     lines = [
         ", ".join([name, *varied]),
-        f"{summary['direction']}, {protocol} protocol ({protocols.PROTOCOLS[protocol]}): "
+        f"{summary['direction']}, {protocol} protocol ({PROTOCOLS[protocol]}): "
         f"{summary['queries']:,} queries against {summary['gallery']:,}{removed}",
         "  ".join([*(f"R@{k} {value:.2f}" for k, value in summary["recall"].items()), f"AP {summary['ap']:.2f} %"]),
     ]

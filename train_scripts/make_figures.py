@@ -24,7 +24,7 @@ import numpy as np
 
 from gallery.errors import GalleryError
 from mean_model.errors import MeanModelError
-from train_scripts.protocols import VIEWS, check_direction
+from train_scripts.data.places import BOTH_WAYS
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -250,7 +250,7 @@ def published_points(direction: str) -> list[ModelPoint]:
     from gallery.figures import ModelPoint
     from train_scripts.tables import PAPER
 
-    column = list(VIEWS).index(check_direction(direction))
+    column = BOTH_WAYS.index(direction)
     points = []
     for row in PAPER["I"].blocks[0].rows:
         accuracy = row.scores[column][0]
@@ -318,7 +318,7 @@ def parser() -> argparse.ArgumentParser:
     parameters = kinds.add_parser("parameters", help="accuracy against parameters")
     parameters.add_argument("--ours", type=our_point, action="append", default=[], metavar="NAME,MILLIONS,PERCENT")
     for kind in (embeddings, parameters):
-        kind.add_argument("--direction", choices=tuple(VIEWS), default="drone-to-satellite")
+        kind.add_argument("--direction", choices=BOTH_WAYS, default=BOTH_WAYS[0])
     for kind in (strips, vectors, distances, embeddings, parameters):
         kind.add_argument("--out", type=Path, required=True, metavar="FILE")
     return top

@@ -49,22 +49,22 @@ class PictureVectors:
         self._vectors: dict[Key, np.ndarray] = {}
         self._keys: dict[Seen, Key | None] = {}
 
-    def of(self, pictures: Sequence[Picture], condition: str = CLEAR) -> tuple[np.ndarray, np.ndarray]:
+    def of(self, pictures: Sequence[Picture], condition: str = CLEAR) -> tuple[np.ndarray, tuple[Picture, ...]]:
         """Embed what is not known yet.
 
         Args:
             condition: a weather of `weather.CONDITIONS`.
 
-        Returns: (N, D) float32 rows of length 1, for the pictures that can be read, and their numbers (N,) in the list.
+        Returns: (N, D) float32 rows of length 1, and the N pictures that they are of: those that can be read.
 
         Raises:
             BadPicture: a picture cannot be read, and such pictures are not to be skipped.
         """
         self.embed(pictures, condition)
-        keys = [self._keys[_in(condition, picture)] for picture in pictures]
-        rows = [self._vectors[key] for key in keys if key is not None]
-        kept = np.array([number for number, key in enumerate(keys) if key is not None], np.int64)
-        return np.stack(rows) if rows else np.empty((0, self._embedder.dimension), np.float32), kept
+        keys = {picture: self._keys[_in(condition, picture)] for picture in pictures}
+        readable = tuple(picture for picture in pictures if keys[picture] is not None)
+        rows = [self._vectors[key] for picture in readable if (key := keys[picture]) is not None]
+        return np.stack(rows) if rows else np.empty((0, self._embedder.dimension), np.float32), readable
 
     def forget(self, condition: str) -> None:
         """Free the vectors of a condition: those of ten would not fit where those of one do."""

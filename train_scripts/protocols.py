@@ -1,155 +1,55 @@
-"""The two evaluation protocols of the field, always named: what each removes from the gallery, and how much is left.
+"""What a measured figure says of itself: its protocol and direction, how much was asked and ranked, and what differs
+from the published counts.
 
-Code of the Sample4Geo family, MEAN's included, removes every gallery image of a place that no query shows; the older
-University-1652 code ranks them all. The same weights score higher under the first, so a figure without its protocol
-says little. On University-1652 a drone photo is searched among 701 satellite tiles or among all 951.
+What the protocols are stands at `train_scripts.data.places.PROTOCOLS`: on University-1652 a drone photo is searched
+among 701 satellite tiles or among all 951.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal, get_args
+from typing import Any
 
 import numpy as np
 
-from gallery.errors import GalleryError
-from gallery.metrics import JUNK, Evaluation
-
-Protocol = Literal["paper", "full"]
-Direction = Literal["drone-to-satellite", "satellite-to-drone"]
-
-PROTOCOLS: Mapping[Protocol, str] = {
-    "paper": "gallery without the places that no query shows",
-    "full": "whole gallery",
-}
-"""What each protocol ranks, in words."""
-
-VIEWS: Mapping[Direction, tuple[str, str]] = {
-    "drone-to-satellite": ("query_drone", "gallery_satellite"),
-    "satellite-to-drone": ("query_satellite", "gallery_drone"),
-}
-"""Query and gallery folder of each direction, as University-1652 and SUES-200 name them."""
-
-
-@dataclass(frozen=True)
-class Trial:
-    """One protocol in one direction: the labels to hand to `gallery.metrics.evaluate`, and what they hold."""
-
-    protocol: Protocol
-    direction: Direction
-    query_labels: np.ndarray  # (Q,) integers
-    gallery_labels: np.ndarray  # (G,) integers, -1 for what the protocol removes
-
-    @property
-    def counts(self) -> Counts:
-        """How much is asked and ranked."""
-        removed = int(np.count_nonzero(self.gallery_labels == JUNK))
-        return Counts(len(self.query_labels), len(self.gallery_labels) - removed, removed)
-
-    def __str__(self) -> str:
-        counts = self.counts
-        gone = f", {counts.removed:,} removed" if counts.removed else ""
-        return (
-            f"{self.direction}, {self.protocol} protocol ({PROTOCOLS[self.protocol]}): "
-            f"{counts.queries:,} queries against {counts.ranked:,}{gone}"
-        )
+from gallery.metrics import Evaluation
+from train_scripts.data.places import Direction, Kind, Protocol, Retrieval, views_of
 
 
 @dataclass(frozen=True)
 class Counts:
-    """Size of a trial."""
+    """Size of a measurement."""
 
     queries: int
     ranked: int  # gallery images that stand in the ranking
     removed: int  # gallery images that the protocol takes out; R@1% counts them all the same
 
 
-_PUBLISHED: Mapping[str, Mapping[Direction, Counts]] = {
-    # 701 places with 54 drone photos each, place 0000 with 55; 250 places more stand in the gallery only
-    "university1652": {
-        "drone-to-satellite": Counts(37_855, 701, 250),
-        "satellite-to-drone": Counts(701, 37_855, 13_500),
-    },
+@dataclass(frozen=True)
+class _Views:
+    """Pictures of the test part by view: of the places that are asked, and of the distractors."""
+
+    asked: Mapping[Kind, int]
+    distractors: Mapping[Kind, int]
+
+
+_PUBLISHED: Mapping[str, _Views] = {
+    # 701 places with 54 drone photos each, place 0000 with 55; 250 places more stand in the gallery only. That the
+    # gallery has the same street pictures of the 701 places as the queries follows from nothing but their number.
+    "university1652": _Views(
+        {"drone": 37_855, "satellite": 701, "street": 2_579}, {"drone": 13_500, "satellite": 250, "street": 342}
+    ),
     # at one height: 80 test places with 50 drone photos each; the 120 training places stand in the gallery too
-    "sues200": {
-        "drone-to-satellite": Counts(4_000, 80, 120),
-        "satellite-to-drone": Counts(80, 4_000, 6_000),
-    },
+    "sues200": _Views({"drone": 4_000, "satellite": 80}, {"drone": 6_000, "satellite": 120}),
 }
 
 
-def check_protocol(name: str) -> Protocol:
-    """The protocol of that name.
-
-    Raises:
-        GalleryError: there is none.
-    """
-    for known in get_args(Protocol):
-        if name == known:
-            return known
-    raise GalleryError(f"There is no protocol {name!r}; choose {' or '.join(PROTOCOLS)}.")
-
-
-def check_direction(name: str) -> Direction:
-    """The direction of that name.
-
-    Raises:
-        GalleryError: there is none.
-    """
-    for known in get_args(Direction):
-        if name == known:
-            return known
-    raise GalleryError(f"There is no direction {name!r}; choose {' or '.join(VIEWS)}.")
-
-
-def restrict(protocol: Protocol, query_labels: np.ndarray, gallery_labels: np.ndarray) -> np.ndarray:
-    """Labels of the gallery under a protocol: what it removes becomes -1.
+def summary(task: Retrieval, result: Evaluation) -> dict[str, Any]:
+    """What `train_scripts.evaluate --json` says of a measurement, and `train_scripts.tables` reads; percentages.
 
     Args:
-        query_labels: (Q,) integers, the place of each query.
-        gallery_labels: (G,) integers; -1 stays -1.
-
-    Returns: (G,), the same integers or -1.
-    """
-    labels = np.array(gallery_labels)
-    if check_protocol(protocol) == "paper":
-        labels[~np.isin(labels, query_labels)] = JUNK
-    return labels
-
-
-def trial(protocol: Protocol, direction: Direction, labels: Mapping[str, np.ndarray]) -> Trial:
-    """One protocol in one direction.
-
-    Args:
-        labels: for each folder of the direction (see `VIEWS`) the place of each image, integers.
-
-    Raises:
-        GalleryError: a folder is missing.
-    """
-    query, gallery = VIEWS[check_direction(direction)]
-    for folder in (query, gallery):
-        if folder not in labels:
-            raise GalleryError(
-                f"{direction} needs the images of {folder}; {', '.join(sorted(labels)) or 'nothing'} given."
-            )
-    asked = np.asarray(labels[query])
-    return Trial(protocol, direction, asked, restrict(protocol, asked, labels[gallery]))
-
-
-def trials(labels: Mapping[str, np.ndarray]) -> Iterator[Trial]:
-    """Both protocols in every direction whose folders are there. Args: labels: see `trial`."""
-    for direction, folders in VIEWS.items():
-        if all(folder in labels for folder in folders):
-            for protocol in PROTOCOLS:
-                yield trial(protocol, direction, labels)
-
-
-def summary(found: Trial, result: Evaluation) -> dict[str, Any]:
-    """What `train_scripts.evaluate --json` says of a trial, and `train_scripts.tables` reads; percentages.
-
-    Args:
-        result: of `gallery.metrics.evaluate` on the trial's labels.
+        result: of `gallery.metrics.evaluate` on the task's labels.
     """
     return {
         "recall": {str(key): value for key, value in result.recall.items()},
@@ -159,33 +59,33 @@ def summary(found: Trial, result: Evaluation) -> dict[str, Any]:
         "gallery_removed": result.removed,
         "without_match": result.without_match,
         "tied": result.tied,
-        "protocol": found.protocol,
-        "direction": found.direction,
+        "protocol": task.protocol,
+        "direction": task.direction,
     }
 
 
 def published_counts(dataset: str, protocol: Protocol, direction: Direction) -> Counts | None:
-    """What a complete copy holds, for SUES-200 at one height; None for a dataset without published counts."""
-    by_direction = _PUBLISHED.get(dataset)
-    if by_direction is None:
+    """What a complete copy holds, for SUES-200 at one height; None where no counts are published."""
+    views = _PUBLISHED.get(dataset)
+    asking, searched = views_of(direction)
+    if views is None or not {asking, searched} <= views.asked.keys():
         return None
-    paper = by_direction[direction]
-    return paper if protocol == "paper" else Counts(paper.queries, paper.ranked + paper.removed, 0)
+    right, wrong = views.asked[searched], views.distractors[searched]
+    return Counts(views.asked[asking], *((right, wrong) if protocol == "paper" else (right + wrong, 0)))
 
 
-def deviations(dataset: str, found: Trial) -> list[str]:
-    """In words, where a trial differs from the published one; empty where it does not, or nothing is published."""
-    wanted = published_counts(dataset, found.protocol, found.direction)
+def deviations(dataset: str, task: Retrieval) -> list[str]:
+    """In words, where a task differs from the published one; empty where it does not, or nothing is published."""
+    wanted = published_counts(dataset, task.protocol, task.direction)
     if wanted is None:
         return []
-    counts = found.counts
     pairs = {
-        "queries": (counts.queries, wanted.queries),
-        "ranked gallery images": (counts.ranked, wanted.ranked),
-        "removed gallery images": (counts.removed, wanted.removed),
+        "queries": (len(task.queries), wanted.queries),
+        "ranked gallery images": (task.ranked, wanted.ranked),
+        "removed gallery images": (len(task.gallery) - task.ranked, wanted.removed),
     }
     return [
-        f"{found.direction}, {found.protocol} protocol: {is_:,} {what}, published {should:,} ({is_ - should:+,})"
+        f"{task.direction}, {task.protocol} protocol: {is_:,} {what}, published {should:,} ({is_ - should:+,})"
         for what, (is_, should) in pairs.items()
         if is_ != should
     ]

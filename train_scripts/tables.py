@@ -1,8 +1,7 @@
 """The paper's Tables I to VII, its rows beside ours: `python -m train_scripts.tables [I … VII] [--ours FILE …]`.
 
-FILE is a report or the JSON of `train_scripts.evaluate`. Every row names its protocol (see `train_scripts.protocols`):
-the paper's tables stand methods side by side that were measured under different ones. "?" marks methods without public
-code to read it from.
+FILE is a report or the JSON of `train_scripts.evaluate`. Every row names its protocol: the paper's tables stand
+methods side by side that were measured under different ones. "?" marks methods without public code to read it from.
 """
 
 from __future__ import annotations
@@ -16,7 +15,8 @@ from pathlib import Path
 from typing import Any
 
 from gallery.errors import GalleryError
-from train_scripts.protocols import PROTOCOLS, VIEWS, Direction
+from train_scripts.data.places import BOTH_WAYS, PROTOCOLS, Direction
+from train_scripts.data.weather import CONDITIONS
 
 Cell = tuple[Direction, str]
 """What a pair of R@1 and AP was measured on: direction and condition ("", a weather, or a height)."""
@@ -24,7 +24,6 @@ Cell = tuple[Direction, str]
 Score = tuple[float | None, float | None]
 """R@1 and AP in percent; None where nothing is printed."""
 
-WEATHER = ("normal", "fog", "rain", "snow", "fog+rain", "fog+snow", "rain+snow", "dark", "over-exposure", "wind")
 HEIGHTS = ("150 m", "200 m", "250 m", "300 m")
 ABLATIONS = (
     "baseline",
@@ -140,7 +139,7 @@ PAPER: Mapping[str, Table] = {table.number: table for table in (
         _row("MEAN", "-", "36.50", "26.18", 93.55, 94.53, 96.01, 92.08),
     )),), ("DAC has 96.50 M parameters here and 103.84 M in Tables III to VI.",)),
     Table("II", "Multi-weather University-1652", (
-        Block(_cells(_D2S, WEATHER), (
+        Block(_cells(_D2S, CONDITIONS), (
             _bare("LPN", 74.33, 77.60, 69.31, 72.95, 67.96, 71.72, 64.90, 68.85, 64.51, 68.52,
                   54.16, 58.73, 65.38, 69.29, 53.68, 58.10, 60.90, 65.27, 66.46, 70.35),
             _bare("MuSe-Net", 74.48, 77.83, 69.47, 73.24, 70.55, 74.14, 65.72, 69.70, 65.59, 69.64,
@@ -150,7 +149,7 @@ PAPER: Mapping[str, Table] = {table.number: table for table in (
             _bare("MEAN", 90.81, 92.32, 90.97, 92.52, 88.19, 90.05, 88.69, 90.49, 86.75, 88.84,
                   86.00, 88.22, 87.21, 89.21, 87.90, 89.87, 80.54, 83.53, 89.27, 91.01),
         )),
-        Block(_cells(_S2D, WEATHER), (
+        Block(_cells(_S2D, CONDITIONS), (
             _bare("LPN", 87.02, 75.19, 86.16, 71.34, 83.88, 69.49, 82.88, 65.39, 84.59, 66.28,
                   79.60, 55.19, 84.17, 66.26, 82.88, 52.05, 81.03, 62.24, 84.14, 67.35),
             _bare("MuSe-Net", 88.02, 75.10, 87.87, 69.85, 87.73, 71.12, 83.74, 66.52, 85.02, 67.78,
@@ -300,7 +299,7 @@ def _is_summary(held: Any) -> bool:
 
 def _cell(number: str, summary: Mapping[str, Any]) -> Cell | None:
     """Where an evaluation stands in a table; None where it does not belong there."""
-    direction = next((known for known in VIEWS if known == summary.get("direction")), None)
+    direction = next((known for known in BOTH_WAYS if known == summary.get("direction")), None)
     dataset = summary.get("dataset")
     if summary.get("protocol") not in PROTOCOLS or direction is None:
         return None

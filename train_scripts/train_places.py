@@ -18,7 +18,7 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import asdict, dataclass, field, fields, replace
-from itertools import pairwise
+from itertools import compress, pairwise
 from pathlib import Path
 from typing import Any, Literal
 
@@ -39,11 +39,11 @@ from mean_model.losses import Losses, LossWeights, classification, cross_domain_
 from mean_model.network import MEAN
 from train_scripts.data import weather
 from train_scripts.data.loading import Recipe, TestPictures, TrainingPictures, Unreadable
-from train_scripts.data.places import Dataset, Picture, TrainingPair
+from train_scripts.data.places import Dataset, Direction, Picture, Protocol, TrainingPair, views_of
 from train_scripts.data.readers import parse_spec, read_dataset
 from train_scripts.data.sampler import unique_place_batches
 from train_scripts.parallel import Processes, all_objects, gathered, mean_over_all, processes, share_batch_norm
-from train_scripts.protocols import VIEWS, Direction, Protocol, Trial, summary
+from train_scripts.protocols import summary
 from train_scripts.starts import Parts, begin
 
 log = logging.getLogger("train")
@@ -627,14 +627,17 @@ def evaluate_on(network: MEAN, data: Dataset, config: PlacesConfig, mine: Proces
     known: dict[str, tuple[np.ndarray, np.ndarray]] = {}
     for direction in config.directions:
         for protocol in config.protocols:
-            retrieval = data.retrieval(direction, protocol, places=config.test_places or None)
-            for part, pictures in zip(VIEWS[direction], (retrieval.queries, retrieval.gallery), strict=True):
+            task = data.retrieval(direction, protocol, places=config.test_places or None)
+            asking, searched = views_of(direction)
+            parts = {f"query_{asking}": task.queries, f"gallery_{searched}": task.gallery}
+            for part, pictures in parts.items():
                 if part not in known:
                     known[part] = embed(network, pictures, config, mine, part)
-            (queries, query_kept), (items, item_kept) = (known[part] for part in VIEWS[direction])
-            trial = Trial(protocol, direction, retrieval.query_labels[query_kept], retrieval.gallery_labels[item_kept])
-            result = evaluate(queries[query_kept], trial.query_labels, items[item_kept], trial.gallery_labels)
-            found.append({**summary(trial, result), "dataset": data.name})
+            (queries, query_kept), (items, item_kept) = (known[part] for part in parts)
+            readable = [tuple(compress(*of)) for of in ((task.queries, query_kept), (task.gallery, item_kept))]
+            task = replace(task, queries=readable[0], gallery=readable[1])
+            result = evaluate(queries[query_kept], task.query_labels, items[item_kept], task.gallery_labels)
+            found.append({**summary(task, result), "dataset": data.name})
     return found
 
 

@@ -14,7 +14,7 @@ from train_scripts.data import denseuav, folders, sues200, university1652
 from train_scripts.data.errors import BadPositions, DatasetError
 from train_scripts.data.files import Listing, shown
 from train_scripts.data.positions import NOTHING
-from train_scripts.data.readers import DatasetKind
+from train_scripts.data.readers import DatasetKind, scan_dataset, top_of
 
 Level = Literal["missing", "extra", "note"]
 
@@ -130,7 +130,7 @@ def check_dataset(kind: DatasetKind, root: Path | str, *, pictures: bool = False
     Raises:
         WrongFolder: the folder holds no dataset of this kind.
     """
-    top, found = _scan(kind, Path(root))
+    top, found = top_of(kind, Path(root)), scan_dataset(kind, Path(root))
     expected, compared_with = _expected(kind, top, found)
     findings = [one for part, want in expected.items() for one in compare(part, found.get(part), want)]
     findings += [_strays(part, listing) for part, listing in found.items() if listing.strays]
@@ -217,19 +217,6 @@ def _strays(part: str, listing: Listing) -> Finding:
     loose = [name for name in listing.strays if "/" not in name]
     hint = "; pictures belong into a folder per place" if loose else ""
     return Finding("note", f"{part}: {_some(listing.strays, 'file')} ignored{hint}.")
-
-
-def _scan(kind: DatasetKind, root: Path) -> tuple[Path, dict[str, Listing]]:
-    """The folder that holds the dataset, and its parts."""
-    match kind:
-        case "university1652":
-            return university1652.university1652_root(root), university1652.scan_university1652(root)
-        case "sues200":
-            return sues200.sues200_root(root)[0], sues200.scan_sues200(root)
-        case "denseuav":
-            return denseuav.denseuav_root(root), denseuav.scan_denseuav(root)
-        case "folders":
-            return root, folders.scan_folders(root)
 
 
 def _expected(kind: DatasetKind, top: Path, found: Mapping[str, Listing]) -> tuple[dict[str, Expected], str]:

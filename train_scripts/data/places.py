@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import permutations
 from pathlib import Path
 from typing import Literal, get_args
 
@@ -20,27 +21,43 @@ from train_scripts.data.errors import BadPicture, BadRequest, MissingPart
 Kind = Literal["drone", "satellite", "street", "google"]
 """Where a picture was taken from; `google` are street pictures that a web search found."""
 
-Direction = Literal[
-    "drone-to-satellite",
-    "satellite-to-drone",
-    "street-to-satellite",
-    "satellite-to-street",
-    "street-to-drone",
-    "drone-to-street",
-]
-"""Which kind asks, and which kind is searched."""
+KINDS: tuple[Kind, ...] = get_args(Kind)
+
+Direction = str
+"""Which kind asks, and which kind is searched: one of `DIRECTIONS`."""
+
+DIRECTIONS: tuple[Direction, ...] = tuple(f"{asking}-to-{searched}" for asking, searched in permutations(KINDS, 2))
+BOTH_WAYS: tuple[Direction, ...] = ("drone-to-satellite", "satellite-to-drone")
+"""The directions that the papers measure."""
 
 Protocol = Literal["paper", "full"]
-"""What becomes of gallery places that no query shows (distractors).
+
+PROTOCOLS: Mapping[Protocol, str] = {
+    "paper": "gallery without the places that no query shows",
+    "full": "whole gallery",
+}
+"""What becomes of gallery places that no query shows (distractors), in words.
 
 `paper`: they are junk and removed before ranking, as in the code of Sample4Geo, DAC, CAMP and MEAN: University-1652
 ranks 701 satellite pictures, SUES-200 80. `full`: they are ranked, as in the code of University-1652, SUES-200 and
-DenseUAV: 951 and 200. The two are not comparable, and `full` is the harder one.
+DenseUAV: 951 and 200. The same weights score higher under `paper`, so a figure without its protocol says little.
 """
 
-KINDS: tuple[Kind, ...] = get_args(Kind)
-DIRECTIONS: tuple[Direction, ...] = get_args(Direction)
-PROTOCOLS: tuple[Protocol, ...] = get_args(Protocol)
+
+def check_protocol(name: str) -> Protocol:
+    """The protocol of that name. Raises: BadRequest: there is none."""
+    for known in PROTOCOLS:
+        if name == known:
+            return known
+    raise BadRequest(f"There is no protocol {name!r}. Choose {' or '.join(PROTOCOLS)}.")
+
+
+def views_of(direction: Direction) -> tuple[Kind, Kind]:
+    """Which kind asks, and which kind is searched. Raises: BadRequest: there is no such direction."""
+    for asking, searched in permutations(KINDS, 2):
+        if direction == f"{asking}-to-{searched}":
+            return asking, searched
+    raise BadRequest(f"There is no direction {direction!r}. Choose one of {', '.join(DIRECTIONS)}.")
 
 
 @dataclass(frozen=True)
@@ -190,18 +207,15 @@ class Dataset:
 
         Args:
             direction: which kind asks which.
-            protocol: `paper` or `full`, see `Protocol`.
+            protocol: `paper` or `full`, see `PROTOCOLS`.
             places: only the first that many query places and as many distractors, for a quick look.
 
         Raises:
             BadRequest: there is no such direction or protocol.
             MissingPart: the dataset holds no picture that asks, or none to search.
         """
-        if direction not in DIRECTIONS:
-            raise BadRequest(f"There is no direction {direction}. Choose one of {', '.join(DIRECTIONS)}.")
-        if protocol not in PROTOCOLS:
-            raise BadRequest(f"There is no protocol {protocol}. Choose paper or full.")
-        asking, searched = direction.split("-to-")
+        asking, searched = views_of(direction)
+        protocol = check_protocol(protocol)
         queries = tuple(picture for picture in self.queries if picture.kind == asking)
         gallery = tuple(picture for picture in self.gallery if picture.kind == searched)
         for pictures, kind, role in ((queries, asking, "query"), (gallery, searched, "gallery")):

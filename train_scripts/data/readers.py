@@ -6,15 +6,16 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal, get_args
 
-from train_scripts.data.denseuav import Tiles, read_denseuav
+from train_scripts.data import denseuav, folders, sues200, university1652
+from train_scripts.data.denseuav import Tiles
 from train_scripts.data.errors import BadRequest
-from train_scripts.data.folders import read_folders
+from train_scripts.data.files import Listing
 from train_scripts.data.places import Dataset, Kind
-from train_scripts.data.sues200 import read_sues200
-from train_scripts.data.university1652 import read_university1652
 
 DatasetKind = Literal["university1652", "sues200", "denseuav", "folders"]
 DATASET_KINDS: tuple[DatasetKind, ...] = get_args(DatasetKind)
+
+TWO_VIEWS: tuple[Kind, ...] = ("drone", "satellite")
 
 
 def parse_spec(spec: str) -> tuple[DatasetKind, Path]:
@@ -35,13 +36,39 @@ def parse_spec(spec: str) -> tuple[DatasetKind, Path]:
     return kind, Path(path).expanduser()
 
 
+def top_of(kind: DatasetKind, root: Path) -> Path:
+    """The folder that holds the dataset: root, or one in it. Raises: WrongFolder: there is none."""
+    match kind:
+        case "university1652":
+            return university1652.university1652_root(root)
+        case "sues200":
+            return sues200.sues200_root(root)[0]
+        case "denseuav":
+            return denseuav.denseuav_root(root)
+        case "folders":
+            return root
+
+
+def scan_dataset(kind: DatasetKind, root: Path) -> dict[str, Listing]:
+    """What lies in each part of a dataset. Raises: WrongFolder: there is none of this kind."""
+    match kind:
+        case "university1652":
+            return university1652.scan_university1652(root)
+        case "sues200":
+            return sues200.scan_sues200(root)
+        case "denseuav":
+            return denseuav.scan_denseuav(root)
+        case "folders":
+            return folders.scan_folders(root)
+
+
 def read_dataset(
     kind: DatasetKind,
     root: Path | str,
     *,
     height: int | None = None,
     tiles: Tiles = "all",
-    kinds: Sequence[Kind] = ("drone", "satellite"),
+    kinds: Sequence[Kind] = TWO_VIEWS,
     positions: Path | str | None = None,
     training_share: float = 0.0,
 ) -> Dataset:
@@ -52,7 +79,7 @@ def read_dataset(
         root: its folder.
         height: of SUES-200 or DenseUAV; None mixes all.
         tiles: of DenseUAV.
-        kinds: views of University-1652.
+        kinds: views to read; SUES-200 and DenseUAV have two, plain folders are read with all they have.
         positions: KML or CSV of University-1652 or plain folders.
         training_share: of the places of plain folders.
 
@@ -65,7 +92,6 @@ def read_dataset(
         for name, given, of in (
             ("height", height is not None, ("sues200", "denseuav")),
             ("tiles", tiles != "all", ("denseuav",)),
-            ("kinds", tuple(kinds) != ("drone", "satellite"), ("university1652",)),
             ("training_share", training_share != 0, ("folders",)),
             ("positions", positions is not None, ("university1652", "folders")),
         )
@@ -73,12 +99,15 @@ def read_dataset(
     ]
     if wrong:
         raise BadRequest(f"{kind} knows no {wrong[0]}. Leave it out.")
+    foreign = [view for view in kinds if view not in TWO_VIEWS and kind in ("sues200", "denseuav")]
+    if foreign:
+        raise BadRequest(f"{kind} has no {foreign[0]} pictures, only {' and '.join(TWO_VIEWS)} ones.")
     match kind:
         case "university1652":
-            return read_university1652(root, kinds=kinds, positions=positions)
+            return university1652.read_university1652(root, kinds=kinds, positions=positions)
         case "sues200":
-            return read_sues200(root, height=height)
+            return sues200.read_sues200(root, height=height)
         case "denseuav":
-            return read_denseuav(root, tiles=tiles, height=height)
+            return denseuav.read_denseuav(root, tiles=tiles, height=height)
         case "folders":
-            return read_folders(root, positions=positions, training_share=training_share)
+            return folders.read_folders(root, positions=positions, training_share=training_share)
