@@ -58,7 +58,15 @@ class Album:
         Raises:
             GalleryError: it is in none of the folders, or cannot be read; the reader may raise errors of its own.
         """
-        return self.read(self._file(str(row.image), str(row.id)), max_px)
+        return self.read(self.query_file(row), max_px)
+
+    def query_file(self, row: Any) -> Path:
+        """Where the photo of a row lies.
+
+        Raises:
+            UnreadablePhoto: in none of the folders.
+        """
+        return self._file(str(row.image), str(row.id))
 
     def tile(self, tile_id: str, max_px: int = 384) -> Image.Image:
         """The picture of a tile, its longer side about `max_px`.

@@ -19,9 +19,9 @@ from train_scripts.data.readers import read_dataset
 from train_scripts.data.weather import CONDITIONS
 from train_scripts.evaluate import main
 from train_scripts.evaluate_places import Request, measure, run, text
-from train_scripts.make_figures import read_vectors
 from train_scripts.picture_vectors import PictureVectors
 from train_scripts.tables import our_rows, read_summaries
+from train_scripts.vector_files import read_vectors
 
 BOTH_WAYS = ("drone-to-satellite", "satellite-to-drone")
 

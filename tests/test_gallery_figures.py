@@ -1,6 +1,5 @@
 """Figures: numbers against loops, pictures by what can be read from their pixels, and nothing global touched."""
 
-import io
 import subprocess
 import sys
 import threading
@@ -10,24 +9,19 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from PIL import Image, ImageColor
 
 from gallery import figures
 from gallery.errors import GalleryError
 from gallery.figures import (
     BINS,
     Distances,
-    ModelPoint,
-    Shown,
-    Strip,
-    accuracy_against_parameters,
     cloud_of,
     distance_histograms,
     embedding_scatter,
     pair_distances,
     pick_places,
-    ranked_strips,
 )
+from tests.pixels import has_colour, rendered
 
 Sets = tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]
 
@@ -43,17 +37,6 @@ def embeddings(noise: float, places: int = 12, per_place: int = 5, seed: int = 0
     drones += noise * random.normal(size=drones.shape)
     tiles = middles + noise * random.normal(size=middles.shape)
     return unit(drones), np.repeat(np.arange(places), per_place), unit(tiles), np.arange(places)
-
-
-def rendered(figure) -> np.ndarray:
-    """(H, W, 3) uint8."""
-    buffer = io.BytesIO()
-    figure.savefig(buffer, format="png", dpi=60)
-    return np.asarray(Image.open(buffer).convert("RGB"))
-
-
-def has_colour(pixels: np.ndarray, colour: str, within: int = 12) -> bool:
-    return bool((np.abs(pixels.astype(int) - ImageColor.getrgb(colour)).max(-1) <= within).any())
 
 
 # --- distances ---
@@ -190,111 +173,6 @@ def test_drone_photos_are_crosses_and_tiles_are_stars():
     assert rendered(figure).min() < 60
 
 
-# --- strips ---
-
-
-def picture(colour: str, size: tuple[int, int] = (80, 60)) -> Image.Image:
-    return Image.new("RGB", size, colour)
-
-
-def at(sheet: Image.Image, x: float, y: float) -> tuple[int, ...]:
-    return sheet.getpixel((round(x), round(y)))  # type: ignore[return-value]
-
-
-def test_right_tiles_have_a_green_frame_and_a_tick_wrong_ones_a_red_frame_and_a_cross():
-    strip = Strip(Shown(picture("navy")), (Shown(picture("gray"), "0.9", False), Shown(picture("gray"), "0.8", True)))
-    sheet = ranked_strips([strip], side_px=96)
-    pixels = np.asarray(sheet).astype(int)
-    red, green = (np.abs(pixels - ImageColor.getrgb(c)).max(-1) < 4 for c in (figures.RED, figures.GREEN))
-    left = [np.flatnonzero(mask.any(axis=0)).min() for mask in (red, green)]
-    top = [np.flatnonzero(mask.any(axis=1)).min() for mask in (red, green)]
-    assert left[0] < left[1] and top[0] == top[1]
-    for mask, x in ((red, left[0]), (green, left[1])):
-        assert mask[top[0] : top[0] + 96, x].all() and mask[top[0], x : x + 96].all()
-    # without any colour the marks still differ
-    grey = np.asarray(sheet.convert("L"))
-    marks = [grey[top[0] + 4 : top[0] + 16, x + 4 : x + 16] for x in left]
-    assert not np.array_equal(*marks) and all((mark > 200).sum() > 8 for mark in marks)
-
-
-def test_a_query_and_a_tile_that_is_not_judged_have_no_frame():
-    sheet = ranked_strips([Strip(Shown(picture("navy")), (Shown(picture("gray")),))])
-    pixels = np.asarray(sheet)
-    assert not has_colour(pixels, figures.RED, 4) and not has_colour(pixels, figures.GREEN, 4)
-    assert has_colour(pixels, "navy", 0)
-
-
-def test_rows_may_differ_in_length_and_miss_pictures():
-    tile = Shown(picture("gray"), "x" * 500, True)
-    strips = [
-        Strip(Shown(None, "zürich\nnew line"), (tile, tile, tile)),
-        Strip(Shown(picture("navy", (3, 400))), ()),
-        Strip(Shown(picture("navy")), (tile,), truth=tile),
-    ]
-    wide, narrow = ranked_strips(strips, 64), ranked_strips(strips[:2], 64)
-    assert wide.width > narrow.width and wide.height > narrow.height
-    assert ranked_strips(strips[1:2]).size[0] > 0
-
-
-def test_captions_are_cut_in_the_middle():
-    from PIL import ImageFont
-
-    font = ImageFont.load_default(12)
-    short = figures._fitting("a-very-long-name-of-a-photo_0001.jpg", font, 100)
-    assert font.getlength(short) <= 100 and short.startswith("a-v") and short.endswith(".jpg") and "…" in short
-    assert figures._fitting("photo.jpg", font, 100) == "photo.jpg"
-    assert figures._fitting("wide", font, 1) == "…"
-
-
-def test_sheets_have_limits():
-    strip = Strip(Shown(None), (Shown(None),) * 50)
-    with pytest.raises(GalleryError, match="no query"):
-        ranked_strips([])
-    for side in (47, 1025):
-        with pytest.raises(GalleryError, match="48 to 1024"):
-            ranked_strips([strip], side)
-    with pytest.raises(GalleryError, match="too large"):
-        ranked_strips([strip] * 50, 1024)
-
-
-# --- accuracy against parameters ---
-
-POINTS = [
-    ModelPoint("Sample4Geo", 87.57, 92.65, "paper"),
-    ModelPoint("SDPL", 42.56, 90.16, "full"),
-    ModelPoint("Swin-B", 88, 84.15, "?", at_least=True),
-    ModelPoint("MEAN $here", 36.5, 93.55, "paper", ours=True),
-]
-
-
-def test_every_model_stands_at_its_numbers_with_its_name():
-    figure = accuracy_against_parameters(POINTS)
-    axis = figure.axes[0]
-    places = [tuple(c.get_offsets()[0]) for c in axis.collections]
-    assert places == [(p.parameters_m, p.accuracy) for p in POINTS]
-    assert {text.get_text() for text in axis.texts} - {""} == {p.name for p in POINTS}
-    legend = [text.get_text() for text in axis.get_legend().get_texts()]
-    assert legend == ["paper's protocol", "whole gallery", "protocol unknown", "ours"]
-    assert has_colour(rendered(figure), figures.RED, 25)
-
-
-def test_names_do_not_lie_on_each_other():
-    random = np.random.default_rng(2)
-    points = [ModelPoint(f"model {i}", *random.uniform((30, 80), (200, 95))) for i in range(15)]
-    figure = accuracy_against_parameters(points)
-    figure.draw_without_rendering()
-    boxes = [text.get_window_extent() for text in figure.axes[0].texts]
-    pairs = [(i, j) for i in range(15) for j in range(i) if boxes[i].overlaps(boxes[j])]
-    assert not pairs
-
-
-def test_what_is_no_number_is_named():
-    with pytest.raises(GalleryError, match="LCM has no number"):
-        accuracy_against_parameters([ModelPoint("LCM", float("nan"), 66)])
-    with pytest.raises(GalleryError, match="no model"):
-        accuracy_against_parameters([])
-
-
 # --- nothing global ---
 
 
@@ -302,7 +180,7 @@ def test_importing_costs_no_drawing_library_and_drawing_no_pyplot(tmp_path):
     program = (
         "import sys, numpy as np\nimport gallery.figures as f\n"
         "assert not {'matplotlib', 'sklearn', 'torch'} & set(sys.modules)\n"
-        "f.accuracy_against_parameters([f.ModelPoint('a', 1, 2)]).savefig(sys.argv[1])\n"
+        "f.distance_histograms({'a': f.Distances(*np.ones((2, f.BINS), int), 1, 1)}).savefig(sys.argv[1])\n"
         "assert 'matplotlib.pyplot' not in sys.modules\n"
     )
     root = Path(__file__).parents[1]

@@ -1,57 +1,25 @@
-"""The command line of the figures, on a small gallery and a report of it."""
-
-from dataclasses import replace
+"""The command line of the figures, on small reports of a gallery and of a dataset."""
 
 import numpy as np
-import pandas as pd
 import pytest
 from PIL import Image
 
 import mean_model
-from gallery import Gallery, Localizer, build_gallery
-from gallery.errors import GalleryError
-from gallery.geo import LonLat
-from gallery.report import QueryRow, read_report, row_of, write_report
+from tests.evaluated import FakeModel, evaluated_dataset, evaluated_gallery
 from train_scripts import make_figures
-from train_scripts.make_figures import (
-    VECTORS,
-    Vectors,
-    chosen_rows,
-    covering,
-    embed_report,
-    main,
-    named_file,
-    our_point,
-    published_points,
-    read_vectors,
-    strips_of,
-    write_vectors,
-)
+from train_scripts.make_figures import main, named_file, our_point, published_points
 from train_scripts.tables import PAPER
+from train_scripts.vector_files import Vectors, write_vectors
 
 
 @pytest.fixture
-def place(tmp_path, make_raster, embedder):
-    """A gallery, photos cut from its tiles, and the report of their search; the last query has a false truth."""
-    build_gallery([make_raster()], tmp_path / "tiles", embedder, tile_size_m=60, overlap=0.5)
-    gallery = Gallery.open(tmp_path / "tiles")
-    localizer = Localizer(gallery, embedder)
-    (tmp_path / "photos").mkdir()
-    rows = []
-    numbers = np.linspace(0, len(gallery) - 1, 6).astype(int)
-    for i, number in enumerate(numbers):
-        tile = gallery.tile(int(number))
-        file = tmp_path / "photos" / f"q{i}.png"
-        gallery.image(tile, 128).save(file)
-        truth = tile.centre if i < 5 else gallery.tile(int(numbers[2])).centre
-        rows.append(row_of(localizer.localize(file, k=3), f"q{i}", file.name, truth, condition="fog" if i else None))
-    write_report(tmp_path / "report.parquet", rows, {})
-    return tmp_path
+def place(tmp_path, make_raster):
+    return evaluated_gallery(tmp_path, [make_raster()], FakeModel())
 
 
-@pytest.fixture
-def gallery(place):
-    return Gallery.open(place / "tiles")
+@pytest.fixture(scope="module")
+def uni(tmp_path_factory):
+    return evaluated_dataset(tmp_path_factory.mktemp("evaluated"))
 
 
 def run(place, *arguments: str) -> None:
@@ -59,75 +27,10 @@ def run(place, *arguments: str) -> None:
 
 
 STRIPS = ("strips", "{here}/report.parquet", "--gallery", "{here}/tiles", "--photos", "{here}/photos")
+OF_DATASET = ("{here}/reports/dataset.parquet", "--photos", "{here}/uni")
 
 
-# --- strips ---
-
-
-def test_strips_know_right_from_wrong(place, gallery):
-    rows = read_report(place / "report.parquet").rows
-    strips = strips_of(rows, gallery, [place / "photos"], k=3)
-    assert len(strips) == 6 and all(len(strip.ranked) == 3 for strip in strips)
-    for strip, row in zip(strips, rows.itertuples(), strict=True):
-        truth = LonLat(row.true_lon, row.true_lat)
-        tiles = [gallery.tile(gallery.tiles["id"].tolist().index(name)) for name in row.tile_ids]
-        assert [shown.right for shown in strip.ranked] == [tile.contains(truth) for tile in tiles]
-        assert strip.query.picture is not None and strip.query.caption.startswith(row.id)
-        assert strip.ranked[0].caption.startswith(f"{row.scores[0]:.3f} · ")
-    assert strips[0].ranked[0].right and strips[0].ranked[0].caption.endswith(" · 0 m") and strips[0].truth is None
-    assert strips[1].query.caption == "q1 · fog"
-
-
-def test_a_missing_truth_stands_at_the_end(place, gallery):
-    rows = read_report(place / "report.parquet").rows
-    strip = strips_of(rows, gallery, [place / "photos"], k=2)[-1]
-    assert not any(shown.right for shown in strip.ranked)
-    assert strip.truth is not None and strip.truth.right and strip.truth.caption == "0 m"
-
-
-def test_without_any_truth_nothing_is_judged(place, gallery):
-    name = gallery.tile(0).id
-    write_report(place / "bare.parquet", [QueryRow("q", "gone.png", [name], [0.5])], {})
-    (strip,) = strips_of(read_report(place / "bare.parquet").rows, gallery, [place], k=3)
-    assert strip.ranked[0].right is None and strip.ranked[0].caption == "0.500"
-    assert strip.query.picture is None and strip.truth is None
-
-
-def test_a_true_tile_by_name_needs_no_position(place, gallery):
-    names = gallery.tiles["id"].tolist()
-    rows = [
-        QueryRow("found", "q0.png", names[:2], [0.5, 0.4], true_tile_id=names[1]),
-        QueryRow("missed", "q0.png", names[:2], [0.5, 0.4], true_tile_id=names[5]),
-    ]
-    write_report(place / "names.parquet", rows, {})
-    found, missed = strips_of(read_report(place / "names.parquet").rows, gallery, [place / "photos"], k=2)
-    assert [shown.right for shown in found.ranked] == [False, True] and found.truth is None
-    assert missed.truth is not None and missed.truth.right
-
-
-def test_a_damaged_photo_leaves_an_empty_field(place, gallery):
-    (place / "photos" / "q0.png").write_bytes(b"no picture")
-    rows = read_report(place / "report.parquet").rows[:1]
-    assert strips_of(rows, gallery, [place / "photos"], k=1)[0].query.picture is None
-
-
-def test_tiles_of_another_gallery_are_named(place, gallery):
-    write_report(place / "other.parquet", [QueryRow("q", "a.jpg", ["elsewhere"], [0.5])], {})
-    with pytest.raises(GalleryError, match="has no tile elsewhere"):
-        strips_of(read_report(place / "other.parquet").rows, gallery, [place], k=3)
-
-
-def test_rows_are_chosen_evenly_and_by_answer(place):
-    report = read_report(place / "report.parquet")
-    assert chosen_rows(report, "all", 3)["id"].tolist() == ["q0", "q2", "q5"]
-    assert chosen_rows(report, "all", 99)["id"].tolist() == [f"q{i}" for i in range(6)]
-    right, wrong = (set(chosen_rows(report, show, 99)["id"]) for show in ("right", "wrong"))
-    assert right | wrong == {f"q{i}" for i in range(6)} and not right & wrong and "q5" in wrong
-    assert chosen_rows(report, "all", 1, ["q4", "q1"])["id"].tolist() == ["q4", "q1"]
-    with pytest.raises(GalleryError, match="no query q9"):
-        chosen_rows(report, "all", 1, ["q9"])
-    with pytest.raises(GalleryError, match="no wrong answer"):
-        chosen_rows(replace(report, rows=report.rows[report.rows["truth_rank"] == 1]), "wrong", 3)
+# --- sheets ---
 
 
 @pytest.mark.parametrize("suffix", [".png", ".jpg", ".pdf"])
@@ -140,69 +43,53 @@ def test_a_sheet_is_written(place, suffix):
             assert sheet.width > 3 * 64 and sheet.height > 2 * 64
 
 
+def test_a_dataset_needs_no_gallery(uni, tmp_path):
+    run(
+        uni,
+        "strips",
+        *OF_DATASET,
+        "--queries",
+        "3",
+        "-k",
+        "2",
+        "--side-px",
+        "64",
+        "--out",
+        str(tmp_path / "strips.png"),
+    )
+    with Image.open(tmp_path / "strips.png") as sheet:
+        assert sheet.height > 3 * 64
+
+
+@pytest.mark.parametrize("kind", ["similarity", "saliency"])
+def test_heat_maps_of_a_report_and_of_pairs(uni, tmp_path, kind):
+    how = ("--model", "{here}/tiny", "--map", kind, "--side-px", "64", "--out", str(tmp_path / "heat.png"))
+    run(uni, "heatmaps", *OF_DATASET, "--queries", "2", *how)
+    with Image.open(tmp_path / "heat.png") as sheet:
+        assert sheet.height > 2 * 64 and sheet.width > 4 * 64
+    picture = str(next((uni / "uni/test/query_drone").rglob("*.jpeg")))
+    tile = str(next((uni / "uni/test/gallery_satellite").rglob("*.jpg")))
+    run(uni, "heatmaps", picture, tile, *how)
+    with Image.open(tmp_path / "heat.png") as sheet:
+        assert 64 < sheet.height < 2 * 64
+
+
 # --- vectors ---
 
 
 @pytest.fixture
-def fake_model(monkeypatch, embedder):
-    embedder.close = lambda: None
-    monkeypatch.setitem(mean_model.__dict__, "load_model", lambda source: embedder)  # setattr would load torch first
-    return embedder
-
-
-def test_a_report_is_embedded_with_its_places(place, gallery, fake_model):
-    report = read_report(place / "report.parquet")
-    held = embed_report(report, gallery, [place / "photos"], "any")
-    assert held.query_vectors.shape == (6, gallery.dimension) and len(held.gallery_labels) == len(gallery)
-    for row, label in zip(report.rows.itertuples(), held.query_labels, strict=True):
-        assert gallery.tile(int(label)).centre.lon == pytest.approx(row.true_lon, abs=1e-9)
-        assert held.gallery_labels[label] == label
-        others = set(covering(gallery, LonLat(row.true_lon, row.true_lat))) - set(held.query_labels.tolist())
-        assert others and (held.gallery_labels[sorted(others)] == -1).all()
-    assert held.query_labels[5] == held.query_labels[2]
-
-
-def test_photos_that_are_not_there_and_other_models(place, gallery, fake_model):
-    report = read_report(place / "report.parquet")
-    with pytest.raises(GalleryError, match=r"q0\.png is not beside the report"):
-        embed_report(report, gallery, [place], "any")
-    fake_model.fingerprint = "other"
-    with pytest.raises(GalleryError, match="embedded by the model"):
-        embed_report(report, gallery, [place / "photos"], "any")
-    bare = replace(report, rows=report.rows.assign(true_lon=np.nan))
-    with pytest.raises(GalleryError, match="No query of the report has a true position"):
-        embed_report(bare, gallery, [place], "any")
+def fake_model(monkeypatch):
+    monkeypatch.setitem(mean_model.__dict__, "load_model", lambda source: FakeModel())  # setattr would load torch first
 
 
 def test_vectors_there_and_back_and_into_both_figures(place, fake_model):
     run(place, "vectors", *STRIPS[1:], "--out", "{here}/v.npz")
-    assert set(np.load(place / "v.npz")) == set(VECTORS)
+    assert set(np.load(place / "v.npz")) == set(Vectors._fields)
     run(place, "distances", "A={here}/v.npz", "B={here}/v.npz", "--out", "{here}/d.svg")
     assert (place / "d.svg").stat().st_size > 5000
     for method in ("tsne", "pca"):
         run(place, "embeddings", "{here}/v.npz", "--method", method, "--places", "4", "--out", f"{{here}}/{method}.png")
         assert (place / f"{method}.png").stat().st_size > 5000
-
-
-def test_files_that_hold_no_vectors(tmp_path):
-    with pytest.raises(GalleryError, match=r"no file v\.npz"):
-        read_vectors(tmp_path / "v.npz")
-    good = Vectors(np.eye(2), np.arange(2), np.eye(2), np.arange(2))
-    (tmp_path / "text.npz").write_text("text")
-    np.save(tmp_path / "array.npy", np.eye(2))
-    (tmp_path / "empty.npz").write_bytes(b"")
-    np.savez(tmp_path / "objects.npz", **{name: np.array([{}], object) for name in VECTORS})
-    for name in ("text.npz", "array.npy", "empty.npz", "objects.npz"):
-        with pytest.raises(GalleryError, match=r"is no \.npz file of embeddings"):
-            read_vectors(tmp_path / name)
-    np.savez(tmp_path / "part.npz", query_vectors=np.eye(2))
-    with pytest.raises(GalleryError, match="lacks query_labels"):
-        read_vectors(tmp_path / "part.npz")
-    write_vectors(tmp_path / "names.npz", replace(good, query_labels=np.array(["a", "b"])))
-    with pytest.raises(GalleryError, match="no integers"):
-        read_vectors(tmp_path / "names.npz")
-    write_vectors(tmp_path / "good.npz", good)
-    assert np.array_equal(read_vectors(tmp_path / "good.npz").gallery_labels, [0, 1])
 
 
 # --- parameters ---
@@ -248,6 +135,11 @@ def test_the_comparison_is_written_in_each_format(tmp_path, suffix):
         (("vectors", *STRIPS[1:], "--out", "{here}/a.png"), "choose .npz"),
         (("distances", "{here}/report.parquet", "--out", "{here}/a.png"), "no .npz file"),
         (("embeddings", "{here}/v.npz", "--places", "0", "--out", "{here}/a.png"), "There is no file v.npz"),
+        (("strips", "{here}/report.parquet", "--out", "{here}/a.png"), "Name it with --gallery"),
+        (("vectors", "{here}/report.parquet", "--out", "{here}/a.npz"), "Name it with --gallery"),
+        (("heatmaps", "{here}/report.parquet", "b.parquet", "--out", "{here}/a.png"), "of one report, or of pictures"),
+        (("heatmaps", "{here}/report.parquet", "--opacity", "2", "--out", "{here}/a.png"), "an opacity from 0 to 1"),
+        (("heatmaps", "{here}/photos/q0.png", "--out", "{here}/a.png"), "1 pictures make no pairs"),
         ((), "KIND"),
     ],
 )
@@ -284,12 +176,5 @@ def test_help_loads_nothing_heavy():
     root = Path(__file__).parents[1]
     done = subprocess.run([sys.executable, "-c", program], cwd=root, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
-    for kind in ("strips", "distances", "embeddings", "parameters", "vectors"):
+    for kind in ("strips", "heatmaps", "distances", "embeddings", "parameters", "vectors"):
         assert kind in done.stdout
-
-
-def test_an_empty_report_has_nothing_to_show(place):
-    write_report(place / "empty.parquet", [], {})
-    with pytest.raises(GalleryError, match="no answer to show"):
-        chosen_rows(read_report(place / "empty.parquet"), "all", 3)
-    assert isinstance(read_report(place / "empty.parquet").rows, pd.DataFrame)

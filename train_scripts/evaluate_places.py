@@ -336,7 +336,7 @@ def _below(root: Path, picture: Picture) -> str:
 
 
 def _write_vectors(file: Path, measured: Measured) -> None:
-    from train_scripts.make_figures import Vectors, write_vectors
+    from train_scripts.vector_files import Vectors, write_vectors
 
     labels = measured.task.query_labels, measured.task.gallery_labels
     write_vectors(file, Vectors(measured.query_vectors, labels[0], measured.gallery_vectors, labels[1]))
