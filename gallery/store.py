@@ -29,6 +29,7 @@ FORMAT = 1
 
 MANIFEST, TILES, VECTORS, INDEX = "gallery.json", "tiles.parquet", "vectors.npy", "index.faiss"
 DATA_FILES = (TILES, VECTORS, INDEX)
+FILES = (MANIFEST, *DATA_FILES)
 
 WINDOW = ("col_px", "row_px", "width_px", "height_px")
 COLUMNS = ("id", "lon", "lat", "metres_per_px", "source", "image", "placed", "content", *WINDOW, "geometry")

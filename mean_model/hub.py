@@ -67,7 +67,7 @@ def fetch(repo: Repo, files: Sequence[str], wanted: Sequence[str] = ()) -> Path:
             )
         )
 
-    with _one_sentence(repo):
+    with one_sentence(repo):
         with contextlib.suppress(LocalEntryNotFoundError):
             cached = snapshot(offline=True)
             if all((cached / name).is_file() for name in files):
@@ -122,7 +122,7 @@ def _megabytes(count: int) -> str:
 
 
 @contextlib.contextmanager
-def _one_sentence(repo: Repo) -> Iterator[None]:
+def one_sentence(repo: Repo) -> Iterator[None]:
     """The Hub client's errors as one sentence each."""
     from huggingface_hub import errors
 

@@ -115,7 +115,9 @@ class FakeHub:
                 paths = [file["path"] for file in json.loads(body)["files"]]
                 modes = ["lfs" if path.endswith(LARGE) else "regular" for path in paths]
                 told = zip(paths, modes, strict=True)
-                return _json({"files": [{"path": path, "uploadMode": mode} for path, mode in told]})
+                return _json(
+                    {"files": [{"path": path, "uploadMode": mode, "shouldIgnore": False} for path, mode in told]}
+                )
             case ["commit"]:
                 return self._commit(self.repos[kind, name], body)
         siblings = [{"rfilename": file, **self._entry(file, data)} for file, data in found.items()]
@@ -158,8 +160,8 @@ class FakeHub:
         kind = f"{asked.get('type') or 'model'}s"
         name = f"{asked.get('organization') or 'me'}/{asked['name']}"
         if (kind, name) in self.repos:
-            return 409, b"", {}
-        self.repos[kind, name] = Repository(private=bool(asked.get("private")))
+            return 409, json.dumps({"error": "You already have this repository", "id": name, "url": name}).encode(), {}
+        self.repos[kind, name] = Repository(private=asked.get("visibility") == "private")
         return _json({"url": f"{self.endpoint}/{'' if kind == 'models' else kind + '/'}{name}", "id": name})
 
     def _lfs(self, asked: dict[str, list[dict[str, object]]]):

@@ -1,0 +1,178 @@
+"""Publishing: the real client uploads to a Hub on loopback, and what was published loads again."""
+
+import json
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import huggingface_hub
+import numpy as np
+import pytest
+import torch
+from conftest import FakeEmbedder, textured, write_raster
+from fake_hub import TOKEN, FakeHub, fake_hub
+from huggingface_hub import DatasetCard, ModelCard
+
+from gallery import Gallery, build_gallery
+from gallery.report import write_report
+from gallery.store import FILES
+from mean_model.checkpoint import load_network, save_model
+from mean_model.config import MeanConfig
+from mean_model.embedder import fingerprint
+from mean_model.hub import Repo
+from mean_model.network import MEAN
+from train_scripts.push_to_hub import main
+
+CONFIG = MeanConfig(backbone="convnext_atto", image_size=64, classes=3)
+LICENCE, DATA = ["--license", "apache-2.0"], ["--data", "Two rendered worlds."]
+SAID = [*LICENCE, *DATA, "--limits", "Knows nothing.", "--recipe", "By hand."]
+SUMMARY = {
+    "recall": {"1": 81.5, "5": 90.0},
+    "ap": 84.25,
+    "queries": 1000,
+    "gallery": 200,
+    "protocol": "paper",
+    "direction": "drone-to-satellite",
+    "dataset": "university1652",
+}
+
+
+@pytest.fixture
+def hub(monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeHub]:
+    """A Hub that this process uploads to, with a token that may."""
+    with fake_hub() as hub:
+        monkeypatch.setattr(huggingface_hub.constants, "ENDPOINT", hub.endpoint)
+        monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_DISABLE_XET", True)
+        monkeypatch.setenv("HF_TOKEN", TOKEN)
+        monkeypatch.setenv("NO_PROXY", "127.0.0.1")
+        yield hub
+
+
+def fetched(hub: FakeHub, home: Path, repo: Repo, files: Sequence[str]) -> Path:
+    """Where another machine has what was published."""
+    code = f"from mean_model.hub import *; print(fetch({repo!r}, {files!r}, ['*']))"
+    run = hub.run(home, "-c", code, HF_TOKEN=TOKEN)
+    assert run.returncode == 0, run.stderr
+    return Path(run.stdout.strip())
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    torch.manual_seed(0)
+    folder = tmp_path_factory.mktemp("models") / "atto"
+    save_model(folder, MEAN.from_config(CONFIG), CONFIG)
+    (folder / "last.pt").write_bytes(b"an optimiser's state, which is nobody's business")
+    return folder
+
+
+@pytest.fixture
+def area(tmp_path: Path) -> Path:
+    raster = write_raster(tmp_path / "area" / "region.tif", pixels=textured(200, 300))
+    photos = tmp_path / "area" / "photos"
+    photos.mkdir()
+    (photos / "one.jpg").write_bytes(b"a photo")
+    (photos / ".hidden").write_bytes(b"not published")
+    build_gallery([raster], tmp_path / "area", FakeEmbedder(), tile_size_m=50)
+    return tmp_path / "area"
+
+
+def report_of(model: Path, folder: Path, **changes) -> Path:
+    made_by = fingerprint(load_network(model)[3], CONFIG)
+    write_report(folder / "report.parquet", [], {**SUMMARY, "fingerprint": made_by, **changes})
+    return folder / "report.parquet"
+
+
+def test_a_model_is_published_and_loads_again(hub, model, tmp_path, capsys):
+    line = [str(model), "me/atto", *SAID, "--report", str(report_of(model, tmp_path)), "--private"]
+    assert main(line) == 0
+    repo = hub.repos["models", "me/atto"]
+    assert capsys.readouterr().out == f"Published: python app.py --model me/atto@{repo.refs['main']}\n"
+    assert repo.private and sorted(repo.files) == ["README.md", "config.json", "model.safetensors"]
+    folder = fetched(hub, tmp_path / "home", Repo("me/atto"), ["config.json", "model.safetensors"])
+    assert load_network(folder)[3] == load_network(model)[3]
+    assert main([*line, "--limits", "Others.", "--message", "Once more"]) == 0 and len(repo.commits) == 2
+
+
+def test_the_card_of_a_model_is_complete(model, tmp_path, capsys):
+    (tmp_path / "mine.toml").write_text('worlds = "runs/worlds"\nseed = 0\n')
+    line = [str(model), "me/atto", *SAID, "--recipe", str(tmp_path / "mine.toml"), "--dry-run"]
+    assert main([*line, "--report", str(report_of(model, tmp_path))]) == 0
+    told = capsys.readouterr().out
+    card = ModelCard(told)
+    assert card.data.license == "apache-2.0" and card.data.pipeline_tag == "image-feature-extraction"
+    results = {result.metric_type: result.metric_value for result in card.data.eval_results}
+    assert results == {"recall@1": 81.5, "recall@5": 90.0}
+    headings = [line[3:] for line in card.text.splitlines() if line.startswith("## ")]
+    assert headings == ["Data", "Recipe", "Preprocessing", "Figures", "Limits", "Files", "Responsible use"]
+    assert "| university1652, drone-to-satellite, paper | 1,000 | 200 | 81.50 | 90.00 | 84.25 |" in card.text
+    assert "bicubic to 64 px" in card.text and "320-d" in card.text and '```toml\nworlds = "runs/worlds"' in card.text
+    assert load_network(model)[3] in card.text, "the hash of the weights"
+    assert "last.pt" not in told and str(model.parent) not in told
+
+
+def test_the_card_that_lies_in_the_folder_is_kept(model, tmp_path, capsys):
+    folder = tmp_path / "mine"
+    text = "---\nlicense: mit\n---\n# Mine\n\n## Data\n\n- **Limits**: all.\n"
+    save_model(folder, MEAN.from_config(CONFIG), CONFIG, text)
+    assert main([str(folder), "me/mine", "--recipe", "Seeds.", "--not-evaluated", "--dry-run"]) == 0
+    card = ModelCard(capsys.readouterr().out)
+    assert card.data.license == "mit" and "# Mine" in card.text and "Not evaluated." in card.text
+    assert card.text.count("Data") == 1 and card.text.count("Limits") == 1
+
+
+@pytest.mark.parametrize(
+    ("changed", "said"),
+    [
+        (DATA, "The card does not say the licence: give --license."),
+        ([*LICENCE, *DATA], "The card says nothing on Recipe, Figures, Limits: give --recipe, --report or "),
+        ([*SAID, "--recipe", "none.toml"], "There is no recipe none.toml"),
+        ([*SAID, "--report", "none.parquet"], "There is no report none.parquet"),
+    ],
+)
+def test_what_the_card_lacks_is_asked_for(model, changed, said, capsys):
+    assert main([str(model), "me/atto", *changed, "--dry-run"]) == 2
+    told = capsys.readouterr()
+    assert told.err.startswith(f"push_to_hub: {said}") and not told.out and told.err.count("\n") == 1
+
+
+def test_figures_of_other_weights_and_broken_models_are_not_published(model, tmp_path, capsys):
+    report = report_of(model, tmp_path, fingerprint="0" * 16)
+    assert main([str(model), "me/atto", *SAID, "--report", str(report), "--dry-run"]) == 2
+    assert "A report is of other weights (0000000000000000" in capsys.readouterr().err
+    (tmp_path / "config.json").write_text(json.dumps({"weights": "inference", **CONFIG.to_dict()}))
+    (tmp_path / "model.safetensors").write_bytes(b"torn")
+    assert main([str(tmp_path), "me/atto", *SAID, "--dry-run"]) == 2
+    assert "model.safetensors is damaged" in capsys.readouterr().err
+    assert main([str(model), "atto", *SAID, "--not-evaluated", "--dry-run"]) == 2
+    assert "give it as user/name" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("token", ["", "hf_another"])
+def test_without_the_right_token_nothing_is_sent(hub, model, monkeypatch, capsys, token):
+    monkeypatch.setenv("HF_TOKEN", token)
+    assert main([str(model), "me/atto", *SAID, "--not-evaluated"]) == 2
+    assert "You may not write to me/atto: log in" in capsys.readouterr().err
+    assert not hub.repos
+
+
+def test_a_gallery_is_published_as_a_dataset_and_opens_again(hub, area, tmp_path, capsys):
+    assert main([str(area), "me/area", *LICENCE, *DATA, "--limits", "Small."]) == 0
+    repo = hub.repos["datasets", "me/area"]
+    assert capsys.readouterr().out == f"Published: python app.py --gallery me/area@{repo.refs['main']}\n"
+    names = ["README.md", "gallery.json", "index.faiss", "photos/one.jpg", "region.tif", "tiles.parquet", "vectors.npy"]
+    assert sorted(repo.files) == names
+    card = DatasetCard(repo.files["README.md"].decode())
+    assert card.data.license == "apache-2.0" and "tiles of 50 m with 50% overlap" in card.text
+    assert "fingerprint `fake-8x8`" in card.text
+
+    folder = fetched(hub, tmp_path / "home", Repo("me/area", kind="dataset"), FILES)
+    theirs, ours = Gallery.open(folder), Gallery.open(area)
+    assert np.array_equal(theirs.vectors, ours.vectors) and not [each for each in theirs.check() if each.damage]
+    assert np.array_equal(theirs.image(theirs.tile(0)), ours.image(ours.tile(0)))
+    assert (folder / "photos" / "one.jpg").read_bytes() == b"a photo"
+
+
+def test_imagery_outside_the_gallery_is_not_sent(tmp_path, capsys):
+    raster = write_raster(tmp_path / "imagery.tif", pixels=textured(200, 300))
+    build_gallery([raster], tmp_path / "area", FakeEmbedder(), tile_size_m=50)
+    assert main([str(tmp_path / "area"), "me/area", *LICENCE, *DATA, "--limits", "y", "--dry-run"]) == 2
+    assert "imagery.tif lies outside the gallery" in capsys.readouterr().err
