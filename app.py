@@ -5,7 +5,7 @@ import logging
 import os
 import sys
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
@@ -51,7 +51,8 @@ def options_of(arguments: Sequence[str]) -> Options:
         type=Path,
         default=Path(os.environ.get("MEAN_GALLERY", SAMPLE)),
         metavar="DIR",
-        help="gallery of tiles (default: MEAN_GALLERY, or the bundled sample region)",
+        help="gallery of tiles: a folder, or a dataset of the Hub user/name[@revision] (default: MEAN_GALLERY, or the "
+        "bundled sample region)",
     )
     parser.add_argument(
         "--model",
@@ -69,6 +70,19 @@ def options_of(arguments: Sequence[str]) -> Options:
             f"there is no report {given.report.name}; make one with python -m train_scripts.evaluate --out FILE"
         )
     return Options(given.gallery, given.model, given.report, given.host, given.port)
+
+
+def with_gallery(options: Options) -> Options:
+    """The options with the gallery's folder on this machine: one of the Hub is fetched, unless the cache has it."""
+    from gallery.store import FILES
+    from mean_model.errors import HubError
+    from mean_model.hub import folder_of
+
+    try:
+        return replace(options, gallery=folder_of(options.gallery, FILES, ["*"]))
+    except HubError as error:
+        sys.stderr.write(f"app.py: {error}\n")
+        raise SystemExit(2) from error
 
 
 @dataclass(frozen=True)
@@ -159,7 +173,7 @@ def serve(app: "gr.Blocks", desk: "Desk", host: str | None = None, port: int | N
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Serve until interrupted. Returns: the exit status."""
-    options = options_of(sys.argv[1:] if arguments is None else arguments)
+    options = with_gallery(options_of(sys.argv[1:] if arguments is None else arguments))
     logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(message)s", stream=sys.stderr)
     os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"
     from mean_model.memory import keep_freed_memory

@@ -77,7 +77,7 @@ def parser() -> argparse.ArgumentParser:
         help="find where photos were taken",
         description="Find where photos were taken. A photo that cannot be read does not stop the others.",
     )
-    search.add_argument("gallery", metavar="DIR", type=Path, help="the gallery's folder")
+    search.add_argument("gallery", metavar="DIR", type=Path, help=_GALLERY_HELP)
     search.add_argument("photos", nargs="+", metavar="PHOTO", type=Path)
     search.add_argument("-k", type=int, default=5, metavar="N", help="how many tiles to show (default 5)")
     area = search.add_mutually_exclusive_group()
@@ -93,7 +93,7 @@ def parser() -> argparse.ArgumentParser:
     search.set_defaults(run=_search)
 
     info = commands.add_parser("info", help="what a gallery holds", description="Say what a gallery holds.")
-    info.add_argument("gallery", metavar="DIR", type=Path, help="the gallery's folder")
+    info.add_argument("gallery", metavar="DIR", type=Path, help=_GALLERY_HELP)
     _json_option(info)
     info.set_defaults(run=_info)
 
@@ -103,13 +103,14 @@ def parser() -> argparse.ArgumentParser:
         description="Check every file against its checksum; look for duplicates, tiles without position, sources that "
         "are gone, and (with --model) another model. Exit 2 when something is damaged; duplicates are remarks.",
     )
-    check.add_argument("gallery", metavar="DIR", type=Path, help="the gallery's folder")
+    check.add_argument("gallery", metavar="DIR", type=Path, help=_GALLERY_HELP)
     _model_option(check, None, "not compared")
     _json_option(check)
     check.set_defaults(run=_check)
     return top
 
 
+_GALLERY_HELP = "the gallery's folder, or a dataset of the Hub user/name[@revision]"
 _TILE_SIZE_HELP = "side of a raster's tiles on the ground; assumed for images of unknown extent (default 100)"
 _OVERLAP_HELP = "share of a tile that its neighbour shows too (default 0.5)"
 _POSITIONS_HELP = (
@@ -195,6 +196,18 @@ def _load(source: str, **options: Any) -> "Embedder":
         raise GalleryError(str(error)) from error
 
 
+def _folder(gallery: Path) -> Path:
+    """The gallery's folder; one of the Hub (user/name[@revision]) is fetched, unless the cache has it."""
+    from gallery.store import FILES
+    from mean_model.errors import HubError
+    from mean_model.hub import folder_of
+
+    try:
+        return folder_of(gallery, FILES, ["*"])
+    except HubError as error:
+        raise GalleryError(str(error)) from error
+
+
 def _model_of(gallery: "Gallery", given: str | None) -> str:
     """The model's source: the given one, or what the gallery notes; a wrong guess is caught by the fingerprint."""
     if given is not None:
@@ -235,7 +248,7 @@ def _search(options: argparse.Namespace) -> int:
     from gallery.search import Localizer, PhotoProblem
     from gallery.store import Gallery
 
-    gallery = Gallery.open(options.gallery)
+    gallery = Gallery.open(_folder(options.gallery))
     localizer = Localizer(gallery, _load(_model_of(gallery, options.model)))
     area = options.near or options.bbox
     answers = localizer.localize_many(
@@ -276,7 +289,7 @@ def _told(answer: "Answer | PhotoProblem") -> str:
 def _info(options: argparse.Namespace) -> int:
     from gallery.store import Gallery
 
-    info = Gallery.open(options.gallery).info()
+    info = Gallery.open(_folder(options.gallery)).info()
     if options.json:
         _print_json(info)
     else:
@@ -288,7 +301,7 @@ def _info(options: argparse.Namespace) -> int:
 def _check(options: argparse.Namespace) -> int:
     from gallery.store import Gallery, read_manifest, standing_folder
 
-    folder = standing_folder(options.gallery)
+    folder = standing_folder(_folder(options.gallery))
     gallery = Gallery(folder, read_manifest(folder))
     fingerprint = _load(options.model).fingerprint if options.model is not None else None
     problems = sorted(gallery.check(fingerprint), key=lambda problem: not problem.damage)

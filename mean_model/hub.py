@@ -71,12 +71,19 @@ def fetch(repo: Repo, files: Sequence[str], wanted: Sequence[str] = ()) -> Path:
         with contextlib.suppress(LocalEntryNotFoundError):
             cached = snapshot(offline=True)
             if all((cached / name).is_file() for name in files):
-                _require_whole(repo, cached, files)
-                return cached
+                return _whole(repo, cached, files)
         _require_room(repo, _sizes(repo, files, patterns))
-        folder = snapshot(offline=False)
-    _require_whole(repo, folder, files)
-    return folder
+        return _whole(repo, snapshot(offline=False), files)
+
+
+def folder_of(source: Path, files: Sequence[str], wanted: Sequence[str] = (), kind: Kind = "dataset") -> Path:
+    """The folder itself, or the Hub's copy where there is no such folder and its name is that of a repository.
+
+    Raises:
+        HubError: as for `fetch`.
+    """
+    repo = None if source.exists() else Repo.parse(source.as_posix(), kind)
+    return source if repo is None else fetch(repo, files, wanted)
 
 
 def _sizes(repo: Repo, files: Sequence[str], patterns: Sequence[str]) -> dict[str, int]:
@@ -106,15 +113,19 @@ def _require_room(repo: Repo, sizes: dict[str, int]) -> None:
         )
 
 
-def _require_whole(repo: Repo, folder: Path, files: Sequence[str]) -> None:
-    """Compare large files with their names in the cache, which are the SHA-256 of what was meant to be stored."""
-    for name in files:
+def _whole(repo: Repo, folder: Path, files: Sequence[str]) -> Path:
+    """The folder, its large files compared with their names in the cache: the SHA-256 of what was meant to be stored.
+
+    A gallery can be too large to be read at every start, and has checksums of its own.
+    """
+    for name in files if repo.kind == "model" else ():
         stored = (folder / name).resolve()
         if re.fullmatch(r"[0-9a-f]{64}", stored.name) and file_sha256(stored) != stored.name:
             raise HubError(
                 f"{name} of {repo.name} is damaged in the Hub's cache: remove it by "
                 f"`hf cache rm {repo.kind}/{repo.name}` and try again."
             )
+    return folder
 
 
 def _megabytes(count: int) -> str:

@@ -1,0 +1,106 @@
+"""The repository as a Hugging Face Space: what its front matter promises, and a clean copy that answers a photo."""
+
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+from importlib.metadata import version
+from pathlib import Path
+
+import pytest
+import yaml
+from fake_hub import COMMIT, fake_hub
+from gradio_client import Client, handle_file
+from small_world import desk_of, free_port
+from test_app import wait_for
+
+import app
+
+ROOT = Path(__file__).parents[1]
+EMOJI_AND_COLOURS = {"red", "yellow", "green", "blue", "indigo", "purple", "pink", "gray"}
+
+
+def front_matter() -> dict[str, object]:
+    return yaml.safe_load((ROOT / "README.md").read_text("utf-8").split("---\n")[1])
+
+
+def test_the_front_matter_is_complete_and_valid():
+    told = front_matter()
+    assert told["sdk"] == "gradio" and told["app_file"] == "app.py" and (ROOT / "app.py").is_file()
+    assert told["license"] == "apache-2.0" and (ROOT / "LICENSE").is_file()
+    assert {told["colorFrom"], told["colorTo"]} <= EMOJI_AND_COLOURS
+    assert len(str(told["short_description"])) <= 60 and told["title"] and told["emoji"]
+    assert isinstance(told["python_version"], str), "unquoted, 3.10 would be read as 3.1"
+    assert told["suggested_hardware"] == "cpu-basic"
+
+
+def test_the_stated_gradio_is_the_tested_one():
+    stated = str(front_matter()["sdk_version"])
+    assert version("gradio") == stated
+    bound = re.search(r"^gradio==(\S+)", (ROOT / "requirements.txt").read_text("utf-8"), re.MULTILINE)
+    assert bound and stated.startswith(bound[1].rstrip("*"))
+
+
+def test_uploads_go_after_an_hour_and_the_queue_has_an_end(tmp_path):
+    pages = app.build(desk_of(tmp_path))
+    assert pages.delete_cache == (3600, 3600)
+    assert pages._queue.max_size == app.MOST_WAITING and pages._queue.default_concurrency_limit == 4
+
+
+def stand_in_for_spaces(site: Path) -> Path:
+    """The package `spaces` of a Space's image, as far as Gradio asks for it there."""
+    (site / "spaces").mkdir(parents=True)
+    (site / "spaces" / "__init__.py").write_text("def gradio_auto_wrap(task): return task\n")
+    (site / "spaces" / "reloading.py").write_text("def start_reload_server(**options): pass\n")
+    (site / "spaces-0.51.3.dist-info").mkdir()
+    (site / "spaces-0.51.3.dist-info" / "METADATA").write_text("Metadata-Version: 2.1\nName: spaces\nVersion: 0.51.3\n")
+    return site
+
+
+@pytest.mark.skipif("TEST_SPACE" not in os.environ, reason="starts a whole server: set TEST_SPACE=1")
+def test_a_clean_copy_starts_as_a_space_and_answers_a_photo(tmp_path):
+    """With model and gallery preloaded from the Hub by MEAN_MODEL and MEAN_GALLERY, pinned, and nothing else there."""
+    copy, home = tmp_path / "app", tmp_path / "home"
+    tracked = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, check=True, text=True).stdout
+    for name in filter(None, tracked.split("\0")):
+        (copy / name).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(ROOT / name, copy / name)
+    files = {path.relative_to(copy) for path in copy.rglob("*") if path.is_file()}
+    starter, sample = copy / "mean_model" / "weights" / "starter", copy / "gallery" / "sample"
+    port = free_port()
+    with fake_hub() as hub:
+        for kind, name, folder in (("models", "me/starter", starter), ("datasets", "me/island", sample)):
+            content = {path.relative_to(folder).as_posix(): path for path in folder.rglob("*") if path.is_file()}
+            hub.add(name, {path: file.read_bytes() for path, file in content.items()}, kind)
+        space = {
+            "SYSTEM": "spaces",
+            "SPACE_ID": "me/locator",
+            "GRADIO_SERVER_NAME": "127.0.0.1",  # a Space has 0.0.0.0 here
+            "GRADIO_SERVER_PORT": str(port),
+            "MEAN_MODEL": f"me/starter@{COMMIT}",
+            "MEAN_GALLERY": f"me/island@{COMMIT}",
+            "HF_ENDPOINT": hub.endpoint,
+            "HOME": str(home),
+            "TMPDIR": str(tmp_path / "tmp"),
+            "PATH": os.environ["PATH"],
+            "PYTHONPATH": str(stand_in_for_spaces(tmp_path / "site")),
+            "PYTHONDONTWRITEBYTECODE": "1",
+        }
+        (tmp_path / "tmp").mkdir()
+        with subprocess.Popen([sys.executable, "app.py"], cwd=copy, env=space, stderr=subprocess.PIPE) as server:
+            try:
+                wait_for(f"http://127.0.0.1:{port}/", server)
+                answer = Client(f"http://127.0.0.1:{port}", verbose=False).predict(
+                    photo=handle_file(sample / "photos" / "null_island_000.jpg"), k=3, api_name="/localize"
+                )
+                memory_mb = int(Path(f"/proc/{server.pid}/statm").read_text().split()[1]) * 4096 / 1e6
+            finally:
+                server.send_signal(signal.SIGTERM)
+                told = server.communicate(timeout=20)[1].decode()
+    assert [match["rank"] for match in answer["matches"]] == [1, 2, 3]
+    assert memory_mb < 4000, "of the 16 GB of cpu-basic"
+    assert "Traceback" not in told and str(answer["matches"][0]["lon"])[:8] not in told
+    assert {path.relative_to(copy) for path in copy.rglob("*") if path.is_file()} == files
+    assert {path.name for path in home.iterdir()} <= {".cache", ".config"}  # the Hub's cache; matplotlib's fonts
