@@ -198,3 +198,21 @@ def test_specs_and_options_are_checked(tmp_path: Path) -> None:
     with pytest.raises(WrongFolder):
         read_dataset("denseuav", tmp_path)
     assert len(read_dataset("university1652", university(tmp_path / "u")).classes) == 2
+
+
+def test_layouts_that_look_alike_are_told_apart(tmp_path):
+    uni = university(tmp_path / "uni")
+    dense = lay(
+        tmp_path / "dense",
+        {f"test/{part}_{view}": {"000001": [f"H80.{end}"]} for part in ("query", "gallery")
+         for view, end in (("drone", "JPG"), ("satellite", "tif"))},
+    )  # fmt: skip
+    for kind, root, hint in (
+        ("denseuav", uni, "write university1652:PATH"),
+        ("university1652", dense, "Write denseuav:PATH"),
+        ("folders", uni, "write university1652:PATH or denseuav:PATH"),
+    ):
+        for use in (check_dataset, read_dataset):
+            with pytest.raises(WrongFolder, match=hint):
+                use(kind, root)
+    assert read_dataset("denseuav", dense, height=80, tiles="new").name == "DenseUAV, 80 m, new tiles"

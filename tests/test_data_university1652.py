@@ -32,7 +32,7 @@ def test_a_procedural_release_reads_as_the_real_one(tmp_path: Path) -> None:
     every = read_university1652(
         tmp_path / "download" / "University-Release", kinds=("drone", "satellite", "street", "google")
     )
-    assert every.notes == ("train/google has 1 empty folders; they are skipped.",)
+    assert every.notes == ("Skipped in train/google: 1 empty folder.",)
     assert {one.kind for one in every.train} == {"drone", "satellite", "street", "google"}
     assert len(every.retrieval("street-to-satellite").queries) == 4
 

@@ -18,6 +18,7 @@ from dataclasses import asdict, dataclass
 import numpy as np
 
 from gallery.metrics import JUNK, Evaluation, evaluate
+from train_scripts.arguments import Parser
 from train_scripts.benchmark import alternating
 
 PHOTOS_OF_A_PLACE = 54
@@ -134,7 +135,11 @@ def product(case: Case) -> None:
 
 
 def main(argv: list[str] | None = None) -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = Parser(
+        "python -m train_scripts.benchmark_metrics",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
     parser.add_argument("--dimensions", type=int, default=768)
     parser.add_argument("--looped", type=int, default=200, help="queries that the loop answers")
     parser.add_argument("--rounds", type=int, default=3)

@@ -20,6 +20,7 @@ from typing import Any
 
 from mean_model.config import MeanConfig
 from mean_model.errors import ConfigError, MeanModelError
+from train_scripts.arguments import Parser
 
 PHOTOS_IN_A_PAIR = 2
 
@@ -124,7 +125,9 @@ def render(config: MeanConfig, counted: Cost) -> str:
 
 
 def main(argv: list[str] | None = None) -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = Parser(
+        "python -m train_scripts.cost", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("settings", nargs="*", metavar="key=value", help="such as backbone=convnext_base")
     parser.add_argument("--model", metavar="SOURCE", help="a folder, file, Hub id, or 'starter'")
     parser.add_argument("--json", action="store_true", help="print one JSON document")

@@ -30,8 +30,8 @@ from gallery.search import ROTATIONS
 from mean_model.errors import MeanModelError
 from mean_model.memory import keep_freed_memory
 from train_scripts import evaluate_gallery, evaluate_places
+from train_scripts.arguments import Parser
 from train_scripts.data import weather
-from train_scripts.data.__main__ import Parser
 from train_scripts.data.denseuav import Tiles
 from train_scripts.data.errors import BadRequest, DatasetError
 from train_scripts.data.files import shown

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from gallery.errors import GalleryError
+from train_scripts.arguments import Parser
 from train_scripts.data.places import BOTH_WAYS, PROTOCOLS, Direction
 from train_scripts.data.weather import CONDITIONS
 
@@ -418,7 +419,9 @@ def _as_text(lines: Sequence[Sequence[str]]) -> str:
 
 
 def main(argv: list[str] | None = None) -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = Parser(
+        "python -m train_scripts.tables", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("numbers", nargs="*", metavar="NUMBER", help="I to VII; all when none is named")
     parser.add_argument("--ours", nargs="+", type=Path, default=[], metavar="FILE", help="reports or JSON summaries")
     parser.add_argument("--markdown", action="store_true", help="Markdown instead of plain text")

@@ -10,20 +10,11 @@ import json
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import NoReturn
 
+from train_scripts.arguments import USER_MISTAKE, Parser
 from train_scripts.data.errors import DatasetError
 
 DIFFERS = 1
-USER_MISTAKE = 2
-
-
-class Parser(argparse.ArgumentParser):
-    """An ArgumentParser that says in one line what is wrong."""
-
-    def error(self, message: str) -> NoReturn:
-        """One line on stderr, exit 2."""
-        self.exit(USER_MISTAKE, f"{self.prog}: {message}\n")
 
 
 def parser() -> argparse.ArgumentParser:

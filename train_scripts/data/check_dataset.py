@@ -91,7 +91,7 @@ class Report:
         if self.findings:
             lines += ["", *(f"{finding.level}: {finding.text}" for finding in self.findings)]
         differing = sum(finding.level != "note" for finding in self.findings)
-        lines += ["", "Complete." if self.complete else f"Differs in {differing} points."]
+        lines += ["", "Complete." if self.complete else f"Differs in {differing} point{'s' * (differing > 1)}."]
         return "\n".join(lines)
 
 

@@ -7,12 +7,13 @@ distractors. Positions stand in `Dense_GPS_ALL.txt`, longitude first.
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
 from typing import Literal, get_args
 
 from train_scripts.data.errors import BadRequest, WrongFolder
-from train_scripts.data.files import Listing, find_root, places_in
+from train_scripts.data.files import Listing, find_root, places_in, shown
 from train_scripts.data.places import Dataset, Kind, Picture, pictures_of
 from train_scripts.data.positions import NOTHING, KnownPositions, read_positions
 
@@ -39,16 +40,27 @@ def denseuav_root(root: Path) -> Path:
     found = find_root(root, ("train", "test"), NAME)
     if not any((found / part).is_dir() for part in PARTS):
         raise WrongFolder(
-            f"{found.name} has train/ or test/, but none of the views of {NAME} in them (train/drone, "
+            f"{shown(found.name)} has train/ or test/, but none of the views of {NAME} in them (train/drone, "
             "test/query_drone, ...). Give the folder that holds Dense_GPS_ALL.txt."
         )
     return found
 
 
+def is_denseuav(listings: Iterable[Listing]) -> bool:
+    """Whether the pictures are named by their height (H80.JPG): University-1652 has folders of the same names."""
+    return any(_HEIGHT.match(file.stem) for one in listings for files in one.filled.values() for file in files[:1])
+
+
 def scan_denseuav(root: Path) -> dict[str, Listing]:
     """What lies in each part ("train/drone", ...) that exists."""
     top = denseuav_root(root)
-    return {part: places_in(top / part) for part in PARTS if (top / part).is_dir()}
+    found = {part: places_in(top / part) for part in PARTS if (top / part).is_dir()}
+    if any(listing.filled for listing in found.values()) and not is_denseuav(found.values()):
+        raise WrongFolder(
+            f"{shown(top.name)} has no picture named by its height, such as H80.JPG: it is no {NAME}. "
+            "If it is University-1652, write university1652:PATH."
+        )
+    return found
 
 
 def read_denseuav(root: Path | str, *, tiles: Tiles = "all", height: int | None = None) -> Dataset:
@@ -92,7 +104,9 @@ def read_denseuav(root: Path | str, *, tiles: Tiles = "all", height: int | None 
             and (one.kind != "satellite" or tiles == "all" or _is_old(one.file) == (tiles == "old"))
         )
 
-    return Dataset(NAME, read(TRAIN), read(QUERY), read(GALLERY), tuple(notes))
+    heights = [] if height is None else [f"{height} m"]
+    years = [] if tiles == "all" else [f"{tiles} tiles"]
+    return Dataset(", ".join((NAME, *heights, *years)), read(TRAIN), read(QUERY), read(GALLERY), tuple(notes))
 
 
 def gps_of(top: Path, places: set[str]) -> KnownPositions:

@@ -43,6 +43,10 @@ def scan_folders(root: Path) -> dict[str, Listing]:
         raise WrongFolder(f"There is no folder {shown(root.name)}. {NEEDED}")
     inside = subfolders(root)
     halves = [name for name in inside if name in HALVES]
+    if "test" in halves and any(name.startswith(("query_", "gallery_")) for name in subfolders(root / "test")):
+        raise WrongFolder(
+            f"{shown(root.name)} looks like University-1652 or DenseUAV: write university1652:PATH or denseuav:PATH."
+        )
     found: dict[str, Listing] = {}
     for half in halves or [""]:
         for kind, listing in _views(root / half).items():

@@ -7,11 +7,12 @@ has 55 drone pictures, all others 54; some `google/` folders are empty. Position
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
+from train_scripts.data.denseuav import is_denseuav
 from train_scripts.data.errors import BadRequest, WrongFolder
-from train_scripts.data.files import Listing, find_root, places_in, subfolders
+from train_scripts.data.files import Listing, find_root, places_in, shown, subfolders
 from train_scripts.data.places import KINDS, Dataset, Kind, Picture, pictures_of
 from train_scripts.data.positions import NOTHING, KnownPositions, read_positions
 
@@ -36,7 +37,7 @@ def university1652_root(root: Path) -> Path:
     found = find_root(root, ("train", "test"), NAME)
     if not any((found / part).is_dir() for part in PARTS):
         raise WrongFolder(
-            f"{found.name} has train/ or test/, but none of the views of {NAME} in them (train/drone, "
+            f"{shown(found.name)} has train/ or test/, but none of the views of {NAME} in them (train/drone, "
             "test/query_drone, ...). Give the folder that the archive unpacks, usually University-Release."
         )
     return found
@@ -45,7 +46,7 @@ def university1652_root(root: Path) -> Path:
 def scan_university1652(root: Path) -> dict[str, Listing]:
     """What lies in each part ("train/drone", ...) that exists."""
     top = university1652_root(root)
-    return {part: places_in(top / part) for part in PARTS if (top / part).is_dir()}
+    return _listings(top, PARTS)
 
 
 def unknown_folders(root: Path) -> list[str]:
@@ -75,10 +76,10 @@ def read_university1652(
         raise BadRequest(f"There is no view {wrong[0]}. Choose from {', '.join(KINDS)}.")
     top = university1652_root(Path(root))
     wanted = [part for kind in kinds for part in (TRAIN[kind], QUERY.get(kind), GALLERY.get(kind)) if part is not None]
-    found = {part: places_in(top / part) if (top / part).is_dir() else Listing() for part in wanted}
-    notes = [f"{part} is missing." for part in wanted if not (top / part).is_dir()]
+    found = _listings(top, wanted)
+    notes = [f"{part} is missing." for part in wanted if part not in found]
     empty = {part: sum(not files for files in listing.places.values()) for part, listing in found.items()}
-    notes += [f"{part} has {count} empty folders; they are skipped." for part, count in empty.items() if count]
+    notes += [f"Skipped in {part}: {count} empty folder{'s' * (count > 1)}." for part, count in empty.items() if count]
     places = {place for listing in found.values() for place in listing.places}
     known, told = known_positions(top, places, None if positions is None else Path(positions))
 
@@ -86,11 +87,18 @@ def read_university1652(
         return tuple(
             picture
             for kind in kinds
-            if kind in parts
+            if parts.get(kind) in found
             for picture in pictures_of(kind, found[parts[kind]].filled, known.places)
         )
 
     return Dataset(NAME, read(TRAIN), read(QUERY), read(GALLERY), (*notes, *told))
+
+
+def _listings(top: Path, parts: Iterable[str]) -> dict[str, Listing]:
+    found = {part: places_in(top / part) for part in parts if (top / part).is_dir()}
+    if is_denseuav(found.values()):
+        raise WrongFolder(f"The pictures in {shown(top.name)} are named as those of DenseUAV. Write denseuav:PATH.")
+    return found
 
 
 def known_positions(top: Path, places: set[str], file: Path | None) -> tuple[KnownPositions, list[str]]:

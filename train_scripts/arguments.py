@@ -1,0 +1,14 @@
+"""How the programs tell of a user's mistake."""
+
+import argparse
+from typing import NoReturn
+
+USER_MISTAKE = 2
+
+
+class Parser(argparse.ArgumentParser):
+    """An ArgumentParser that says in one line what is wrong."""
+
+    def error(self, message: str) -> NoReturn:
+        """One line on stderr, exit 2."""
+        self.exit(USER_MISTAKE, f"{self.prog}: {message}\n")
