@@ -1,4 +1,4 @@
-"""The command line: python -m gallery build | search | info | check. A thin shell over the package.
+"""The command line: python -m gallery build | search | inspect | info | check. A thin shell over the package.
 
 The only module of this package that knows `mean_model`: it loads the model that the rest takes as an argument.
 Heavy imports wait until a command runs, so that --help is quick.
@@ -92,6 +92,21 @@ def parser() -> argparse.ArgumentParser:
     _json_option(output)
     search.set_defaults(run=_search)
 
+    inspect = commands.add_parser(
+        "inspect",
+        help="why a model fails, from the report of an evaluation",
+        description="Say what a report (train_scripts.evaluate --out) holds: figures with 95 % intervals, what explains "
+        "the errors, and the worst queries.",
+    )
+    inspect.add_argument("report", metavar="REPORT", type=Path)
+    inspect.add_argument("--gallery", metavar="DIR", type=Path, help="that was evaluated: finds tiles that look alike")
+    inspect.add_argument("--against", metavar="REPORT2", type=Path, help="an earlier report: what is fixed and broken")
+    inspect.add_argument("--wrong", action="store_true", help="list wrong answers only")
+    inspect.add_argument("--sort", choices=SORT_KEYS, default="margin", help="worst first by this (default margin)")
+    inspect.add_argument("-n", type=_count, default=20, metavar="N", help="how many queries to list (default 20)")
+    _json_option(inspect)
+    inspect.set_defaults(run=_inspect)
+
     info = commands.add_parser("info", help="what a gallery holds", description="Say what a gallery holds.")
     info.add_argument("gallery", metavar="DIR", type=Path, help=_GALLERY_HELP)
     _json_option(info)
@@ -111,6 +126,9 @@ def parser() -> argparse.ArgumentParser:
 
 
 _GALLERY_HELP = "the gallery's folder, or a dataset of the Hub user/name[@revision]"
+SORT_KEYS = ("margin", "metres", "rank", "score", "confidence", "altitude", "margin_change", "rank_change")
+"""The keys of `inspection.filters.SORTS` that put errors in an order; the module itself is imported late."""
+
 _TILE_SIZE_HELP = "side of a raster's tiles on the ground; assumed for images of unknown extent (default 100)"
 _OVERLAP_HELP = "share of a tile that its neighbour shows too (default 0.5)"
 _POSITIONS_HELP = (
@@ -162,6 +180,12 @@ def _numbers(text: str, names: str) -> list[float]:
     if len(numbers) != len(names.split(",")):
         raise argparse.ArgumentTypeError(f"{text!r} is not {names} (numbers with decimal points, no spaces)")
     return numbers
+
+
+def _count(text: str) -> int:
+    if not (text.isascii() and text.isdigit()):
+        raise argparse.ArgumentTypeError(f"{text!r} is no number from 0")
+    return int(text)
 
 
 def _near(text: str) -> "Area":
@@ -284,6 +308,24 @@ def _told(answer: "Answer | PhotoProblem") -> str:
     if answer.exif is not None:
         lines.append(f"  By its EXIF, the photo is {answer.exif.error_m:.0f} m from the centre of the best tile.")
     return "\n".join([*lines, *(f"  {note}" for note in answer.notes)])
+
+
+def _inspect(options: argparse.Namespace) -> int:
+    from gallery.inspection import command
+    from gallery.inspection.comparison import compare
+    from gallery.inspection.table import open_inspection
+
+    inspection = open_inspection(options.report, options.gallery)
+    comparison = compare(open_inspection(options.against), inspection) if options.against else None
+    if comparison is None and options.sort.endswith("_change"):
+        raise GalleryError(f"--sort {options.sort} needs a second report: add --against REPORT2.")
+    table = inspection.table if comparison is None else comparison.table
+    rows = command.worst(table, wrong=options.wrong, sort=options.sort, count=options.n)
+    if options.json:
+        _print_json(command.document(inspection, rows, comparison))
+    else:
+        _print(command.text(inspection, rows, comparison).rstrip("\n"))
+    return 0
 
 
 def _info(options: argparse.Namespace) -> int:

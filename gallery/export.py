@@ -2,7 +2,7 @@
 
 import csv
 import io
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Literal
 
 from shapely.geometry import Point, Polygon
@@ -12,6 +12,9 @@ from gallery.search import Answer, PhotoProblem
 from gallery.tiles import Tile
 
 Format = Literal["geojson", "csv", "kml"]
+
+Row = dict[str, Any]
+"""One line of a table by its columns."""
 
 COLUMNS = (
     "photo", "kind", "rank", "tile_id", "score", "lon", "lat", "west", "south", "east", "north", "radius_m", "verdict",
@@ -35,52 +38,65 @@ def render(answers: Sequence[Answer | PhotoProblem], form: Format) -> str:
 
 def to_csv(answers: Sequence[Answer | PhotoProblem]) -> str:
     """A table with a header. Text that a spreadsheet could take for a formula gets a quote in front."""
-    stream = io.StringIO()
-    writer = csv.writer(stream, lineterminator="\n")
-    writer.writerow(COLUMNS)
-    for row, _ in _rows(answers):
-        writer.writerow([_cell(row.get(column)) for column in COLUMNS])
-    return stream.getvalue()
+    return csv_text(COLUMNS, [row for row, _ in _rows(answers)])
 
 
 def to_geojson(answers: Sequence[Answer | PhotoProblem]) -> str:
     """A FeatureCollection (RFC 7946): footprints of matches, points of positions; no shape for an unreadable photo."""
-    return _document(answers, "GeoJSON", "answers", RFC7946="YES", COORDINATE_PRECISION="8")
+    return document(_rows(answers), COLUMNS, "GeoJSON", "answers", _title)
 
 
 def to_kml(answers: Sequence[Answer | PhotoProblem]) -> str:
     """Placemarks: footprints of the matches, points of the positions."""
-    return _document(answers, "KML", "answers")
+    return document(_rows(answers), COLUMNS, "KML", "answers", _title)
 
 
-def _document(answers: Sequence[Answer | PhotoProblem], driver: str, layer: str, **options: str) -> str:
+def csv_text(columns: Sequence[str], rows: Iterable[Row]) -> str:
+    """A table with a header. Text that a spreadsheet could take for a formula gets a quote in front."""
+    stream = io.StringIO()
+    writer = csv.writer(stream, lineterminator="\n")
+    writer.writerow(columns)
+    for row in rows:
+        writer.writerow([_cell(row.get(column)) for column in columns])
+    return stream.getvalue()
+
+
+def document(
+    rows: Sequence[tuple[Row, BaseGeometry | None]],
+    columns: Sequence[str],
+    driver: Literal["GeoJSON", "KML"],
+    layer: str,
+    title: Callable[[Row], str],
+) -> str:
+    """Rows with their shapes as one document; KML leaves out rows without a shape. Args: title: of a placemark."""
     import geopandas  # late: only these two formats need it
 
-    rows = [(row, shape) for row, shape in _rows(answers) if driver == "GeoJSON" or shape is not None]
-    columns: dict[str, list[Any]] = {name: [row.get(name) for row, _ in rows] for name in COLUMNS}
+    rows = [(row, shape) for row, shape in rows if driver == "GeoJSON" or shape is not None]
+    named: dict[str, list[Any]] = {name: [row.get(name) for row, _ in rows] for name in columns}
+    options = {"RFC7946": "YES", "COORDINATE_PRECISION": "8"}
     if driver == "KML":
-        columns = {"Name": [_title(row) for row, _ in rows], **columns}
-    frame = geopandas.GeoDataFrame(columns, geometry=[shape for _, shape in rows], crs="OGC:CRS84")
+        named, options = {"Name": [title(row) for row, _ in rows], **named}, {}
+    frame = geopandas.GeoDataFrame(named, geometry=[shape for _, shape in rows], crs="OGC:CRS84")
     stream = io.BytesIO()
     frame.to_file(stream, driver=driver, engine="pyogrio", layer=layer, **options)
     return stream.getvalue().decode()
 
 
-def _rows(answers: Sequence[Answer | PhotoProblem]) -> list[tuple[dict[str, Any], BaseGeometry | None]]:
+def _rows(answers: Sequence[Answer | PhotoProblem]) -> list[tuple[Row, BaseGeometry | None]]:
     """One row and shape per match, position, EXIF position and problem."""
     return [row for answer in answers for row in _rows_of(answer)]
 
 
-def _rows_of(answer: Answer | PhotoProblem) -> list[tuple[dict[str, Any], BaseGeometry | None]]:
-    photo = _text(answer.photo)
+def _rows_of(answer: Answer | PhotoProblem) -> list[tuple[Row, BaseGeometry | None]]:
+    photo = clean(answer.photo)
     if isinstance(answer, PhotoProblem):
-        return [({"photo": photo, "kind": "problem", "error": _text(answer.error)}, None)]
-    rows: list[tuple[dict[str, Any], BaseGeometry | None]] = []
+        return [({"photo": photo, "kind": "problem", "error": clean(answer.error)}, None)]
+    rows: list[tuple[Row, BaseGeometry | None]] = []
     for match in answer.matches:
         west, south, east, north = match.tile.bounds.as_list()
         place = {"lon": match.tile.centre.lon, "lat": match.tile.centre.lat}
         box = {"west": west, "south": south, "east": east, "north": north}
-        what = {"photo": photo, "kind": "match", "rank": match.rank, "tile_id": _text(match.tile.id)}
+        what = {"photo": photo, "kind": "match", "rank": match.rank, "tile_id": clean(match.tile.id)}
         rows.append(({**what, "score": match.score, **place, **box}, _shape(match.tile)))
     verdict = {"verdict": answer.verdict, "confidence": answer.confidence}
     if answer.position is not None:
@@ -100,11 +116,11 @@ def _shape(tile: Tile) -> BaseGeometry:
     return tile.bounds.polygon() if crosses else tile.footprint
 
 
-def _title(row: dict[str, Any]) -> str:
+def _title(row: Row) -> str:
     return f"{row['photo']}: {row['rank']}" if row["kind"] == "match" else f"{row['photo']}: {row['kind']}"
 
 
-def _text(text: str) -> str:
+def clean(text: str) -> str:
     """Text without control characters, which neither XML nor a line of CSV can hold."""
     return "".join(letter if letter.isprintable() else "\N{REPLACEMENT CHARACTER}" for letter in text)
 

@@ -173,7 +173,7 @@ def cloud_of(
     satellite = np.repeat([queries_are_satellite, not queries_are_satellite], [asked.sum(), shown.sum()])
     if len(vectors) < 5:
         raise GalleryError(f"{len(vectors)} embeddings are too few for a plot; choose more places.")
-    points, name = _projected(vectors, method, seed)
+    points, name = projected(vectors, method, seed)
     return Cloud(points, np.concatenate([query_places[asked], labels[shown]]), satellite, name)
 
 
@@ -214,7 +214,8 @@ def embedding_scatter(panels: Mapping[str, Cloud]) -> "Figure":
     return figure
 
 
-def _projected(vectors: np.ndarray, method: str, seed: int) -> tuple[np.ndarray, str]:
+def projected(vectors: np.ndarray, method: str, seed: int = 0) -> tuple[np.ndarray, str]:
+    """(N, 2) points of (N, D) vectors, and how they came into the plane. Args: method: pca or tsne."""
     if method == "pca":
         from sklearn.decomposition import PCA
 

@@ -180,6 +180,13 @@ def offsets_m(origin: LonLat, point: LonLat) -> tuple[float, float]:
     return metres * math.sin(math.radians(azimuth_deg)), metres * math.cos(math.radians(azimuth_deg))
 
 
+def all_offsets_m(origin: LonLat, lons: np.ndarray, lats: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """`offsets_m` to N places. Returns: (N,) metres east and (N,) metres north."""
+    lons, lats = np.asarray(lons, float), np.asarray(lats, float)
+    azimuths, _, metres = _geod().inv(np.full_like(lons, origin.lon), np.full_like(lats, origin.lat), lons, lats)
+    return metres * np.sin(np.radians(azimuths)), metres * np.cos(np.radians(azimuths))
+
+
 def moved(origin: LonLat, east_m: float, north_m: float) -> LonLat:
     """The point that lies east_m and north_m metres from origin."""
     return destination(origin, math.degrees(math.atan2(east_m, north_m)), math.hypot(east_m, north_m))

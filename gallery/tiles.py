@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import NamedTuple
 
+from shapely.affinity import translate
 from shapely.geometry import Point, Polygon
 
 from gallery.geo import Bounds, LonLat, bounds_of
@@ -50,3 +51,11 @@ class Match:
     rank: int  # from 1
     tile: Tile
     score: float  # cosine of photo and tile, in [-1, 1]; not a probability
+
+
+def overlap(a: Tile, b: Tile) -> float:
+    """Intersection over union of two footprints: 0 (apart) to 1 (the same ground)."""
+    turn = 360 * round((a.centre.lon - b.centre.lon) / 360)  # longitudes may go on past 180
+    other = translate(b.footprint, turn) if turn else b.footprint
+    union = a.footprint.union(other).area
+    return a.footprint.intersection(other).area / union if union else 0.0

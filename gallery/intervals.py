@@ -1,0 +1,56 @@
+"""95 % intervals of shares, means and medians."""
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+
+LEVEL = 0.95
+Z95 = 1.959964
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """A figure with its 95 % interval."""
+
+    value: float
+    low: float
+    high: float
+
+
+def wilson(hits: int, count: int) -> list[float]:
+    """95 % interval of a share in percent, Wilson's score interval."""
+    share, z2 = hits / count, Z95**2
+    middle = (share + z2 / (2 * count)) / (1 + z2 / count)
+    half = Z95 / (1 + z2 / count) * math.sqrt(share * (1 - share) / count + z2 / (4 * count * count))
+    return [round(100 * max(0.0, middle - half), 2), round(100 * min(1.0, middle + half), 2)]
+
+
+def share(hits: int, count: int) -> Estimate:
+    """A share in percent with Wilson's interval; count is at least 1."""
+    return Estimate(100 * hits / count, *wilson(hits, count))
+
+
+def median(values: np.ndarray) -> Estimate:
+    """The median of (N,) finite values, N at least 1.
+
+    The interval is the exact one from order statistics (scipy's `quantile_test`), which needs no resampling and so
+    stays quick for 40,000 values; with fewer than 6 values it reaches from the least to the greatest.
+    """
+    from scipy.stats import quantile_test
+
+    found = quantile_test(values, p=0.5).confidence_interval(LEVEL)
+    low = found.low if math.isfinite(found.low) else values.min()
+    high = found.high if math.isfinite(found.high) else values.max()
+    return Estimate(float(np.median(values)), float(low), float(high))
+
+
+def mean(values: np.ndarray, least: float, most: float) -> Estimate:
+    """The mean of (N,) finite values in [least, most], N at least 1, with Student's interval cut to that range."""
+    from scipy.stats import t
+
+    value = float(values.mean())
+    if len(values) < 2:
+        return Estimate(value, least, most)
+    half = float(t.ppf((1 + LEVEL) / 2, len(values) - 1) * values.std(ddof=1) / math.sqrt(len(values)))
+    return Estimate(value, max(least, value - half), min(most, value + half))
