@@ -291,7 +291,9 @@ def read_report(file: str | Path) -> Report:
         for field in OPTIONAL:
             if field.name not in names:
                 table = table.append_column(field, pa.nulls(len(table), field.type))
-        rows = table.select(SCHEMA.names).cast(SCHEMA).to_pandas()
+        table = table.select(SCHEMA.names).cast(SCHEMA)
+        table.validate(full=True)  # text that is none is found here, not where it is shown
+        rows = table.to_pandas()
         summary = _summary(metadata.get(_SUMMARY, b""))
     damage = _damage(rows) if summary is not None else "its summary cannot be read"
     if damage or summary is None:
