@@ -95,8 +95,8 @@ def parser() -> argparse.ArgumentParser:
     inspect = commands.add_parser(
         "inspect",
         help="why a model fails, from the report of an evaluation",
-        description="Say what a report (train_scripts.evaluate --out) holds: figures with 95 % intervals, what explains "
-        "the errors, and the worst queries.",
+        description="Say what a report (train_scripts.evaluate --out) holds: figures with 95 % intervals, what "
+        "explains the errors, and the worst queries.",
     )
     inspect.add_argument("report", metavar="REPORT", type=Path)
     inspect.add_argument("--gallery", metavar="DIR", type=Path, help="that was evaluated: finds tiles that look alike")

@@ -38,8 +38,8 @@ class Tiles:
 
 
 def tiles_file(report: Path) -> Path:
-    """Where the tiles of a report stand that come from no gallery."""
-    return report.with_name(f"{report.stem}.tiles.parquet")
+    """Where the tiles of a report stand that come from no gallery: a Parquet file, but none of the reports."""
+    return report.with_suffix(".tiles")
 
 
 def write_tiles(report: Path, tiles: Tiles) -> None:

@@ -1,6 +1,7 @@
 """Evaluation against a gallery: where the truth comes from, what is named, turns, poses, and both protocols."""
 
 import csv
+import io
 import json
 import shutil
 from dataclasses import replace
@@ -11,15 +12,16 @@ from conftest import textured, write_raster
 from PIL import Image
 from test_evaluate_places import refusal, say
 
-from gallery import Gallery, build_gallery
+from gallery import Gallery, Localizer, build_gallery
 from gallery.geo import distance_m
 from gallery.report import read_report
+from gallery.report_tiles import read_tiles
 from mean_model import MEAN, MeanConfig, load_model, save_model
 from mean_model.photo import CameraAttitude, load_photo
 from train_scripts.data.errors import BadPicture, BadRequest, MissingPart
 from train_scripts.data.photos import Shot, camera_metadata
 from train_scripts.data.rasterise import Appearance
-from train_scripts.evaluate_gallery import disturbed, of_gallery, of_world, run, tiles_covering, wilson
+from train_scripts.evaluate_gallery import disturbed, of_gallery, of_world, run, tiles_covering
 
 SHOWN = (10, 30)
 """Rows of the tiles that the photos show."""
@@ -61,12 +63,6 @@ def photos(home, tmp_path):
 
 def ask(home, request):
     return list(run(replace(request, model=str(home / "tiny"), progress=False)))
-
-
-def test_wilsons_interval():
-    assert wilson(0, 10) == pytest.approx([0, 27.75], abs=0.01)  # z^2 / (n + z^2)
-    assert wilson(10, 10) == pytest.approx([72.25, 100], abs=0.01)
-    assert wilson(50, 100) == pytest.approx([40.38, 59.62], abs=0.01)
 
 
 @pytest.mark.parametrize(("rotations", "north_up"), [(4, True), (1, True), (4, False)])
@@ -149,7 +145,18 @@ def test_the_report_knows_the_rank_in_the_whole_gallery(home, photos, tmp_path):
     for row in report.rows.itertuples():
         assert row.truth_rank > 1 and row.margin < 0 and (tmp_path / row.image).is_file()
         assert row.error_m == pytest.approx(distance_m(gallery.tile(10).centre, gallery.tile(30).centre), abs=1)
-    ask(home, of_gallery(home / "g", photos, rotations=1, out=out, protocols=("paper", "full")))
+        assert row.covered and not any(row.tile_true[: row.truth_rank - 1]) and row.sharpness > 0
+        assert row.tile_m[0] == pytest.approx(row.error_m, abs=1) and row.tile_overlap[0] < 1
+        assert row.ap == pytest.approx(found["ap"] / 100, abs=0.5) and len(row.tile_lons) == len(row.tile_ids)
+    assert report.rows["ap"].mean() == pytest.approx(found["ap"] / 100)
+    assert report.thumbnail(report.rows["id"][0]) is None and read_tiles(report, gallery) is not None
+    with load_model(home / "tiny") as embedder:
+        views = Localizer(gallery, embedder).views(embedder.read(photos / "10.webp"), 1).views
+        expected = embedder.embed([views[0].image])[0]
+    assert report.vectors()[0] @ expected == pytest.approx(1, abs=2e-3)
+    ask(home, of_gallery(home / "g", photos, rotations=1, out=out, protocols=("paper", "full"), thumbnail_px=20))
+    small = read_report(tmp_path / "report-full.parquet").thumbnail("30.webp")
+    assert Image.open(io.BytesIO(small)).size == (20, 20)
     assert {file.name for file in tmp_path.glob("report-*")} == {"report-paper.parquet", "report-full.parquet"}
 
 

@@ -1,5 +1,6 @@
 """Evaluation on datasets of places: figures of a brute-force twin, counts of both protocols, reports, bad input."""
 
+import io
 import json
 import shutil
 from pathlib import Path
@@ -10,6 +11,7 @@ from PIL import Image
 
 from gallery.metrics import evaluate
 from gallery.report import read_report
+from gallery.report_tiles import read_tiles
 from mean_model import MEAN, MeanConfig, load_model, save_model
 from train_scripts.data.check_dataset import MADE_FILE
 from train_scripts.data.errors import BadPicture, BadRequest, MissingPart
@@ -146,7 +148,23 @@ def test_the_report_says_what_the_summary_counts(home, tmp_path):
         assert list(row.scores) == sorted(row.scores, reverse=True) and len(row.scores) == 5
         assert row.tile_ids[row.truth_rank - 1] == row.true_tile_id
         assert (row.error_m < 1) == (row.truth_rank == 1)
-    assert read_summaries(file)[0]["ap"] == found["ap"]
+        assert row.place == Path(row.id).parent.name and row.tile_places[row.truth_rank - 1] == row.place
+        assert [place == row.place for place in row.tile_places] == list(row.tile_true)
+        assert row.tile_m[0] == pytest.approx(row.error_m, abs=0.01) and row.covered and row.sharpness > 0
+    assert read_summaries(file)[0]["ap"] == found["ap"] == pytest.approx(100 * rows["ap"].mean())
+
+
+def test_the_report_keeps_the_embeddings_and_small_pictures(home, tmp_path):
+    file = tmp_path / "report.parquet"
+    for protocol, ranked in (("full", 5), ("paper", 3)):
+        ask(home, f"university1652:{home / 'uni'}", protocols=(protocol,), out=file, thumbnail_px=24)
+        report = read_report(file)
+        tiles, vectors = read_tiles(report), report.vectors()
+        assert len(tiles.ids) == ranked and all(tile.split("/")[-2] in tile for tile in tiles.ids)
+        for row, vector in zip(report.rows.itertuples(), vectors, strict=True):
+            found = [tiles.vectors[tiles.rows[tile]].astype(float) @ vector for tile in row.tile_ids]
+            assert found == pytest.approx(list(row.scores), abs=2e-3)  # half precision
+        assert max(Image.open(io.BytesIO(report.thumbnail(report.rows["id"][0]))).size) == 24
 
 
 def test_embeddings_are_written_for_the_figures(home, tmp_path):

@@ -64,6 +64,12 @@ def pose_error(text: str) -> PoseError:
     return numbers[0], numbers[1], numbers[2]
 
 
+def _side(text: str) -> int:
+    if not (text.isascii() and text.isdigit() and 16 <= int(text) <= 1024):
+        raise argparse.ArgumentTypeError(f"{text!r} is no side from 16 to 1024 pixels")
+    return int(text)
+
+
 def parser() -> Parser:
     """The options."""
     top = Parser(
@@ -88,6 +94,13 @@ def parser() -> Parser:
     top.add_argument("--positions", type=Path, metavar="FILE", help="KML or CSV with positions of places or photos")
     top.add_argument("--skip-unreadable", action="store_true", help="leave out pictures that cannot be read")
     top.add_argument("--out", type=Path, metavar="FILE", help="write a report (.parquet), one row per query")
+    top.add_argument(
+        "--thumbnails",
+        type=_side,
+        dest="thumbnail_px",
+        metavar="PX",
+        help="keep small pictures of the queries in the report, longer side so many pixels (16 to 1024)",
+    )
     top.add_argument("--json", action="store_true", help="print one JSON document")
 
     places = top.add_argument_group("pictures of places")
@@ -182,6 +195,7 @@ def _of_photos(kind: str, path: Path, options: argparse.Namespace) -> Iterator[d
         "pose_error": options.pose_error,
         "skip_unreadable": options.skip_unreadable,
         "out": options.out,
+        "thumbnail_px": options.thumbnail_px,
     }
     if kind == WORLD:
         return evaluate_gallery.run(evaluate_gallery.of_world(path, options.gallery, **common))
@@ -205,6 +219,7 @@ def _of_places(options: argparse.Namespace) -> Iterator[dict[str, Any]]:
             skip_unreadable=options.skip_unreadable,
             batch=options.batch,
             out=options.out,
+            thumbnail_px=options.thumbnail_px,
             vectors=options.vectors,
             trained_on=options.trained_on,
             ablation=options.ablation,

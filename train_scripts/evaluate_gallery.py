@@ -8,7 +8,6 @@ heading, pitch and height over flat ground, else below the camera.
 from __future__ import annotations
 
 import csv
-import math
 import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -23,10 +22,12 @@ from gallery import Gallery, GalleryError, Localizer
 from gallery.build import Embedder, read_photo
 from gallery.errors import UnreadablePhoto
 from gallery.geo import LonLat, distance_m
+from gallery.intervals import wilson
 from gallery.metrics import average_precision, position_scores
+from gallery.picture_facts import PictureFacts, picture_facts
 from gallery.positions import read_positions
 from gallery.ranking import Ranking
-from gallery.report import QueryRow, row_of, write_report
+from gallery.report import QueryRow, Standing, row_of, write_report
 from gallery.search import Answer, stated_place
 from gallery.sources import images_below, noted_path
 from gallery.store import MANIFEST
@@ -45,8 +46,6 @@ TRUTH = "truth.csv"
 PHOTOS = "photos"
 """The folder in a gallery's folder whose photos are asked by default."""
 
-Z95 = 1.959964
-
 
 @dataclass(frozen=True)
 class Request:
@@ -61,6 +60,7 @@ class Request:
         pose_error: standard deviations of what is added to heading (degrees), pitch (degrees) and height (percent).
         skip_unreadable: leave out photos that cannot be read.
         out: the report; both protocols write two files beside each other.
+        thumbnail_px: longer side of the photos' small pictures in the report; None holds none.
         progress: draw a bar on stderr.
     """
 
@@ -75,6 +75,7 @@ class Request:
     pose_error: PoseError = (0.0, 0.0, 0.0)
     skip_unreadable: bool = False
     out: Path | None = None
+    thumbnail_px: int | None = None
     progress: bool = True
 
 
@@ -256,6 +257,8 @@ class Found:
         first: 0-based rank of the first right tile, -1 where no tile covers the truth.
         ap: trapezoidal average precision, 0 to 1.
         margin: score of the best right tile minus that of the best wrong one; None where there is not both.
+        right: the row of the best right tile, None where there is none.
+        facts, vector: of the photo, and of its middle view; None where no report is asked for.
     """
 
     query: Query
@@ -264,6 +267,9 @@ class Found:
     first: int
     ap: float
     margin: float | None
+    right: int | None
+    facts: PictureFacts | None = None
+    vector: np.ndarray | None = None
 
 
 def run(request: Request) -> Iterator[dict[str, Any]]:
@@ -297,10 +303,15 @@ def run(request: Request) -> Iterator[dict[str, Any]]:
                 continue
             photo = disturbed(photo, request.pose_error, random)
             views, ranking = localizer.rank(photo, len(gallery), request.rotations, request.north_up)
+            facts = vector = None
+            if request.out is not None:
+                facts = picture_facts(photo.image, request.thumbnail_px)
+                vector = embedder.embed([views.views[0].image])[0]
             for protocol, of in found.items():
                 stays = kept[protocol][ranking.rows]
                 best = Ranking(ranking.rows[stays], ranking.scores[stays])
-                of.append(_compared(query, localizer.judge(photo, views, best, SHOWN), best, right))
+                one = _compared(query, localizer.judge(photo, views, best, SHOWN), best, right)
+                of.append(replace(one, facts=facts, vector=vector))
         about = {
             "dataset": request.kind,
             "photos": request.photos.name,
@@ -351,6 +362,7 @@ def _compared(query: Query, answer: Answer, ranking: Ranking, right: np.ndarray)
         int(best_hit[0]) if len(best_hit) else -1,
         float(average_precision(hits[None])[0]),
         float(ranking.scores[best_hit[0]] - ranking.scores[best_miss[0]]) if both else None,
+        int(ranking.rows[best_hit[0]]) if len(best_hit) else None,
     )
 
 
@@ -382,17 +394,9 @@ def summary_of(found: Sequence[Found], gallery: Gallery, protocol: Protocol, ran
     return figures
 
 
-def wilson(hits: int, count: int) -> list[float]:
-    """95 % interval of a share in percent, Wilson's score interval."""
-    share, z2 = hits / count, Z95**2
-    middle = (share + z2 / (2 * count)) / (1 + z2 / count)
-    half = Z95 / (1 + z2 / count) * math.sqrt(share * (1 - share) / count + z2 / (4 * count * count))
-    return [round(100 * max(0.0, middle - half), 2), round(100 * min(1.0, middle + half), 2)]
-
-
 def _row(found: Found, gallery: Gallery, photos: Path, report: Path) -> QueryRow:
     """The report's row; the truth's rank is that in the whole ranking, not only in what is shown."""
-    query = found.query
+    query, best = found.query, None if found.right is None else gallery.tile(found.right)
     row = row_of(
         found.answer,
         _below(query.file, photos),
@@ -400,8 +404,17 @@ def _row(found: Found, gallery: Gallery, photos: Path, report: Path) -> QueryRow
         query.truth,
         altitude_m=query.altitude_m,
         condition=query.condition,
+        standing=Standing(best, found.first + 1 if best else None, found.margin, found.ap),
     )
-    return replace(row, truth_rank=found.first + 1 if found.first >= 0 else None, margin=found.margin)
+    if found.facts is None:
+        return row
+    return replace(
+        row,
+        sharpness=found.facts.sharpness,
+        brightness=found.facts.brightness,
+        thumbnail=found.facts.thumbnail,
+        vector=found.vector,
+    )
 
 
 def text(summary: dict[str, Any]) -> str:

@@ -11,9 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from gallery.geo import distance_m
 from gallery.metrics import (
-    CHUNK_ELEMENTS,
     JUNK,
     Evaluation,
     evaluate,
@@ -21,7 +19,9 @@ from gallery.metrics import (
     nearest,
     position_scores,
 )
-from gallery.report import QueryRow, write_report
+from gallery.picture_facts import PictureFacts
+from gallery.report import write_report
+from gallery.report_tiles import write_tiles
 from gallery.sources import noted_path
 from train_scripts import protocols, tables
 from train_scripts.cost import cost
@@ -30,9 +30,10 @@ from train_scripts.data.check_dataset import MADE_FILE
 from train_scripts.data.denseuav import Tiles
 from train_scripts.data.errors import BadRequest, MissingPart
 from train_scripts.data.files import shown
-from train_scripts.data.places import KINDS, PROTOCOLS, Dataset, Direction, Picture, Protocol, Retrieval, views_of
+from train_scripts.data.places import KINDS, PROTOCOLS, Dataset, Direction, Protocol, Retrieval, views_of
 from train_scripts.data.readers import DatasetKind, parse_spec, read_dataset, top_of
 from train_scripts.picture_vectors import CLEAR, PictureVectors
+from train_scripts.places_report import points_of, rows_of, tiles_of
 
 if TYPE_CHECKING:
     from mean_model.embedder import Embedder
@@ -60,6 +61,7 @@ class Request:
         skip_unreadable: leave out pictures that cannot be read.
         batch: pictures in one pass of the network; None leaves it to the embedder.
         out: the report; several trials write several files beside each other, named after what differs.
+        thumbnail_px: longer side of the queries' small pictures in the report; None holds none.
         vectors: where to write the embeddings, for `train_scripts.make_figures`; several trials as for `out`.
         trained_on, ablation: what the tables should say of the model.
         progress: draw a bar on stderr.
@@ -77,6 +79,7 @@ class Request:
     skip_unreadable: bool = False
     batch: int | None = None
     out: Path | None = None
+    thumbnail_px: int | None = None
     vectors: Path | None = None
     trained_on: str | None = None
     ablation: str | None = None
@@ -93,6 +96,7 @@ class Measured:
         query_vectors: (Q, D) rows of length 1.
         gallery_vectors: (G, D) rows of length 1.
         left_out: names of pictures that could not be read.
+        facts: of the queries' pictures, where they were measured.
     """
 
     task: Retrieval
@@ -100,6 +104,7 @@ class Measured:
     query_vectors: np.ndarray
     gallery_vectors: np.ndarray
     left_out: tuple[str, ...]
+    facts: tuple[PictureFacts, ...] | None = None
 
     @cached_property
     def ranked(self) -> np.ndarray:
@@ -142,7 +147,8 @@ def measure(
         task = replace(task, queries=tuple(queries[row] for row in firsts))
     result = evaluate(query_vectors, task.query_labels, gallery_vectors, task.gallery_labels)
     left_out = {picture.name for picture in needed} - {picture.name for picture in (*queries, *gallery)}
-    return Measured(task, result, query_vectors, gallery_vectors, tuple(sorted(left_out)))
+    facts = vectors.facts_of(task.queries, condition)
+    return Measured(task, result, query_vectors, gallery_vectors, tuple(sorted(left_out)), facts)
 
 
 def run(request: Request) -> Iterator[dict[str, Any]]:
@@ -178,7 +184,12 @@ def run(request: Request) -> Iterator[dict[str, Any]]:
         if request.batch is not None:
             embedder.max_batch = request.batch
         about = {"dataset": kind, "data": data, **_about_model(embedder, request)}
-        vectors = PictureVectors(embedder, skip_unreadable=request.skip_unreadable, progress=request.progress)
+        vectors = PictureVectors(
+            embedder,
+            skip_unreadable=request.skip_unreadable,
+            progress=request.progress,
+            measured=request.out is not None,
+        )
         for (height, dataset), condition in product(datasets.items(), request.conditions):
             for direction, protocol in trials:
                 measured = measure(
@@ -202,8 +213,9 @@ def run(request: Request) -> Iterator[dict[str, Any]]:
                 }
                 if request.out is not None:
                     file = _of_trial(request.out, summary) if several else request.out
-                    rows = rows_of(measured, root, file, condition)
+                    rows = rows_of(measured, root, file, condition, request.thumbnail_px)
                     write_report(file, rows, {**summary, "root": noted_path(root, file.parent)})
+                    write_tiles(file, tiles_of(measured, root))
                     summary["report"] = file.name
                 if request.vectors is not None:
                     file = _of_trial(request.vectors, summary) if several else request.vectors
@@ -233,19 +245,13 @@ def _about_model(embedder: Embedder, request: Request) -> dict[str, Any]:
 
 def _positions(measured: Measured) -> dict[str, Any] | None:
     """SDM, MA and Dis of the queries with a position; None where there is none, or a ranked tile has none."""
-    points, tiles = _points(measured.task.queries), _points(measured.task.gallery)
+    points, tiles = points_of(measured.task.queries), points_of(measured.task.gallery)
     known = np.isfinite(points).all(axis=1)
     removed = measured.task.gallery_labels == JUNK
     if not known.any() or not np.isfinite(tiles[~removed]).all():
         return None
     tiles[removed] = 0  # never looked at
     return position_scores(points[known], tiles, measured.ranked[known], within_m=WITHIN_M).to_dict()
-
-
-def _points(pictures: Sequence[Picture]) -> np.ndarray:
-    """(N, 2) lon, lat; not a number where nobody told."""
-    nowhere = (np.nan, np.nan)
-    return np.array([(at.lon, at.lat) if (at := picture.position) else nowhere for picture in pictures]).reshape(-1, 2)
 
 
 def is_procedural(kind: DatasetKind, root: Path) -> bool:
@@ -269,70 +275,7 @@ def _heights(kind: DatasetKind, wanted: str | None) -> tuple[int | str | None, .
     raise BadRequest(f"{kind} has no height {wanted}. Choose {known}, {MIXED}, or all for one after another.")
 
 
-# --- reports ---
-
-
-def rows_of(measured: Measured, root: Path, report: Path, condition: str) -> list[QueryRow]:
-    """The rows of a report. Queries and tiles are named by their path below the dataset's folder.
-
-    Args:
-        root: the dataset's folder.
-        report: where the report will stand; images are named from there.
-    """
-    standing = _standing(measured)
-    scores = np.einsum("qd,qkd->qk", measured.query_vectors, measured.gallery_vectors[measured.ranked])
-    rows = []
-    for number, query in enumerate(measured.task.queries):
-        ranked = measured.ranked[number]
-        best = measured.task.gallery[int(ranked[0])].position
-        first = int(measured.result.first_hit[number])
-        rows.append(
-            QueryRow(
-                id=_below(root, query),
-                image=noted_path(query.file, report.parent),
-                tile_ids=[_below(root, measured.task.gallery[int(row)]) for row in ranked],
-                scores=[float(score) for score in scores[number]],
-                true_lon=query.position.lon if query.position else None,
-                true_lat=query.position.lat if query.position else None,
-                lon=best.lon if best else None,
-                lat=best.lat if best else None,
-                altitude_m=query.altitude_m,
-                condition=condition,
-                true_tile_id=_below(root, measured.task.gallery[int(standing.tile[number])]) if first >= 0 else None,
-                truth_rank=first + 1 if first >= 0 else None,
-                margin=float(standing.margin[number]) if np.isfinite(standing.margin[number]) else None,
-                error_m=distance_m(query.position, best) if query.position and best else None,
-            )
-        )
-    return rows
-
-
-@dataclass(frozen=True)
-class _Standing:
-    """How the true tiles stand to the others."""
-
-    tile: np.ndarray  # (Q,) row of the best true tile; means nothing where there is none
-    margin: np.ndarray  # (Q,) its score minus that of the best false tile; not finite where there is none
-
-
-def _standing(measured: Measured) -> _Standing:
-    kept = np.flatnonzero(measured.task.gallery_labels != JUNK)
-    vectors, labels = measured.gallery_vectors[kept], measured.task.gallery_labels[kept]
-    chunk = max(1, CHUNK_ELEMENTS // len(kept))
-    tiles, margins = [], []
-    for start in range(0, len(measured.task.queries), chunk):
-        part = slice(start, start + chunk)
-        scores = measured.query_vectors[part] @ vectors.T
-        true = measured.task.query_labels[part, None] == labels
-        hits, misses = np.where(true, scores, -np.inf), np.where(true, -np.inf, scores)
-        tiles.append(kept[hits.argmax(axis=1)])
-        with np.errstate(invalid="ignore"):  # a query without either
-            margins.append(hits.max(axis=1) - misses.max(axis=1))
-    return _Standing(np.concatenate(tiles), np.concatenate(margins))
-
-
-def _below(root: Path, picture: Picture) -> str:
-    return picture.file.relative_to(root).as_posix()
+# --- files ---
 
 
 def _write_vectors(file: Path, measured: Measured) -> None:

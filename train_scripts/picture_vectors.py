@@ -14,6 +14,7 @@ import numpy as np
 from PIL import Image
 from tqdm import tqdm
 
+from gallery.picture_facts import PictureFacts, picture_facts
 from train_scripts.data import weather
 from train_scripts.data.errors import BadPicture
 from train_scripts.data.files import shown
@@ -41,13 +42,19 @@ class PictureVectors:
     and every run on every machine sees the same pictures.
     """
 
-    def __init__(self, embedder: Embedder, *, skip_unreadable: bool = False, progress: bool = True) -> None:
-        """Args: skip_unreadable: leave out what cannot be read; else the first such picture ends the run."""
+    def __init__(
+        self, embedder: Embedder, *, skip_unreadable: bool = False, progress: bool = True, measured: bool = False
+    ) -> None:
+        """Args:
+        skip_unreadable: leave out what cannot be read; else the first such picture ends the run.
+        measured: take `picture_facts` of the pictures as they are read.
+        """
         self._embedder = embedder
         self._skip = skip_unreadable
         self._progress = progress
         self._vectors: dict[Key, np.ndarray] = {}
         self._keys: dict[Seen, Key | None] = {}
+        self._facts: dict[Key, PictureFacts] | None = {} if measured else None
 
     def of(self, pictures: Sequence[Picture], condition: str = CLEAR) -> tuple[np.ndarray, tuple[Picture, ...]]:
         """Embed what is not known yet.
@@ -66,10 +73,19 @@ class PictureVectors:
         rows = [self._vectors[key] for picture in readable if (key := keys[picture]) is not None]
         return np.stack(rows) if rows else np.empty((0, self._embedder.dimension), np.float32), readable
 
+    def facts_of(self, pictures: Sequence[Picture], condition: str = CLEAR) -> tuple[PictureFacts, ...] | None:
+        """The measures of pictures that were embedded; None where none were to be taken."""
+        if self._facts is None:
+            return None
+        keys = [self._keys[_in(condition, picture)] for picture in pictures]
+        return tuple(self._facts[key] for key in keys if key is not None)
+
     def forget(self, condition: str) -> None:
         """Free the vectors of a condition: those of ten would not fit where those of one do."""
         self._keys = {one: key for one, key in self._keys.items() if one[1] != condition}
         self._vectors = {key: row for key, row in self._vectors.items() if key[1] != condition}
+        if self._facts is not None:
+            self._facts = {key: facts for key, facts in self._facts.items() if key[1] != condition}
 
     def embed(self, pictures: Iterable[Picture], condition: str = CLEAR) -> None:
         """Embed what is not known yet; `of` does it too. Args and Raises: as `of`."""
@@ -122,7 +138,10 @@ class PictureVectors:
         key = (_digest(picture), condition, "" if condition == CLEAR else picture.name)
         if key in self._vectors or key in fresh:
             return key, None
-        return key, self._embedder.seen(in_weather(picture, condition, self._embedder.image_size))
+        pixels = in_weather(picture, condition, self._embedder.image_size)
+        if self._facts is not None:
+            self._facts[key] = picture_facts(pixels)
+        return key, self._embedder.seen(pixels)
 
 
 def _in(condition: str, picture: Picture) -> Seen:

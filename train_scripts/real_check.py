@@ -30,6 +30,7 @@ from gallery import Gallery, GalleryError, Localizer, build_gallery
 from gallery.build import Embedder, read_photo
 from gallery.errors import UnreadablePhoto
 from gallery.geo import LonLat, area_m2, distances_m, moved
+from gallery.intervals import wilson
 from gallery.search import Answer, PhotoProblem
 from gallery.sources import IMAGE_SUFFIXES
 from gallery.tiles import Tile
@@ -39,7 +40,6 @@ from train_scripts.data.photos import Shot, camera_metadata
 from train_scripts.data.rasterise import Appearance
 from train_scripts.data.renderer import Surfaces, render
 from train_scripts.data.sensor import photometry
-from train_scripts.evaluate_gallery import wilson
 
 MANIFEST = "manifest.csv"
 VIEW_PX = 512
