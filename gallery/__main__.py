@@ -25,6 +25,9 @@ INTERRUPTED = 130
 
 SHOWN_PROBLEMS = 20
 
+SORT_KEYS = ("margin", "metres", "rank", "score", "confidence", "altitude", "margin_change", "rank_change")
+"""The keys of `inspection.filters.SORTS` that put errors in an order; the module itself is imported late."""
+
 
 class Parser(argparse.ArgumentParser):
     """An ArgumentParser that says in one line what is wrong."""
@@ -98,7 +101,7 @@ def parser() -> argparse.ArgumentParser:
         description="Say what a report (train_scripts.evaluate --out) holds: figures with 95 % intervals, what "
         "explains the errors, and the worst queries.",
     )
-    inspect.add_argument("report", metavar="REPORT", type=Path)
+    inspect.add_argument("report", metavar="REPORT", type=Path, help="that train_scripts.evaluate wrote")
     inspect.add_argument("--gallery", metavar="DIR", type=Path, help="that was evaluated: finds tiles that look alike")
     inspect.add_argument("--against", metavar="REPORT2", type=Path, help="an earlier report: what is fixed and broken")
     inspect.add_argument("--wrong", action="store_true", help="list wrong answers only")
@@ -126,9 +129,6 @@ def parser() -> argparse.ArgumentParser:
 
 
 _GALLERY_HELP = "the gallery's folder, or a dataset of the Hub user/name[@revision]"
-SORT_KEYS = ("margin", "metres", "rank", "score", "confidence", "altitude", "margin_change", "rank_change")
-"""The keys of `inspection.filters.SORTS` that put errors in an order; the module itself is imported late."""
-
 _TILE_SIZE_HELP = "side of a raster's tiles on the ground; assumed for images of unknown extent (default 100)"
 _OVERLAP_HELP = "share of a tile that its neighbour shows too (default 0.5)"
 _POSITIONS_HELP = (
@@ -315,7 +315,8 @@ def _inspect(options: argparse.Namespace) -> int:
     from gallery.inspection.comparison import compare
     from gallery.inspection.table import open_inspection
 
-    inspection = open_inspection(options.report, options.gallery)
+    gallery = None if options.gallery is None else _folder(options.gallery)
+    inspection = open_inspection(options.report, gallery)
     comparison = compare(open_inspection(options.against), inspection) if options.against else None
     if comparison is None and options.sort.endswith("_change"):
         raise GalleryError(f"--sort {options.sort} needs a second report: add --against REPORT2.")

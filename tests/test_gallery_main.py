@@ -231,14 +231,14 @@ def test_check_finds_damage(region, tmp_path, capsys):
 
 def test_every_command_and_option_has_help():
     commands = next(action for action in parser()._actions if hasattr(action, "choices") and action.choices)
-    assert set(commands.choices) == {"build", "search", "info", "check"}
+    assert set(commands.choices) == {"build", "search", "inspect", "info", "check"}
     for command in commands.choices.values():
         assert command.description
         for action in command._actions:
             assert action.help or action.dest == "photos"
 
 
-@pytest.mark.parametrize("command", [[], ["build"], ["search"], ["info"], ["check"]])
+@pytest.mark.parametrize("command", [[], ["build"], ["search"], ["inspect"], ["info"], ["check"]])
 def test_help_loads_nothing_heavy(command):
     done = subprocess.run(
         [sys.executable, "-m", "gallery", *command, "--help"], cwd=ROOT, capture_output=True, text=True
