@@ -7,22 +7,12 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from gallery.geo import distance_m
 from train_scripts.data.__main__ import main
 from train_scripts.data.check_dataset import check_dataset
 from train_scripts.data.errors import BadRequest
-from train_scripts.data.make_dataset import (
-    PER_WORLD,
-    Site,
-    Size,
-    View,
-    circle,
-    make_folders,
-    make_university1652,
-    regions_of,
-    spiral,
-)
+from train_scripts.data.make_dataset import Size, make, make_folders, make_university1652
 from train_scripts.data.readers import read_dataset
+from train_scripts.data.sites import Site, View
 
 TINY = Size(train=1, test=1, distractors=1, views=2, size_px=32)
 
@@ -46,8 +36,6 @@ def test_the_seed_decides_everything(tmp_path: Path) -> None:
 
 
 def test_the_view_from_straight_above_resembles_its_own_tile_most(tmp_path: Path) -> None:
-    from train_scripts.data.make_dataset import make
-
     sites = [
         Site(
             f"p{i}",
@@ -71,29 +59,8 @@ def test_the_view_from_straight_above_resembles_its_own_tile_most(tmp_path: Path
     assert (alike.argmax(1) == np.arange(6)).all()
 
 
-def test_places_lie_apart_and_large_sets_keep_train_and_test_apart() -> None:
-    sites = [Site(f"{i:04d}", "train" if i % 2 else "test", (View("a.jpg"),), {}) for i in range(2 * PER_WORLD)]
-    small = regions_of(sites[:9], 170)
-    assert len(small) == 1
-    at = [small[0].position(i) for i in range(9)]
-    assert min(distance_m(a, b) for a in at for b in at if a != b) == pytest.approx(170, abs=0.5)
-    assert at[0].lat > at[-1].lat and at[0].lon < at[2].lon  # row by row from the north-west
-    large = regions_of(sites, 170)
-    assert [{site.part for site in region.sites} for region in large] == [{"test"}, {"train"}]
-    assert distance_m(large[0].position(0), large[1].position(0)) > 2_000
-
-
-def test_flights_look_down_at_all_sides() -> None:
-    views = list(spiral(54, "f", "{}.jpg".format))
-    assert len({view.file for view in views}) == 54
-    assert all(-90 < view.pitch_deg < -45 and view.altitude_m for view in views)
-    quarters = np.histogram([view.heading_deg for view in views], bins=4, range=(0, 360))[0]
-    assert quarters.min() >= 12
-    assert [view.altitude_m for view in circle(3, "f", 250)] == [250] * 3
-
-
 def test_workers_make_the_same_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("train_scripts.data.make_dataset.PER_WORLD", 1)
+    monkeypatch.setattr("train_scripts.data.sites.PER_WORLD", 1)
     for workers in (1, 2):
         make_folders(tmp_path / str(workers), Size(0, 2, 0, 1, 32, workers=workers))
     assert digest(tmp_path / "1") == digest(tmp_path / "2")

@@ -13,10 +13,10 @@ from gallery.metrics import evaluate
 from gallery.report import read_report
 from gallery.report_tiles import read_tiles
 from mean_model import MEAN, MeanConfig, load_model, save_model
-from train_scripts.data.check_dataset import MADE_FILE
 from train_scripts.data.errors import BadPicture, BadRequest, MissingPart
 from train_scripts.data.make_dataset import Size, make_denseuav, make_sues200, make_university1652
 from train_scripts.data.places import Picture
+from train_scripts.data.published import MADE_FILE
 from train_scripts.data.readers import read_dataset
 from train_scripts.data.weather import CONDITIONS
 from train_scripts.evaluate import main

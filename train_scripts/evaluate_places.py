@@ -26,11 +26,11 @@ from gallery.sources import noted_path
 from train_scripts import protocols, tables
 from train_scripts.cost import cost
 from train_scripts.data import denseuav, sues200
-from train_scripts.data.check_dataset import MADE_FILE
 from train_scripts.data.denseuav import Tiles
 from train_scripts.data.errors import BadRequest, MissingPart
 from train_scripts.data.files import shown
 from train_scripts.data.places import KINDS, PROTOCOLS, Dataset, Direction, Protocol, Retrieval, views_of
+from train_scripts.data.published import MADE_FILE
 from train_scripts.data.readers import DatasetKind, parse_spec, read_dataset, top_of
 from train_scripts.picture_vectors import CLEAR, PictureVectors
 from train_scripts.places_report import points_of, rows_of, tiles_of
@@ -195,7 +195,8 @@ def run(request: Request) -> Iterator[dict[str, Any]]:
                 measured = measure(
                     dataset, vectors, direction, protocol, condition=condition, as_multi_query=request.multi_query
                 )
-                comparable = not (data or request.multi_query or height == MIXED)
+                whole = height == MIXED and request.tiles == "all" if kind == "denseuav" else height != MIXED
+                comparable = whole and not (data or request.multi_query)
                 summary = {
                     **protocols.summary(measured.task, measured.result),
                     "positions": _positions(measured),

@@ -14,7 +14,8 @@ from typing import Any
 import numpy as np
 
 from gallery.metrics import Evaluation
-from train_scripts.data.places import Direction, Kind, Protocol, Retrieval, views_of
+from train_scripts.data.places import Direction, Protocol, Retrieval, views_of
+from train_scripts.data.published import DENSEUAV, SUES200_SPLIT, UNIVERSITY1652, Expected
 
 
 @dataclass(frozen=True)
@@ -26,22 +27,10 @@ class Counts:
     removed: int  # gallery images that the protocol takes out; R@1% counts them all the same
 
 
-@dataclass(frozen=True)
-class _Views:
-    """Pictures of the test part by view: of the places that are asked, and of the distractors."""
-
-    asked: Mapping[Kind, int]
-    distractors: Mapping[Kind, int]
-
-
-_PUBLISHED: Mapping[str, _Views] = {
-    # 701 places with 54 drone photos each, place 0000 with 55; 250 places more stand in the gallery only. That the
-    # gallery has the same street pictures of the 701 places as the queries follows from nothing but their number.
-    "university1652": _Views(
-        {"drone": 37_855, "satellite": 701, "street": 2_579}, {"drone": 13_500, "satellite": 250, "street": 342}
-    ),
-    # at one height: 80 test places with 50 drone photos each; the 120 training places stand in the gallery too
-    "sues200": _Views({"drone": 4_000, "satellite": 80}, {"drone": 6_000, "satellite": 120}),
+_TEST_PARTS: Mapping[str, tuple[str, Mapping[str, Expected]]] = {
+    "university1652": ("test", UNIVERSITY1652),
+    "sues200": ("Testing/150", SUES200_SPLIT),  # all heights hold as many
+    "denseuav": ("test", DENSEUAV),
 }
 
 
@@ -65,13 +54,17 @@ def summary(task: Retrieval, result: Evaluation) -> dict[str, Any]:
 
 
 def published_counts(dataset: str, protocol: Protocol, direction: Direction) -> Counts | None:
-    """What a complete copy holds, for SUES-200 at one height; None where no counts are published."""
-    views = _PUBLISHED.get(dataset)
+    """What a complete copy holds, for SUES-200 at one height; None where no counts are published.
+
+    The gallery is taken to hold as many pictures of the places that are asked as there would be the other way round.
+    """
+    folder, parts = _TEST_PARTS.get(dataset, ("", {}))
     asking, searched = views_of(direction)
-    if views is None or not {asking, searched} <= views.asked.keys():
+    names = f"query_{asking}", f"query_{searched}", f"gallery_{searched}"
+    queries, right, gallery = (part.pictures if (part := parts.get(f"{folder}/{name}")) else None for name in names)
+    if queries is None or right is None or gallery is None:
         return None
-    right, wrong = views.asked[searched], views.distractors[searched]
-    return Counts(views.asked[asking], *((right, wrong) if protocol == "paper" else (right + wrong, 0)))
+    return Counts(queries, right, gallery - right) if protocol == "paper" else Counts(queries, gallery, 0)
 
 
 def deviations(dataset: str, task: Retrieval) -> list[str]:

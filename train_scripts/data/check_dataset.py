@@ -2,25 +2,23 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal
 
 from mean_model.errors import PhotoError
 from mean_model.photo import load_photo
-from train_scripts.data import denseuav, folders, sues200, university1652
-from train_scripts.data.errors import BadPositions, DatasetError
+from train_scripts.data import denseuav, folders, university1652
+from train_scripts.data.errors import BadPositions
 from train_scripts.data.files import Listing, shown
 from train_scripts.data.positions import NOTHING
+from train_scripts.data.published import SAME_PLACES, Expected, expected_parts
 from train_scripts.data.readers import DatasetKind, scan_dataset, top_of
 
 Level = Literal["missing", "extra", "note"]
 
 SHOWN = 5  # examples per finding
-MADE_FILE = "procedural.json"
-"""What `python -m train_scripts.data make` writes into its datasets: the counts to check them against."""
 
 
 @dataclass(frozen=True)
@@ -99,26 +97,6 @@ def _number(count: int | None) -> str:
     return "-" if count is None else f"{count:,}"
 
 
-@dataclass(frozen=True)
-class Expected:
-    """What one part should hold.
-
-    Attributes:
-        pictures, places: in all; None where nobody published a number.
-        of_place: pictures of one place, None where it varies.
-        names: stems of the files of a place by its number of pictures, where they are fixed.
-        ids: the places by name, where they are known.
-        needed: without it, the part may be left out.
-    """
-
-    pictures: int | None
-    places: int | None
-    of_place: Callable[[str], int | None] = lambda place: None
-    names: Callable[[str, int], list[str]] = lambda place, count: []
-    ids: frozenset[str] | None = None
-    needed: bool = True
-
-
 def check_dataset(kind: DatasetKind, root: Path | str, *, pictures: bool = False) -> Report:
     """Count a dataset; against the published counts, or against what the maker of a procedural one wrote.
 
@@ -131,7 +109,7 @@ def check_dataset(kind: DatasetKind, root: Path | str, *, pictures: bool = False
         WrongFolder: the folder holds no dataset of this kind.
     """
     top, found = top_of(kind, Path(root)), scan_dataset(kind, Path(root))
-    expected, compared_with = _expected(kind, top, found)
+    expected, compared_with = expected_parts(kind, top, found)
     findings = [one for part, want in expected.items() for one in compare(part, found.get(part), want)]
     findings += [_strays(part, listing) for part, listing in found.items() if listing.strays]
     findings += _across(kind, found) if kind != "folders" else _across_folders(found)
@@ -180,7 +158,7 @@ def compare(part: str, listing: Listing | None, want: Expected) -> list[Finding]
             continue
         named += 1
         if named <= SHOWN:
-            findings.append(_of_one_place(part, place, [file.stem for file in files], count, want.names(place, count)))
+            findings.append(_of_one_place(part, place, [file.stem for file in files], count, want.names(count)))
     if named > SHOWN:
         findings.append(Finding("missing", f"{part}: {named - SHOWN} more places with another number of pictures."))
     differs = want.pictures is not None and listing.pictures != want.pictures
@@ -217,151 +195,6 @@ def _strays(part: str, listing: Listing) -> Finding:
     loose = [name for name in listing.strays if "/" not in name]
     hint = "; pictures belong into a folder per place" if loose else ""
     return Finding("note", f"{part}: {_some(listing.strays, 'file')} ignored{hint}.")
-
-
-def _expected(kind: DatasetKind, top: Path, found: Mapping[str, Listing]) -> tuple[dict[str, Expected], str]:
-    """What the parts should hold, and who says so."""
-    if (top / MADE_FILE).is_file():
-        return _made(kind, top / MADE_FILE), "what was written when this procedural dataset was made"
-    match kind:
-        case "university1652":
-            return UNIVERSITY1652, "the published counts of University-1652"
-        case "sues200":
-            return (SUES200_SPLIT if sues200.sues200_root(top)[1] else SUES200), "the published counts of SUES-200"
-        case "denseuav":
-            return DENSEUAV, "the published counts of DenseUAV"
-        case "folders":
-            return {part: Expected(None, None, needed=False) for part in found}, "itself"
-
-
-def _unnamed(place: str, count: int) -> list[str]:
-    return []
-
-
-def _images(place: str, count: int) -> list[str]:
-    return [f"image-{number:02d}" for number in range(1, count + 1)]
-
-
-def _numbered(place: str, count: int) -> list[str]:
-    return [str(number) for number in range(count)]
-
-
-def _drones_1652(place: str) -> int:
-    return 55 if place == "0000" else 54
-
-
-UNIVERSITY1652: dict[str, Expected] = {
-    "train/drone": Expected(37_854, 701, _drones_1652, _images),
-    "train/satellite": Expected(701, 701, lambda place: 1),
-    "train/street": Expected(None, None, needed=False),
-    "train/google": Expected(None, None, needed=False),
-    "test/query_drone": Expected(37_855, 701, _drones_1652, _images),
-    "test/query_satellite": Expected(701, 701, lambda place: 1),
-    "test/query_street": Expected(2_579, 701, needed=False),
-    "test/gallery_drone": Expected(51_355, 951, _drones_1652, _images),
-    "test/gallery_satellite": Expected(951, 951, lambda place: 1),
-    "test/gallery_street": Expected(2_921, 793, needed=False),
-}
-"""Published counts (README and name files of the baseline's repository; the training views follow from them)."""
-
-
-def _sues_satellites(ids: Iterable[str]) -> Expected:
-    known = frozenset(ids)
-    return Expected(len(known), len(known), lambda place: 1, ids=known)
-
-
-def _sues_drones(ids: Iterable[str]) -> Expected:
-    known = frozenset(ids)
-    return Expected(50 * len(known), len(known), lambda place: 50, _numbered, known)
-
-
-SUES200: dict[str, Expected] = {
-    "satellite-view": _sues_satellites(sues200.PLACES),
-    **{f"drone {height}": _sues_drones(sues200.PLACES) for height in sues200.HEIGHTS},
-}
-"""The original layout."""
-
-SUES200_SPLIT: dict[str, Expected] = {
-    f"{half}/{height}/{part}": (_sues_drones if part.endswith("drone") else _sues_satellites)(ids)
-    for height in sues200.HEIGHTS
-    for half, part, ids in (
-        ("Training", "drone", sues200.TRAINING_PLACES),
-        ("Training", "satellite", sues200.TRAINING_PLACES),
-        ("Testing", "query_drone", sues200.TEST_PLACES),
-        ("Testing", "query_satellite", sues200.TEST_PLACES),
-        ("Testing", "gallery_drone", sues200.PLACES),
-        ("Testing", "gallery_satellite", sues200.PLACES),
-    )
-}
-"""The layout of the benchmark's split script."""
-
-
-def _tiles(place: str, count: int) -> list[str]:
-    return [f"H{height}{year}" for height in denseuav.HEIGHTS for year in ("", "_old")] if count == 6 else []
-
-
-def _heights(place: str, count: int) -> list[str]:
-    return [f"H{height}" for height in denseuav.HEIGHTS] if count == 3 else []
-
-
-DENSEUAV: dict[str, Expected] = {
-    f"{part}{kind}": Expected(each * places, places, lambda place, each=each: each, names)  # type: ignore[misc]
-    for part, places in (("train/", 2_256), ("test/query_", 777), ("test/gallery_", 3_033))
-    for kind, each, names in (("drone", 3, _heights), ("satellite", 6, _tiles))
-}
-"""Published counts of DenseUAV's README."""
-
-
-def _made(kind: DatasetKind, file: Path) -> dict[str, Expected]:
-    """The counts of a procedural dataset.
-
-    Raises:
-        DatasetError: the file is damaged, or is of another kind.
-    """
-    try:
-        told = json.loads(file.read_text())
-        parts = {str(part): {str(p): int(n) for p, n in of.items()} for part, of in told["parts"].items()}
-        made_kind = told["kind"]
-    except (ValueError, KeyError, AttributeError, TypeError) as error:
-        raise DatasetError(f"{file.name} is damaged. Make the dataset again, or remove that file.") from error
-    if made_kind != kind:
-        raise DatasetError(f"This is a procedural dataset in the layout of {made_kind}: write {made_kind}:PATH.")
-    drones = {"university1652": _images, "sues200": _numbered, "denseuav": _heights, "folders": _images}[kind]
-    others = _tiles if kind == "denseuav" else _unnamed
-    return {
-        part: Expected(
-            sum(of.values()),
-            sum(count > 0 for count in of.values()),
-            of.get,
-            drones if "drone" in part else others,
-            frozenset(of),
-            needed=not part.endswith(("street", "google")),
-        )
-        for part, of in parts.items()
-    }
-
-
-Pairs = tuple[tuple[str, str], ...]
-
-SAME_PLACES: dict[str, Pairs] = {
-    "university1652": (
-        ("train/drone", "train/satellite"),
-        ("test/query_drone", "test/query_satellite"),
-        ("test/gallery_drone", "test/gallery_satellite"),
-    ),
-    "denseuav": (
-        ("train/drone", "train/satellite"),
-        ("test/query_drone", "test/query_satellite"),
-        ("test/gallery_drone", "test/gallery_satellite"),
-    ),
-    "sues200": tuple((f"drone {height}", "satellite-view") for height in sues200.HEIGHTS)
-    + tuple(
-        (f"{half}{height}/{role}drone", f"{half}{height}/{role}satellite")
-        for height in sues200.HEIGHTS
-        for half, role in (("Training/", ""), ("Testing/", "query_"), ("Testing/", "gallery_"))
-    ),
-}
-"""Parts that must hold the same places."""
 
 
 def _across(kind: DatasetKind, found: Mapping[str, Listing]) -> list[Finding]:
