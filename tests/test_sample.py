@@ -1,6 +1,7 @@
 """The shipped sample: region, gallery, photos and starter weights fit together and keep their promises."""
 
 import csv
+import io
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +11,9 @@ from PIL import Image
 from pyproj import Transformer
 
 from gallery import Gallery, Localizer
+from gallery.geo import LonLat
+from gallery.inspection.table import open_inspection
+from gallery.inspection.whole import figures
 from gallery.search import Answer
 from mean_model import load_model
 from train_scripts.evaluate_gallery import read_queries
@@ -94,3 +98,40 @@ def test_an_example_without_metadata_is_found_by_guessing_its_pose(gallery: Gall
         answer = Localizer(gallery, embedder).localize(np.asarray(picture), k=5)
     assert answer.exif is None and "poses were tried" in " ".join(answer.notes)
     assert any(match.tile.contains(query.truth) for match in answer.matches)
+
+
+def test_the_report_is_of_these_weights_and_this_gallery(gallery: Gallery) -> None:
+    inspection = open_inspection(SAMPLE / "report.parquet", gallery)
+    report, table = inspection.report, inspection.table
+    with load_model("starter") as embedder:
+        assert report.summary["fingerprint"] == embedder.fingerprint == gallery.fingerprint
+    assert (report.file.stat().st_size if report.file else 0) < 3e6 and len(table) == 300
+    tiles = set(gallery.tiles["id"])
+    assert all(tiles.issuperset(ranked) for ranked in report.rows["tile_ids"])
+    for name in table.index[::50]:
+        row = table.loc[name]
+        truth = LonLat(row["true_lon"], row["true_lat"])
+        assert gallery.tile(gallery.row(row["true_tile"])).contains(truth)
+        assert gallery.tile(gallery.row(row["top_tile"])).contains(truth) == row["right"]
+
+
+def test_the_report_says_what_the_readme_says() -> None:
+    inspection = open_inspection(SAMPLE / "report.parquet")
+    found, summary = figures(inspection.table), inspection.report.summary
+    assert found is not None and found.median_m is not None
+    recall = {str(k): estimate.value for k, estimate in found.recall.items()}
+    assert recall == {k: pytest.approx(value) for k, value in summary["recall"].items() if k in recall}
+    readme = (WEIGHTS.parents[2] / "README.md").read_text()
+    row = next(line for line in readme.splitlines() if line.startswith("| pixels and the stated pose"))
+    stated = [cell.strip() for cell in row.split("|")[2:6]]
+    told = [f"{one.value:.1f} % ({one.low:.1f}-{one.high:.1f})" for one in found.recall.values()]
+    assert stated == [*told, f"{found.median_m.value:.0f} m"]
+
+
+def test_the_reports_pictures_are_small_and_say_nothing_else() -> None:
+    report = open_inspection(SAMPLE / "report.parquet").report
+    for query_id in report.rows["id"][::37]:
+        content = report.thumbnail(query_id)
+        assert content is not None
+        with Image.open(io.BytesIO(content)) as picture:
+            assert picture.format == "JPEG" and max(picture.size) == 160 and not picture.getexif()
