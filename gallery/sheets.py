@@ -18,7 +18,7 @@ class Shown:
     """A picture in a sheet."""
 
     picture: Image.Image | None  # None: it could not be read, an empty field stands for it
-    caption: str = ""
+    caption: str = ""  # of at most two lines, each cut to the picture's width
     right: bool | None = None  # shows the place that is asked for; None: not judged, no frame
 
 
@@ -57,18 +57,22 @@ def ranked_strips(strips: Sequence[Strip], side_px: int = 192) -> Image.Image:
     return _sheet(["Query", *map(str, range(1, k + 1)), "True tile"], rows, side_px, apart={1, k + 1})
 
 
-def heat_sheet(rows: Sequence[HeatRow], side_px: int = 192, heat: str = "heat for") -> Image.Image:
+def heat_sheet(
+    rows: Sequence[HeatRow], side_px: int = 192, heat: str = "heat for", names: tuple[str, str] = ("query", "tile")
+) -> Image.Image:
     """A sheet with one row for each query: query, its heat map, best tile, its heat map, true tile where it is another.
 
     Args:
         side_px: of each picture, 48 to 1024.
         heat: what the maps show, put before "the tile" and "the query".
+        names: of the two pictures.
 
     Raises:
         GalleryError: as `ranked_strips`.
     """
+    first, second = names
+    headings = [first.capitalize(), f"{heat} the {second}", second.capitalize(), f"{heat} the {first}", "True tile"]
     cells = [(row.query, row.query_heat, row.best, row.best_heat, row.truth) for row in rows]
-    headings = ["Query", f"{heat} the tile", "Best tile", f"{heat} the query", "True tile"]
     return _sheet(headings, cells, side_px, apart={2, 4})
 
 
@@ -86,7 +90,8 @@ def _sheet(
     columns = len(headings) if any(row[-1] for row in rows) else len(headings) - 1
     gap, line = max(4, side_px // 16), max(11, side_px // 12)
     font = ImageFont.load_default(line)
-    row_px = side_px + line + gap + line // 2
+    lines = max(len(_lines(shown)) for row in rows for shown in row if shown)
+    row_px = side_px + lines * line + gap + line // 2
     lefts = [
         gap + column * (side_px + gap) + gap * sum(c in apart for c in range(column + 1)) for column in range(columns)
     ]
@@ -124,8 +129,13 @@ def _paste(
         colour = GREEN if shown.right else RED
         draw.rectangle((left, top, right, bottom), outline=colour, width=width)
         _mark(draw, shown.right, left + width, top + width, max(14, side_px // 8), colour)
-    caption = shown.caption.replace("\n", " ")
-    draw.text((left + side_px / 2, bottom + 3), _fitting(caption, font, side_px), "black", font, anchor="ma")
+    for number, text in enumerate(_lines(shown)):
+        below = left + side_px / 2, bottom + 3 + number * font.size
+        draw.text(below, _fitting(text, font, side_px), "black", font, anchor="ma")
+
+
+def _lines(shown: Shown) -> list[str]:
+    return shown.caption.split("\n")[:2]
 
 
 def _mark(draw: ImageDraw.ImageDraw, right: bool, left: float, top: float, side_px: int, colour: str) -> None:

@@ -53,7 +53,7 @@ def test_rows_may_differ_in_length_and_miss_pictures():
     assert ranked_strips(strips[1:2]).size[0] > 0
 
 
-def test_captions_are_cut_in_the_middle():
+def test_captions_are_cut_in_the_middle_and_paths_at_the_front():
     from PIL import ImageFont
 
     font = ImageFont.load_default(12)
@@ -61,6 +61,14 @@ def test_captions_are_cut_in_the_middle():
     assert font.getlength(short) <= 100 and short.startswith("a-v") and short.endswith(".jpg") and "…" in short
     assert sheets._fitting("photo.jpg", font, 100) == "photo.jpg"
     assert sheets._fitting("wide", font, 1) == "…"
+    path = sheets._fitting("test/query_drone/0001/image-01.jpeg", font, 130)
+    assert path.startswith("…") and path.endswith("/0001/image-01.jpeg") and font.getlength(path) <= 130
+
+
+def test_a_second_line_makes_the_rows_higher():
+    one, two, three = (ranked_strips([Strip(Shown(None, text), ())], 96) for text in ("a", "a\nb", "a\nb\nc"))
+    assert one.height < two.height == three.height
+    assert (np.asarray(two)[one.height - 12 :] < 100).any()
 
 
 def test_sheets_have_limits():

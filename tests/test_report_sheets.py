@@ -49,10 +49,10 @@ def test_strips_know_right_from_wrong(place, gallery):
         truth = LonLat(row.true_lon, row.true_lat)
         tiles = [gallery.tile(gallery.tiles["id"].tolist().index(name)) for name in row.tile_ids]
         assert [shown.right for shown in strip.ranked] == [tile.contains(truth) for tile in tiles]
-        assert strip.query.picture is not None and strip.query.caption.endswith(row.id)
+        assert strip.query.picture is not None and strip.query.caption.startswith(row.id)
         assert strip.ranked[0].caption.startswith(f"{row.scores[0]:.3f} · ")
     assert strips[0].ranked[0].right and strips[0].ranked[0].caption.endswith(" · 0 m") and strips[0].truth is None
-    assert strips[1].query.caption == "fog · q1"
+    assert strips[1].query.caption == "q1\nfog"
 
 
 def test_a_missing_truth_stands_at_the_end(place, gallery):
@@ -171,7 +171,7 @@ def test_pictures_are_shown_in_their_weather(uni):
     assert clear.query(row).tobytes() != fog.tobytes()
     assert album.tile(row["tile_ids"][0]).tobytes() == clear.tile(row["tile_ids"][0]).tobytes()
     (strip,) = strips_of(report.rows[:1], album, k=1)
-    assert strip.query.caption == f"fog · {row['id']}"
+    assert strip.query.caption == f"{row['id']}\nfog"
     searched, drones = opened(uni, "satellite-to-drone", "fog")
     asked = searched.rows.iloc[0]
     tile = Picture("drone", uni / "uni" / asked["tile_ids"][0], place_of(asked["tile_ids"][0]))
@@ -193,22 +193,22 @@ def test_a_dataset_that_is_not_there_is_asked_for(uni, tmp_path):
 
 def test_heat_maps_stand_beside_the_query_and_the_best_tile(uni, network):
     report, album = opened(uni)
-    rows = heat_rows_of(report.rows, album, network, "similarity", side_px=96)
+    rows = heat_rows_of(report, report.rows, album, network, "similarity", side_px=96)
     for heat, strip in zip(rows, strips_of(report.rows, album, k=1, side_px=96), strict=True):
         assert (heat.best.caption, heat.best.right) == (strip.ranked[0].caption, strip.ranked[0].right)
         assert (heat.truth is None) == (strip.truth is None)
         assert heat.query_heat.picture.size == heat.best_heat.picture.size == (96, 96)
         assert heat.query_heat.caption == heat.best_heat.caption  # one range for both
-    clear = heat_rows_of(report.rows[:1], album, network, "similarity", side_px=64, opacity=0)[0]
+    clear = heat_rows_of(report, report.rows[:1], album, network, "similarity", side_px=64, opacity=0)[0]
     assert clear.query_heat.picture.tobytes() == network.seen(album.query(report.rows.iloc[0])).tobytes()
 
 
 def test_heat_maps_of_a_gallery_lie_over_what_was_searched(tmp_path, make_raster, network):
     place = evaluated_gallery(tmp_path, [make_raster()], network)
-    rows = read_report(place / "report.parquet").rows
-    heats = heat_rows_of(rows, album(place), network, "saliency", side_px=64, opacity=0)
+    report = read_report(place / "report.parquet")
+    heats = heat_rows_of(report, report.rows, album(place), network, "saliency", side_px=64, opacity=0)
     assert len(heats) == 6
-    for row, heat in zip(rows.itertuples(), heats, strict=True):
+    for row, heat in zip(report.rows.itertuples(), heats, strict=True):
         photo = network.read(place / "photos" / row.image)
         view = Localizer(Gallery.open(place / "tiles"), network).views(photo).views[0].image
         assert heat.query_heat.picture.tobytes() == network.seen(view).tobytes()

@@ -183,7 +183,7 @@ def strip_sheet(options: argparse.Namespace) -> Image.Image:
 def heat_map_sheet(options: argparse.Namespace) -> Image.Image:
     from gallery.sheets import heat_sheet
     from mean_model import load_model
-    from train_scripts.report_sheets import chosen_rows, heat_rows_of, pair_rows, require_model_of
+    from train_scripts.report_sheets import chosen_rows, heat_rows_of, pair_rows
 
     if options.queries < 1 or not 0 <= options.opacity <= 1:
         raise GalleryError("Heat maps need at least one query, and an opacity from 0 to 1.")
@@ -191,14 +191,13 @@ def heat_map_sheet(options: argparse.Namespace) -> Image.Image:
     shown = options.side_px, {"similarity": "cosine with", "saliency": "Grad-CAM for"}[options.map]
     if options.files[0].suffix != ".parquet":
         with load_model(options.model) as embedder:
-            return heat_sheet(pair_rows(options.files, embedder, *how), *shown)
+            return heat_sheet(pair_rows(options.files, embedder, *how), *shown, ("first", "second"))
     if len(options.files) > 1:
         raise GalleryError("Heat maps are of one report, or of pictures.")
     report, album = _opened(options, options.files[0])
     rows = chosen_rows(report, options.show, options.queries, options.ids)
     with load_model(options.model) as embedder:
-        require_model_of(report, embedder)
-        return heat_sheet(heat_rows_of(rows, album, embedder, *how), *shown)
+        return heat_sheet(heat_rows_of(report, rows, album, embedder, *how), *shown)
 
 
 def _write_report_vectors(options: argparse.Namespace) -> None:

@@ -14,7 +14,7 @@ from gallery.album import Album
 from gallery.errors import GalleryError
 from gallery.sheets import HeatRow, Shown, Strip
 from mean_model.errors import MeanModelError
-from mean_model.photo import PhotoSource, load_photo
+from mean_model.photo import Photo, PhotoSource, load_photo
 from train_scripts.data.errors import DatasetError
 from train_scripts.data.places import Picture
 from train_scripts.data.readers import DATASET_KINDS, read_dataset
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
     from gallery.geo import LonLat
     from gallery.report import Report
+    from gallery.search import Localizer
     from gallery.store import Gallery
     from mean_model.embedder import Embedder
     from mean_model.heatmaps import Kind
@@ -139,8 +140,8 @@ def covering(gallery: Gallery, point: LonLat | None) -> list[int]:
 
 def _query(row: Any, album: Album, side_px: int) -> Shown:
     told = isinstance(row.condition, str) and row.condition != CLEAR
-    words = [*([row.condition] if told else []), row.id]
-    return Shown(_readable(lambda: album.query(row, side_px)), " · ".join(words))
+    words = [row.id.replace("\n", " "), *([row.condition] if told else [])]
+    return Shown(_readable(lambda: album.query(row, side_px)), "\n".join(words))
 
 
 def _ranked(row: Any, rank: int, album: Album, side_px: int) -> Shown:
@@ -213,19 +214,26 @@ def _readable(read: Callable[[], Image.Image]) -> Image.Image | None:
 
 
 def heat_rows_of(
-    rows: pd.DataFrame, album: Album, embedder: Embedder, kind: Kind, side_px: int = 192, opacity: float = 0.5
+    report: Report,
+    rows: pd.DataFrame,
+    album: Album,
+    embedder: Embedder,
+    kind: Kind,
+    side_px: int = 192,
+    opacity: float = 0.5,
 ) -> list[HeatRow]:
     """Queries and their best tiles, each with the map of what it has to do with the other.
 
-    Maps lie over the square that the network saw: of a photo that a gallery was searched with, its first view.
+    Maps lie over the square that the network saw: of a photo that a gallery was searched with, its middle view.
 
-    Args: as for `strips_of`; kind and opacity as in `mean_model.heatmaps`.
+    Args: rows of the report and their album, as for `strips_of`; kind and opacity as in `mean_model.heatmaps`.
 
     Raises:
-        GalleryError: a photo or tile is not there.
+        GalleryError: a photo or tile is not there, or the report is of other weights.
         PhotoError: a photo cannot be read.
     """
-    look = _view_of(album, embedder)
+    require_model_of(report, embedder)
+    look = _view_of(report, album, embedder)
     heat_rows = []
     for row in rows.itertuples(index=False):
         best = _ranked(row, 0, album, side_px)
@@ -287,11 +295,20 @@ def require_model_of(report: Report, embedder: Embedder) -> None:
         )
 
 
-def _view_of(album: Album, embedder: Embedder) -> Callable[[Any], Any]:
-    """What is embedded of the photo of a row."""
+def searched_view(localizer: Localizer, photo: Photo, report: Report) -> Image.Image:
+    """What a gallery was searched with for a photo: the middle one of its views, under the report's settings."""
+    rotations, north_up = (
+        report.summary.get(name, default) for name, default in (("rotations", 16), ("north_up", True))
+    )
+    views, _ = localizer.rank(photo, 1, rotations, north_up)
+    return views.views[0].image
+
+
+def _view_of(report: Report, album: Album, embedder: Embedder) -> Callable[[Any], Any]:
+    """What was embedded of the photo of a row."""
     if album.gallery is None:
         return lambda row: album.query(row, embedder.image_size)
     from gallery import Localizer
 
     localizer = Localizer(album.gallery, embedder)
-    return lambda row: localizer.views(embedder.read(album.query_file(row))).views[0].image
+    return lambda row: searched_view(localizer, embedder.read(album.query_file(row)), report)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from gallery.errors import GalleryError
-from train_scripts.report_sheets import covering, require_model_of, truth_of
+from train_scripts.report_sheets import covering, require_model_of, searched_view, truth_of
 
 if TYPE_CHECKING:
     from gallery.album import Album
@@ -57,7 +57,7 @@ def write_vectors(file: Path, vectors: Vectors) -> None:
 
 
 def embed_report(report: Report, album: Album, embedder: Embedder) -> Vectors:
-    """Embed the queries of a report as the search first sees them, beside all tiles of its gallery.
+    """Embed the queries of a report as the search saw them, beside all tiles of its gallery.
 
     The place of a query is the tile around its true ground point that has the nearest centre; other tiles that cover
     the point are left out, because they show the place too.
@@ -87,5 +87,5 @@ def embed_report(report: Report, album: Album, embedder: Embedder) -> Vectors:
             files.append(album.query_file(row))
     if not places:
         raise GalleryError("No query of the report has a true position on the gallery.")
-    views = (localizer.views(embedder.read(file)).views[0].image for file in files)
+    views = (searched_view(localizer, embedder.read(file), report) for file in files)
     return Vectors(embedder.embed(views), np.array(places), np.asarray(gallery.vectors, np.float32), labels)
