@@ -30,7 +30,9 @@ class Options:
 
     gallery: Path
     model: str
-    report: Path | None
+    report: Path | None  # None: the one in the gallery, where there is one
+    against: Path | None
+    pictures: tuple[Path, ...]
     host: str | None  # None: Gradio's own choice, 127.0.0.1 unless GRADIO_SERVER_NAME says otherwise
     port: int | None
 
@@ -61,15 +63,27 @@ def options_of(arguments: Sequence[str]) -> Options:
         help="weights: a folder, a .safetensors or published .pth file, a Hub id user/name[@revision], or 'starter' "
         "(default: MEAN_MODEL, or starter)",
     )
-    parser.add_argument("--report", type=Path, metavar="FILE", help="an evaluation report to inspect")
+    parser.add_argument("--report", type=Path, metavar="FILE", help="an evaluation report to inspect (page /inspect)")
+    parser.add_argument("--against", type=Path, metavar="FILE", help="an earlier report to compare with")
+    parser.add_argument(
+        "--pictures",
+        type=Path,
+        action="append",
+        default=[],
+        metavar="DIR",
+        help="folder of the report's photos, or of the dataset that was evaluated; may be given again",
+    )
     parser.add_argument("--host", help="address to serve on (default: GRADIO_SERVER_NAME, or 127.0.0.1)")
     parser.add_argument("--port", type=int, help="port to serve on (default: GRADIO_SERVER_PORT, or 7860)")
     given = parser.parse_args(arguments)
-    if given.report is not None and not given.report.is_file():
-        parser.error(
-            f"there is no report {given.report.name}; make one with python -m train_scripts.evaluate --out FILE"
-        )
-    return Options(given.gallery, given.model, given.report, given.host, given.port)
+    for report in (given.report, given.against):
+        if report is not None and not report.is_file():
+            parser.error(f"there is no report {report.name}; make one with python -m train_scripts.evaluate --out FILE")
+    for folder in given.pictures:
+        if not folder.is_dir():
+            parser.error(f"there is no folder {folder.name}; --pictures names one with the report's photos")
+    pictures = tuple(given.pictures)
+    return Options(given.gallery, given.model, given.report, given.against, pictures, given.host, given.port)
 
 
 def with_gallery(options: Options) -> Options:
@@ -94,9 +108,15 @@ class Page:
     build: Callable[[], None]
 
 
-def more_pages(options: Options) -> list[Page]:
+def more_pages(options: Options, desk: "Desk") -> list[Page]:
     """The pages beside the first one. Another page is one line here."""
-    return []
+    from pages.bench import Bench
+    from pages.inspect import inspect_page
+
+    own = options.gallery / "report.parquet"
+    report = options.report or (own if own.is_file() else None)
+    bench = Bench(desk.engine, report, options.gallery, options.against, options.pictures)
+    return [Page("Inspect", "/inspect", lambda: inspect_page(bench, desk.kept))]
 
 
 def photos_beside(gallery: Path) -> list[Path]:
@@ -183,7 +203,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     from pages.engine import Engine
 
     desk = Desk(Engine(loader(options)), photos_beside(options.gallery))
-    app = build(desk, more_pages(options))
+    app = build(desk, more_pages(options, desk))
     serve(app, desk, options.host, options.port)
     app.block_thread()
     return 0

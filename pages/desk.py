@@ -17,6 +17,7 @@ from pages import maps, words
 from pages.engine import Engine
 from pages.errors import BadQuestion
 from pages.ground import ground_picture
+from pages.kept import Kept
 
 Where = Literal["all", "exif", "point"]
 Turn = Literal["heading", "guessed", "none"]
@@ -35,6 +36,7 @@ MOST_OUTLINES = 20_000  # footprints of a gallery drawn on the first map
 MOST_EXAMPLES = 16
 TILE_PX = 256
 THUMBNAIL_PX = 240
+KEPT_PX = 512
 
 log = logging.getLogger(__name__)
 
@@ -60,7 +62,16 @@ class Shown:
     seen: Image.Image  # the square that the network sees
     pictures: tuple[Image.Image, ...]  # of the matched tiles, best first
     map_page: str
+    kept_as: str  # the name under which the inspect page finds it
     basemap: bool = False
+
+
+@dataclass(frozen=True)
+class FreshPhoto:
+    """A photo with its answer, kept for the inspect page."""
+
+    answer: Answer
+    picture: Image.Image  # small, without metadata
 
 
 @dataclass(frozen=True)
@@ -89,6 +100,7 @@ class Desk:
         self.thumbnails = tuple(thumbnail for _, thumbnail in pictured)
         self.ground: maps.Picture | None = None
         self.first: Shown | None = None
+        self.kept: Kept[FreshPhoto] = Kept()
         engine.then(self._draw_ground, self._answer_first)
 
     def ask(self, source: object, question: Question) -> Shown:
@@ -106,8 +118,10 @@ class Desk:
         pictures = tuple(gallery.image(match.tile, max_px=TILE_PX) for match in answer.matches)
         page = self._answer_map(answer, pictures, near, camera_of(photo.position), question.basemap)
         seen = embedder.seen(answer.seen)
-        timings = {**answer.timings, "draw": time.perf_counter() - begun}
-        return Shown(replace(answer, timings=timings), seen, pictures, page, question.basemap)
+        answer = replace(answer, timings={**answer.timings, "draw": time.perf_counter() - begun})
+        picture = photo.image.copy()
+        picture.thumbnail((KEPT_PX, KEPT_PX))
+        return Shown(answer, seen, pictures, page, self.kept.put(FreshPhoto(answer, picture)), question.basemap)
 
     def locate(self, source: object, question: Question) -> Answer:
         """`ask` without the drawing."""

@@ -362,7 +362,7 @@ def _shown(outputs: Outputs, shown: Shown) -> dict:
         for match in answer.matches
     ]
     return {
-        outputs.card: widgets.verdict_card(answer, maps.picture_uri(shown.seen, 240)),
+        outputs.card: widgets.verdict_card(answer, maps.picture_uri(shown.seen, 240), inspect=shown.kept_as),
         outputs.plan: maps.iframe(shown.map_page, basemap=shown.basemap) + widgets.legend(answer),
         outputs.strip: gr.Gallery(strip, selected_index=None),
         outputs.heading: widgets.section(*BEST),

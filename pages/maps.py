@@ -229,6 +229,11 @@ def _overlay(picture: str, box: Box, opacity: float) -> folium.raster_layers.Ima
     )
 
 
+def lay(plan: OfflineMap, ground: Picture, opacity: float = 1.0) -> None:
+    """Put the gallery's imagery under everything else."""
+    _overlay(ground.uri, ground.box, opacity).add_to(plan)
+
+
 def _outline(shape: BaseGeometry) -> list[list[tuple[float, float]]]:
     """The rings of a footprint as Leaflet wants them: latitude first, one list for each part."""
     parts = getattr(shape, "geoms", [shape])
@@ -339,7 +344,7 @@ def draw_map(
             BASEMAP_URL, attr="© OpenStreetMap contributors", max_zoom=MAX_ZOOM, max_native_zoom=19, control=False
         ).add_to(plan)
     if ground is not None:
-        _overlay(ground.uri, ground.box, 0.6 if basemap else 1.0).add_to(plan)
+        lay(plan, ground, 0.6 if basemap else 1.0)
     if footprints is not None and len(footprints):
         plan.add_child(FlatFootprints(footprints))
     for ring in rings:

@@ -1,4 +1,4 @@
-"""The look of all pages: Gradio's theme with fonts that it serves itself, and one style sheet."""
+"""The look of all pages: Gradio's theme with fonts that it serves itself, and its style sheets."""
 
 from pathlib import Path
 
@@ -45,4 +45,5 @@ def theme() -> gr.themes.Base:
 
 def page_head() -> str:
     """The style sheet for the page's head: of `css`, Gradio rewrites the selectors, and wrongly within @media."""
-    return f"<style>{(STATIC / 'page.css').read_text('utf-8')}</style>"
+    sheets = "\n".join((STATIC / name).read_text("utf-8") for name in ("page.css", "inspect.css"))
+    return f"<style>{sheets}</style>"

@@ -89,13 +89,15 @@ def section(title: str, more: str = "") -> str:
     return f"<h2>{html.escape(title)}</h2><span>{html.escape(more)}</span>"
 
 
-def verdict_card(answer: Answer, seen_uri: str) -> str:
+def verdict_card(answer: Answer, seen_uri: str, inspect: str = "") -> str:
     """What to think of an answer: verdict, place, how alike, how far from the photo's EXIF, how long it took.
 
-    Args: seen_uri: the photo as the network sees it, as a data URI.
+    Args:
+        seen_uri: the photo as the network sees it, as a data URI.
+        inspect: the name under which the inspect page finds the photo.
     """
     if not answer.matches:
-        return _card("unsure", "No tile found", answer, [], seen_uri)
+        return _card("unsure", "No tile found", answer, [], seen_uri, inspect)
     best = answer.matches[0]
     facts = [
         ("Best tile", best.tile.id, ""),
@@ -112,25 +114,30 @@ def verdict_card(answer: Answer, seen_uri: str) -> str:
         title = words.place(position.lon, position.lat)
     else:
         title = f"Perhaps {words.place(best.tile.centre.lon, best.tile.centre.lat)}"
-    return _card(answer.verdict, title, answer, facts, seen_uri)
+    return _card(answer.verdict, title, answer, facts, seen_uri, inspect)
 
 
 _BADGES = {"located": "Located", "unsure": "Unsure"}
 
 
-def _card(verdict: str, title: str, answer: Answer, facts: Sequence[tuple[str, str, str]], seen_uri: str) -> str:
+def _card(
+    verdict: str, title: str, answer: Answer, facts: Sequence[tuple[str, str, str]], seen_uri: str, inspect: str
+) -> str:
     terms = "".join(
         f'<div title="{html.escape(hint)}"><dt>{html.escape(name)}</dt><dd>{html.escape(value)}</dd></div>'
         for name, value, hint in facts
     )
     lines = "".join(f"<li>{html.escape(note)}</li>" for note in answer.notes)
+    link = (
+        f'<a class="inspect" href="inspect?photo={inspect}" target="_blank">Inspect this photo</a>' if inspect else ""
+    )
     return (
         f'<div class="card {verdict}" role="status"><figure class="seen">'
         f'<img src="{seen_uri}" alt="The photo as the network sees it"><figcaption>as the network sees it</figcaption>'
         "</figure>"
         f'<p class="eyebrow"><span class="badge">{_BADGES[verdict]}</span>'
         f'<span class="file">{html.escape(answer.photo)}</span></p><h3>{html.escape(title)}</h3>'
-        f'<dl class="facts">{terms}</dl><ul class="notes">{lines}</ul>{stages_line(answer.timings)}</div>'
+        f'<dl class="facts">{terms}</dl><ul class="notes">{lines}</ul>{link}{stages_line(answer.timings)}</div>'
     )
 
 
@@ -150,10 +157,10 @@ def stages_line(timings: Mapping[str, float]) -> str:
     return f'<p class="stages">{parts}</p>' if parts else ""
 
 
-def header(status: str, kind: str = "waiting") -> str:
+def header(status: str, kind: str = "waiting", promise: str = "Drop in a drone photo, see where it was taken.") -> str:
     """The page's top: name, promise, and what answers here. Args: kind: waiting, ready or error."""
     return (
         f'<header class="top">{LOGO}<div class="name"><h1>MEAN locator</h1>'
-        "<p>Drop in a drone photo, see where it was taken.</p></div>"
+        f"<p>{html.escape(promise)}</p></div>"
         f'<p class="engine {kind}"><i></i>{html.escape(status)}</p></header>'
     )

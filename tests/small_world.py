@@ -3,6 +3,7 @@
 import socket
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 from tempfile import mkdtemp
@@ -15,12 +16,16 @@ from PIL import Image
 from rasterio.transform import from_origin
 
 from gallery import Gallery, Localizer, build_gallery
+from gallery.geo import LonLat
+from gallery.picture_facts import picture_facts
+from gallery.report import row_of, write_report
 from mean_model import MeanModelError, Photo, load_photo
 from pages.desk import Desk
 from pages.engine import Engine
 
 WEST_DEG, NORTH_DEG = 0.01, 0.012
 METRES_PER_DEG = 111_320.0
+CONDITIONS = ("fog", "clear")
 
 
 class ColourEmbedder:
@@ -114,16 +119,50 @@ def desk_of(folder: Path) -> Desk:
 
 
 @contextmanager
-def served(desk: Desk) -> Iterator[str]:
-    """The app on a free port of this machine. Yields: its address."""
+def served(desk: Desk, others: Sequence[Any] = ()) -> Iterator[str]:
+    """The app on a free port of this machine. Args: others: pages beside the first one. Yields: its address."""
     import app
 
-    pages = app.build(desk)
+    pages = app.build(desk, others)
     address = app.serve(pages, desk, "127.0.0.1", free_port())
     try:
         yield address
     finally:
         pages.close()
+
+
+def write_small_report(file: Path, gallery: Gallery, places: Sequence[str], count: int = 30, flipped: int = 3) -> Path:
+    """A report of crops of the small world; every flipped-th crop stands on its head, so that its answer is wrong.
+
+    Args: places: names that the queries bear in turn, in their ids too.
+    """
+    embedder, pixels = ColourEmbedder(), imagery(600)
+    localizer, random = Localizer(gallery, embedder), np.random.default_rng(1)
+    rows = []
+    for number in range(count):
+        col, row = (int(value) for value in random.integers(0, 500, 2))
+        crop = Image.fromarray(pixels[row : row + 100, col : col + 100])
+        if number % flipped == 0:
+            crop = crop.rotate(180)
+        truth = LonLat(WEST_DEG + (col + 50) / METRES_PER_DEG, NORTH_DEG - (row + 50) / METRES_PER_DEG)
+        answer = localizer.localize(crop, k=10, rotations=1)
+        facts, place, condition = picture_facts(crop, 96), places[number % len(places)], CONDITIONS[number % 2]
+        known = row_of(
+            answer, f"q{number:02d} {place}", "none.jpg", truth, altitude_m=50.0 + 5 * number, condition=condition
+        )
+        rows.append(
+            replace(
+                known,
+                place=place,
+                tile_places=[places[rank % len(places)] for rank in range(len(known.tile_ids))],
+                sharpness=facts.sharpness,
+                brightness=facts.brightness,
+                thumbnail=facts.thumbnail,
+                vector=embedder.embed([crop])[0],
+            )
+        )
+    write_report(file, rows, {"fingerprint": embedder.fingerprint})
+    return file
 
 
 def free_port() -> int:

@@ -1,33 +1,13 @@
 """The page in a real browser that can reach no other machine: Chromium, driven by Playwright."""
 
 import base64
-import os
+from contextlib import ExitStack
 from pathlib import Path
-from types import SimpleNamespace
 
 import pytest
+from browser import launched, window
 from small_world import bad_files, desk_of, served
 from test_pages_maps import HOSTILE
-
-CHROMIUM = Path("/usr/bin/chromium")
-WANTED = os.environ.get("REQUIRE_BROWSER") == "1"
-FLAGS = [
-    "--headless",
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-    "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1, EXCLUDE localhost",
-]
-PATIENCE_MS = 60_000
-
-if not WANTED:
-    pytest.importorskip("playwright", reason="the package playwright is not installed")
-    if not CHROMIUM.exists():
-        pytest.skip("there is no /usr/bin/chromium (apt-get install chromium)", allow_module_level=True)
 
 
 @pytest.fixture(scope="module")
@@ -43,40 +23,22 @@ def address(desk):
 
 @pytest.fixture(scope="module")
 def chromium():
-    from playwright.sync_api import sync_playwright
-
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+    with launched() as browser:
         yield browser
-        browser.close()
 
 
 @pytest.fixture
 def visit(chromium, address):
     """Open the page in a window; afterwards nothing may have gone wrong in it or out of the machine."""
-    opened = []
+    with ExitStack() as windows:
 
-    def open_window(width_px=1280, height_px=900, scheme="light"):
-        context = chromium.new_context(
-            viewport={"width": width_px, "height": height_px}, color_scheme=scheme, accept_downloads=True
-        )
-        page = context.new_page()
-        page.set_default_timeout(PATIENCE_MS)
-        seen = SimpleNamespace(page=page, context=context, errors=[], asked=[])
-        page.on("console", lambda message: seen.errors.append(message.text) if message.type == "error" else None)
-        page.on("pageerror", lambda error: seen.errors.append(str(error)))
-        page.on("request", lambda request: seen.asked.append(request.url))
-        opened.append(seen)
-        page.goto(f"{address}?__theme={scheme}")
-        answered(page, "photo_1.jpg")
-        return page
+        def open_window(width_px=1280, height_px=900, scheme="light"):
+            page = windows.enter_context(window(chromium, address, width_px, height_px, scheme))
+            page.goto(f"{address}?__theme={scheme}")
+            answered(page, "photo_1.jpg")
+            return page
 
-    yield open_window
-    for seen in opened:
-        away = [url for url in seen.asked if not url.startswith((address, "data:", "blob:", "about:"))]
-        seen.context.close()
-        assert away == []
-        assert seen.errors == []
+        yield open_window
 
 
 def answered(page, name):

@@ -1,0 +1,34 @@
+"""What one visitor of the inspect page looks at."""
+
+from dataclasses import dataclass, field
+
+import pandas as pd
+
+from gallery.inspection import filters
+from gallery.inspection.comparison import Comparison
+from gallery.inspection.filters import View
+from gallery.inspection.table import Inspection
+from pages.bench import Bench
+from pages.desk import FreshPhoto
+
+LENSES = ("Slices", "Distributions", "Embeddings", "Map of errors", "Compare")
+"""The tabs above the table."""
+
+
+@dataclass(frozen=True)
+class Looking:
+    """What one visitor looks at."""
+
+    view: View = field(default_factory=View)
+    compared: tuple[Inspection, Comparison] | None = None
+    lens: str = LENSES[0]
+    fresh: FreshPhoto | None = None
+
+    def table(self, bench: Bench) -> pd.DataFrame:
+        """All rows that can be shown."""
+        return bench.inspection().table if self.compared is None else self.compared[1].table
+
+    def rows(self, bench: Bench) -> pd.DataFrame:
+        """The rows that pass the filter, in order."""
+        selected = filters.select(self.table(bench), self.view.filter)
+        return filters.sorted_rows(selected, self.view.sort, self.view.descending)

@@ -1,0 +1,62 @@
+"""The system's Chromium, which can reach no other machine, for tests of the pages."""
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+CHROMIUM = Path("/usr/bin/chromium")
+WANTED = os.environ.get("REQUIRE_BROWSER") == "1"
+FLAGS = [
+    "--headless",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1, EXCLUDE localhost",
+]
+PATIENCE_MS = 60_000
+
+if not WANTED:
+    pytest.importorskip("playwright", reason="the package playwright is not installed")
+    if not CHROMIUM.exists():
+        pytest.skip("there is no /usr/bin/chromium (apt-get install chromium)", allow_module_level=True)
+
+
+@contextmanager
+def launched() -> Iterator[Any]:
+    """Chromium, started."""
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+        yield browser
+        browser.close()
+
+
+@contextmanager
+def window(
+    chromium: Any, address: str, width_px: int = 1280, height_px: int = 900, scheme: str = "light"
+) -> Iterator[Any]:
+    """An empty page; afterwards nothing may have gone wrong in it or out of the machine."""
+    context = chromium.new_context(
+        viewport={"width": width_px, "height": height_px}, color_scheme=scheme, accept_downloads=True
+    )
+    page = context.new_page()
+    page.set_default_timeout(PATIENCE_MS)
+    seen = SimpleNamespace(errors=[], asked=[])
+    page.on("console", lambda message: seen.errors.append(message.text) if message.type == "error" else None)
+    page.on("pageerror", lambda error: seen.errors.append(str(error)))
+    page.on("request", lambda request: seen.asked.append(request.url))
+    yield page
+    away = [url for url in seen.asked if not url.startswith((address, "data:", "blob:", "about:"))]
+    context.close()
+    assert away == []
+    assert seen.errors == []

@@ -1,0 +1,183 @@
+"""The inspect page without a browser: tables, queries and the whole set as HTML, links, and what is missing."""
+
+import html
+
+import pandas as pd
+import pytest
+from small_world import ColourEmbedder, make_small_world, write_small_report
+from test_pages_maps import HOSTILE
+
+from gallery import Localizer
+from gallery.inspection import filters, flags, places, whole
+from gallery.inspection.filters import Filter, View
+from gallery.report import QueryRow, write_report
+from pages import inspect_files, inspect_map, inspect_query, inspect_set, inspect_shown, inspect_table, looks
+from pages.bench import Bench
+from pages.engine import Engine
+from pages.errors import SPOKEN, BadQuestion
+from pages.inspect_parts import filter_of
+from pages.looking import Looking
+
+
+@pytest.fixture(scope="module")
+def world(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("inspect")
+    gallery, _ = make_small_world(folder)
+    engine = Engine(lambda: Localizer(gallery, ColourEmbedder()))
+    report = write_small_report(folder / "now.parquet", gallery, HOSTILE)
+    return folder, engine, report
+
+
+@pytest.fixture(scope="module")
+def bench(world):
+    folder, engine, report = world
+    return Bench(engine, report, folder / "gallery")
+
+
+def bare(name="bare.parquet", **known):
+    """A report that knows next to nothing."""
+    return [QueryRow(id=f"q{n}", image=f"{n}.jpg", tile_ids=["a", "b"], scores=[0.5, 0.4], **known) for n in range(4)]
+
+
+def test_hostile_names_are_escaped_everywhere(bench):
+    table = bench.inspection().table
+    name = table.index[0]
+    lines = places.error_lines(table)
+    texts = [
+        inspect_table.table(filters.page_of(table, 1, 25), View(query=name)),
+        inspect_query.sight(bench.sight(name)),
+        inspect_set.headline(HOSTILE[0], *bench.overall(), HOSTILE),
+        inspect_set.slices({"place": whole.by_slice(table, "place")}),
+        inspect_set.confused(places.confused_pairs(table)),
+    ]
+    for text in texts:
+        assert "<img src=x" not in text and "<script" not in text
+    assert any(html.escape(hostile) in texts[0] for hostile in HOSTILE)
+    plan = inspect_map.error_map(lines, None)
+    assert not any(f">{hostile}" in plan for hostile in HOSTILE)
+
+
+def test_the_table_says_what_is_sorted_and_where_it_stands(bench):
+    table = bench.inspection().table
+    text = inspect_table.table(filters.page_of(table, 2, 10), View(sort="margin", descending=True))
+    assert text.count("<tr data-query=") == 10
+    assert 'aria-sort="descending"' in text and text.count('aria-sort="none"') == len(inspect_table.COLUMNS) - 1
+    assert "page 2 of 3" in text
+    assert "Δ rank" in inspect_table.table(
+        filters.page_of(table.assign(rank_change=1, margin_change=0), 1), View(), True
+    )
+    assert "No query" in inspect_table.table(filters.page_of(table.iloc[:0], 1), View())
+
+
+def test_marks_are_told_by_sign_and_by_distance(bench):
+    table = bench.inspection().table
+    wrong = table.index[~table["right"] & (table["error_m"] > 100)][0]
+    near, far = (bench.sight(wrong, looks.How(near_m=metres)) for metres in (1e6, 0.0))
+    assert near.strip[0].mark == "near" and far.strip[0].mark == "wrong"
+    text = inspect_query.sight(near)
+    assert 'class="near"' in text and "≈" in text
+    assert near.truth is not None and near.truth.rank == 0, "not ranked, but the gallery knows what covers the truth"
+    assert "not among the ranked" in text
+
+
+def test_a_query_is_shown_with_its_three_pictures(bench):
+    shown = bench.sight(bench.inspection().table.index[1])
+    assert all(uri.startswith("data:image/jpeg") for uri in (shown.photo, shown.strip[0].uri, shown.truth.uri))
+    bench.engine.wait()
+    seen = bench.sight(shown.name, looks.How("seen"))
+    assert "64 pixels square" in seen.heat_caption and seen.photo != shown.photo
+
+
+def test_controls_and_filters_say_the_same():
+    given = filter_of(True, " a ", ["fog"], [], None, None, 2, None, None, None, 10, 20, None, None)
+    assert given == Filter(wrong=True, text="a", conditions=("fog",), rank=(2, None), error_m=(10, 20))
+
+
+def test_a_part_of_the_set_becomes_a_filter_and_nonsense_does_not(bench):
+    looking = Looking()
+
+    def part(**data):
+        return inspect_shown.part_of(looking, bench, data)
+
+    assert part(by="condition", slice="fog") == Filter(conditions=("fog",))
+    assert part(flag="twin") == Filter(wrong=True, flags=("twin",))
+    assert part(flag="beauty") == Filter(wrong=True)
+    assert part(change="fixed") == Filter(changes=("fixed",))
+    pairs = places.confused_pairs(bench.inspection().table)
+    chosen = part(true=pairs["true_place"][0], answered=pairs["answered_place"][0])
+    assert len(filters.select(bench.inspection().table, chosen)) == pairs["count"][0]
+    assert part(by=["x"], slice=3) == looking.view.filter
+
+
+def test_thumbnails_are_given_for_known_names_only(bench):
+    name = bench.inspection().table.index[0]
+    assert list(bench.thumbnails([name, "nobody", 3, None])) == [name]
+    assert bench.thumbnails("all") == {} and bench.thumbnails(None) == {}
+
+
+def test_figures_come_in_one_archive(bench):
+    import io
+    import zipfile
+
+    table = bench.inspection().table
+    archive = zipfile.ZipFile(io.BytesIO(inspect_files.figures_file(bench, table, table.index[0])))
+    assert set(archive.namelist()) == {"margins.svg", "reliability.svg", "distances.svg", "embeddings.png", "query.png"}
+
+
+def test_a_second_report_is_compared_and_nothing_that_it_names_is_opened(bench, tmp_path):
+    other = write_small_report(tmp_path / "before.parquet", bench.gallery, HOSTILE, flipped=2)
+    inspection, comparison = bench.compared(other)
+    assert sum(comparison.counts.values()) == 30 and comparison.counts["fixed"] > 0
+    assert bench.others_strip(inspection, comparison.table.index[0])[0].rank == 1
+    (tmp_path / "no.parquet").write_bytes(b"no report")
+    with pytest.raises(SPOKEN, match="no readable Parquet file"):
+        bench.compared(tmp_path / "no.parquet")
+
+
+def test_a_report_that_knows_nothing_says_what_is_missing(world, tmp_path):
+    folder, engine, _ = world
+    write_report(tmp_path / "bare.parquet", bare(), {})
+    bench = Bench(engine, tmp_path / "bare.parquet", folder / "gallery")
+    inspection = bench.inspection()
+    assert any("not the one of this report" in note for note in inspection.notes)
+    shown = bench.sight("q0")
+    assert shown.photo is None and shown.truth is None and "does not say" in shown.truth_missing
+    assert inspect_query.sight(shown).count("No picture") >= 2
+    assert bench.cloud("pca") is None and bench.distances() is None
+    told = inspect_shown.distribution_charts(bench, inspection.table)
+    assert [chart is None for _, chart, _ in told] == [True, False, True] and all(text for _, _, text in told)
+    assert "no positions" in inspect_map.caption(0, 4)
+    assert "names no altitude" in inspect_set.slices({})
+    assert "Nobody" not in inspect_set.headline("bare", *bench.overall(), inspection.notes)
+
+
+def test_without_a_report_or_gallery_a_sentence_says_so(world, tmp_path):
+    _, engine, report = world
+    with pytest.raises(BadQuestion, match=r"--report FILE"):
+        Bench(engine, None).inspection()
+    without = Bench(engine, report, tmp_path / "nowhere").inspection()
+    assert any(note.startswith("No tile pictures") for note in without.notes)
+
+
+def test_points_keep_their_names_and_groups(bench):
+    cloud = bench.cloud("pca")
+    table = bench.inspection().table
+    points = inspect_set.points_of(cloud, table, "outcome")
+    assert all(0 <= value <= 1 for value in points["x"] + points["y"])
+    groups = dict(zip(points["id"], points["group"], strict=True))
+    assert {name: group == 0 for name, group in groups.items() if name} == table["right"].to_dict()
+    conditions = inspect_set.points_of(cloud, table, "condition")
+    assert conditions["names"] == ["clear", "fog"]
+    assert len(points["links"]) == table["true_tile"].notna().sum()
+
+
+def test_causes_are_counted_once_in_the_headline(bench):
+    causes = flags.causes(bench.inspection().table)
+    text = inspect_set.headline("r", whole.figures(bench.inspection().table), causes, ())
+    assert html.escape(causes.sentence) in text and f"{causes.errors:,} <span>wrong in all" in text
+
+
+def test_error_lines_take_the_shorter_way_round():
+    line = {"true_lon": [179.9], "true_lat": [0.0], "lon": [-179.9], "lat": [0.0], "error_m": [22_000.0]}
+    page = inspect_map.error_map(pd.DataFrame(line, index=["q"]), None)
+    assert "180.1" in page
