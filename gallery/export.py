@@ -122,7 +122,11 @@ def _title(row: Row) -> str:
 
 def clean(text: str) -> str:
     """Text without control characters, which neither XML nor a line of CSV can hold."""
-    return "".join(letter if letter.isprintable() else "\N{REPLACEMENT CHARACTER}" for letter in text)
+    return (
+        text
+        if text.isprintable()
+        else "".join(letter if letter.isprintable() else "\N{REPLACEMENT CHARACTER}" for letter in text)
+    )
 
 
 def _cell(value: Any) -> Any:

@@ -233,10 +233,7 @@ def row_of(
 
 def write_report(file: str | Path, rows: Sequence[QueryRow], summary: Mapping[str, Any]) -> None:
     """Write a report; it is there whole or not at all. Args: summary: what JSON can hold."""
-    columns = {
-        field.name: pa.array([getattr(row, field.name) for row in rows], field.type, from_pandas=False)
-        for field in SCHEMA
-    }
+    columns = _columns(rows)
     if any(row.thumbnail is not None for row in rows):
         columns[THUMBNAIL] = pa.array([row.thumbnail for row in rows], pa.binary())
     vectors = [row.vector for row in rows if row.vector is not None]
@@ -246,6 +243,18 @@ def write_report(file: str | Path, rows: Sequence[QueryRow], summary: Mapping[st
         columns[VECTOR] = packed(np.stack(vectors))
     metadata = {_SUMMARY: json.dumps(dict(summary)).encode(), _FORMAT: str(FORMAT).encode()}
     write_table(Path(file), pa.table(columns).replace_schema_metadata(metadata))
+
+
+def report_of(rows: Sequence[QueryRow], summary: Mapping[str, Any] | None = None) -> Report:
+    """A report that was never written: a photo that was answered just now can be looked into like those of a file."""
+    return Report(pa.table(_columns(rows)).to_pandas(), summary or {})
+
+
+def _columns(rows: Sequence[QueryRow]) -> dict[str, pa.Array]:
+    return {
+        field.name: pa.array([getattr(row, field.name) for row in rows], field.type, from_pandas=False)
+        for field in SCHEMA
+    }
 
 
 def write_table(file: Path, table: pa.Table) -> None:

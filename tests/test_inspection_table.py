@@ -1,6 +1,7 @@
 """A report as one flat table, and the strip of a query."""
 
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -82,6 +83,21 @@ def test_squares_grow_with_the_ground(tmp_path):
     rows = [QueryRow(str(n), "", ["t"], [0.5], at.lon, at.lat, at.lon, at.lat) for n, at in enumerate((ORIGIN, far))]
     inspection = looked_into(tmp_path, rows)
     assert "squares of 2,000 m" in inspection.notes[0] and list(inspection.table["place"]) == ["A1", "U1"]
+
+
+def test_a_report_in_its_gallery_needs_no_other_word():
+    sample = Path(__file__).parents[1] / "gallery" / "sample"
+    found = open_inspection(sample / "report.parquet")
+    assert found.tiles is not None and found.notes == open_inspection(sample / "report.parquet", sample).notes
+
+
+def test_without_tiles_a_note_says_what_is_missing(tmp_path):
+    write_report(tmp_path / "r.parquet", made_rows(3), {})
+    assert open_inspection(tmp_path / "r.parquet").notes == (
+        "Tiles that look alike are not known. Name the gallery that was evaluated.",
+    )
+    sample = Path(__file__).parents[1] / "gallery" / "sample"
+    assert open_inspection(tmp_path / "r.parquet", sample).notes[0].endswith("is not the one that was evaluated.")
 
 
 def test_the_strip_marks_true_near_and_wrong_tiles(tmp_path):

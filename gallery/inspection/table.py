@@ -3,7 +3,7 @@
 import math
 import string
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -14,7 +14,7 @@ from gallery.geo import LonLat, all_offsets_m
 from gallery.inspection.flags import Thresholds, add_flags
 from gallery.report import Report, read_report
 from gallery.report_tiles import Tiles, read_tiles
-from gallery.store import Gallery
+from gallery.store import MANIFEST, Gallery
 
 LEAST_SQUARE_M = 500
 """Side of the squares that stand for places where a report names none; larger where 26 of them do not suffice."""
@@ -55,14 +55,22 @@ def open_inspection(
 ) -> Inspection:
     """Open a report for looking into it.
 
-    Args: gallery: that was evaluated, for the embeddings of its tiles; not needed where they lie beside the report.
+    Args: gallery: that was evaluated, for the embeddings of its tiles; None takes the one that the report lies in, if
+        it lies in one. A report that has its tiles beside it needs none.
 
     Raises:
         GalleryError: there is no such report or gallery, or one of them is damaged.
     """
     report = read_report(file)
+    folder = Path(file).absolute().parent
+    if gallery is None and (folder / MANIFEST).is_file():
+        gallery = folder
     opened = Gallery.open(gallery) if isinstance(gallery, str | Path) else gallery
-    return inspection_of(report, read_tiles(report, opened), thresholds)
+    found = inspection_of(report, read_tiles(report, opened), thresholds)
+    if found.tiles is not None:
+        return found
+    why = "The gallery is not the one" if opened else "Name the gallery"
+    return replace(found, notes=(*found.notes, f"Tiles that look alike are not known. {why} that was evaluated."))
 
 
 def inspection_of(report: Report, tiles: Tiles | None = None, thresholds: Thresholds | None = None) -> Inspection:

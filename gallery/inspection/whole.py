@@ -63,7 +63,8 @@ def by_slice(table: pd.DataFrame, key: Slice) -> pd.DataFrame:
         Bands ascend, others begin with the lowest R@1. Queries without the fact are left out.
     """
     records = []
-    for name, rows in _slices(table, key):
+    column = "altitude_m" if key == "altitude" else key
+    for name, rows in _slices(table[[column, "rank", "ap", "error_m"]], key):
         found = figures(rows)
         if found is not None:
             records.append({"slice": name, "count": found.count, **_flat(found)})
