@@ -13,7 +13,8 @@ from gallery.inspection import scatter as module
 from gallery.inspection.scatter import cloud, lasso, lasso_tiles, scatter
 from gallery.inspection.table import inspection_of, open_inspection
 from gallery.report import read_report, write_report
-from tests.report_files import made_report, made_rows
+from gallery.report_tiles import write_tiles
+from tests.report_files import made_report, made_rows, made_tiles
 
 
 @pytest.fixture(scope="module")
@@ -30,6 +31,7 @@ def test_queries_then_tiles_each_once(inspection):
     for query, tile in found.links:
         assert table.loc[found.ids[query], "true_tile"] == found.ids[tile]
         assert found.places[query] == found.places[tile]
+    assert (found.from_satellite == found.is_tile).all()
     assert len(found.links) == len(table) and found.method.startswith("PCA") and found.left_out == 0
 
 
@@ -127,6 +129,14 @@ def test_odd_lassos(inspection):
     for nothing in ([], [(0, 0)], [(0, 0), (1, 1)], [(0, 0), (float("nan"), 1), (1, 0)]):
         assert lasso(found, nothing) == ()
     assert isinstance(lasso(found, [(0, 0), (1, 1), (2, 2)]), tuple)  # encloses nothing
+
+
+def test_satellites_stay_satellites_when_they_ask(tmp_path):
+    rows = made_rows(9)
+    write_report(tmp_path / "r.parquet", rows, {"direction": "satellite-to-drone"})
+    write_tiles(tmp_path / "r.parquet", made_tiles())
+    found = scatter(open_inspection(tmp_path / "r.parquet"))
+    assert (found.from_satellite == ~found.is_tile).all() and (cloud(found).satellite == found.from_satellite).all()
 
 
 def test_the_paper_draws_it(inspection):

@@ -34,7 +34,8 @@ class Scatter:
     Attributes:
         points: (N, 2) float32.
         ids: (N,) strings: of a query or of a tile.
-        is_tile: (N,) bool. The paper draws drone photos as crosses and satellite tiles as stars.
+        is_tile: (N,) bool.
+        from_satellite: (N,) bool; the paper draws drone photos as crosses and satellite tiles as stars.
         places: (N,) strings or None; of a tile that of a query it is true for.
         right: (N,) bool; of a tile whether no wrong query has it as its best.
         links: (L, 2) rows of a query and of its true tile.
@@ -45,6 +46,7 @@ class Scatter:
     points: np.ndarray
     ids: np.ndarray
     is_tile: np.ndarray
+    from_satellite: np.ndarray
     places: np.ndarray
     right: np.ndarray
     links: np.ndarray
@@ -100,11 +102,14 @@ def _labelled(
     )
     places = [*table["place"], *(shown_by.get(tile_id) for tile_id in tile_ids)]
     row_of = {tile_id: len(table) + number for number, tile_id in enumerate(tile_ids)}
+    is_tile = np.arange(len(points)) >= len(table)
+    asked_by_satellite = str(inspection.report.summary.get("direction", "")).startswith("satellite-")
     links = [(row, row_of[tile]) for row, tile in enumerate(table["true_tile"]) if tile in row_of]
     return Scatter(
         points=points.astype(np.float32),
         ids=np.array([*table.index, *tile_ids], object),
-        is_tile=np.arange(len(points)) >= len(table),
+        is_tile=is_tile,
+        from_satellite=is_tile ^ asked_by_satellite,
         places=np.array(places, object),
         right=np.array([*table["right"], *(tile_id not in wrongly_best for tile_id in tile_ids)], bool),
         links=np.array(links, np.int64).reshape(-1, 2),
@@ -177,4 +182,6 @@ def _inside(scatter: Scatter, polygon: Sequence[tuple[float, float]]) -> np.ndar
 def cloud(scatter: Scatter) -> Cloud:
     """The same for `figures.embedding_scatter`, which draws it as the paper does."""
     names = np.array([place if place is not None else "" for place in scatter.places], object)
-    return Cloud(scatter.points, np.unique(names.astype(str), return_inverse=True)[1], scatter.is_tile, scatter.method)
+    return Cloud(
+        scatter.points, np.unique(names.astype(str), return_inverse=True)[1], scatter.from_satellite, scatter.method
+    )
