@@ -150,7 +150,7 @@ def test_pixels_or_one_sentence(tmp_path: Path) -> None:
     bad = tmp_path / "bad.jpg"
     bad.write_bytes(b"\xff\xd8\xff no picture")
     for file in (bad, tmp_path / "gone.jpg"):
-        with pytest.raises(BadPicture, match=f"drone/p/{file.name} cannot be ") as told:
+        with pytest.raises(BadPicture, match=f"{file.name} cannot be ") as told:
             read_picture(Picture("drone", file, "p"))
         assert str(tmp_path) not in str(told.value)
     assert issubclass(BadPicture, DatasetError)

@@ -13,11 +13,13 @@ from PIL import Image
 from test_evaluate_places import refusal, say
 
 from gallery import Gallery, Localizer, build_gallery
+from gallery.errors import GalleryError
 from gallery.geo import distance_m
 from gallery.report import read_report
 from gallery.report_tiles import read_tiles
 from mean_model import MEAN, MeanConfig, load_model, save_model
 from mean_model.photo import CameraAttitude, load_photo
+from train_scripts.asked_photos import read_queries
 from train_scripts.data.errors import BadPicture, BadRequest, MissingPart
 from train_scripts.data.photos import Shot, camera_metadata
 from train_scripts.data.rasterise import Appearance
@@ -158,6 +160,13 @@ def test_the_report_knows_the_rank_in_the_whole_gallery(home, photos, tmp_path):
     small = read_report(tmp_path / "report-full.parquet").thumbnail("30.webp")
     assert Image.open(io.BytesIO(small)).size == (20, 20)
     assert {file.name for file in tmp_path.glob("report-*")} == {"report-paper.parquet", "report-full.parquet"}
+
+
+@pytest.mark.parametrize("rows", ["a.jpg,1,2\na.jpg,1,2", "../a.jpg,1,2", "/a.jpg,1,2", "a.jpg,one,2", "a.jpg"])
+def test_a_table_that_cannot_be_meant_is_refused(tmp_path, rows):
+    (tmp_path / "truth.csv").write_text(f"file,lon,lat\n{rows}\n")
+    with pytest.raises(GalleryError, match=r"truth.csv (names a.jpg twice, or outside|needs the columns)"):
+        read_queries(tmp_path)
 
 
 def test_photos_outside_the_gallery_count_as_failures_and_are_named(home, photos):

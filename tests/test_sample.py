@@ -16,7 +16,7 @@ from gallery.inspection.table import open_inspection
 from gallery.inspection.whole import figures
 from gallery.search import Answer
 from mean_model import load_model
-from train_scripts.evaluate_gallery import read_queries
+from train_scripts.asked_photos import read_queries
 from train_scripts.make_sample import GSD_M, SAMPLE, SATELLITE, SIZE_M, sample_scene, write_region
 
 WEIGHTS = Path(__file__).parents[1] / "mean_model" / "weights" / "starter"

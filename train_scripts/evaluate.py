@@ -78,6 +78,12 @@ def parser() -> Parser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     top.add_argument("--model", default="starter", help="a folder, file, Hub id, or 'starter'")
+    top.add_argument(
+        "--precision",
+        choices=("float32", "bfloat16", "auto"),
+        default="float32",
+        help="of the network; auto takes what is faster here, and may differ from run to run",
+    )
     top.add_argument("--dataset", required=True, metavar="KIND:PATH", help="see above")
     top.add_argument(
         "--protocol",
@@ -189,6 +195,7 @@ def _of_photos(kind: str, path: Path, options: argparse.Namespace) -> Iterator[d
         raise BadRequest(f"{kind} asks with photos and searches tiles: {BOTH_WAYS[0]} only. Leave --direction out.")
     common = {
         "model": options.model,
+        "precision": options.precision,
         "protocols": _protocols(options.protocol, "full"),
         "rotations": options.rotations,
         "north_up": options.north_up,
@@ -209,6 +216,7 @@ def _of_places(options: argparse.Namespace) -> Iterator[dict[str, Any]]:
         evaluate_places.Request(
             options.dataset,
             options.model,
+            options.precision,
             protocols=_protocols(options.protocol, "paper"),
             directions=BOTH_WAYS if options.direction == BOTH else (options.direction,),
             conditions=weather.chosen(options.condition),

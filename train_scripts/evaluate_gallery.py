@@ -7,42 +7,43 @@ heading, pitch and height over flat ground, else below the camera.
 
 from __future__ import annotations
 
-import csv
 import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path, PurePosixPath
-from typing import Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import shapely
 from tqdm import tqdm
 
-from gallery import Gallery, GalleryError, Localizer
-from gallery.build import Embedder, read_photo
+from gallery import Gallery, Localizer
+from gallery.build import read_photo
 from gallery.errors import UnreadablePhoto
 from gallery.geo import LonLat, distance_m
 from gallery.intervals import wilson
 from gallery.metrics import average_precision, position_scores
 from gallery.picture_facts import PictureFacts, picture_facts
-from gallery.positions import read_positions
 from gallery.ranking import Ranking
 from gallery.report import QueryRow, Standing, row_of, write_report
-from gallery.search import Answer, stated_place
-from gallery.sources import images_below, noted_path
+from gallery.search import Answer
+from gallery.sources import noted_path
 from gallery.store import MANIFEST
 from mean_model.photo import Photo
 from train_scripts import protocols
+from train_scripts.asked_photos import TRUTH, Query, asked_photos, below
 from train_scripts.data.errors import BadPicture, BadRequest, MissingPart
 from train_scripts.data.files import shown
 from train_scripts.data.places import BOTH_WAYS, PROTOCOLS, Protocol
-from train_scripts.evaluate_places import SHOWN, WITHIN_M, check_out, one_of_several, some
+from train_scripts.evaluate_places import SHOWN, WITHIN_M, check_out, one_of_several, positions_text, some
+
+if TYPE_CHECKING:
+    from mean_model.embedder import Precision
 
 PoseError = tuple[float, float, float]
 """Standard deviations: heading in degrees, pitch in degrees, height in percent."""
 
 SAMPLE = Path(__file__).resolve().parents[1] / "gallery" / "sample"
-TRUTH = "truth.csv"
 PHOTOS = "photos"
 """The folder in a gallery's folder whose photos are asked by default."""
 
@@ -56,6 +57,7 @@ class Request:
         photos: their folder.
         gallery: the folder of the gallery that is searched.
         positions: a table or KML with the ground point that each photo shows; None takes truth.csv, else EXIF.
+        model, precision: what `mean_model.load_model` takes.
         rotations, north_up: as for `Localizer.localize`.
         pose_error: standard deviations of what is added to heading (degrees), pitch (degrees) and height (percent).
         skip_unreadable: leave out photos that cannot be read.
@@ -68,6 +70,7 @@ class Request:
     photos: Path
     gallery: Path
     model: str = "starter"
+    precision: Precision = "float32"
     protocols: tuple[Protocol, ...] = ("full",)
     positions: Path | None = None
     rotations: int = 16
@@ -109,128 +112,6 @@ def of_gallery(folder: Path, photos: Path | None = None, **options: Any) -> Requ
 def is_gallery(folder: Path) -> bool:
     """Whether a folder looks like a gallery; opening it says what may be wrong with it."""
     return (folder / MANIFEST).is_file()
-
-
-# --- photos and where they were taken ---
-
-
-@dataclass(frozen=True)
-class Query:
-    """A photo with the point on the ground that it shows; None where nobody tells."""
-
-    file: Path
-    truth: LonLat
-    altitude_m: float | None = None
-    condition: str | None = None
-
-
-@dataclass(frozen=True)
-class Asked:
-    """The photos of a folder, and what is to be said about them."""
-
-    queries: tuple[Query, ...]
-    truth_from: str
-    unplaced: tuple[str, ...] = ()  # photos whose position nobody states
-    unreadable: tuple[str, ...] = ()
-    notes: tuple[str, ...] = ()
-
-
-def asked_photos(request: Request, embedder: Embedder) -> Asked:
-    """The photos of a request that have a position.
-
-    Raises:
-        GalleryError: the table cannot be read.
-        BadPicture: a photo cannot be read, and such photos are not to be skipped.
-        MissingPart: no photo has a position.
-    """
-    if request.positions is not None:
-        asked = _listed(request.photos, request.positions)
-    elif (request.photos / TRUTH).is_file():
-        queries = read_queries(request.photos)
-        files = {query.file for query in queries}
-        others = tuple(_below(one, request.photos) for one in images_below(request.photos) if one not in files)
-        asked = Asked(tuple(queries), TRUTH, others)
-    else:
-        asked = _stated(request, embedder)
-    if not asked.queries:
-        raise MissingPart(
-            f"None of the {len(asked.unplaced) + len(asked.unreadable)} photos in {shown(request.photos.name)} has a "
-            f"known position. List them in {TRUTH} (file,lon,lat) beside the photos, or give --positions FILE."
-        )
-    return asked
-
-
-def read_queries(folder: Path) -> list[Query]:
-    """The photos of truth.csv, in its order: columns file, lon, lat, and altitude_m and condition where they are there.
-
-    Raises:
-        GalleryError: a row lacks its position.
-    """
-    with (folder / TRUTH).open(newline="", encoding="utf-8-sig") as rows:
-        try:
-            return [
-                Query(
-                    folder / row["file"],
-                    LonLat(float(row["lon"]), float(row["lat"])),
-                    float(row["altitude_m"]) if row.get("altitude_m") else None,
-                    row.get("condition") or None,
-                )
-                for row in csv.DictReader(rows)
-            ]
-        except (KeyError, ValueError, TypeError) as error:
-            raise GalleryError(f"{TRUTH} needs the columns file, lon, lat with numbers ({error}).") from error
-
-
-def _listed(folder: Path, table: Path) -> Asked:
-    known = read_positions(table, folder)
-    queries, unplaced = [], []
-    for file in images_below(folder):
-        place = known.of(PurePosixPath(_below(file, folder)))
-        if place is None:
-            unplaced.append(_below(file, folder))
-        else:
-            queries.append(Query(file, place.centre))
-    lost = len(known) - len(queries)
-    notes = (f"{lost} of the {len(known)} positions in {table.name} belong to no photo.",) if lost > 0 else ()
-    return Asked(tuple(queries), table.name, tuple(unplaced), notes=notes)
-
-
-def _stated(request: Request, embedder: Embedder) -> Asked:
-    queries, unplaced, unreadable, looked = [], [], [], 0
-    files = list(images_below(request.photos))
-    for file in tqdm(files, unit="photo", desc="positions", file=sys.stderr, disable=not request.progress):
-        photo = _read(embedder, file, request)
-        place = None if photo is None else stated_place(photo.position)
-        if photo is None:
-            unreadable.append(_below(file, request.photos))
-        elif place is None:
-            unplaced.append(_below(file, request.photos))
-        else:
-            point, is_ground = place
-            looked += is_ground
-            queries.append(Query(file, point, photo.position.relative_altitude_m if photo.position else None))
-    note = (
-        f"{len(queries) - looked} of {len(queries)} photos do not state where they look (heading, pitch, height): "
-        "their truth is the point below the camera."
-    )
-    notes = (note,) if looked < len(queries) else ()
-    return Asked(tuple(queries), "EXIF", tuple(unplaced), tuple(unreadable), notes)
-
-
-def _read(embedder: Embedder, file: Path, request: Request) -> Photo | None:
-    """The photo; None for one that cannot be read, where such photos are to be skipped."""
-    try:
-        return read_photo(embedder, file)
-    except UnreadablePhoto as error:
-        if request.skip_unreadable:
-            return None
-        raise BadPicture(
-            f"{_below(file, request.photos)} cannot be used. {error} To leave such photos out, give --skip-unreadable."
-        ) from error
-
-
-def _below(file: Path, folder: Path) -> str:
-    return file.relative_to(folder).as_posix()
 
 
 def disturbed(photo: Photo, error: PoseError, random: np.random.Generator) -> Photo:
@@ -282,9 +163,21 @@ def run(request: Request) -> Iterator[dict[str, Any]]:
 
     check_out(request.out, ".parquet")
     gallery = Gallery.open(request.gallery)
-    with load_model(request.model) as embedder:
+
+    def read(file: Path) -> Photo | None:
+        try:
+            return read_photo(embedder, file)
+        except UnreadablePhoto as error:
+            if request.skip_unreadable:
+                return None
+            raise BadPicture(
+                f"{below(file, request.photos)} cannot be used. {error} To leave such photos out, give "
+                "--skip-unreadable."
+            ) from error
+
+    with load_model(request.model, precision=request.precision) as embedder:
         localizer = Localizer(gallery, embedder)
-        asked = asked_photos(request, embedder)
+        asked = asked_photos(request.photos, request.positions, read, progress=request.progress)
         covering = tiles_covering(gallery, [query.truth for query in asked.queries])
         if not any(map(len, covering)):
             raise BadRequest(
@@ -297,9 +190,9 @@ def run(request: Request) -> Iterator[dict[str, Any]]:
         unreadable, random = list(asked.unreadable), np.random.default_rng(0)
         pairs = list(zip(asked.queries, covering, strict=True))
         for query, right in tqdm(pairs, unit="photo", file=sys.stderr, disable=not request.progress):
-            photo = _read(embedder, query.file, request)
+            photo = read(query.file)
             if photo is None:
-                unreadable.append(_below(query.file, request.photos))
+                unreadable.append(below(query.file, request.photos))
                 continue
             photo = disturbed(photo, request.pose_error, random)
             views, ranking = localizer.rank(photo, len(gallery), request.rotations, request.north_up)
@@ -322,6 +215,7 @@ def run(request: Request) -> Iterator[dict[str, Any]]:
             "pose_error": list(request.pose_error),
             "model": embedder.name,
             "fingerprint": embedder.fingerprint,
+            "precision": embedder.precision,
             "unplaced": list(asked.unplaced),
             "unreadable": sorted(unreadable),
         }
@@ -330,7 +224,7 @@ def run(request: Request) -> Iterator[dict[str, Any]]:
             raise MissingPart(f"None of the {len(pairs)} photos with a known position can be read.")
         summary = {**summary_of(of, gallery, protocol, int(kept[protocol].sum())), **about}
         lost = np.flatnonzero([one.first < 0 for one in of])
-        unmatched = protocols.name_unmatched(lost, [_below(one.query.file, request.photos) for one in of])
+        unmatched = protocols.name_unmatched(lost, [below(one.query.file, request.photos) for one in of])
         summary["notes"] = [*asked.notes, *([unmatched] if unmatched else [])]
         if request.out is not None:
             file = one_of_several(request.out, protocol) if len(found) > 1 else request.out
@@ -399,7 +293,7 @@ def _row(found: Found, gallery: Gallery, photos: Path, report: Path) -> QueryRow
     query, best = found.query, None if found.right is None else gallery.tile(found.right)
     row = row_of(
         found.answer,
-        _below(query.file, photos),
+        below(query.file, photos),
         noted_path(query.file, report.parent),
         query.truth,
         altitude_m=query.altitude_m,
@@ -430,6 +324,7 @@ def text(summary: dict[str, Any]) -> str:
         lines.append(f"R@{name:<3} {value:6.2f} %   (95 %: {low:.1f} to {high:.1f})")
     lines += [
         f"AP    {summary['ap']:6.2f} %",
+        *positions_text(summary["positions"]),
         f"median {summary['median_error_m']:.0f} m to the best tile's centre",
     ]
     if "located" in summary:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import product
@@ -36,7 +36,7 @@ from train_scripts.picture_vectors import CLEAR, PictureVectors
 from train_scripts.places_report import points_of, rows_of, tiles_of
 
 if TYPE_CHECKING:
-    from mean_model.embedder import Embedder
+    from mean_model.embedder import Embedder, Precision
 
 SHOWN = 10  # pictures per query in a report
 WITHIN_M = (1, 3, 5, 10, 20, 30, 50, 100)
@@ -52,7 +52,7 @@ class Request:
 
     Attributes:
         dataset: KIND:PATH.
-        model: what `mean_model.load_model` takes.
+        model, precision: what `mean_model.load_model` takes.
         protocols, directions, conditions: each is measured with each.
         height: of SUES-200 or DenseUAV: metres, "mixed", or "all" for one after another; None is "mixed".
         tiles: of DenseUAV.
@@ -69,6 +69,7 @@ class Request:
 
     dataset: str
     model: str = "starter"
+    precision: Precision = "float32"
     protocols: tuple[Protocol, ...] = ("paper",)
     directions: tuple[Direction, ...] = ("drone-to-satellite",)
     conditions: tuple[str, ...] = (CLEAR,)
@@ -95,7 +96,7 @@ class Measured:
         result: its figures.
         query_vectors: (Q, D) rows of length 1.
         gallery_vectors: (G, D) rows of length 1.
-        left_out: names of pictures that could not be read.
+        left_out: where the pictures lie that could not be read.
         facts: of the queries' pictures, where they were measured.
     """
 
@@ -111,9 +112,12 @@ class Measured:
         """(Q, K) rows of the gallery, best first, K at most `SHOWN`."""
         return nearest(self.query_vectors, self.gallery_vectors, SHOWN, self.task.gallery_labels)
 
-    def unmatched(self) -> str:
-        """The queries without a match in words; empty where there is none."""
-        return protocols.name_unmatched(self.result.unmatched, [picture.name for picture in self.task.queries])
+    def remarks(self) -> list[str]:
+        """Queries without a match, and positions that are not known of all, in words."""
+        unmatched = protocols.name_unmatched(self.result.unmatched, [picture.name for picture in self.task.queries])
+        placed = [picture.position is not None for picture in (*self.task.queries, *self.task.gallery)]
+        partly = "Distances are measured only where all ranked pictures have a position, for queries that have one."
+        return [*([unmatched] if unmatched else []), *([partly] if any(placed) and not all(placed) else [])]
 
 
 def measure(
@@ -146,7 +150,7 @@ def measure(
         query_vectors, _ = multi_query(query_vectors, task.query_labels)
         task = replace(task, queries=tuple(queries[row] for row in firsts))
     result = evaluate(query_vectors, task.query_labels, gallery_vectors, task.gallery_labels)
-    left_out = {picture.name for picture in needed} - {picture.name for picture in (*queries, *gallery)}
+    left_out = {picture.where for picture in {*needed} - {*queries, *gallery}}
     facts = vectors.facts_of(task.queries, condition)
     return Measured(task, result, query_vectors, gallery_vectors, tuple(sorted(left_out)), facts)
 
@@ -180,7 +184,7 @@ def run(request: Request) -> Iterator[dict[str, Any]]:
     data = "procedural" if is_procedural(kind, root) else None
     trials = list(product(request.directions, request.protocols))
     several = len(datasets) * len(request.conditions) * len(trials) > 1
-    with load_model(request.model) as embedder:
+    with load_model(request.model, precision=request.precision) as embedder:
         if request.batch is not None:
             embedder.max_batch = request.batch
         about = {"dataset": kind, "data": data, **_about_model(embedder, request)}
@@ -208,7 +212,7 @@ def run(request: Request) -> Iterator[dict[str, Any]]:
                     "unreadable": list(measured.left_out),
                     "notes": [
                         *dataset.notes,
-                        *([measured.unmatched()] if measured.result.without_match else []),
+                        *measured.remarks(),
                         *(protocols.deviations(kind, measured.task) if comparable else []),
                     ],
                 }
@@ -323,18 +327,7 @@ def text(summary: dict[str, Any]) -> str:
         f"{summary['queries']:,} queries against {summary['gallery']:,}{removed}",
         "  ".join([*(f"R@{k} {value:.2f}" for k, value in summary["recall"].items()), f"AP {summary['ap']:.2f} %"]),
     ]
-    at = summary["positions"]
-    if at:
-        lines.append(
-            "  ".join(
-                [
-                    *(f"SDM@{k} {value:.2f}" for k, value in at["sdm_degrees"].items()),
-                    *(f"MA@{k}m {value:.2f}" for k, value in at["ma"].items() if k in ("5", "10", "20")),
-                    *(f"Dis@{k} {value:.0f} m" for k, value in at["dis_m"].items() if k in ("1", "5")),
-                ]
-            )
-            + "  (SDM as DenseUAV defines it)"
-        )
+    lines += positions_text(summary["positions"])
     if summary["unreadable"]:
         names = summary["unreadable"]
         lines.append(f"Left out as unreadable ({len(names):,}): {some(names)}.")
@@ -343,6 +336,21 @@ def text(summary: dict[str, Any]) -> str:
     lines += summary["notes"]
     lines += [f"{key}: {summary[key]}" for key in ("report", "vectors") if key in summary]
     return "\n".join(map(shown, lines)) + "\n"
+
+
+def positions_text(positions: Mapping[str, Any] | None) -> list[str]:
+    """Lines on how near the best tiles lie, as `PositionScores.to_dict` has it; none where that is not known."""
+    if positions is None:
+        return []
+    forms = {"sdm_degrees": "as DenseUAV defines it", "sdm_metres": "as GTA-UAV does"}
+    near = [*(f"MA@{k}m {value:.2f}" for k, value in positions["ma"].items())]
+    far = [*(f"Dis@{k} {value:.0f} m" for k, value in positions["dis_m"].items())]
+    return [
+        *("  ".join(f"SDM@{k} {value:.2f}" for k, value in positions[form].items()) + f"  ({words})"
+          for form, words in forms.items()),
+        "  ".join(near),
+        "  ".join(far),
+    ]  # fmt: skip
 
 
 def tables_of(summaries: Sequence[dict[str, Any]]) -> str:

@@ -84,6 +84,11 @@ class Picture:
         height = "" if self.altitude_m is None else f"{self.altitude_m:g}m/"
         return f"{self.kind}/{self.place}/{height}{self.file.name}"
 
+    @property
+    def where(self) -> str:
+        """The end of its path, by which a person finds it in the dataset: "query_drone/0007/image-01.jpeg"."""
+        return "/".join(self.file.parts[-3:])
+
 
 @dataclass(frozen=True)
 class TrainingPair:
@@ -270,11 +275,11 @@ def read_picture(picture: Picture, target_px: int | None = None) -> Image.Image:
         target_px: the shorter side that is needed; large files are then decoded smaller.
 
     Raises:
-        BadPicture: the file is gone, damaged or no picture; names it by place.
+        BadPicture: the file is gone, damaged or no picture; says where it lies in the dataset.
     """
     try:
         return load_photo(picture.file, target_px).image
     except PhotoError as error:
-        raise BadPicture(f"{picture.name} cannot be used. {error}") from error
+        raise BadPicture(f"{picture.where} cannot be used. {error}") from error
     except OSError as error:
-        raise BadPicture(f"{picture.name} cannot be read from the disk. Check that it is there.") from error
+        raise BadPicture(f"{picture.where} cannot be read from the disk. Check that it is there.") from error
