@@ -3,7 +3,7 @@
 import json
 import math
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Literal, NoReturn, get_args
 
@@ -13,14 +13,19 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from .config import MeanConfig
-from .embedder import Embedder, Precision
+from .embedder import Config, Embedder, Network, Precision
 from .errors import CheckpointError, ConfigError
 from .files import file_sha256, replace, replace_text
 from .hub import Repo, fetch
 from .network import MEAN, START_TEMPERATURE
-from .published import read_published
+from .other_networks import OtherConfig
+from .others import load_other, timm_model
+from .published import convert, is_published
+from .tensors import read_tensors
 
 Contents = Literal["inference", "full"]
+
+WEIGHTS_SUFFIXES = (".safetensors", ".pth", ".pt", ".bin")
 
 STARTER = Path(__file__).parent / "weights" / "starter"
 CONFIG_FILE, WEIGHTS_FILE, CARD_FILE = "config.json", "model.safetensors", "README.md"
@@ -54,9 +59,10 @@ def load_model(
 
     Args:
         source: "starter" for the weights that come with the project; a folder with config.json and model.safetensors;
-            a .safetensors file with config.json beside it; a .pth file of the paper's authors; or a Hub id
-            "user/name[@revision]". What the Hub's cache holds is used without asking the network; name a revision
-            (best a commit) to be sure which version that is.
+            a .safetensors file with config.json beside it; a file of the paper's authors or of a method in
+            `others.METHODS` (.pth), which its names tell; "timm:NAME" for a plain timm model, whose weights come from
+            the Hub, or "timm:NAME=FILE"; or a Hub id "user/name[@revision]". What the Hub's cache holds is used
+            without asking the network; name a revision (best a commit) to be sure which version that is.
         device: such as "cpu" or "cuda:1"; None takes a GPU if there is one.
         precision: "auto" (measured once), "float32" or "bfloat16".
         compile: optimise for long builds; takes a minute or two at the first batch.
@@ -66,31 +72,49 @@ def load_model(
         HubError: a repository of the Hub that cannot be had.
         ConfigError: a config.json that makes no network, or a device that this machine does not have.
     """
-    name, network, config, sha256 = load_network(source)
+    name, network, config, sha256 = _load(source)
     return Embedder(network, config, name=name, sha256=sha256, device=device, precision=precision, compile=compile)
 
 
 def load_network(source: str | os.PathLike[str] = "starter") -> tuple[str, MEAN, MeanConfig, str]:
-    """The network alone, in float32 on the CPU: name of the weights, network, config, SHA-256 of the weights file.
+    """A MEAN network alone, in float32 on the CPU: name of the weights, network, config, SHA-256 of the weights file.
 
-    Args: source: as for `load_model`. Raises: as for `load_model`.
+    Args: source: as for `load_model`.
+
+    Raises:
+        CheckpointError: as for `load_model`, and for weights of another method.
     """
+    name, network, config, sha256 = _load(source)
+    if not isinstance(network, MEAN) or not isinstance(config, MeanConfig):
+        raise CheckpointError(f"{name} is no MEAN, which is needed here: it can embed photos, and no more.")
+    return name, network, config, sha256
+
+
+Loaded = tuple[Network, Config, str]
+"""Network, config and SHA-256 of the weights file."""
+
+
+def _load(source: str | os.PathLike[str]) -> tuple[str, Network, Config, str]:
+    """Name of the weights, and what was loaded."""
     if source == "starter":
         if not (STARTER / WEIGHTS_FILE).is_file():
             raise CheckpointError(
                 "The starter weights are not installed: fetch the project again, or name other weights."
             )
         return "starter", *_from_folder(STARTER)
+    if isinstance(source, str) and source.startswith("timm:"):
+        model, _, file = source.removeprefix("timm:").partition("=")
+        return f"timm:{model}", *_from_timm(model, Path(file).expanduser() if file else None)
     path = Path(source).expanduser()
     if path.is_dir():
         return path.resolve().name, *_from_folder(path)
     if path.is_file():
         return path.name, *_from_file(path)
-    repo = Repo.parse(source) if isinstance(source, str) and path.suffix not in (".safetensors", ".pth") else None
+    repo = Repo.parse(source) if isinstance(source, str) and path.suffix not in WEIGHTS_SUFFIXES else None
     if repo is None:
         raise CheckpointError(
-            f"There are no weights {path.name}: give a folder, a .safetensors or .pth file, a Hub id like user/name, "
-            "or starter."
+            f"There are no weights {path.name}: give a folder, a .safetensors or .pth file, timm:NAME, a Hub id like "
+            "user/name, or starter."
         )
     return str(source), *_from_folder(fetch(repo, (CONFIG_FILE, WEIGHTS_FILE)))
 
@@ -138,15 +162,52 @@ def save_model(
 # --- reading ---------------------------------------------------------------------------------------------------------
 
 
-def _from_file(path: Path) -> tuple[MEAN, MeanConfig, str]:
-    if path.suffix == ".safetensors":
+def _from_file(path: Path) -> Loaded:
+    if path.suffix == ".safetensors" and path.with_name(CONFIG_FILE).is_file():
         return _from_safetensors(path, path.with_name(CONFIG_FILE))
-    if path.suffix in (".pth", ".pt"):
-        config, state = read_published(path)
-        network = _empty_network(config, "full")
-        network.load_state_dict(state, strict=True, assign=True)
-        return network, config, file_sha256(path)
-    raise CheckpointError(f"{path.name} holds no weights: give a folder, a .safetensors or a .pth file.")
+    if path.suffix not in WEIGHTS_SUFFIXES:
+        raise CheckpointError(f"{path.name} holds no weights: give a folder, a .safetensors or a .pth file.")
+    state = read_tensors(path)
+    if any(name.startswith("backbone.") for name in state):
+        raise CheckpointError(f"There is no {CONFIG_FILE} beside the weights: put the one they were saved with there.")
+    try:
+        if not is_published(state):
+            config, other = load_other(state)
+            return other, config, file_sha256(path)
+        mean_config, state = convert(state)
+    except CheckpointError as error:
+        raise CheckpointError(f"{path.name}: {error}") from error
+    network = _empty_network(mean_config, "full")
+    network.load_state_dict(state, strict=True, assign=True)
+    return network, mean_config, file_sha256(path)
+
+
+def _from_timm(model: str, file: Path | None) -> Loaded:
+    """A plain timm model, its weights from a file or from the Hub."""
+    import timm
+
+    stated = timm.get_pretrained_cfg(model) if timm.is_model(model.split(".")[0]) else None
+    if stated is None:
+        raise CheckpointError(f"timm knows no model {model}: see timm.list_pretrained() for its names.")
+    if file is None:
+        if not stated.hf_hub_id:
+            raise CheckpointError(f"timm names no weights for {model} on the Hub: give a file as timm:{model}=FILE.")
+        file = fetch(Repo(stated.hf_hub_id), (WEIGHTS_FILE,)) / WEIGHTS_FILE
+    config = OtherConfig(
+        f"timm {model}", model, stated.input_size[-1], mean=_three(stated.mean), std=_three(stated.std)
+    )
+    classifier = stated.classifier or ()
+    state = read_tensors(file)
+    try:
+        layers = (classifier,) if isinstance(classifier, str) else tuple(classifier)
+        return timm_model(config, state, layers), config, file_sha256(file)
+    except CheckpointError as error:
+        raise CheckpointError(f"{file.name}: {error}") from error
+
+
+def _three(numbers: Sequence[float]) -> tuple[float, float, float]:
+    red, green, blue = numbers
+    return red, green, blue
 
 
 def _from_folder(folder: Path) -> tuple[MEAN, MeanConfig, str]:
@@ -169,8 +230,6 @@ def _from_safetensors(weights_path: Path, config_path: Path) -> tuple[MEAN, Mean
 
 def _read_config(path: Path) -> tuple[MeanConfig, Contents]:
     """The settings, and whether the weights beside them are all or those for inference."""
-    if not path.is_file():
-        raise CheckpointError(f"There is no {CONFIG_FILE} beside the weights: put the one they were saved with there.")
     try:
         with path.open("rb") as file:
             settings = json.loads(file.read(_MAX_CONFIG_BYTES))

@@ -6,6 +6,9 @@ from typing import Any, Literal, Self, get_args, get_origin
 
 from .errors import ConfigError
 
+IMAGENET_MEAN = (0.485, 0.456, 0.406)  # what timm's ConvNeXt was trained with
+IMAGENET_STD = (0.229, 0.224, 0.225)
+
 STRIDE_PX = 32
 """Every ConvNeXt turns a square of this side into one location of its last map."""
 
@@ -58,6 +61,21 @@ class MeanConfig:
         if unknown:
             raise ConfigError(f"Unknown setting {', '.join(unknown)}; known are {', '.join(sorted(known))}.")
         return cls(**settings)
+
+    @property
+    def mean(self) -> tuple[float, float, float]:
+        """Of a pixel's channels from 0 to 1, which the network's input has 0 for."""
+        return IMAGENET_MEAN
+
+    @property
+    def std(self) -> tuple[float, float, float]:
+        """Standard deviation that becomes 1."""
+        return IMAGENET_STD
+
+    @property
+    def rule(self) -> str:
+        """All that decides an embedding beside weights, backbone, size and crop; part of every fingerprint."""
+        return "squares:pillow-bicubic;imagenet-mean-std;pooled;l2"
 
     def to_dict(self) -> dict[str, Any]:
         """Every setting by name, ready for JSON or TOML."""

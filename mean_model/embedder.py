@@ -18,9 +18,10 @@ import numpy as np
 import torch
 from PIL import Image
 
-from .config import MeanConfig
+from .config import IMAGENET_MEAN, IMAGENET_STD, MeanConfig
 from .errors import ConfigError, MeanModelError, PhotoError
 from .network import MEAN
+from .other_networks import OtherConfig, OtherNetwork
 from .photo import Photo, PhotoSource, load_photo
 
 _log = logging.getLogger(__name__)
@@ -28,9 +29,8 @@ _log = logging.getLogger(__name__)
 Precision = Literal["auto", "float32", "bfloat16"]
 T = TypeVar("T")
 
-IMAGENET_MEAN = (0.485, 0.456, 0.406)  # what timm's ConvNeXt was trained with
-IMAGENET_STD = (0.229, 0.224, 0.225)
-EMBEDDING_RULE = "squares:pillow-bicubic;imagenet-mean-std;pooled;l2"  # change it with anything that changes a vector
+Config = MeanConfig | OtherConfig
+Network = MEAN | OtherNetwork
 MAX_BATCH = {"cpu": 8, "cuda": 64}  # images; larger ones gain nothing on a CPU and make others wait
 
 
@@ -51,20 +51,22 @@ def square(image: Image.Image, size_px: int, crop: str = "squash") -> Image.Imag
     return image.resize((size_px, size_px), Image.Resampling.BICUBIC, box=box)  # Pillow filters before it shrinks
 
 
-def normalised(pixels: torch.Tensor) -> torch.Tensor:
+def normalised(
+    pixels: torch.Tensor, mean: Sequence[float] = IMAGENET_MEAN, std: Sequence[float] = IMAGENET_STD
+) -> torch.Tensor:
     """Pixels (B, S, S, 3), uint8, as the network's input (B, 3, S, S), float32, in channels-last memory order."""
-    mean = torch.tensor(IMAGENET_MEAN, device=pixels.device) * 255
-    std = torch.tensor(IMAGENET_STD, device=pixels.device) * 255
-    return ((pixels.float() - mean) / std).permute(0, 3, 1, 2)
+    zero = torch.tensor(mean, device=pixels.device) * 255
+    one = torch.tensor(std, device=pixels.device) * 255
+    return ((pixels.float() - zero) / one).permute(0, 3, 1, 2)
 
 
-def fingerprint(weights_sha256: str, config: MeanConfig) -> str:
+def fingerprint(weights_sha256: str, config: Config) -> str:
     """16 hex digits that name the weights and everything else that decides an embedding, but no device or precision."""
-    parts = [weights_sha256, config.backbone, config.image_size, config.crop, EMBEDDING_RULE]
+    parts = [weights_sha256, config.backbone, config.image_size, config.crop, config.rule]
     return hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:16]
 
 
-def weights_sha256(network: MEAN) -> str:
+def weights_sha256(network: Network) -> str:
     """A hash of the weights that an embedding depends on, for networks that come from no file."""
     digest = hashlib.sha256()
     for name, value in sorted(network.inference_state_dict().items()):
@@ -84,7 +86,8 @@ class Embedder:
     """Embeds photos; safe to call from many threads, whose photos then share batches.
 
     Attributes:
-        network: the MEAN module in eval mode and float32: (B, 3, S, S) normalised -> (B, D) unit rows.
+        network: in eval mode and float32: (B, 3, S, S) normalised -> (B, D) unit rows. The MEAN module, or that of
+            another method.
         config: its settings.
         name: of the weights, for people.
         fingerprint: short hash of weights and preprocessing; vectors of two fingerprints must not be compared.
@@ -95,8 +98,8 @@ class Embedder:
 
     def __init__(
         self,
-        network: MEAN,
-        config: MeanConfig,
+        network: Network,
+        config: Config,
         *,
         name: str = "unnamed",
         sha256: str | None = None,
@@ -184,7 +187,7 @@ class Embedder:
         vectors.extend(future.result() for future in running)
         return np.concatenate(vectors) if vectors else np.empty((0, self.dimension), np.float32)
 
-    def compute(self, work: Callable[[MEAN, torch.Tensor], T], photo: PhotoSource) -> T:
+    def compute(self, work: Callable[[Network, torch.Tensor], T], photo: PhotoSource) -> T:
         """Do other work on a photo than embedding it, in the thread that owns the network and always in float32.
 
         Args:
@@ -195,7 +198,9 @@ class Embedder:
             PhotoError: it cannot be read.
         """
         pixels = np.stack([np.asarray(self.seen(photo))])
-        return self._start(lambda: work(self.network, normalised(torch.from_numpy(pixels).to(self.device)))).result()
+        return self._start(
+            lambda: work(self.network, self._normalised(torch.from_numpy(pixels).to(self.device)))
+        ).result()
 
     def close(self) -> None:
         """Finish what waits and stop the thread. Calling it twice does no harm."""
@@ -256,7 +261,7 @@ class Embedder:
         count = len(pixels)
         if self._fixed_batch and count < self.max_batch:  # a compiled network knows one batch size
             pixels = torch.cat([pixels, pixels.new_zeros(self.max_batch - count, *pixels.shape[1:])])
-        images = normalised(pixels.to(self.device, non_blocking=True)).to(self._dtype)
+        images = self._normalised(pixels.to(self.device, non_blocking=True)).to(self._dtype)
         return self._fast(images)[:count].float().cpu().numpy()
 
     @torch.no_grad()  # not inference mode, whose tensors could never be trained again
@@ -272,14 +277,18 @@ class Embedder:
         self._fast: torch.nn.Module = _compiled(fast) if compile else fast
         _log.info("%s computes in %s on %s", self.name, self.precision, self.device)
 
-    def _half_is_faster(self, half: MEAN) -> bool:
+    def _normalised(self, pixels: torch.Tensor) -> torch.Tensor:
+        return normalised(pixels, self.config.mean, self.config.std)
+
+    def _half_is_faster(self, half: Network) -> bool:
         """Ask the machine by measuring: brands and flags say little, and emulated bfloat16 is slower than float32."""
         if self.device.type == "cuda":
             return torch.cuda.get_device_capability(self.device) >= (8, 0)
         if self.device.type != "cpu":
             return False
-        side = max(32, self.image_size // 64 * 32)  # half the side: a quarter of the work, and the same layers
-        images = normalised(torch.full((1, side, side, 3), 100, dtype=torch.uint8))
+        # Half the side: a quarter of the work, and the same layers. A transformer takes its own size only.
+        side = max(32, self.image_size // 64 * 32) if isinstance(self.network, MEAN) else self.image_size
+        images = self._normalised(torch.full((1, side, side, 3), 100, dtype=torch.uint8))
         full_s = _fastest_s(self.network, images, math.inf)
         half_s = _fastest_s(half, images.to(torch.bfloat16), 4 * full_s)
         _log.info("one image of %d px: float32 %.0f ms, bfloat16 %.0f ms", side, 1e3 * full_s, 1e3 * half_s)
@@ -291,7 +300,7 @@ class Embedder:
         return str(self._dtype).removeprefix("torch.")
 
 
-def _fastest_s(network: MEAN, images: torch.Tensor, give_up_s: float) -> float:
+def _fastest_s(network: Network, images: torch.Tensor, give_up_s: float) -> float:
     """The fastest of three runs in seconds, of which the first warms up; no further run after `give_up_s`."""
     times_s = []
     for _ in range(3):
@@ -315,7 +324,7 @@ def _device(name: str | torch.device | None) -> torch.device:
     return device
 
 
-def _compiled(network: MEAN) -> torch.nn.Module:
+def _compiled(network: Network) -> torch.nn.Module:
     """The network compiled with frozen weights and tuned kernels; the work happens at its first batch."""
     from torch._inductor import config as inductor
 

@@ -3,16 +3,17 @@
 A location is a square of 32 px of the network's input, so that a map of a network of 384 px has 12 by 12.
 """
 
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 import torch
 import torch.nn.functional as F
 from PIL import Image
+from timm.models.convnext import ConvNeXt
 
 from .embedder import Embedder
 from .errors import ConfigError
-from .network import MEAN
+from .other_networks import PartsNetwork
 from .photo import PhotoSource
 
 Kind = Literal["similarity", "saliency"]
@@ -38,11 +39,11 @@ def similarity_map(embedder: Embedder, image: PhotoSource, vector: np.ndarray) -
 
     Raises:
         PhotoError: the picture cannot be read.
-        ConfigError: the vector is none of this network.
+        ConfigError: the vector is none of this network, or the network is of a kind that has no maps.
     """
-    other = _direction(vector, embedder.dimension)
+    other = _direction(vector, embedder)
 
-    def work(network: MEAN, images: torch.Tensor) -> np.ndarray:
+    def work(network: Any, images: torch.Tensor) -> np.ndarray:
         with torch.inference_mode():
             features = network.backbone.forward_features(images)
             height, width = features.shape[2:]
@@ -66,9 +67,9 @@ def saliency(embedder: Embedder, image: PhotoSource, vector: np.ndarray) -> np.n
         (h, w) float32, 0 to 1, from the upper left; 1 is the picture's strongest location, so that two pictures do not
         compare. All 0 where the cosine has no slope, as between a picture and itself.
     """
-    other = _direction(vector, embedder.dimension)
+    other = _direction(vector, embedder)
 
-    def work(network: MEAN, images: torch.Tensor) -> np.ndarray:
+    def work(network: Any, images: torch.Tensor) -> np.ndarray:
         from captum.attr import LayerGradCam  # takes half a second, and brings pyplot
 
         with torch.no_grad():
@@ -126,12 +127,15 @@ def overlay(
     return Image.blend(image.convert("RGB"), Image.fromarray(colours), opacity)
 
 
-def _similarity(network: MEAN, features: torch.Tensor, other: torch.Tensor) -> torch.Tensor:
+def _similarity(network: Any, features: torch.Tensor, other: torch.Tensor) -> torch.Tensor:
     """Cosines (N,) of the embeddings of feature maps (N, D, h, w) with a unit vector (D,)."""
     return F.normalize(network.backbone.forward_head(features), dim=1) @ other.to(features.device)
 
 
-def _direction(vector: np.ndarray, dimension: int) -> torch.Tensor:
+def _direction(vector: np.ndarray, embedder: Embedder) -> torch.Tensor:
+    dimension = embedder.dimension
+    if isinstance(embedder.network, PartsNetwork) or not isinstance(embedder.network.backbone, ConvNeXt):
+        raise ConfigError(f"{embedder.name} has no heat maps: they need the pooled feature of a ConvNeXt.")
     numbers = torch.from_numpy(np.array(vector, np.float32))  # a copy: rows of a gallery are mapped read-only
     if numbers.shape != (dimension,) or not 0 < numbers.norm() < float("inf"):
         raise ConfigError(

@@ -4,9 +4,7 @@ A published `.pth` holds 257 tensors. Each of them is either renamed by `RENAMED
 is in neither, or one that is missing, is an error that lists it.
 """
 
-import logging
 import os
-import pickle
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -14,28 +12,12 @@ import torch
 from torch import Tensor
 
 from .config import MeanConfig
+from .convnext_names import first_release_names
 from .errors import CheckpointError
 from .network import MEAN
-
-_log = logging.getLogger(__name__)
+from .tensors import read_tensors, renamed, require_dense, require_names, without_parallel_prefix
 
 _DEPTHS = (3, 3, 9, 3)  # blocks in each stage of ConvNeXt-Tiny, the only backbone that was published
-
-_BLOCK = {
-    "gamma": "gamma",
-    "dwconv.weight": "conv_dw.weight",
-    "dwconv.bias": "conv_dw.bias",
-    "norm.weight": "norm.weight",
-    "norm.bias": "norm.bias",
-    "pwconv1.weight": "mlp.fc1.weight",
-    "pwconv1.bias": "mlp.fc1.bias",
-    "pwconv2.weight": "mlp.fc2.weight",
-    "pwconv2.bias": "mlp.fc2.bias",
-}
-"""One ConvNeXt block: the names of its first release, and those of timm."""
-
-_DOWNSAMPLE = {0: "stem", 1: "stages.1.downsample", 2: "stages.2.downsample", 3: "stages.3.downsample"}
-"""What stands before each stage; the first release kept these layers apart from the stages."""
 
 _NORM = ("weight", "bias", "running_mean", "running_var", "num_batches_tracked")
 """The tensors of a batch normalisation; they keep their names."""
@@ -81,20 +63,7 @@ _BRANCHES = {
 
 RENAMED: Mapping[str, str] = {
     "logit_scale": "logit_scale",
-    **{
-        f"model_1.convnext.downsample_layers.{stage}.{part}.{leaf}": f"backbone.{ours}.{part}.{leaf}"
-        for stage, ours in _DOWNSAMPLE.items()
-        for part in (0, 1)
-        for leaf in ("weight", "bias")
-    },
-    **{
-        f"model_1.convnext.stages.{stage}.{block}.{theirs}": f"backbone.stages.{stage}.blocks.{block}.{ours}"
-        for stage, depth in enumerate(_DEPTHS)
-        for block in range(depth)
-        for theirs, ours in _BLOCK.items()
-    },
-    "model_1.convnext.norm.weight": "backbone.head.norm.weight",
-    "model_1.convnext.norm.bias": "backbone.head.norm.bias",
+    **{f"model_1.convnext.{theirs}": f"backbone.{ours}" for theirs, ours in first_release_names(_DEPTHS).items()},
     **{f"model_1.{head}.{theirs}": f"{home}.{ours}" for head, home in _HEADS.items() for theirs, ours in _DEC.items()},
     **{f"model_1.{theirs}": ours for theirs, ours in _BRANCHES.items()},
 }
@@ -112,21 +81,7 @@ DROPPED: Mapping[str, str] = {
 
 _CLASSIFIER = "model_1.classifier1.classifier.weight"
 
-_UNREADABLE = (
-    pickle.UnpicklingError,
-    RuntimeError,
-    EOFError,
-    OSError,
-    ValueError,
-    TypeError,
-    LookupError,
-    AttributeError,
-    ImportError,
-    ArithmeticError,
-    AssertionError,  # its reader of the old format checks the file by assert
-    MemoryError,
-)
-"""What torch.load raises for a file that is damaged, hostile or something else; it documents none of them."""
+_FITS_NOT = "These are not the weights of a published MEAN (ConvNeXt-Tiny, two PEE heads)"
 
 
 def read_published(path: str | os.PathLike[str]) -> tuple[MeanConfig, dict[str, Tensor]]:
@@ -138,26 +93,16 @@ def read_published(path: str | os.PathLike[str]) -> tuple[MeanConfig, dict[str, 
     Raises:
         CheckpointError: the file is missing, is no plain state dict of tensors, or does not hold a published MEAN.
     """
-    name = Path(path).name
-    if not Path(path).is_file():
-        raise CheckpointError(f"There is no file {name}; check the path of the published weights.")
-    try:
-        state = torch.load(path, map_location="cpu", weights_only=True)
-    except _UNREADABLE as error:
-        _log.debug("torch.load refused %s", name, exc_info=error)
-        raise CheckpointError(
-            f"{name} cannot be read safely as a plain state dict of tensors; save `model.state_dict()` with torch.save."
-        ) from error
-    if not isinstance(state, Mapping) or not all(
-        isinstance(key, str) and isinstance(value, Tensor) for key, value in state.items()
-    ):
-        raise CheckpointError(
-            f"{name} holds more or other than named tensors; save `model.state_dict()` alone with torch.save."
-        )
+    state = read_tensors(path)
     try:
         return convert(state)
     except CheckpointError as error:
-        raise CheckpointError(f"{name}: {error}") from error
+        raise CheckpointError(f"{Path(path).name}: {error}") from error
+
+
+def is_published(state: Mapping[str, Tensor]) -> bool:
+    """Whether names alone say that these are weights of the authors' MEAN, perhaps not all of them."""
+    return any(name.startswith(("model_1.DEG.", "model_1.MSF.", "model_1.feature_scaling.")) for name in state)
 
 
 def convert(state_dict: Mapping[str, Tensor]) -> tuple[MeanConfig, dict[str, Tensor]]:
@@ -171,36 +116,13 @@ def convert(state_dict: Mapping[str, Tensor]) -> tuple[MeanConfig, dict[str, Ten
         CheckpointError: names that are unknown or missing, or tensors of another shape or that hold no numbers: all of
             them, by name.
     """
-    state = _without_parallel_prefix(state_dict)
-    _require_names(state)
-    _require_dense(state)
+    state = without_parallel_prefix(state_dict)
+    require_names(state, RENAMED.keys() | DROPPED.keys(), _FITS_NOT)
+    require_dense(state)
     config = MeanConfig(classes=_classes(state))
     with torch.device("meta"):
         expected = MEAN.from_config(config).state_dict()
-    _require_shapes(state, expected)
-    converted = {ours: state[theirs].to(expected[ours].dtype) for theirs, ours in RENAMED.items()}
-    _require_finite(converted)
-    return config, converted
-
-
-def _without_parallel_prefix(state_dict: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    parallel = all(name.startswith("module.") for name in state_dict)
-    return {name.removeprefix("module.") if parallel else name: value for name, value in state_dict.items()}
-
-
-def _require_names(state: Mapping[str, Tensor]) -> None:
-    unknown = _at_most_50(sorted(state.keys() - RENAMED.keys() - DROPPED.keys()))
-    missing = sorted((RENAMED.keys() | DROPPED.keys()) - state.keys())
-    if unknown or missing:
-        faults = [f"{kind} {', '.join(names)}" for kind, names in (("unknown", unknown), ("missing", missing)) if names]
-        raise CheckpointError(
-            f"These are not the weights of a published MEAN (ConvNeXt-Tiny, two PEE heads): {'; '.join(faults)}."
-        )
-
-
-def _at_most_50(names: list[str]) -> list[str]:
-    """The names, cut short where a file of something else brings hundreds."""
-    return names if len(names) <= 50 else [*names[:50], f"and {len(names) - 50} more"]
+    return config, renamed(state, RENAMED, expected)
 
 
 def _classes(state: Mapping[str, Tensor]) -> int:
@@ -210,30 +132,3 @@ def _classes(state: Mapping[str, Tensor]) -> int:
     if len(shape) != 2 or shape[0] < 1 or not state[_CLASSIFIER].is_contiguous():
         raise CheckpointError(f"{_CLASSIFIER} has shape {shape}; expected (classes, 512).")
     return shape[0]
-
-
-def _require_dense(state: Mapping[str, Tensor]) -> None:
-    """Refuse what is called a tensor but holds no plain array of real numbers: sparse, complex, quantised or empty."""
-    faults = [
-        name
-        for name, value in state.items()
-        if value.layout is not torch.strided or value.is_meta or value.is_complex() or value.is_quantized
-    ]
-    if faults:
-        raise CheckpointError(f"Tensors that are no plain arrays of numbers: {', '.join(faults)}.")
-
-
-def _require_shapes(state: Mapping[str, Tensor], expected: Mapping[str, Tensor]) -> None:
-    faults = [
-        f"{theirs} is {tuple(state[theirs].shape)}, expected {tuple(expected[ours].shape)}"
-        for theirs, ours in RENAMED.items()
-        if state[theirs].shape != expected[ours].shape
-    ]
-    if faults:
-        raise CheckpointError(f"Tensors of another shape than the published ones: {'; '.join(faults)}.")
-
-
-def _require_finite(converted: Mapping[str, Tensor]) -> None:
-    faults = [theirs for theirs, ours in RENAMED.items() if not bool(torch.isfinite(converted[ours]).all())]
-    if faults:
-        raise CheckpointError(f"Tensors that hold values which are no finite numbers: {', '.join(faults)}.")

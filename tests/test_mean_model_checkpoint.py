@@ -6,14 +6,18 @@ import re
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
+import timm
 import torch
 from safetensors.torch import load_file, save_file
 
 import mean_model.checkpoint as checkpoint
 from mean_model.checkpoint import load_model, load_network, save_model
 from mean_model.config import MeanConfig
+from mean_model.embedder import fingerprint
 from mean_model.errors import CheckpointError, ConfigError, MeanModelError
+from mean_model.files import file_sha256
 from mean_model.network import MEAN
 from tests.bad_files import picture
 
@@ -259,3 +263,34 @@ def test_published_weights_load_through_the_key_table(tmp_path):
     image = torch.randn(1, 3, 64, 64)
     with torch.no_grad():
         assert torch.equal(loaded(image), ours(image))
+
+
+# --- other methods ---------------------------------------------------------------------------------------------------
+
+
+def test_a_file_of_another_method_embeds_photos_but_is_no_mean(tmp_path):
+    torch.manual_seed(0)
+    state = timm.create_model("convnext_tiny", num_classes=0).state_dict()
+    wrapped = {f"model.{name}": value for name, value in state.items()}
+    torch.save({"logit_scale": torch.ones(()), **wrapped}, tmp_path / "w.pth")
+    with load_model(tmp_path / "w.pth", device="cpu", precision="float32") as embedder:
+        vectors = embedder.embed([picture()])
+        assert (embedder.name, embedder.image_size, embedder.config.method) == ("w.pth", 384, "Sample4Geo")
+        assert vectors.shape == (1, 768) and np.linalg.norm(vectors) == pytest.approx(1, abs=1e-6)
+        as_mean = fingerprint(file_sha256(tmp_path / "w.pth"), MeanConfig())
+        assert embedder.fingerprint != as_mean, "another normalisation or rule is another fingerprint"
+    assert "w.pth is no MEAN" in refusal(tmp_path / "w.pth")
+    (tmp_path / "w.pth").write_bytes((tmp_path / "w.pth").read_bytes()[:5000])
+    assert "w.pth cannot be read safely" in refusal(tmp_path / "w.pth")
+
+
+def test_a_plain_timm_model_from_a_file(tmp_path):
+    torch.manual_seed(0)
+    save_file(timm.create_model("test_vit", num_classes=10).state_dict(), tmp_path / "vit.safetensors")
+    with load_model(f"timm:test_vit={tmp_path / 'vit.safetensors'}", device="cpu", precision="float32") as embedder:
+        assert embedder.embed([picture()]).shape == (1, embedder.dimension)
+        assert (embedder.name, embedder.image_size) == ("timm:test_vit", 160)
+        assert embedder.config.mean == (0.5, 0.5, 0.5)
+    assert "timm knows no model nothing" in refusal("timm:nothing")
+    assert "There is no file absent.pth" in refusal("timm:test_vit=some/absent.pth")
+    assert "not the weights of timm resnet18" in refusal(f"timm:resnet18={tmp_path / 'vit.safetensors'}")

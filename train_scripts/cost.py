@@ -16,11 +16,14 @@ import json
 import sys
 from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from mean_model.config import MeanConfig
 from mean_model.errors import ConfigError, MeanModelError
 from train_scripts.arguments import Parser
+
+if TYPE_CHECKING:
+    from mean_model.embedder import Config
 
 PHOTOS_IN_A_PAIR = 2
 
@@ -66,8 +69,8 @@ class Cost:
         }
 
 
-def cost(config: MeanConfig) -> Cost:
-    """Count a network; no weights are made and nothing is computed.
+def cost(config: Config) -> Cost:
+    """Count a network. Of another method, only what an embedding needs is here, and counts for all.
 
     Raises:
         ConfigError: the config describes no network.
@@ -76,6 +79,14 @@ def cost(config: MeanConfig) -> Cost:
 
     from mean_model.network import MEAN
 
+    if not isinstance(config, MeanConfig):
+        from mean_model.other_networks import build
+
+        other = build(config)
+        count = sum(parameter.numel() for parameter in other.parameters())
+        empty = torch.empty(1, 3, config.image_size, config.image_size, device=next(other.parameters()).device)
+        adds = _multiply_adds(lambda: other(empty))
+        return Cost(count, count, count, adds, adds)
     with torch.device("meta"):
         network = MEAN.from_config(config).eval()
         photo = torch.empty(1, 3, config.image_size, config.image_size)

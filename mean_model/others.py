@@ -1,0 +1,250 @@
+"""Weights of other published methods: recognised by the names of their tensors, and brought into a network here.
+
+What each method's file holds was read from its public code, which `METHODS` names. The files are the user's own: none
+is part of this project, and each has the licence that its authors gave it.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from .convnext_names import first_release_names, size_of
+from .errors import CheckpointError
+from .other_networks import OtherConfig, OtherNetwork, build
+from .tensors import renamed, require_dense, require_names, some
+
+
+@dataclass(frozen=True)
+class Method:
+    """What is known of a method: where from, under which licence, and what of its file no embedding needs."""
+
+    name: str
+    code: str  # repository and files that the layout was read from
+    licence: str
+    mark: str  # a name, or its beginning, that no other method's file has
+    dropped: Mapping[str, str]  # beginning of names -> why the network has no such tensors
+    image_size: int = 384
+
+
+_TEMPERATURES = {"logit_scale": "temperatures of the losses", "w_blocks": "weights of a loss between blocks"}
+_IMAGENET_HEAD = {"model_1.convnext.head.": "the ImageNet classifier, which no forward pass calls"}
+_TRAINING = {
+    "model_1.classifier": "heads that only training uses",
+    "model_1.tri_layer.": "attention that only training uses",
+}
+
+METHODS = (
+    Method(
+        "DAC",
+        "SummerpanKing/DAC: sample4geo/hand_convnext/ConvNext/make_model.py, sample4geo/hand_convnext/model.py",
+        "Apache-2.0",
+        "model_1.proj.mlp.",
+        {**_TEMPERATURES, **_IMAGENET_HEAD, **_TRAINING, "model_1.proj": "projections that only training uses"},
+    ),
+    Method(
+        "CAMP",
+        "Mabel0403/CAMP: sample4geo/hand_convnext/ConvNext/make_model.py, sample4geo/trainer.py (predict)",
+        "MIT",
+        "model_1.pos_embed",
+        {
+            **_TEMPERATURES,
+            **_IMAGENET_HEAD,
+            **_TRAINING,
+            "ECE_weight_": "weights of the losses",
+            "model_1.pos_": "positions, which are added to the map and not to the pooled feature",
+        },
+    ),
+    Method(
+        "MCCG",
+        "mode-str/crossview: models/ConvNext/make_model.py, test.py",
+        "none stated",
+        "model_1.tri_layer.",
+        {**_IMAGENET_HEAD, "model_1.classifier": "classifiers, of which an embedding needs the layers before"},
+        image_size=256,
+    ),
+    Method(
+        "LPN",
+        "wtyhub/LPN: model.py (three_view_net, ft_net_LPN), test.py, run.sh",
+        "MIT",
+        "classifier0.add_block.",
+        {
+            "model_1.model.fc.": "the ImageNet classifier",
+            "model_2.": "the network for photos from the street",
+            "model_3.": "the network for drones, which is that for satellites",
+            "classifier": "classifiers, of which an embedding needs the layers before",
+        },
+        image_size=256,
+    ),
+    Method(
+        "Game4Loc",
+        "Yux1angJi/GTA-UAV: Game4Loc/game4loc/models/model.py (DesModel), Game4Loc/eval_gta.py",
+        "Apache-2.0",
+        "model.reg_token",
+        {**_TEMPERATURES, "MLP.": "a head for the offset between photo and tile, which no embedding needs"},
+    ),
+    Method(
+        "Sample4Geo",
+        "Skyy93/Sample4Geo: sample4geo/model.py (TimmModel), eval_university.py",
+        "none stated",
+        "model.stem.0.weight",
+        {**_TEMPERATURES, "back_mlp": "heads of a variant that no embedding needs"},
+    ),
+)
+"""In the order in which a file is tried: the layout of one may hold the mark of a later one."""
+
+_ROPE_VITS = {
+    (512, 12, 1): "vit_medium_patch16_rope_reg1_gap_256",
+    (512, 20, 1): "vit_mediumd_patch16_rope_reg1_gap_256",
+    (640, 12, 4): "vit_betwixt_patch16_rope_reg4_gap_256",
+    (768, 12, 1): "vit_base_patch16_rope_reg1_gap_256",
+}
+"""Channels, blocks and registers -> timm name of the vision transformers that Game4Loc trains."""
+
+_HALF = (0.5, 0.5, 0.5)  # mean and standard deviation that timm states for them
+
+
+def load_other(state: Mapping[str, Tensor]) -> tuple[OtherConfig, OtherNetwork]:
+    """The network of the method that a state dict is of, with its weights.
+
+    Raises:
+        CheckpointError: it is of no method that is known here, or does not fit the one that its names belong to.
+    """
+    method = recognised(state)
+    require_dense(state)
+    if method is None:
+        first = some(sorted(state), 3)
+        known = ", ".join(["MEAN", *(each.name for each in METHODS)])
+        raise CheckpointError(
+            f"These tensors are of none of {known} ({first}). Weights of a plain timm model are given as "
+            "timm:NAME=FILE, such as timm:resnet50=weights.pth."
+        )
+    config, names = _LAYOUTS[method.name](method, state)
+    return config, _filled(config, state, names, tuple(method.dropped))
+
+
+def recognised(state: Mapping[str, Tensor]) -> Method | None:
+    """The method that a state dict is of, by its names alone."""
+    return next((method for method in METHODS if any(name.startswith(method.mark) for name in state)), None)
+
+
+def timm_model(config: OtherConfig, state: Mapping[str, Tensor], classifier: tuple[str, ...]) -> OtherNetwork:
+    """A plain timm model with its weights.
+
+    Args:
+        state: as timm names it, with or without `model.` before each name and a `logit_scale`.
+        classifier: names of its classifying layers, which are left out.
+
+    Raises:
+        CheckpointError: tensors that the model does not have, lacks, or has in another shape.
+    """
+    prefix = "model." if all(name.startswith(("model.", "logit_scale")) for name in state) else ""
+    require_dense(state)
+    dropped = ("logit_scale", *(f"{prefix}{layer}." for layer in classifier))
+    return _filled(config, state, _without(prefix, state, dropped), dropped)
+
+
+def _filled(
+    config: OtherConfig, state: Mapping[str, Tensor], names: Mapping[str, str], dropped: tuple[str, ...]
+) -> OtherNetwork:
+    """The network with the tensors under their new names; every other one has to begin as the dropped ones do."""
+    network = build(config)
+    expected = network.state_dict()
+    old = {new: name for name, new in names.items()}
+    found = [name for name in state if name in names or not name.startswith(dropped)]
+    whose = config.backbone if config.method in config.backbone else f"{config.method} with {config.backbone}"
+    require_names(found, [old.get(name, name) for name in expected], f"These are not the weights of {whose}")
+    network.load_state_dict(renamed(state, names, expected), strict=True, assign=True)
+    return network
+
+
+def _without(prefix: str, state: Mapping[str, Tensor], dropped: tuple[str, ...]) -> dict[str, str]:
+    """timm's names behind a prefix -> names here."""
+    return {name: f"backbone.{name.removeprefix(prefix)}" for name in state if not name.startswith(dropped)}
+
+
+# --- the layouts: config, and old name -> new name -------------------------------------------------------------------
+
+Layout = tuple[OtherConfig, dict[str, str]]
+
+
+def _pooled_convnext(method: Method, state: Mapping[str, Tensor]) -> Layout:
+    """DAC and CAMP: the first release's names; the embedding is `gap_feature`, the pooled and normalised map."""
+    size, names = _first_release(method, state)
+    return OtherConfig(method.name, size, method.image_size), names
+
+
+def _mccg(method: Method, state: Mapping[str, Tensor]) -> Layout:
+    size, names = _first_release(method, state)
+    for ours, theirs in (("rows", "cw"), ("columns", "hc")):
+        names[f"model_1.tri_layer.{theirs}.conv.conv.weight"] = f"split.{ours}.conv.weight"
+        names |= {f"model_1.tri_layer.{theirs}.conv.bn.{leaf}": f"split.{ours}.norm.{leaf}" for leaf in _BATCH_NORM}
+    heads = ("model_1.classifier_mcb1", "model_1.classifier_mcb2", "model_1.classifier1")
+    return OtherConfig(method.name, size, method.image_size, "gates", len(heads)), names | _heads(heads)
+
+
+def _lpn(method: Method, state: Mapping[str, Tensor]) -> Layout:
+    own = [name for name in state if name.startswith("model_1.")]
+    drone = [state.get(name.replace("model_1.", "model_3.", 1)) for name in own]
+    if not all(value is not None and torch.equal(state[name], value) for name, value in zip(own, drone, strict=True)):
+        raise CheckpointError(
+            "These are weights of LPN without one network for satellites and drones: one has to serve both here, as "
+            "--views=3 --share trains it."
+        )
+    rings = len({name.split(".")[0] for name in state if name.startswith("classifier")})
+    if not 1 <= rings <= 8:
+        raise CheckpointError(f"These are weights of LPN with {rings} rings; a map of 16 x 16 has 1 to 8.")
+    names = {name: f"backbone.{name.removeprefix('model_1.model.')}" for name in own if ".fc." not in name}
+    config = OtherConfig(method.name, "resnet50", method.image_size, "rings", rings)
+    return config, names | _heads(tuple(f"classifier{ring}" for ring in range(rings)))
+
+
+def _timm_convnext(method: Method, state: Mapping[str, Tensor]) -> Layout:
+    size, _ = size_of(state, "model.stem.0.weight", "model.stages.{stage}.blocks.{block}.gamma")
+    if size is None:
+        raise _unknown_size(method)
+    return OtherConfig(method.name, size, method.image_size), _without("model.", state, tuple(method.dropped))
+
+
+def _timm_vit(method: Method, state: Mapping[str, Tensor]) -> Layout:
+    register = state["model.reg_token"].shape
+    blocks = len({name.split(".")[2] for name in state if name.startswith("model.blocks.")})
+    size = _ROPE_VITS.get((register[-1], blocks, register[1])) if len(register) == 3 else None
+    if size is None:
+        raise _unknown_size(method)
+    config = OtherConfig(method.name, size, method.image_size, mean=_HALF, std=_HALF)
+    return config, _without("model.", state, tuple(method.dropped))
+
+
+_LAYOUTS = {
+    "DAC": _pooled_convnext,
+    "CAMP": _pooled_convnext,
+    "MCCG": _mccg,
+    "LPN": _lpn,
+    "Game4Loc": _timm_vit,
+    "Sample4Geo": _timm_convnext,
+}
+
+_BATCH_NORM = ("weight", "bias", "running_mean", "running_var", "num_batches_tracked")
+
+
+def _first_release(method: Method, state: Mapping[str, Tensor]) -> tuple[str, dict[str, str]]:
+    stem, block = "model_1.convnext.downsample_layers.0.0.weight", "model_1.convnext.stages.{stage}.{block}.gamma"
+    size, depths = size_of(state, stem, block) if stem in state else (None, ())
+    if size is None:
+        raise _unknown_size(method)
+    return size, {f"model_1.convnext.{old}": f"backbone.{new}" for old, new in first_release_names(depths).items()}
+
+
+def _heads(heads: tuple[str, ...]) -> dict[str, str]:
+    """The linear layer and the batch normalisation before each classifier."""
+    leaves = ["0.weight", "0.bias", *(f"1.{leaf}" for leaf in _BATCH_NORM)]
+    return {f"{head}.add_block.{leaf}": f"heads.{part}.{leaf}" for part, head in enumerate(heads) for leaf in leaves}
+
+
+def _unknown_size(method: Method) -> CheckpointError:
+    return CheckpointError(
+        f"These weights are named as {method.name} names them ({method.code}), but their backbone is none that is "
+        "known here: give its timm name, as timm:NAME=FILE."
+    )
