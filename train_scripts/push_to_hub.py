@@ -4,7 +4,6 @@ Only the model's own files are sent, or the gallery with its imagery and example
 has to. Log in first (`hf auth login`, or HF_TOKEN). `--dry-run` shows card and files and asks no network.
 """
 
-import argparse
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -17,6 +16,7 @@ from gallery.store import MANIFEST
 from mean_model.checkpoint import CARD_FILE, CONFIG_FILE, WEIGHTS_FILE
 from mean_model.errors import HubError, MeanModelError
 from mean_model.hub import Kind, Repo, one_sentence
+from train_scripts.arguments import USER_MISTAKE, Parser
 from train_scripts.cards import CardError, Facts, gallery_card, model_card
 
 
@@ -88,7 +88,7 @@ def _files_in(places: Sequence[Path]) -> list[Path]:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Publish, or show what would be. Returns: the exit status."""
-    parser = argparse.ArgumentParser(prog="python -m train_scripts.push_to_hub", description=__doc__)
+    parser = Parser("python -m train_scripts.push_to_hub", description=__doc__)
     parser.add_argument("folder", type=Path, metavar="FOLDER", help="a model folder or a gallery")
     parser.add_argument("repository", metavar="user/name")
     parser.add_argument("--license", metavar="ID", help="of the weights or the imagery, such as apache-2.0")
@@ -113,7 +113,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         commit = publish(repo, files, options.private, options.message)
     except (CardError, MeanModelError, GalleryError) as error:
         sys.stderr.write(f"push_to_hub: {error}\n")
-        return 2
+        return USER_MISTAKE
     option = "--gallery" if kind == "dataset" else "--model"
     sys.stdout.write(f"Published: python app.py {option} {repo.name}@{commit}\n")
     return 0
