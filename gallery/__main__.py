@@ -88,7 +88,7 @@ def parser() -> argparse.ArgumentParser:
     area.add_argument("--bbox", metavar="W,S,E,N", type=_bbox, help="search only tiles in this box, degrees")
     search.add_argument("--rotations", type=int, choices=(1, 4, 16), default=16, help=_ROTATIONS_HELP)
     search.add_argument("--north-up", action=argparse.BooleanOptionalAction, default=True, help=_NORTH_UP_HELP)
-    search.add_argument("--verify", action=argparse.BooleanOptionalAction, default=None, help=_VERIFY_HELP)
+    search.add_argument("--verify", action=argparse.BooleanOptionalAction, default=True, help=_VERIFY_HELP)
     _model_option(search, None, "the gallery's own")
     output = search.add_mutually_exclusive_group()
     output.add_argument("--format", choices=("geojson", "csv", "kml"), help="print the answers for GIS tools")
@@ -143,7 +143,9 @@ _NORTH_UP_HELP = (
     "use the pose that a photo states: from above by heading, pitch, height and focal length, or turned so that "
     "north is up by the heading alone (default); --no-north-up ignores it, for photos whose EXIF is wrong"
 )
-_VERIFY_HELP = "check the best tiles by geometry (accepted; the check comes with a later version)"
+_VERIFY_HELP = (
+    "lay the photo on the ground around the best tiles by points found in both (default); --no-verify spares the time"
+)
 
 
 def _model_option(command: argparse.ArgumentParser, default: str | None, shown: str) -> None:
@@ -276,7 +278,7 @@ def _search(options: argparse.Namespace) -> int:
     localizer = Localizer(gallery, _load(_model_of(gallery, options.model)))
     area = options.near or options.bbox
     answers = localizer.localize_many(
-        options.photos, k=options.k, near=area, rotations=options.rotations, north_up=options.north_up
+        options.photos, options.k, area, options.rotations, options.north_up, options.verify
     )
     if options.json:
         _print_json([answer.to_dict() for answer in answers])

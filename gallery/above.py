@@ -52,11 +52,13 @@ class Ground:
         image: RGB; ground that the photo does not hold has the colour `NOT_SEEN`.
         held: bool, of the image's shape: what the photo does hold.
         side_m: of the square.
+        to_photo: (3, 3), homogeneous: pixels of the square to pixels of the photo.
     """
 
     image: Image.Image
     held: np.ndarray
     side_m: float
+    to_photo: np.ndarray
 
     def cut(self, east_m: float, north_m: float, side_m: float) -> tuple[Image.Image, float]:
         """A smaller square whose middle lies so far from this one's, and the share of it that the photo holds."""
@@ -79,6 +81,7 @@ def seen_from_above(image: Image.Image, pose: Pose, side_m: float) -> Ground:
     Returns:
         A square with about the photo's own resolution at its centre, `LEAST_PX` to `MOST_PX` wide.
     """
+    whole_px = image.width
     focal_px = pose.focal_35mm / FILM_DIAGONAL_MM * math.hypot(*image.size)
     slant_m = pose.height_m / math.sin(math.radians(-pose.pitch_deg))
     wanted_px = side_m * focal_px / slant_m
@@ -93,7 +96,8 @@ def seen_from_above(image: Image.Image, pose: Pose, side_m: float) -> Ground:
     warped = image.transform((side_px, side_px), Image.Transform.PERSPECTIVE, tuple(flat[:8]), Image.Resampling.BICUBIC)
     filled = Image.new("RGB", warped.size, NOT_SEEN)
     filled.paste(warped, mask=Image.fromarray(held.astype(np.uint8) * 255))
-    return Ground(filled, held, side_m)
+    grown = whole_px / image.width
+    return Ground(filled, held, side_m, np.diag([grown, grown, 1.0]) @ to_photo)
 
 
 def _pixels_to_ground(side_m: float, side_px: int) -> np.ndarray:

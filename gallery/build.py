@@ -68,8 +68,11 @@ class Embedder(Protocol):
         """PIL images, or what `read` returns -> (N, D) float32, rows of length 1."""
         ...
 
-    def read(self, source: Any) -> Any:
-        """A path, bytes or PIL image -> an object with .image, .name and .position (lon, lat, …) or None."""
+    def read(self, source: Any, least_px: int = 0) -> Any:
+        """A path, bytes or PIL image -> an object with .image, .name and .position (lon, lat, …) or None.
+
+        Args: least_px: a larger picture may come back smaller, but its shorter side not below this.
+        """
         ...
 
 
@@ -192,15 +195,17 @@ def _alone(home: Path) -> Iterator[None]:
         raise BuildError(f"Another build is writing {home.name}. Wait for it, or stop it.") from error
 
 
-def read_photo(embedder: Embedder, source: Any) -> Any:
+def read_photo(embedder: Embedder, source: Any, least_px: int = 0) -> Any:
     """What the embedder reads from a path, bytes or picture.
+
+    Args: least_px: the shorter side is not shrunk below this; 0 leaves it to the embedder.
 
     Raises:
         UnreadablePhoto: with the embedder's own sentence.
     """
     refusals = (*getattr(embedder, "photo_errors", ()), OSError, ValueError)
     try:
-        return embedder.read(source)
+        return embedder.read(source, least_px)
     except refusals as error:
         raise UnreadablePhoto(str(error)) from error
 

@@ -20,7 +20,8 @@ COLUMNS = (
     "photo", "kind", "rank", "tile_id", "score", "lon", "lat", "west", "south", "east", "north", "radius_m", "verdict",
     "confidence", "error_m", "error",
 )  # fmt: skip
-"""The columns. kind: match (a tile), position (the answer), exif (the photo's own position), problem (unreadable)."""
+"""The columns. kind: match (a tile), position (the answer), footprint (the ground that the photo shows, where geometry
+found it), exif (the photo's own position), problem (unreadable)."""
 
 FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
 """A spreadsheet takes text that begins so for a formula; a quote in front keeps it text."""
@@ -104,6 +105,8 @@ def _rows_of(answer: Answer | PhotoProblem) -> list[tuple[Row, BaseGeometry | No
         rows.append(
             ({"photo": photo, "kind": "position", **vars(position), **verdict}, Point(position.lon, position.lat))
         )
+    if answer.check is not None and answer.check.fit is not None:
+        rows.append(({"photo": photo, "kind": "footprint"}, answer.check.fit.footprint))
     if answer.exif is not None:
         exif = answer.exif
         rows.append(({"photo": photo, "kind": "exif", **vars(exif)}, Point(exif.lon, exif.lat)))

@@ -159,6 +159,14 @@ class Raster:
             )
         return width_px, height_px
 
+    def around(self, window: Window, sides: float) -> Window:
+        """A window grown about its middle to so many times its sides, as far as the raster reaches."""
+        left, top, width_px, height_px = window
+        across, down = (round((sides - 1) / 2 * size_px) for size_px in (width_px, height_px))
+        right, bottom = min(left + width_px + across, self.width_px), min(top + height_px + down, self.height_px)
+        left, top = max(left - across, 0), max(top - down, 0)
+        return Window(left, top, right - left, bottom - top)
+
     def tile(self, tile_id: str, window: Window, source: str) -> Tile:
         """The tile that a window cuts out."""
         left, top = window.col_px, window.row_px

@@ -3,7 +3,7 @@
 import math
 import time
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import islice
 from pathlib import Path
 from typing import Any, Literal
@@ -17,6 +17,7 @@ from gallery.geo import Bounds, LonLat, diagonal_m, distance_m, distances_m, loo
 from gallery.ranking import Ranker, Ranking
 from gallery.store import Gallery
 from gallery.tiles import Match, Tile
+from gallery.verify import PICTURE_PX, Check, Verifier
 from gallery.views import SearchedViews, View, guessed_poses, guessed_views, searched_views
 
 AGREEMENT_OF = 5
@@ -42,6 +43,9 @@ ROTATIONS = (1, 4, 16)
 
 FOLLOWED_UP = 12
 """So many guessed poses are searched with all their views."""
+
+CHECKED_AMONG = 50
+"""A place that geometry confirms moves its tile to the front from among so many best ones."""
 
 BATCH = 16
 """Photos that are embedded at once when many are answered."""
@@ -71,7 +75,10 @@ Area = Bounds | Near
 
 @dataclass(frozen=True)
 class Position:
-    """Where the photo was taken, as the best tiles agree; radius_m holds all of them, it is no probability."""
+    """Where the photo was taken: the ground under its centre, as geometry or else the best tiles' agreement has it.
+
+    radius_m is two standard deviations of a geometric fit, or holds all tiles that agree; it is no probability.
+    """
 
     lon: float
     lat: float
@@ -80,7 +87,7 @@ class Position:
 
 @dataclass(frozen=True)
 class ExifCheck:
-    """Where the photo itself says it is, and the metres from there to the centre of the best tile.
+    """Where the photo itself says it is, and the metres from there to where geometry lays it, else to the best tile.
 
     The place is the point on flat ground that the camera looked at, when the photo states heading, pitch and height
     above take-off, and else the camera's own position; a note of the answer says which.
@@ -104,6 +111,7 @@ class Answer:
     timings: dict[str, float] = field(default_factory=dict)  # stage -> seconds
     notes: tuple[str, ...] = ()
     seen: Any = field(default=None, compare=False, repr=False)  # the middle one of the pictures that were embedded
+    check: Check | None = None  # what geometry says; None: it was not asked
 
     def to_dict(self) -> dict[str, Any]:
         """The answer as the command line and the web API give it."""
@@ -124,6 +132,7 @@ class Answer:
             "verdict": self.verdict,
             "confidence": self.confidence,
             "exif": None if self.exif is None else vars(self.exif).copy(),
+            "geometry": None if self.check is None else self.check.to_dict(),
         }
 
 
@@ -151,6 +160,7 @@ class Localizer:
         self.gallery = gallery
         self.embedder = embedder
         self._ranker = Ranker(gallery)
+        self._verifier = Verifier(gallery)
         self._above_m = typical_side_m(gallery) if getattr(embedder, "from_above", False) else None
 
     def views(self, photo: Any, rotations: int = 16, north_up: bool = True) -> SearchedViews:
@@ -179,12 +189,19 @@ class Localizer:
         return self._judged(photo, self._matches(best), k, None, None, {}, views)
 
     def localize(
-        self, photo: Any, k: int = 5, near: Area | None = None, rotations: int = 16, north_up: bool = True
+        self,
+        photo: Any,
+        k: int = 5,
+        near: Area | None = None,
+        rotations: int = 16,
+        north_up: bool = True,
+        verify: bool = True,
     ) -> Answer:
         """Search the place of one photo.
 
         Args:
-            photo: a path, bytes, a PIL image, or what the embedder's `read` returns.
+            photo: a path, bytes, a PIL image, or what the embedder's `read` returns, with sides of at least
+                `verify.PICTURE_PX` if it is to be checked.
             k: how many tiles to show; more than the gallery has gives all.
             near: only tiles that touch this area are searched.
             rotations: how a photo with unknown heading is turned: 1 takes its upper side for north, 4 the best of its
@@ -193,23 +210,37 @@ class Localizer:
             north_up: use the camera's pose as the photo states it, and search once: brought to the ground plane by
                 heading, pitch, height and focal length (if the network has learnt that), or turned so that north is up
                 by the heading alone. False ignores the pose (a wrong one leads astray).
+            verify: lay the photo on the ground around the best tiles by local features (`gallery.verify`). A place that
+                fits is the answer, and its tile comes first; else the order stays as it is.
 
         Raises:
             UnreadablePhoto: the photo cannot be read.
             GalleryError: k or rotations are out of range.
         """
         begun = time.perf_counter()
-        read = self._read(photo)
-        return self._answers([read], [time.perf_counter() - begun], k, near, rotations, north_up)[0]
+        read = self._read(photo, verify)
+        return self._answers([read], [time.perf_counter() - begun], k, near, rotations, north_up, verify)[0]
 
     def localize_many(
-        self, photos: Iterable[Any], k: int = 5, near: Area | None = None, rotations: int = 16, north_up: bool = True
+        self,
+        photos: Iterable[Any],
+        k: int = 5,
+        near: Area | None = None,
+        rotations: int = 16,
+        north_up: bool = True,
+        verify: bool = True,
     ) -> list[Answer | PhotoProblem]:
         """The same for many photos, in their order; one that cannot be read does not stop the others."""
-        return list(self.stream(photos, k, near, rotations, north_up))
+        return list(self.stream(photos, k, near, rotations, north_up, verify))
 
     def stream(
-        self, photos: Iterable[Any], k: int = 5, near: Area | None = None, rotations: int = 16, north_up: bool = True
+        self,
+        photos: Iterable[Any],
+        k: int = 5,
+        near: Area | None = None,
+        rotations: int = 16,
+        north_up: bool = True,
+        verify: bool = True,
     ) -> Iterator[Answer | PhotoProblem]:
         """`localize_many`, batch by batch."""
         waiting = iter(photos)
@@ -219,18 +250,21 @@ class Localizer:
             for photo in batch:
                 begun = time.perf_counter()
                 try:
-                    reads.append(self._read(photo))
+                    reads.append(self._read(photo, verify))
                 except UnreadablePhoto as error:
                     results.append(PhotoProblem(_name(photo), str(error)))
                     continue
                 seconds.append(time.perf_counter() - begun)
                 results.append(None)
-            answers = iter(self._answers(reads, seconds, k, near, rotations, north_up))
+            answers = iter(self._answers(reads, seconds, k, near, rotations, north_up, verify))
             for result in results:
                 yield next(answers) if result is None else result
 
-    def _read(self, photo: Any) -> Any:
-        return photo if hasattr(photo, "image") and hasattr(photo, "position") else read_photo(self.embedder, photo)
+    def _read(self, photo: Any, verify: bool) -> Any:
+        """What the embedder's `read` makes of a photo, with pixels enough for a check by geometry."""
+        if hasattr(photo, "image") and hasattr(photo, "position"):
+            return photo
+        return read_photo(self.embedder, photo, PICTURE_PX if verify else 0)
 
     def _answers(
         self,
@@ -240,17 +274,20 @@ class Localizer:
         near: Area | None,
         rotations: int,
         north_up: bool,
+        verify: bool,
     ) -> list[Answer]:
         _check(k, rotations)
         allowed = None if near is None else tiles_in(self.gallery.boxes, near)
         answers = []
-        ranked = self._ranked(photos, max(k, AGREEMENT_OF), allowed, rotations, north_up)
+        wanted = max(k, AGREEMENT_OF, CHECKED_AMONG if verify else 0)
+        ranked = self._ranked(photos, wanted, allowed, rotations, north_up)
         for photo, (views, ranking, embed_s, search_s), read_s in zip(photos, ranked, read_seconds, strict=True):
             begun = time.perf_counter()
             matches = self._matches(ranking)
             search_s += time.perf_counter() - begun
             timings = {"read": read_s, "embed": embed_s, "search": search_s}
-            answers.append(self._judged(photo, matches, k, near, allowed, timings, views))
+            answer = self._judged(photo, matches, k, near, allowed, timings, views)
+            answers.append(self._checked(answer, photo, matches, k, views) if verify and matches else answer)
         return answers
 
     def _ranked(
@@ -332,7 +369,7 @@ class Localizer:
         witnessed = views.side_m is not None and len(views.views) > 1 and not views.guessed
         least = AGREEMENT_LEAST_ADDED_UP if witnessed else AGREEMENT_LEAST
         position, note = agreed_position(matches, self._share_at(matches[0].tile, allowed), least)
-        exif, exif_notes = _exif_check(photo.position, matches[0].tile)
+        exif, exif_notes = _exif_check(photo.position, matches[0].tile.centre)
         notes = [*getattr(photo, "notes", ()), views.note, note, *exif_notes]
         if len(matches) < k:
             notes.append(f"Only {len(matches)} tiles could be searched.")
@@ -347,6 +384,29 @@ class Localizer:
             timings=timings,
             notes=tuple(notes),
             seen=views.views[0].image,
+        )
+
+    def _checked(self, answer: Answer, photo: Any, matches: Sequence[Match], k: int, views: SearchedViews) -> Answer:
+        """The answer with what geometry says: a place that fits is the position, and its tile is the first."""
+        check = self._verifier.check(photo.image, views.pose, matches)
+        timings = {**answer.timings, "verify": check.seconds}
+        if check.fit is None:
+            return replace(answer, check=check, timings=timings, notes=(*answer.notes, check.reason))
+        point = check.fit.point
+        there = [match for match in matches if match.tile.contains(point)]
+        first = min(there, key=lambda match: distance_m(match.tile.centre, point), default=matches[0])
+        ordered = [first, *(match for match in matches if match is not first)]
+        best = tuple(replace(match, rank=rank) for rank, match in enumerate(ordered[:k], start=1))
+        exif, _ = _exif_check(photo.position, point)
+        return replace(
+            answer,
+            matches=best,
+            position=Position(point.lon, point.lat, check.fit.radius_m),
+            verdict="located",
+            exif=exif,
+            check=check,
+            timings=timings,
+            notes=(check.reason, *answer.notes),
         )
 
     def _share_at(self, tile: Tile, allowed: np.ndarray | None) -> float:
@@ -448,8 +508,8 @@ def _check(k: int, rotations: int) -> None:
         raise GalleryError(f"rotations is {rotations}, but 1, 4 or 16 are possible.")
 
 
-def _exif_check(position: Any, best: Tile) -> tuple[ExifCheck | None, list[str]]:
-    """Metres between where the photo says it is and the best tile's centre, and a note on which point that is."""
+def _exif_check(position: Any, found: LonLat) -> tuple[ExifCheck | None, list[str]]:
+    """Metres between where the photo says it is and where it was found, and a note on which point the first is."""
     place = stated_place(position)
     if place is None:
         return None, []
@@ -458,7 +518,7 @@ def _exif_check(position: Any, best: Tile) -> tuple[ExifCheck | None, list[str]]
         note = "The EXIF place is where the camera looked, by its heading, pitch and height over flat ground."
     else:
         note = "The EXIF place is the camera's own position: where it looked is not stated well enough."
-    return ExifCheck(stated.lon, stated.lat, distance_m(stated, best.centre)), [note]
+    return ExifCheck(stated.lon, stated.lat, distance_m(stated, found)), [note]
 
 
 def stated_place(position: Any) -> tuple[LonLat, bool] | None:

@@ -174,6 +174,21 @@ class Gallery:
             raise GalleryError(f"The image of tile {tile.id} lies outside its folder and is not read.")
         return read_picture(image, max_px)
 
+    def around(self, tile: Tile, sides: float = 1.0, max_px: int = 1024) -> tuple[Image.Image, Tile]:
+        """The ground around a tile, so many tile sides wide: of a raster as far as it reaches, of an image file itself.
+
+        Returns: the picture, and a tile that says where it lies.
+
+        Raises:
+            GalleryError: the source is not there any more, or is damaged.
+        """
+        if tile.window is None:
+            return self.image(tile, max_px), tile
+        with Raster(self.folder / tile.source, self._stretches.get(tile.source)) as raster:
+            self._stretches[tile.source] = raster.stretch
+            window = raster.around(tile.window, sides)
+            return raster.image(window, max_px), raster.tile(tile.id, window, tile.source)
+
     def require_model(self, fingerprint: str, name: str = "") -> None:
         """Refuse other weights than the gallery's.
 

@@ -77,6 +77,7 @@ class SearchedViews:
     note: str  # a sentence that says what was done
     side_m: float | None = None  # of ground squares, whose scores are averaged; None: turns, the best of which counts
     guessed: bool = False  # the camera's pose was not stated
+    pose: Pose | None = None  # by which the photo was brought to the ground plane
 
 
 def searched_views(photo: Any, rotations: int, north_up: bool, side_m: float | None = None) -> SearchedViews:
@@ -98,7 +99,7 @@ def searched_views(photo: Any, rotations: int, north_up: bool, side_m: float | N
                 "The photo was brought to the ground plane by the heading, pitch, height and focal length that it "
                 f"states, and searched as {count} of {side_m:.0f} m."
             )
-            return SearchedViews(frames, note, side_m)
+            return SearchedViews(frames, note, side_m, pose=pose)
     heading_deg = heading_of(photo) if north_up else None
     if heading_deg is not None:
         note = f"The photo was turned by {round(heading_deg) % 360} degrees so that north is up, from its EXIF heading."
@@ -134,7 +135,7 @@ def guessed_views(image: Image.Image, pose: Pose, side_m: float, tried: int) -> 
         f"The photo does not state how its camera looked: {tried} poses were tried, and the gallery fits best with its "
         f"upper side towards {pose.heading_deg:.0f} degrees."
     )
-    return SearchedViews(frames_of(image, pose, side_m), note, side_m, guessed=True)
+    return SearchedViews(frames_of(image, pose, side_m), note, side_m, guessed=True, pose=pose)
 
 
 def frames_of(image: Image.Image, pose: Pose, side_m: float) -> tuple[View, ...]:

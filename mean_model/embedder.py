@@ -159,9 +159,12 @@ class Embedder:
         """Length D of an embedding."""
         return self.network.dimension
 
-    def read(self, source: PhotoSource) -> Photo:
-        """The photo at the resolution that embedding needs, about twice the network's input."""
-        return load_photo(source, self.image_size)
+    def read(self, source: PhotoSource, least_px: int = 0) -> Photo:
+        """The photo at the resolution that embedding needs, about twice the network's input.
+
+        Args: least_px: the shorter side of a larger photo is not shrunk below this, for work that needs more detail.
+        """
+        return load_photo(source, max(self.image_size, -(-least_px // 2)))
 
     def seen(self, photo: PhotoSource) -> Image.Image:
         """The square picture that the network sees of a photo."""

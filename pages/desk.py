@@ -12,6 +12,7 @@ from PIL import Image
 from gallery import Answer, Gallery, Localizer, Match, Near
 from gallery.geo import LonLat, distance_m, wrap_lon
 from gallery.search import PhotoProblem
+from gallery.verify import PICTURE_PX
 from mean_model import PhotoError, load_photo
 from pages import maps, words
 from pages.engine import Engine
@@ -132,7 +133,7 @@ class Desk:
             raise BadQuestion(f"k is {question.k}, but 1 to {MOST_ASKED} tiles can be asked for.")
         localizer = self.engine.wait()
         begun = time.perf_counter()
-        photo = localizer.embedder.read(source)
+        photo = localizer.embedder.read(source, PICTURE_PX)
         read_s = time.perf_counter() - begun
         near, notes = area_of(question, photo.position)
         answer = localizer.localize(photo, k=question.k, near=near, **TURNS[question.turn])
@@ -211,7 +212,10 @@ class Desk:
             for match, picture in zip(answer.matches, pictures, strict=True)
         ]
         pins = [] if answer.exif is None else [_pin(answer, camera)]
-        return maps.draw_map(spots=spots, pins=pins, rings=rings(answer, near), ground=self.ground, basemap=basemap)
+        return maps.draw_map(
+            spots=spots, pins=pins, rings=rings(answer, near), outlines=outlines(answer), ground=self.ground,
+            basemap=basemap,
+        )  # fmt: skip
 
     def _many_map(
         self,
@@ -284,6 +288,13 @@ def rings(answer: Answer, near: Near | None) -> list[maps.Ring]:
     return circles
 
 
+def outlines(answer: Answer) -> list[maps.Outline]:
+    """The ground that the photo shows, where geometry laid it there."""
+    if answer.check is None or answer.check.fit is None:
+        return []
+    return [maps.Outline(answer.check.fit.footprint, f"What the photo shows: {answer.check.reason}")]
+
+
 def _area_ring(near: Near) -> maps.Ring:
     radius_m = near.radius_km * 1000
     return maps.Ring(near.lon, near.lat, radius_m, f"Searched: {words.metres(radius_m)} around here")
@@ -318,7 +329,8 @@ def _pin(answer: Answer, camera: maps.Camera | None) -> maps.Pin:
     rows = (("Place by the photo's EXIF", ""), ("", words.place(exif.lon, exif.lat)), ("", answer.photo))
     if not answer.matches:
         return maps.Pin(exif.lon, exif.lat, rows, camera=camera)
-    best = answer.matches[0].tile.centre
+    found = answer.check and answer.check.fit
+    best = found.point if found else answer.matches[0].tile.centre
     # The shorter way round, should the 180th meridian lie between.
     lon = best.lon + 360 * round((exif.lon - best.lon) / 360)
     return maps.Pin(exif.lon, exif.lat, rows, (lon, best.lat), words.metres(exif.error_m), camera=camera)

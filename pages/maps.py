@@ -30,6 +30,7 @@ Box = tuple[float, float, float, float]
 RANK_COLOURS = ("#ffb703", "#ffffff")  # the best match, the others: both stand out from fields, roofs and sea
 PHOTO_COLOUR = "#22d3ee"  # where the photo itself says that it was taken
 AREA_COLOUR = "#a78bfa"  # the area that the search was limited to
+SHOWN_COLOUR = "#4ade80"  # the ground that the photo shows, as geometry lays it
 BASEMAP_URL = "https://tile.openstreetmap.org/{z}/{x}/{y}.png"
 MAX_ZOOM = 21
 STATIC = Path(__file__).parent / "static"
@@ -86,6 +87,14 @@ class Ring:
     radius_m: float
     text: str
     found: bool = False  # a position with its radius; otherwise an area that was searched
+
+
+@dataclass(frozen=True)
+class Outline:
+    """A shape on the ground."""
+
+    shape: BaseGeometry  # WGS84 degrees
+    text: str
 
 
 def data_uri(data: bytes, kind: str) -> str:
@@ -322,6 +331,7 @@ def draw_map(
     spots: Sequence[Spot] = (),
     pins: Sequence[Pin] = (),
     rings: Sequence[Ring] = (),
+    outlines: Sequence[Outline] = (),
     ground: Picture | None = None,
     footprints: np.ndarray | None = None,
     frame: Box | None = None,
@@ -352,6 +362,10 @@ def draw_map(
         circle = folium.Circle((ring.lat, ring.lon), ring.radius_m, weight=3, fill=True, fill_opacity=0.06, **style)
         circle.add_child(Text([("", ring.text)], "Tooltip", sticky=True))
         circle.add_to(plan)
+    for outline in outlines:
+        shape = folium.Polygon(_outline(outline.shape), color=SHOWN_COLOUR, weight=3, fill=True, fill_opacity=0.08)
+        shape.add_child(Text([("", outline.text)], "Tooltip", sticky=True))
+        shape.add_to(plan)
     best = spots[0].number if spots else None
     names = [_draw_spot(plan, spot, every_spot_best or spot.number == best) for spot in reversed(spots)]
     for pin in pins:
@@ -359,6 +373,7 @@ def draw_map(
     boxes: list[Box] = [spot.footprint.bounds for spot in spots]
     boxes += [_around(pin.lon, pin.lat) for pin in pins]
     boxes += [_around(pin.camera.lon, pin.camera.lat) for pin in pins if pin.camera]
+    boxes += [outline.shape.bounds for outline in outlines]
     boxes += [_around(ring.lon, ring.lat, ring.radius_m) for ring in rings]
     if not boxes:
         boxes = [frame or (ground.box if ground else (-180.0, -60.0, 180.0, 70.0))]

@@ -73,6 +73,7 @@ _SIGNS = {
     "stated": "place by the photo's EXIF",
     "camera": "camera",
     "found": "position and radius",
+    "shown": "what the photo shows",
 }
 
 
@@ -81,6 +82,7 @@ def legend(answer: Answer) -> str:
     shown = ["best", "other"] if answer.matches else []
     shown += ["stated", "camera"] if answer.exif is not None else []
     shown += ["found"] if answer.position is not None else []
+    shown += ["shown"] if answer.check is not None and answer.check.fit is not None else []
     return '<p class="legend">' + "".join(f'<span class="{sign}">{_SIGNS[sign]}</span>' for sign in shown) + "</p>"
 
 
@@ -99,18 +101,21 @@ def verdict_card(answer: Answer, seen_uri: str, inspect: str = "") -> str:
     if not answer.matches:
         return _card("unsure", "No tile found", answer, [], seen_uri, inspect)
     best = answer.matches[0]
+    fitted = answer.check is not None and answer.check.fit is not None
     facts = [
         ("Best tile", best.tile.id, ""),
         ("Similarity", words.similarity(best.score), "Cosine of photo and tile: it ranks tiles, it is no probability."),
     ]
     if answer.exif is not None:
-        hint = "From the place that the photo's EXIF gives to the centre of the best tile. EXIF may be wrong."
+        where = "the position" if fitted else "the centre of the best tile"
+        hint = f"From the place that the photo's EXIF gives to {where}. EXIF may be wrong."
         facts.append(("From place by EXIF", words.metres(answer.exif.error_m), hint))
     if answer.confidence is not None:
         facts.append(("Confidence", f"{answer.confidence:.0%}", "Calibrated probability that the position is right."))
     if answer.verdict == "located" and answer.position is not None:
         position = answer.position
-        facts.insert(0, ("Within", words.metres(position.radius_m), "The tiles that agree all lie within this radius."))
+        hint = "95 % of rendered photos lie within." if fitted else "The tiles that agree all lie within this radius."
+        facts.insert(0, ("Within", words.metres(position.radius_m), hint))
         title = words.place(position.lon, position.lat)
     else:
         title = f"Perhaps {words.place(best.tile.centre.lon, best.tile.centre.lat)}"

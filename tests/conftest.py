@@ -56,7 +56,7 @@ class FakeEmbedder:
         self.positions = positions or {}
         self.embedded = 0
 
-    def read(self, source: Any) -> FakePhoto:
+    def read(self, source: Any, least_px: int = 0) -> FakePhoto:
         """Read a path or a picture; bytes are not needed here."""
         if isinstance(source, Image.Image):
             return FakePhoto(source.convert("RGB"), "picture")

@@ -37,8 +37,8 @@ class ColourEmbedder:
     dimension = 192
     photo_errors = (MeanModelError,)
 
-    def read(self, source: Any) -> Photo:
-        return load_photo(source, target_px=self.image_size)
+    def read(self, source: Any, least_px: int = 0) -> Photo:
+        return load_photo(source, target_px=max(self.image_size, least_px // 2))
 
     def seen(self, photo: Any) -> Image.Image:
         return self.read(photo).image.resize((self.image_size, self.image_size), Image.Resampling.LANCZOS)

@@ -292,7 +292,7 @@ def test_a_photo_refused_by_the_embedders_own_error_is_left_out(make_photos, tmp
     class Strict(FakeEmbedder):
         photo_errors = (Refusal,)
 
-        def read(self, source):
+        def read(self, source, least_px=0):
             if Path(source).name == "1.jpg":
                 raise Refusal("1.jpg is not liked.")
             return super().read(source)

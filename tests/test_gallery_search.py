@@ -45,7 +45,8 @@ def test_a_gallery_that_holds_the_photo_finds_it_first(gallery, localizer, row):
     answer = localizer.localize(photo_of(gallery, row), k=3)
     assert answer.matches[0].tile.id == gallery.tile(row).id and answer.matches[0].score > 0.99
     assert [match.rank for match in answer.matches] == [1, 2, 3]
-    assert set(answer.timings) == {"read", "embed", "search"}
+    assert set(answer.timings) == {"read", "embed", "search", "verify"}
+    assert set(localizer.localize(photo_of(gallery, row), verify=False).timings) == {"read", "embed", "search"}
 
 
 def test_search_equals_brute_force(gallery, localizer, embedder):
@@ -144,7 +145,7 @@ def test_a_prior_elsewhere_gives_no_match_and_says_so(gallery, localizer):
 def test_exif_is_measured_to_the_best_tiles_centre(gallery, localizer):
     centre = gallery.tile(44).centre
     stated = destination(centre, 70, 123.4)
-    answer = localizer.localize(photo_of(gallery, 44, FakePosition(stated.lon, stated.lat)))
+    answer = localizer.localize(photo_of(gallery, 44, FakePosition(stated.lon, stated.lat)), verify=False)
     assert answer.exif is not None and answer.exif.error_m == pytest.approx(123.4, abs=0.01)
     assert localizer.localize(photo_of(gallery, 44, FakePosition(400, 10))).exif is None
 
@@ -153,7 +154,7 @@ def test_an_oblique_photo_is_measured_from_what_it_looks_at(gallery, localizer):
     centre = gallery.tile(44).centre
     camera = destination(centre, 250, 100)  # looks towards 70 degrees, 45 degrees down, from 100 m: at the centre
     full = FakePosition(camera.lon, camera.lat, None, 100.0, 70.0, -45.0)
-    answer = localizer.localize(photo_of(gallery, 44, full), north_up=False)
+    answer = localizer.localize(photo_of(gallery, 44, full), north_up=False, verify=False)
     assert answer.exif is not None and answer.exif.error_m == pytest.approx(0, abs=0.01)
     assert LonLat(answer.exif.lon, answer.exif.lat) == looked_at(camera, 70, -45, 100)
     assert any("where the camera looked" in note for note in answer.notes)
@@ -166,7 +167,7 @@ def test_an_oblique_photo_is_measured_from_what_it_looks_at(gallery, localizer):
         {"relative_altitude_m": -3.0},
         {"heading_deg": float("nan")},
     ):
-        answer = localizer.localize(photo_of(gallery, 44, replace(full, **lacking)), north_up=False)
+        answer = localizer.localize(photo_of(gallery, 44, replace(full, **lacking)), north_up=False, verify=False)
         assert answer.exif is not None and answer.exif.error_m == pytest.approx(100, abs=0.01)
         assert any("camera's own position" in note for note in answer.notes)
 
@@ -180,7 +181,7 @@ def test_notes_never_tell_where_a_photo_was_taken(gallery, localizer):
 
 def test_the_answer_as_the_contract_has_it(gallery, localizer):
     answer = json.loads(json.dumps(localizer.localize(photo_of(gallery, 3, FakePosition(15, 45)), k=2).to_dict()))
-    assert list(answer) == ["photo", "matches", "position", "verdict", "confidence", "exif"]
+    assert list(answer) == ["photo", "matches", "position", "verdict", "confidence", "exif", "geometry"]
     assert list(answer["matches"][0]) == ["rank", "tile_id", "score", "lon", "lat", "bounds"]
     west, south, east, north = answer["matches"][0]["bounds"]
     assert west < answer["matches"][0]["lon"] < east and south < answer["matches"][0]["lat"] < north
@@ -283,7 +284,7 @@ def test_a_photo_with_a_pose_is_found_from_above(gallery):
     focal_35mm = FILM_DIAGONAL_MM * 100 / math.hypot(150, 150)  # 100 m up, 150 m wide
     photo = FakePhoto(facing_east, "a.jpg", None, FakeAttitude(90.0, -90.0, 100.0, focal_35mm))
     localizer = Localizer(gallery, FromAbove())
-    answer = localizer.localize(photo)
+    answer = localizer.localize(photo, verify=False)
     assert answer.matches[0].tile.id == tile.id and answer.matches[0].score > 0.8
     assert "ground plane" in " ".join(answer.notes)
     views = localizer.views(photo)

@@ -25,7 +25,7 @@ def test_a_photo_of_the_gallery_is_found_and_drawn(desk):
     answer = shown.answer
     assert len(answer.matches) == len(shown.pictures) == 7
     assert answer.exif is not None and answer.exif.error_m < 20
-    assert set(answer.timings) == {"read", "embed", "search", "draw"}
+    assert set(answer.timings) == {"read", "embed", "search", "verify", "draw"}
     assert shown.seen.size == (64, 64)
     assert shown.map_page.count("L.divIcon(") == 8, "seven matches and the photo itself"
     assert shown.map_page.count("L.polyline(") == 1

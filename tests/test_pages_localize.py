@@ -32,7 +32,7 @@ def ask(client, path, **more):
 
 def test_the_answer_is_that_of_the_contract(client, desk):
     answer = ask(client, desk.examples[0])
-    assert list(answer) == ["photo", "matches", "position", "verdict", "confidence", "exif"]
+    assert list(answer) == ["photo", "matches", "position", "verdict", "confidence", "exif", "geometry"]
     assert answer["photo"] == "photo_1.jpg"
     assert [match["rank"] for match in answer["matches"]] == [1, 2, 3, 4, 5]
     assert set(answer["matches"][0]) == {"rank", "tile_id", "score", "lon", "lat", "bounds"}

@@ -40,7 +40,7 @@ class Reading(FakeEmbedder):
 
     photo_errors = (PhotoError,)
 
-    def read(self, source):
+    def read(self, source, least_px=0):
         return load_photo(source, 64)
 
 

@@ -1,0 +1,377 @@
+"""Does a photo lie on the ground around a tile? Local features, a homography, and gates that refuse an accident."""
+
+import math
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import cv2
+import numpy as np
+from PIL import Image
+from shapely.geometry import Polygon
+
+from gallery.above import Pose, seen_from_above
+from gallery.geo import LonLat, distance_m, moved, offsets_m, wrap_lon
+from gallery.local_features import Features, alike, mutual_matches, root_sift
+from gallery.positions import FILM_DIAGONAL_MM
+from gallery.store import Gallery
+from gallery.tiles import Match, Tile
+
+LEAST_INLIERS = 12
+"""Points that must agree: over twice what accidents reach on the ground plane."""
+
+LEAST_INLIERS_ANYHOW = 16
+"""The same for a photo as it is, whose points may match in any turn and size."""
+
+CLEAR_INLIERS = 30
+"""The search stops at so many."""
+
+REACH_SIDES = 2.5
+"""The ground around a tile is read so many tile sides wide: a photo's centre may lie anywhere in the tile."""
+
+SAME_GROUND_SIDES = 0.6
+"""A tile is not looked at again whose centre lies so near to that of one before it, in tile sides."""
+
+PICTURE_PX = 1000
+"""Longer side of the pictures that are compared."""
+
+WITHIN_PX = 4.0
+"""Largest distance of an agreeing point from where the fit puts it."""
+
+ALIKE_DEG, ALIKE_OCTAVES = 25.0, 0.6
+"""On the ground plane two views of one point may differ by so much in direction and size."""
+
+FLATTEST = 6.0
+"""At the centre of a photo the ground may be drawn out by this factor: a view 10 degrees above the horizon."""
+
+LEAST_SPREAD = 0.01
+"""Share of the photo that the agreeing points must enclose."""
+
+RELIEF_M = 16.0
+"""Ground, roofs and tree tops are no plane: how far off it they are, such that 95 % of rendered photos lie within."""
+
+MOST_SCALE_ERROR = 2.0
+"""The scale that a fit finds may differ from the stated pose by this factor."""
+
+
+@dataclass(frozen=True)
+class Fit:
+    """A photo that was laid on the ground.
+
+    Attributes:
+        tile: around which it was found.
+        inliers: points that agree.
+        matched: points that were found in both pictures.
+        point: the ground under the photo's centre.
+        radius_m: around it, at two standard deviations: from the scatter of the agreeing points, from roofs and trees
+            that an oblique view moves, and half a tile where the tile's own place is assumed.
+        footprint: what the photo shows, WGS84 degrees; of a photo with horizon only what lies well below it.
+        heading_deg: where its upper side points, clockwise from north.
+        camera: where the camera was, and its height above that ground in metres, if the focal length is known.
+        photo_px: (N, 2) agreeing points in the photo.
+        ground_px: (N, 2) the same in `ground`.
+        ground: picture of the ground around the tile.
+    """
+
+    tile: Tile
+    inliers: int
+    matched: int
+    point: LonLat
+    radius_m: float
+    footprint: Polygon
+    heading_deg: float
+    camera: tuple[LonLat, float] | None
+    photo_px: np.ndarray = field(compare=False, repr=False)
+    ground_px: np.ndarray = field(compare=False, repr=False)
+    ground: Image.Image = field(compare=False, repr=False)
+
+
+@dataclass(frozen=True)
+class Check:
+    """What the geometry says of an answer: the best fit, or none, and what was looked at."""
+
+    fit: Fit | None
+    tiles: int  # whose ground was compared
+    seconds: float
+
+    @property
+    def reason(self) -> str:
+        """A sentence on it."""
+        if self.fit is None:
+            return f"No place fits: too few points of the photo were found again around the {self.tiles} best tiles."
+        return f"{self.fit.inliers} matching points agree on one place."
+
+    def to_dict(self) -> dict[str, Any]:
+        """The same for the command line and the web API."""
+        if self.fit is None:
+            return {"inliers": 0, "reason": self.reason, "footprint": None, "heading_deg": None, "camera": None}
+        camera = self.fit.camera
+        return {
+            "inliers": self.fit.inliers,
+            "reason": self.reason,
+            "footprint": [list(corner) for corner in self.fit.footprint.exterior.coords],
+            "heading_deg": self.fit.heading_deg,
+            "camera": camera and {"lon": camera[0].lon, "lat": camera[0].lat, "height_m": camera[1]},
+        }
+
+
+@dataclass(frozen=True)
+class Looks:
+    """A picture of the photo with its features, and how its pixels become those of the photo."""
+
+    features: Features
+    to_photo: np.ndarray  # (3, 3) homogeneous
+    size_px: tuple[int, int]  # of the photo
+    on_ground: bool  # north up and at a known scale
+
+
+class Verifier:
+    """Lays photos on the ground of one gallery; it keeps the features of the tiles that it looked at last.
+
+    Args:
+        gallery: whose pictures are read.
+        kept: tiles whose features are kept.
+    """
+
+    def __init__(self, gallery: Gallery, kept: int = 64) -> None:
+        self.gallery = gallery
+        self._kept = kept
+        self._seen: dict[str, tuple[Image.Image, Features, np.ndarray]] = {}
+
+    def check(
+        self, image: Image.Image, pose: Pose | None, matches: Sequence[Match], *, most: int = 5, limit_s: float = 3.0
+    ) -> Check:
+        """Compare a photo with the ground around its best tiles, best first.
+
+        It ends with the first clear fit, after `most` places, or when the time is up.
+
+        Args:
+            image: the photo, upright and whole.
+            pose: of its camera, stated or guessed; None compares it as it is.
+            matches: best first.
+        """
+        begun = time.perf_counter()
+        side_m = max((offset for match in matches[:1] for offset in _sides_m(match.tile)), default=0.0)
+        photo: Looks | None = None
+        best: Fit | None = None
+        tried: list[LonLat] = []
+        for match in matches:
+            if len(tried) == most or (tried and time.perf_counter() - begun > limit_s):
+                break
+            near_m = SAME_GROUND_SIDES * side_m
+            if any(distance_m(centre, match.tile.centre) < near_m for centre in tried):
+                continue
+            tried.append(match.tile.centre)
+            ground, features, to_metres = self._ground(match.tile)
+            if photo is None:
+                photo = _looks(image, pose, side_m * REACH_SIDES, _metres_per_px(to_metres))
+            fit = _fit(photo, pose, match.tile, ground, features, to_metres)
+            if fit is not None and (best is None or fit.inliers > best.inliers):
+                best = fit
+            if best is not None and best.inliers >= CLEAR_INLIERS:
+                break
+        return Check(best, len(tried), time.perf_counter() - begun)
+
+    def _ground(self, tile: Tile) -> tuple[Image.Image, Features, np.ndarray]:
+        """Picture of the ground around a tile, its features, and the way to metres east and north of its centre."""
+        if tile.id in self._seen:
+            self._seen[tile.id] = self._seen.pop(tile.id)
+            return self._seen[tile.id]
+        image, place = self.gallery.around(tile, REACH_SIDES, PICTURE_PX)
+        found = image, root_sift(np.asarray(image)), _to_metres(place, tile.centre, image.size)
+        self._seen[tile.id] = found
+        while len(self._seen) > self._kept:
+            self._seen.pop(next(iter(self._seen)))
+        return found
+
+
+def _looks(image: Image.Image, pose: Pose | None, side_m: float, metres_per_px: float) -> Looks:
+    """The features of a photo: on the ground plane where its pose is known, else as it is."""
+    if pose is not None:
+        ground = seen_from_above(image, pose, side_m)
+        side_px = round(side_m / metres_per_px)
+        picture = np.asarray(ground.image.resize((side_px, side_px), Image.Resampling.BICUBIC))
+        held = cv2.resize(ground.held.astype(np.uint8), (side_px, side_px), interpolation=cv2.INTER_NEAREST) > 0
+        grown = ground.image.width / side_px
+        return Looks(root_sift(picture, held), ground.to_photo @ np.diag([grown, grown, 1.0]), image.size, True)
+    shrunk = min(1.0, PICTURE_PX / max(image.size))
+    size = max(1, round(image.width * shrunk)), max(1, round(image.height * shrunk))
+    picture = np.asarray(image.resize(size, Image.Resampling.BICUBIC, reducing_gap=3.0))
+    to_photo = np.diag([image.width / size[0], image.height / size[1], 1.0])
+    return Looks(root_sift(picture), to_photo, image.size, False)
+
+
+def _fit(
+    photo: Looks, pose: Pose | None, tile: Tile, ground: Image.Image, features: Features, to_metres: np.ndarray
+) -> Fit | None:
+    """The homography that most points agree on, if it is one that a camera over flat ground can make."""
+    pairs = mutual_matches(photo.features, features)
+    if photo.on_ground:
+        pairs = pairs[alike(photo.features, features, pairs, ALIKE_DEG, ALIKE_OCTAVES)]
+    least = LEAST_INLIERS if photo.on_ground else LEAST_INLIERS_ANYHOW
+    if len(pairs) < least:
+        return None
+    seen, there = photo.features.points[pairs[:, 0]], features.points[pairs[:, 1]]
+    between, agreeing = cv2.findHomography(seen, there, cv2.USAC_MAGSAC, WITHIN_PX, maxIters=5000, confidence=0.9999)
+    if between is None:
+        return None
+    inside = agreeing.ravel() > 0
+    seen, there = seen[inside], there[inside]
+    if len(seen) < least:
+        return None
+    photo_px = apply(photo.to_photo, seen)
+    to_ground = to_metres @ between @ np.linalg.inv(photo.to_photo)
+    to_ground /= to_ground[2] @ [photo.size_px[0] / 2, photo.size_px[1] / 2, 1]
+    if not plausible(to_ground, photo_px, photo.size_px, pose if photo.on_ground else None):
+        return None
+    middle = np.array([[photo.size_px[0] / 2, photo.size_px[1] / 2]])
+    [[east_m, north_m]] = apply(to_ground, middle)
+    up = jacobian(to_ground, *middle[0]) @ [0.0, -1.0]
+    outline = _outline_px(to_ground, photo.size_px)
+    return Fit(
+        tile=tile,
+        inliers=len(seen),
+        matched=len(pairs),
+        point=moved(tile.centre, east_m, north_m),
+        radius_m=math.hypot(
+            _scatter_m(photo_px, apply(to_metres, there), to_ground, middle[0]),
+            RELIEF_M * _tangent(jacobian(to_ground, *middle[0])),
+            0.5 * max(_sides_m(tile)) if tile.placed.startswith(("assumed", "estimated")) else 0.0,
+        ),
+        footprint=_polygon(tile.centre, apply(to_ground, outline)),
+        heading_deg=math.degrees(math.atan2(up[0], up[1])) % 360,
+        camera=_camera(photo_px, apply(to_metres, there), pose, photo.size_px, tile.centre),
+        photo_px=photo_px,
+        ground_px=there,
+        ground=ground,
+    )
+
+
+def apply(homography: np.ndarray, points: np.ndarray) -> np.ndarray:
+    """(N, 2) points through a (3, 3) homography."""
+    moved_points = np.column_stack([points, np.ones(len(points))]) @ homography.T
+    return np.asarray(moved_points[:, :2] / moved_points[:, 2:])
+
+
+def jacobian(homography: np.ndarray, x: float, y: float) -> np.ndarray:
+    """(2, 2) derivative of a homography at a point."""
+    u, v, w = homography @ [x, y, 1.0]
+    top = homography[:2, :2] * w - np.outer([u, v], homography[2, :2])
+    return np.asarray(top / w**2)
+
+
+def plausible(to_ground: np.ndarray, photo_px: np.ndarray, size_px: tuple[int, int], pose: Pose | None) -> bool:
+    """Whether a camera above the ground can see it so: no folding, no mirror, points well spread, the stated scale.
+
+    Args:
+        to_ground: pixels of the photo to metres east and north, third coordinate 1 at the photo's centre.
+        photo_px: (N, 2) agreeing points.
+        size_px: of the photo.
+        pose: as stated or guessed, if the scale is to fit it.
+    """
+    ahead = np.column_stack([photo_px, np.ones(len(photo_px))]) @ to_ground[2]
+    enclosed_px = cv2.contourArea(cv2.convexHull(photo_px.astype(np.float32)))
+    if ahead.min() <= 0 or enclosed_px < LEAST_SPREAD * math.prod(size_px):
+        return False
+    at_centre = jacobian(to_ground, size_px[0] / 2, size_px[1] / 2)
+    wide, narrow = np.linalg.svd(at_centre, compute_uv=False)
+    if np.linalg.det(at_centre) >= 0 or wide > FLATTEST * narrow:  # rows run down, north runs up: turned over
+        return False
+    if pose is None:
+        return True
+    slant_m = pose.height_m / math.sin(math.radians(-pose.pitch_deg))
+    stated = slant_m * FILM_DIAGONAL_MM / (pose.focal_35mm * math.hypot(*size_px))  # across the view
+    return bool(1 / MOST_SCALE_ERROR < narrow / stated < MOST_SCALE_ERROR)
+
+
+def _tangent(at_centre: np.ndarray) -> float:
+    """Of the angle between the view and straight down, from how much the ground is drawn out."""
+    wide, narrow = np.linalg.svd(at_centre, compute_uv=False)
+    return math.sqrt(max((wide / narrow) ** 2 - 1, 0.0))
+
+
+def _metres_per_px(to_metres: np.ndarray) -> float:
+    return math.sqrt(abs(np.linalg.det(to_metres[:2, :2])))
+
+
+def _sides_m(tile: Tile) -> tuple[float, float]:
+    upper_left, upper_right, _, lower_left = _corners(tile)
+    return distance_m(upper_left, upper_right), distance_m(upper_left, lower_left)
+
+
+def _corners(tile: Tile) -> list[LonLat]:
+    """Where the corners of a tile's picture lie: upper left, upper right, lower right, lower left."""
+    ring = [LonLat(wrap_lon(lon), lat) for lon, lat in list(tile.footprint.exterior.coords)[:4]]
+    if tile.window is not None:
+        return ring  # in this order from the raster
+    if tile.placed == "stated extent":
+        west, south, east, north = tile.bounds.as_list()
+        return [LonLat(west, north), LonLat(east, north), LonLat(east, south), LonLat(west, south)]
+    return [ring[-1], *ring[:-1]]  # `rectangle` begins at the upper right
+
+
+def _to_metres(place: Tile, origin: LonLat, size_px: tuple[int, int]) -> np.ndarray:
+    """(3, 3): pixels of a picture to metres east and north of a point."""
+    width, height = size_px
+    there = np.array([offsets_m(origin, corner) for corner in _corners(place)], np.float32)
+    corners = np.array([(0, 0), (width, 0), (width, height), (0, height)], np.float32)
+    return np.asarray(cv2.getPerspectiveTransform(corners, there))
+
+
+def _outline_px(to_ground: np.ndarray, size_px: tuple[int, int]) -> np.ndarray:
+    """(4, 2) corners of the part of a photo that lies well below the horizon, upper left first."""
+    width, height = size_px
+    corners = np.array([(0, 0), (width, 0), (width, height), (0, height)], float)
+    middle = np.array([width / 2, height / 2])
+    ahead = np.column_stack([corners, np.ones(4)]) @ to_ground[2]  # 1 at the centre, 0 at the horizon
+    reach = np.where(ahead < 0.2, 0.8 / np.maximum(1 - ahead, 1e-9), 1.0)
+    return np.asarray(middle + reach[:, None] * (corners - middle))
+
+
+def _polygon(origin: LonLat, metres: np.ndarray) -> Polygon:
+    corners = [moved(origin, float(east), float(north)) for east, north in metres]
+    return Polygon([(origin.lon + wrap_lon(corner.lon - origin.lon), corner.lat) for corner in corners])
+
+
+def _scatter_m(photo_px: np.ndarray, metres: np.ndarray, to_ground: np.ndarray, at: np.ndarray) -> float:
+    """Two standard deviations of where a least-squares homography puts a point, given how its points scatter."""
+    matrix = to_ground / to_ground[2, 2]
+
+    def rows(points: np.ndarray) -> np.ndarray:
+        """(2 N, 8) derivative of the mapped points by the first eight numbers of the homography."""
+        x, y = points.T
+        w = matrix[2, 0] * x + matrix[2, 1] * y + 1
+        mapped = apply(matrix, points)
+        zero, one = np.zeros_like(x), np.ones_like(x)
+        east = np.stack([x, y, one, zero, zero, zero, -mapped[:, 0] * x, -mapped[:, 0] * y], 1) / w[:, None]
+        north = np.stack([zero, zero, zero, x, y, one, -mapped[:, 1] * x, -mapped[:, 1] * y], 1) / w[:, None]
+        return np.stack([east, north], axis=1).reshape(-1, 8)
+
+    residuals = (apply(matrix, photo_px) - metres).ravel()
+    freedom = max(len(residuals) - 8, 1)
+    scale = np.abs(rows(photo_px)).max(axis=0)  # pixels and ratios differ by many powers of ten
+    design = rows(photo_px) / scale
+    covariance = np.linalg.pinv(design.T @ design) * (residuals @ residuals) / freedom
+    lever = rows(at[None]) / scale
+    return float(2 * math.sqrt(max(np.linalg.eigvalsh(lever @ covariance @ lever.T)[-1], 0.0)))
+
+
+def _camera(
+    photo_px: np.ndarray, metres: np.ndarray, pose: Pose | None, size_px: tuple[int, int], origin: LonLat
+) -> tuple[LonLat, float] | None:
+    """Where a camera of the stated focal length was, from points on flat ground."""
+    if pose is None:
+        return None
+    focal_px = pose.focal_35mm / FILM_DIAGONAL_MM * math.hypot(*size_px)
+    lens = np.array([[focal_px, 0, size_px[0] / 2], [0, focal_px, size_px[1] / 2], [0, 0, 1]])
+    middle = metres.mean(axis=0)
+    flat = np.column_stack([metres - middle, np.zeros(len(metres))])
+    found, turn, shift = cv2.solvePnP(flat, photo_px, lens, None, flags=cv2.SOLVEPNP_IPPE)
+    if not found:
+        return None
+    turn, shift = cv2.solvePnPRefineLM(flat, photo_px, lens, None, turn, shift)
+    east_m, north_m, height_m = (-cv2.Rodrigues(turn)[0].T @ shift).ravel()
+    if height_m <= 0:
+        return None
+    return moved(origin, float(east_m + middle[0]), float(north_m + middle[1])), float(height_m)
