@@ -8,7 +8,7 @@ import mean_model
 from tests.evaluated import FakeModel, evaluated_dataset, evaluated_gallery
 from train_scripts import make_figures
 from train_scripts.make_figures import main, named_file, our_point, published_points
-from train_scripts.tables import PAPER
+from train_scripts.paper_tables import PAPER
 from train_scripts.vector_files import Vectors, write_vectors
 
 

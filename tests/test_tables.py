@@ -10,6 +10,7 @@ from gallery.errors import GalleryError
 from gallery.report import write_report
 from train_scripts import tables
 from train_scripts.data.places import BOTH_WAYS
+from train_scripts.paper_tables import ABLATIONS, PAPER
 
 PAPER_TEXT = Path(__file__).parents[2] / "shared" / "paper"
 
@@ -32,11 +33,11 @@ def lines_of_the_paper():
     return {number: text[start:end].splitlines() for (number, start), end in zip(starts, ends, strict=True)}
 
 
-@pytest.mark.parametrize("number", tables.PAPER)
+@pytest.mark.parametrize("number", PAPER)
 def test_every_row_stands_in_the_paper_digit_by_digit(number):
     """The scan drops points and blanks, so digits are compared: all of them, in their order, to the end of the line."""
     lines = lines_of_the_paper()[number]
-    for block in tables.PAPER[number].blocks:
+    for block in PAPER[number].blocks:
         for row in block.rows:
             figures = "".join(f"{value:.2f}" for score in row.scores for value in score if value is not None)
             wanted = digits(row.params + row.gflops + figures)
@@ -54,24 +55,24 @@ def test_every_row_stands_in_the_paper_digit_by_digit(number):
     ("number", "rows", "cells"), [("I", 17, 2), ("III", 13, 4), ("IV", 13, 4), ("V", 5, 4), ("VI", 5, 4), ("VII", 6, 2)]
 )
 def test_no_row_is_missing(number, rows, cells):
-    (block,) = tables.PAPER[number].blocks
+    (block,) = PAPER[number].blocks
     assert len(block.rows) == rows and len(block.cells) == cells
     assert all(len(row.scores) == cells for row in block.rows)
 
 
 def test_the_weather_table_has_four_methods_each_way():
-    there, back = tables.PAPER["II"].blocks
+    there, back = PAPER["II"].blocks
     assert [row.model for row in there.rows] == [row.model for row in back.rows]
     assert all(len(row.scores) == 10 for row in (*there.rows, *back.rows))
 
 
 def test_figures_are_percentages_and_tables_agree_where_they_repeat_each_other():
-    for table in tables.PAPER.values():
+    for table in PAPER.values():
         for block in table.blocks:
             for row in block.rows:
                 assert row.protocol in ("paper", "full", "?")
                 assert all(0 < value <= 100 for score in row.scores for value in score if value is not None)
-    assert tables.PAPER["I"].blocks[0].rows[-1].scores == tables.PAPER["VII"].blocks[0].rows[-1].scores
+    assert PAPER["I"].blocks[0].rows[-1].scores == PAPER["VII"].blocks[0].rows[-1].scores
 
 
 def summary(**changes):
@@ -102,7 +103,7 @@ def summary(**changes):
         ({"dataset": "sues200", "height_m": 175}, []),
         ({"dataset": "sues200"}, []),
         ({"ablation": "PEE"}, ["VII"]),
-        ({"ablation": tables.ABLATIONS[-1]}, ["I", "II", "VII"]),
+        ({"ablation": ABLATIONS[-1]}, ["I", "II", "VII"]),
         ({"protocol": "position"}, []),
         ({"direction": "up"}, []),
         ({"dataset": "world"}, []),
@@ -153,7 +154,7 @@ def test_other_data_and_training_stand_in_the_name():
     assert [row.model for row in rows] == ["mine on procedural", "mine, multi-query", "mine, trained on world", "ours"]
 
 
-@pytest.mark.parametrize("number", tables.PAPER)
+@pytest.mark.parametrize("number", PAPER)
 @pytest.mark.parametrize("markdown", [False, True])
 def test_every_table_is_laid_out_in_even_columns(number, markdown):
     text = tables.render(number, markdown=markdown)
@@ -162,7 +163,7 @@ def test_every_table_is_laid_out_in_even_columns(number, markdown):
         assert len({line.count("|") for line in block.splitlines()}) == 1
     if not markdown:
         model = next(line for line in text.splitlines() if line.startswith("Model"))
-        row = next(line for line in text.splitlines() if line.startswith(tables.PAPER[number].blocks[0].rows[0].model))
+        row = next(line for line in text.splitlines() if line.startswith(PAPER[number].blocks[0].rows[0].model))
         assert len(row) == len(model)
 
 

@@ -38,7 +38,7 @@ from train_scripts.data.files import shown
 from train_scripts.data.places import BOTH_WAYS, KINDS, PROTOCOLS, Protocol, check_protocol
 from train_scripts.data.readers import DATASET_KINDS
 from train_scripts.evaluate_gallery import PoseError
-from train_scripts.tables import ABLATIONS
+from train_scripts.paper_tables import ABLATIONS
 
 BOTH = "both"
 GALLERY, WORLD = "gallery", "world"

@@ -32,6 +32,7 @@ from train_scripts.data.files import shown
 from train_scripts.data.places import KINDS, PROTOCOLS, Dataset, Direction, Protocol, Retrieval, views_of
 from train_scripts.data.published import MADE_FILE
 from train_scripts.data.readers import DatasetKind, parse_spec, read_dataset, top_of
+from train_scripts.paper_tables import PAPER
 from train_scripts.picture_vectors import CLEAR, PictureVectors
 from train_scripts.places_report import points_of, rows_of, tiles_of
 
@@ -357,9 +358,7 @@ def tables_of(summaries: Sequence[dict[str, Any]]) -> str:
     """The paper's tables that the summaries belong to, ours beside its rows: in weather Table II alone."""
     weathers = any(summary["condition"] != CLEAR for summary in summaries)
     numbers = {number for summary in summaries for number in tables.place(summary) if (number == "II") == weathers}
-    return "\n".join(
-        tables.render(number, tables.our_rows(number, summaries)) for number in tables.PAPER if number in numbers
-    )
+    return "\n".join(tables.render(number, tables.our_rows(number, summaries)) for number in PAPER if number in numbers)
 
 
 def some(names: Sequence[str], most: int = 5) -> str:

@@ -45,7 +45,7 @@ SHEETS = ("strips", "heatmaps")
 def published_points(direction: str) -> list[ModelPoint]:
     """The methods of the paper's Table I that state their parameters."""
     from gallery.model_chart import ModelPoint
-    from train_scripts.tables import PAPER
+    from train_scripts.paper_tables import PAPER
 
     column = BOTH_WAYS.index(direction)
     points = []

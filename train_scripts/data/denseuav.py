@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Literal, get_args
 
 from train_scripts.data.errors import BadRequest, WrongFolder
-from train_scripts.data.files import Listing, find_root, places_in, shown
+from train_scripts.data.files import Listing, parts_in, root_of_parts, shown
 from train_scripts.data.places import Dataset, Kind, Picture, pictures_of
 from train_scripts.data.positions import NOTHING, KnownPositions, read_positions
 
@@ -32,18 +32,8 @@ _HEIGHT = re.compile(r"^H(\d+)(_old)?$", re.IGNORECASE)
 
 
 def denseuav_root(root: Path) -> Path:
-    """The folder with train/ or test/: root or the one in it.
-
-    Raises:
-        WrongFolder: there is none.
-    """
-    found = find_root(root, ("train", "test"), NAME)
-    if not any((found / part).is_dir() for part in PARTS):
-        raise WrongFolder(
-            f"{shown(found.name)} has train/ or test/, but none of the views of {NAME} in them (train/drone, "
-            "test/query_drone, ...). Give the folder that holds Dense_GPS_ALL.txt."
-        )
-    return found
+    """The folder with train/ or test/: root or the one in it. Raises: WrongFolder: there is none."""
+    return root_of_parts(root, PARTS, NAME)
 
 
 def is_denseuav(listings: Iterable[Listing]) -> bool:
@@ -54,7 +44,7 @@ def is_denseuav(listings: Iterable[Listing]) -> bool:
 def scan_denseuav(root: Path) -> dict[str, Listing]:
     """What lies in each part ("train/drone", ...) that exists."""
     top = denseuav_root(root)
-    found = {part: places_in(top / part) for part in PARTS if (top / part).is_dir()}
+    found = parts_in(top, PARTS)
     if any(listing.filled for listing in found.values()) and not is_denseuav(found.values()):
         raise WrongFolder(
             f"{shown(top.name)} has no picture named by its height, such as H80.JPG: it is no {NAME}. "

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -66,6 +66,26 @@ def files_in(folder: Path) -> tuple[tuple[Path, ...], tuple[str, ...]]:
     pictures = tuple(folder / entry.name for entry in files if is_picture(entry.name))
     others = tuple(entry.name for entry in files if not is_picture(entry.name) and not entry.name.startswith("."))
     return pictures, others
+
+
+def root_of_parts(root: Path, parts: Sequence[str], dataset: str) -> Path:
+    """The folder with train/ or test/ that holds parts such as train/drone: root or the one in it.
+
+    Raises:
+        WrongFolder: as `find_root`, or train/ and test/ hold something else.
+    """
+    found = find_root(root, ("train", "test"), dataset)
+    if not any((found / part).is_dir() for part in parts):
+        raise WrongFolder(
+            f"{shown(found.name)} has train/ or test/, but none of the views of {dataset} in them (train/drone, "
+            "test/query_drone, ...). Give the folder that the archive unpacks."
+        )
+    return found
+
+
+def parts_in(top: Path, parts: Iterable[str]) -> dict[str, Listing]:
+    """What lies in each part that exists."""
+    return {part: places_in(top / part) for part in parts if (top / part).is_dir()}
 
 
 def places_in(folder: Path, below: str = "") -> Listing:

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from train_scripts.data.denseuav import is_denseuav
 from train_scripts.data.errors import BadRequest, WrongFolder
-from train_scripts.data.files import Listing, find_root, places_in, shown, subfolders
+from train_scripts.data.files import Listing, parts_in, root_of_parts, shown, subfolders
 from train_scripts.data.places import KINDS, Dataset, Kind, Picture, pictures_of
 from train_scripts.data.positions import NOTHING, KnownPositions, read_positions
 
@@ -29,18 +29,8 @@ NAME_LISTS = ("new_name_list.txt", "name_list.txt")
 
 
 def university1652_root(root: Path) -> Path:
-    """The folder with train/ or test/: root or the one in it.
-
-    Raises:
-        WrongFolder: there is none.
-    """
-    found = find_root(root, ("train", "test"), NAME)
-    if not any((found / part).is_dir() for part in PARTS):
-        raise WrongFolder(
-            f"{shown(found.name)} has train/ or test/, but none of the views of {NAME} in them (train/drone, "
-            "test/query_drone, ...). Give the folder that the archive unpacks, usually University-Release."
-        )
-    return found
+    """The folder with train/ or test/: root or the one in it. Raises: WrongFolder: there is none."""
+    return root_of_parts(root, PARTS, NAME)
 
 
 def scan_university1652(root: Path) -> dict[str, Listing]:
@@ -95,7 +85,7 @@ def read_university1652(
 
 
 def _listings(top: Path, parts: Iterable[str]) -> dict[str, Listing]:
-    found = {part: places_in(top / part) for part in parts if (top / part).is_dir()}
+    found = parts_in(top, parts)
     if is_denseuav(found.values()):
         raise WrongFolder(f"The pictures in {shown(top.name)} are named as those of DenseUAV. Write denseuav:PATH.")
     return found
