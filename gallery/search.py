@@ -3,7 +3,7 @@
 import math
 import time
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
 from typing import Any, Literal
@@ -176,17 +176,37 @@ class Localizer:
         [(views, ranking, _, _)] = self._ranked([photo], k, None, rotations, north_up)
         return views, ranking
 
-    def judge(self, photo: Any, views: SearchedViews, ranking: Ranking, k: int = 5) -> Answer:
-        """The answer that `localize` gives for a photo that was ranked before.
+    def verify(self, photo: Any, views: SearchedViews, ranking: Ranking) -> tuple[Check, Ranking]:
+        """Lay a photo on the ground around its best tiles; of those that cover the place, the nearest then leads.
+
+        Args:
+            photo: as `embedder.read` returns it, with sides of at least `verify.PICTURE_PX`.
+            views, ranking: as `rank` returns them.
+        """
+        best = self._matches(Ranking(ranking.rows[:CHECKED_AMONG], ranking.scores[:CHECKED_AMONG]))
+        check = self._verifier.check(photo.image, views.pose, best)
+        point = None if check.fit is None else check.fit.point
+        there = [place for place, match in enumerate(best) if point is not None and match.tile.contains(point)]
+        if point is None or not there:
+            return check, ranking
+        first = min(there, key=lambda place: distance_m(best[place].tile.centre, point))
+        order = np.r_[first, np.delete(np.arange(len(ranking.rows)), first)]
+        return check, Ranking(ranking.rows[order], ranking.scores[order])
+
+    def judge(
+        self, photo: Any, views: SearchedViews, ranking: Ranking, k: int = 5, check: Check | None = None
+    ) -> Answer:
+        """The answer that `localize` gives for a photo that was ranked, and perhaps verified, before.
 
         Args:
             photo: as `embedder.read` returns it.
             views: that were searched.
             ranking: of at least k tiles, and of `AGREEMENT_OF`, unless the gallery has fewer.
+            check: what `verify` found.
         """
         most = max(k, AGREEMENT_OF)
         best = Ranking(ranking.rows[:most], ranking.scores[:most])
-        return self._judged(photo, self._matches(best), k, None, None, {}, views)
+        return self._judged(photo, self._matches(best), k, None, None, {}, views, check)
 
     def localize(
         self,
@@ -282,12 +302,14 @@ class Localizer:
         wanted = max(k, AGREEMENT_OF, CHECKED_AMONG if verify else 0)
         ranked = self._ranked(photos, wanted, allowed, rotations, north_up)
         for photo, (views, ranking, embed_s, search_s), read_s in zip(photos, ranked, read_seconds, strict=True):
+            timings, check = {"read": read_s, "embed": embed_s, "search": search_s}, None
+            if verify and len(ranking.rows):
+                check, ranking = self.verify(photo, views, ranking)
+                timings["verify"] = check.seconds
             begun = time.perf_counter()
             matches = self._matches(ranking)
-            search_s += time.perf_counter() - begun
-            timings = {"read": read_s, "embed": embed_s, "search": search_s}
-            answer = self._judged(photo, matches, k, near, allowed, timings, views)
-            answers.append(self._checked(answer, photo, matches, k, views) if verify and matches else answer)
+            timings["search"] += time.perf_counter() - begun
+            answers.append(self._judged(photo, matches, k, near, allowed, timings, views, check))
         return answers
 
     def _ranked(
@@ -360,6 +382,7 @@ class Localizer:
         allowed: np.ndarray | None,
         timings: dict[str, float],
         views: SearchedViews,
+        check: Check | None,
     ) -> Answer:
         if not matches:
             note = (
@@ -369,8 +392,14 @@ class Localizer:
         witnessed = views.side_m is not None and len(views.views) > 1 and not views.guessed
         least = AGREEMENT_LEAST_ADDED_UP if witnessed else AGREEMENT_LEAST
         position, note = agreed_position(matches, self._share_at(matches[0].tile, allowed), least)
-        exif, exif_notes = _exif_check(photo.position, matches[0].tile.centre)
-        notes = [*getattr(photo, "notes", ()), views.note, note, *exif_notes]
+        found, judged = matches[0].tile.centre, [note]
+        if check is not None:
+            judged = [note, check.reason]
+        if check is not None and check.fit is not None:
+            found, judged = check.fit.point, [check.reason]
+            position = Position(found.lon, found.lat, check.fit.radius_m)
+        exif, exif_notes = _exif_check(photo.position, found)
+        notes = [*getattr(photo, "notes", ()), views.note, *judged, *exif_notes]
         if len(matches) < k:
             notes.append(f"Only {len(matches)} tiles could be searched.")
         if matches[0].tile.placed.startswith(("assumed", "estimated")):
@@ -384,29 +413,7 @@ class Localizer:
             timings=timings,
             notes=tuple(notes),
             seen=views.views[0].image,
-        )
-
-    def _checked(self, answer: Answer, photo: Any, matches: Sequence[Match], k: int, views: SearchedViews) -> Answer:
-        """The answer with what geometry says: a place that fits is the position, and its tile is the first."""
-        check = self._verifier.check(photo.image, views.pose, matches)
-        timings = {**answer.timings, "verify": check.seconds}
-        if check.fit is None:
-            return replace(answer, check=check, timings=timings, notes=(*answer.notes, check.reason))
-        point = check.fit.point
-        there = [match for match in matches if match.tile.contains(point)]
-        first = min(there, key=lambda match: distance_m(match.tile.centre, point), default=matches[0])
-        ordered = [first, *(match for match in matches if match is not first)]
-        best = tuple(replace(match, rank=rank) for rank, match in enumerate(ordered[:k], start=1))
-        exif, _ = _exif_check(photo.position, point)
-        return replace(
-            answer,
-            matches=best,
-            position=Position(point.lon, point.lat, check.fit.radius_m),
-            verdict="located",
-            exif=exif,
             check=check,
-            timings=timings,
-            notes=(check.reason, *answer.notes),
         )
 
     def _share_at(self, tile: Tile, allowed: np.ndarray | None) -> float:

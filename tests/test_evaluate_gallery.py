@@ -75,6 +75,14 @@ def test_turned_photos_are_found_by_heading_or_by_quarters(home, rotations, nort
     assert found["positions"]["ma"]["1"] == 100 and found["median_error_m"] < 1
 
 
+def test_geometry_says_where_the_photos_lie(home, capsys):
+    plain, checked = (ask(home, of_gallery(home / "g", rotations=1, verify=verify))[0] for verify in (False, True))
+    assert "verified" not in plain and (checked["verified"], checked["located_right"]) == (2, 2)
+    assert checked["verified_median_error_m"] < 1 and checked["verified_far_off"] == 0
+    words = say(capsys, "--model", home / "tiny", "--dataset", f"gallery:{home / 'g'}", "--verify")
+    assert "verified by geometry 2, median 0." in words
+
+
 def test_the_command_line_speaks_as_for_datasets_of_places(home, capsys):
     common = ("--model", home / "tiny", "--rotations", 4)
     found = json.loads(say(capsys, *common, "--dataset", f"gallery:{home / 'g'}", "--json"))

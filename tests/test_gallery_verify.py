@@ -153,7 +153,7 @@ def test_the_place_that_fits_comes_first(gallery):
     assert not plain.matches[0].tile.contains(truth) and answer.matches[0].tile.contains(truth)
     assert [match.rank for match in answer.matches] == [1, 2, 3]
     assert len({match.tile.id for match in answer.matches}) == 3
-    assert "agree on one place" in answer.notes[0] and answer.timings["verify"] > 0
+    assert any("agree on one place" in note for note in answer.notes) and answer.timings["verify"] > 0
 
 
 def test_a_gallery_of_photos_is_laid_as_they_were_taken(tmp_path):

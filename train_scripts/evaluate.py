@@ -51,7 +51,7 @@ KINDS_OF: Mapping[str, tuple[str, ...]] = {
     "positions": ("university1652", "folders", GALLERY),
     "photos": (GALLERY,),
     "gallery": (WORLD,),
-    **dict.fromkeys(("rotations", "north_up", "pose_error"), (GALLERY, WORLD)),
+    **dict.fromkeys(("rotations", "north_up", "verify", "pose_error"), (GALLERY, WORLD)),
 }
 """Which kinds of dataset know an option; those that are not named belong to all."""
 
@@ -135,6 +135,7 @@ def parser() -> Parser:
     photos.add_argument(
         "--north-up", action=argparse.BooleanOptionalAction, default=True, help="use the pose that photos state"
     )
+    photos.add_argument("--verify", action="store_true", help="check the best tiles by geometry, as the app does")
     photos.add_argument(
         "--pose-error",
         type=pose_error,
@@ -199,6 +200,7 @@ def _of_photos(kind: str, path: Path, options: argparse.Namespace) -> Iterator[d
         "protocols": _protocols(options.protocol, "full"),
         "rotations": options.rotations,
         "north_up": options.north_up,
+        "verify": options.verify,
         "pose_error": options.pose_error,
         "skip_unreadable": options.skip_unreadable,
         "out": options.out,

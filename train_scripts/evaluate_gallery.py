@@ -29,6 +29,7 @@ from gallery.report import QueryRow, Standing, row_of, write_report
 from gallery.search import Answer
 from gallery.sources import noted_path
 from gallery.store import MANIFEST
+from gallery.verify import PICTURE_PX
 from mean_model.photo import Photo
 from train_scripts import protocols
 from train_scripts.asked_photos import TRUTH, Query, asked_photos, below
@@ -44,6 +45,9 @@ PoseError = tuple[float, float, float]
 """Standard deviations: heading in degrees, pitch in degrees, height in percent."""
 
 SAMPLE = Path(__file__).resolve().parents[1] / "gallery" / "sample"
+FAR_OFF_M = 50.0
+"""A place that geometry claims and that is farther off than this is plainly wrong."""
+
 PHOTOS = "photos"
 """The folder in a gallery's folder whose photos are asked by default."""
 
@@ -59,6 +63,7 @@ class Request:
         positions: a table or KML with the ground point that each photo shows; None takes truth.csv, else EXIF.
         model, precision: what `mean_model.load_model` takes.
         rotations, north_up: as for `Localizer.localize`.
+        verify: check the best tiles by geometry, and let a place that fits lead.
         pose_error: standard deviations of what is added to heading (degrees), pitch (degrees) and height (percent).
         skip_unreadable: leave out photos that cannot be read.
         out: the report; both protocols write two files beside each other.
@@ -75,6 +80,7 @@ class Request:
     positions: Path | None = None
     rotations: int = 16
     north_up: bool = True
+    verify: bool = False
     pose_error: PoseError = (0.0, 0.0, 0.0)
     skip_unreadable: bool = False
     out: Path | None = None
@@ -166,7 +172,7 @@ def run(request: Request) -> Iterator[dict[str, Any]]:
 
     def read(file: Path) -> Photo | None:
         try:
-            return read_photo(embedder, file)
+            return read_photo(embedder, file, PICTURE_PX if request.verify else 0)
         except UnreadablePhoto as error:
             if request.skip_unreadable:
                 return None
@@ -202,8 +208,10 @@ def run(request: Request) -> Iterator[dict[str, Any]]:
                 vector = embedder.embed([views.views[0].image])[0]
             for protocol, of in found.items():
                 stays = kept[protocol][ranking.rows]
-                best = Ranking(ranking.rows[stays], ranking.scores[stays])
-                one = _compared(query, localizer.judge(photo, views, best, SHOWN), best, right)
+                best, check = Ranking(ranking.rows[stays], ranking.scores[stays]), None
+                if request.verify:
+                    check, best = localizer.verify(photo, views, best)
+                one = _compared(query, localizer.judge(photo, views, best, SHOWN, check), best, right)
                 of.append(replace(one, facts=facts, vector=vector))
         about = {
             "dataset": request.kind,
@@ -212,6 +220,7 @@ def run(request: Request) -> Iterator[dict[str, Any]]:
             "truth": asked.truth_from,
             "rotations": request.rotations,
             "north_up": request.north_up,
+            "verify": request.verify,
             "pose_error": list(request.pose_error),
             "model": embedder.name,
             "fingerprint": embedder.fingerprint,
@@ -285,6 +294,13 @@ def summary_of(found: Sequence[Found], gallery: Gallery, protocol: Protocol, ran
         dared = [(one.answer.position, one.query.truth) for one in found if one.answer.position is not None]
         figures["located"] = len(dared)
         figures["located_right"] = sum(distance_m(LonLat(at.lon, at.lat), truth) <= at.radius_m for at, truth in dared)
+    fits = [(one.answer.check.fit, one.query.truth) for one in found if one.answer.check is not None]
+    if fits:
+        off_m = [(distance_m(fit.point, truth), fit.radius_m) for fit, truth in fits if fit is not None]
+        figures["verified"] = len(off_m)
+        figures["verified_within_radius"] = sum(error_m <= radius_m for error_m, radius_m in off_m)
+        figures["verified_median_error_m"] = float(np.median([error_m for error_m, _ in off_m])) if off_m else None
+        figures["verified_far_off"] = sum(error_m > FAR_OFF_M for error_m, _ in off_m)
     return figures
 
 
@@ -329,6 +345,12 @@ def text(summary: dict[str, Any]) -> str:
     ]
     if "located" in summary:
         lines.append(f"position given for {summary['located']}, right for {summary['located_right']}")
+    if summary.get("verified"):
+        lines.append(
+            f"verified by geometry {summary['verified']}, median {summary['verified_median_error_m']:.1f} m off; "
+            f"{summary['verified_within_radius']} within their radius, {summary['verified_far_off']} more than "
+            f"{FAR_OFF_M:.0f} m off"
+        )
     for key, what in (("unplaced", "without a known position"), ("unreadable", "unreadable")):
         if summary[key]:
             lines.append(f"Left out as {what} ({len(summary[key]):,}): {some(summary[key])}.")

@@ -27,9 +27,7 @@ def read_settings(file: Path, overrides: Sequence[str] = ()) -> dict[str, Any]:
     try:
         settings = tomllib.loads(file.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError) as error:
-        raise ConfigError(
-            f"{file.name} cannot be read: give a config as in train_scripts/configs."
-        ) from error
+        raise ConfigError(f"{file.name} cannot be read: give a config as in train_scripts/configs.") from error
     except tomllib.TOMLDecodeError as error:
         raise ConfigError(f"{file.name} is no TOML: {error}.") from error
     for override in overrides:
