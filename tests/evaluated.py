@@ -1,6 +1,7 @@
 """Small evaluations with their reports: of a gallery, and of a dataset with a tiny network."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Self
 
@@ -37,7 +38,8 @@ def evaluated_gallery(folder: Path, rasters: Sequence[Path], embedder: FakeEmbed
         file = folder / "photos" / f"q{i}.png"
         gallery.image(tile, 128).save(file)
         truth = tile.centre if i < 5 else gallery.tile(int(numbers[2])).centre
-        rows.append(row_of(localizer.localize(file, k=3), f"q{i}", file.name, truth, condition="fog" if i else None))
+        row = row_of(localizer.localize(file, k=3), f"q{i}", file.name, truth, condition="fog" if i else None)
+        rows.append(replace(row, vector=embedder.embed([embedder.read(file)])[0]))
     write_report(folder / "report.parquet", rows, {"fingerprint": embedder.fingerprint})
     return folder
 

@@ -4,12 +4,12 @@ import numpy as np
 import pytest
 from PIL import Image
 
-import mean_model
+from gallery.report import read_report
 from tests.evaluated import FakeModel, evaluated_dataset, evaluated_gallery
 from train_scripts import make_figures
 from train_scripts.make_figures import main, named_file, our_point, published_points
 from train_scripts.paper_tables import PAPER
-from train_scripts.vector_files import Vectors, write_vectors
+from train_scripts.vector_files import Vectors, report_vectors, write_vectors
 
 
 @pytest.fixture
@@ -74,21 +74,17 @@ def test_heat_maps_of_a_report_and_of_pairs(uni, tmp_path, kind):
         assert 64 < sheet.height < 2 * 64
 
 
-# --- vectors ---
+# --- embeddings ---
 
 
-@pytest.fixture
-def fake_model(monkeypatch):
-    monkeypatch.setitem(mean_model.__dict__, "load_model", lambda source: FakeModel())  # setattr would load torch first
-
-
-def test_vectors_there_and_back_and_into_both_figures(place, fake_model):
-    run(place, "vectors", *STRIPS[1:], "--out", "{here}/v.npz")
-    assert set(np.load(place / "v.npz")) == set(Vectors._fields)
-    run(place, "distances", "A={here}/v.npz", "B={here}/v.npz", "--out", "{here}/d.svg")
+def test_figures_of_reports_and_of_vectors(place, uni):
+    run(place, "distances", "A={here}/report.parquet", "--gallery", "{here}/tiles", "--out", "{here}/d.svg")
     assert (place / "d.svg").stat().st_size > 5000
+    held = report_vectors(read_report(uni / "reports" / "dataset.parquet"))
+    write_vectors(place / "v.npz", held)
     for method in ("tsne", "pca"):
-        run(place, "embeddings", "{here}/v.npz", "--method", method, "--places", "4", "--out", f"{{here}}/{method}.png")
+        files = (f"A={uni}/reports/dataset.parquet", "B={here}/v.npz")
+        run(place, "embeddings", *files, "--method", method, "--places", "4", "--out", f"{{here}}/{method}.png")
         assert (place / f"{method}.png").stat().st_size > 5000
 
 
@@ -132,11 +128,10 @@ def test_the_comparison_is_written_in_each_format(tmp_path, suffix):
         ((*STRIPS, "-k", "0", "--out", "{here}/a.png"), "at least one query and one tile"),
         ((*STRIPS, "--side-px", "7", "--out", "{here}/a.png"), "choose 48 to 1024"),
         (("parameters", "--ours", "x", "--out", "{here}/a.png"), "no NAME,MILLIONS,PERCENT"),
-        (("vectors", *STRIPS[1:], "--out", "{here}/a.png"), "choose .npz"),
-        (("distances", "{here}/report.parquet", "--out", "{here}/a.png"), "no .npz file"),
+        (("distances", "{here}/photos/q0.png", "--out", "{here}/a.png"), "no .npz file"),
         (("embeddings", "{here}/v.npz", "--places", "0", "--out", "{here}/a.png"), "There is no file v.npz"),
         (("strips", "{here}/report.parquet", "--out", "{here}/a.png"), "Name it with --gallery"),
-        (("vectors", "{here}/report.parquet", "--out", "{here}/a.npz"), "Name it with --gallery"),
+        (("distances", "{here}/report.parquet", "--out", "{here}/a.png"), "Name the gallery that was evaluated"),
         (("heatmaps", "{here}/report.parquet", "b.parquet", "--out", "{here}/a.png"), "of one report, or of pictures"),
         (("heatmaps", "{here}/report.parquet", "--opacity", "2", "--out", "{here}/a.png"), "an opacity from 0 to 1"),
         (("heatmaps", "{here}/photos/q0.png", "--out", "{here}/a.png"), "1 pictures make no pairs"),
@@ -176,5 +171,5 @@ def test_help_loads_nothing_heavy():
     root = Path(__file__).parents[1]
     done = subprocess.run([sys.executable, "-c", program], cwd=root, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
-    for kind in ("strips", "heatmaps", "distances", "embeddings", "parameters", "vectors"):
+    for kind in ("strips", "heatmaps", "distances", "embeddings", "parameters"):
         assert kind in done.stdout

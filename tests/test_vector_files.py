@@ -8,10 +8,11 @@ import pytest
 from gallery import Gallery
 from gallery.errors import GalleryError
 from gallery.geo import LonLat
-from gallery.report import read_report
-from tests.evaluated import FakeModel, evaluated_gallery
-from train_scripts.report_sheets import album_of, covering
-from train_scripts.vector_files import Vectors, embed_report, read_vectors, write_vectors
+from gallery.report import QueryRow, read_report, write_report
+from gallery.report_tiles import read_tiles
+from tests.evaluated import FakeModel, evaluated_dataset, evaluated_gallery
+from train_scripts.report_sheets import covering
+from train_scripts.vector_files import Vectors, read_vectors, report_vectors, write_vectors
 
 
 @pytest.fixture
@@ -29,13 +30,10 @@ def report(place):
     return read_report(place / "report.parquet")
 
 
-def album(place, report, gallery, photos="photos"):
-    return album_of(place / "report.parquet", report, gallery, [place / photos])
-
-
-def test_a_report_is_embedded_with_its_places(place, report, gallery):
-    held = embed_report(report, album(place, report, gallery), FakeModel())
+def test_the_place_of_a_query_is_the_nearest_tile_around_it(report, gallery):
+    held = report_vectors(report, gallery)
     assert held.query_vectors.shape == (6, gallery.dimension) and len(held.gallery_labels) == len(gallery)
+    np.testing.assert_allclose(held.query_vectors[0], gallery.vectors[held.query_labels[0]], atol=0.05)
     for row, label in zip(report.rows.itertuples(), held.query_labels, strict=True):
         assert gallery.tile(int(label)).centre.lon == pytest.approx(row.true_lon, abs=1e-9)
         assert held.gallery_labels[label] == label
@@ -44,17 +42,24 @@ def test_a_report_is_embedded_with_its_places(place, report, gallery):
     assert held.query_labels[5] == held.query_labels[2]
 
 
-def test_photos_that_are_not_there_and_other_models(place, report, gallery):
-    with pytest.raises(GalleryError, match=r"q0\.png is in none of the folders"):
-        embed_report(report, album(place, report, gallery, "tiles"), FakeModel())
-    with pytest.raises(GalleryError, match="embedded by the model"):
-        embed_report(report, album(place, report, gallery), FakeModel(fingerprint="other"))
-    stated = replace(report, summary={"fingerprint": "third", "model": "some"})
-    with pytest.raises(GalleryError, match=r"made with the model some \(third\)"):
-        embed_report(stated, album(place, report, gallery), FakeModel())
+def test_the_places_of_a_dataset_are_its_own(tmp_path):
+    place = evaluated_dataset(tmp_path)
+    report = read_report(place / "reports" / "dataset.parquet")
+    held, tiles = report_vectors(report), read_tiles(report)
+    for row, label in zip(report.rows.itertuples(), held.query_labels, strict=True):
+        assert set(tiles.places[held.gallery_labels == label]) == {row.place}
+    assert held.gallery_vectors.dtype == held.query_vectors.dtype == np.float32
+
+
+def test_reports_without_embeddings_tiles_or_places(place, report, gallery, tmp_path):
+    with pytest.raises(GalleryError, match="tiles of report are not beside it"):
+        report_vectors(report)
     bare = replace(report, rows=report.rows.assign(true_lon=np.nan))
-    with pytest.raises(GalleryError, match="No query of the report has a true position"):
-        embed_report(bare, album(place, report, gallery), FakeModel())
+    with pytest.raises(GalleryError, match="No query of report shows a place"):
+        report_vectors(bare, gallery)
+    write_report(tmp_path / "old.parquet", [QueryRow("q", "a.jpg", [], [])], {})
+    with pytest.raises(GalleryError, match="old holds no embeddings"):
+        report_vectors(read_report(tmp_path / "old.parquet"), gallery)
 
 
 def test_files_that_hold_no_vectors(tmp_path):

@@ -3,13 +3,12 @@
   strips REPORT                      queries with their best tiles in green and red frames (the paper's Fig. 5 and 6)
   heatmaps REPORT                    what the network looks at in queries and their best tiles
   heatmaps PICTURE PICTURE …         the same for pairs of pictures
-  distances NAME=VECTORS …           distances inside a place and between places, a panel for each model (Fig. 4, a-e)
-  embeddings NAME=VECTORS …          embeddings of 40 places in the plane, a panel for each model (Fig. 4, f-j)
+  distances NAME=FILE …              distances inside a place and between places, a panel for each model (Fig. 4, a-e)
+  embeddings NAME=FILE …             embeddings of 40 places in the plane, a panel for each model (Fig. 4, f-j)
   parameters [--ours NAME,M,R1 …]    accuracy against parameters, the paper's Table I and our own (Fig. 1)
-  vectors REPORT --gallery DIR       embeds the queries of a report once more, for the two kinds that need VECTORS
 
 REPORT is what `train_scripts.evaluate --out` writes; name the gallery that was evaluated with --gallery, or the folder
-of the dataset with --photos. VECTORS is what its --vectors writes, or an .npz file with query_vectors, query_labels,
+of the dataset with --photos. FILE is a REPORT, or for any other method an .npz file with query_vectors, query_labels,
 gallery_vectors and gallery_labels (rows of length 1, integers; -1 is left out).
 """
 
@@ -32,11 +31,13 @@ if TYPE_CHECKING:
     from gallery.album import Album
     from gallery.model_chart import ModelPoint
     from gallery.report import Report
+    from gallery.store import Gallery
     from train_scripts.vector_files import Vectors
 
 SUFFIXES = (".png", ".pdf", ".svg")
 SHEET_SUFFIXES = (".png", ".jpg", ".pdf")
 SHEETS = ("strips", "heatmaps")
+REPORT = ".parquet"
 
 
 # --- accuracy against parameters ---
@@ -105,15 +106,11 @@ def parser() -> argparse.ArgumentParser:
         help="each location's similarity to the other picture, or Grad-CAM of the similarity of both",
     )
     heatmaps.add_argument("--opacity", type=float, default=0.5, help="of the map over its picture, 0 to 1")
-    vectors = kinds.add_parser("vectors", help="embed the queries of a report")
-    vectors.add_argument("report", type=Path, metavar="REPORT")
     for kind in (strips, heatmaps):
         kind.add_argument("--queries", type=int, default=6, metavar="N", help="rows of the sheet")
         kind.add_argument("--show", choices=("all", "right", "wrong"), default="all", help="which answers")
         kind.add_argument("--id", action="append", default=[], dest="ids", help="this query; may be given again")
         kind.add_argument("--side-px", type=int, default=192, help="side of each picture")
-    for kind in (strips, heatmaps, vectors):
-        kind.add_argument("--gallery", type=Path, metavar="DIR", help="the gallery that was evaluated")
         kind.add_argument(
             "--photos",
             type=Path,
@@ -122,12 +119,11 @@ def parser() -> argparse.ArgumentParser:
             metavar="DIR",
             help="folder of the photos, or of the dataset that was evaluated (default: the report's)",
         )
-    for kind in (heatmaps, vectors):
-        kind.add_argument("--model", default="starter", help="a folder, file, Hub id, or 'starter'")
+    heatmaps.add_argument("--model", default="starter", help="a folder, file, Hub id, or 'starter'")
     distances = kinds.add_parser("distances", help="distances inside a place and between places")
     embeddings = kinds.add_parser("embeddings", help="embeddings in the plane")
     for kind in (distances, embeddings):
-        kind.add_argument("files", nargs="+", type=named_file, metavar="NAME=VECTORS", help="a panel for each")
+        kind.add_argument("files", nargs="+", type=named_file, metavar="NAME=FILE", help="a panel for each")
     embeddings.add_argument("--places", type=int, default=40, metavar="N", help="so many places, drawn at random")
     embeddings.add_argument("--method", choices=("tsne", "pca"), default="tsne")
     embeddings.add_argument("--seed", type=int, default=0)
@@ -135,6 +131,8 @@ def parser() -> argparse.ArgumentParser:
     parameters.add_argument("--ours", type=our_point, action="append", default=[], metavar="NAME,MILLIONS,PERCENT")
     for kind in (embeddings, parameters):
         kind.add_argument("--direction", choices=BOTH_WAYS, default=BOTH_WAYS[0])
+    for kind in (strips, heatmaps, distances, embeddings):
+        kind.add_argument("--gallery", type=Path, metavar="DIR", help="the gallery that was evaluated")
     for kind in kinds.choices.values():
         kind.add_argument("--out", type=Path, required=True, metavar="FILE")
     return top
@@ -146,7 +144,7 @@ def make(options: argparse.Namespace) -> None:
     Raises:
         GalleryError, MeanModelError: what was given cannot be read or does not fit together.
     """
-    suffixes = (".npz",) if options.kind == "vectors" else SHEET_SUFFIXES if options.kind in SHEETS else SUFFIXES
+    suffixes = SHEET_SUFFIXES if options.kind in SHEETS else SUFFIXES
     if options.out.suffix.lower() not in suffixes:
         raise GalleryError(f"{options.out.name} has no known ending; choose {', '.join(suffixes)}.")
     if not options.out.absolute().parent.is_dir():
@@ -156,12 +154,10 @@ def make(options: argparse.Namespace) -> None:
             save(strip_sheet(options), options.out)
         case "heatmaps":
             save(heat_map_sheet(options), options.out)
-        case "vectors":
-            _write_report_vectors(options)
         case "distances":
-            save(distance_figure(_held(options.files)), options.out)
+            save(distance_figure(_held(options)), options.out)
         case "embeddings":
-            save(embedding_figure(_held(options.files), options), options.out)
+            save(embedding_figure(_held(options), options), options.out)
         case "parameters":
             from gallery.model_chart import accuracy_against_parameters
 
@@ -189,7 +185,7 @@ def heat_map_sheet(options: argparse.Namespace) -> Image.Image:
         raise GalleryError("Heat maps need at least one query, and an opacity from 0 to 1.")
     how = options.map, options.side_px, options.opacity
     shown = options.side_px, {"similarity": "cosine with", "saliency": "Grad-CAM for"}[options.map]
-    if options.files[0].suffix != ".parquet":
+    if options.files[0].suffix != REPORT:
         with load_model(options.model) as embedder:
             return heat_sheet(pair_rows(options.files, embedder, *how), *shown, ("first", "second"))
     if len(options.files) > 1:
@@ -200,33 +196,34 @@ def heat_map_sheet(options: argparse.Namespace) -> Image.Image:
         return heat_sheet(heat_rows_of(report, rows, album, embedder, *how), *shown)
 
 
-def _write_report_vectors(options: argparse.Namespace) -> None:
-    from mean_model import load_model
-    from train_scripts.vector_files import embed_report, write_vectors
-
-    report, album = _opened(options, options.report)
-    with load_model(options.model) as embedder:
-        write_vectors(options.out, embed_report(report, album, embedder))
-
-
 def _opened(options: argparse.Namespace, file: Path) -> tuple[Report, Album]:
     """A report, and its pictures."""
-    from gallery import Gallery
     from gallery.report import read_report
     from train_scripts.report_sheets import album_of
 
     report = read_report(file)
-    gallery = Gallery.open(options.gallery) if options.gallery else None
-    return report, album_of(file, report, gallery, options.photos)
+    return report, album_of(file, report, _gallery(options), options.photos)
 
 
-def _held(files: list[tuple[str, Path]]) -> dict[str, Vectors]:
-    from train_scripts.vector_files import read_vectors
+def _held(options: argparse.Namespace) -> dict[str, Vectors]:
+    """The embeddings of each panel."""
+    from gallery.report import read_report
+    from train_scripts.vector_files import read_vectors, report_vectors
 
-    held = {name: read_vectors(file) for name, file in files}
-    if len(held) < len(files):
+    gallery = _gallery(options)
+    held = {
+        name: report_vectors(read_report(file), gallery) if file.suffix == REPORT else read_vectors(file)
+        for name, file in options.files
+    }
+    if len(held) < len(options.files):
         raise GalleryError("Two panels have the same name. Write NAME=FILE.")
     return held
+
+
+def _gallery(options: argparse.Namespace) -> Gallery | None:
+    from gallery import Gallery
+
+    return Gallery.open(options.gallery) if options.gallery else None
 
 
 def distance_figure(held: dict[str, Vectors]) -> Figure:

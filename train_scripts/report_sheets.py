@@ -14,7 +14,7 @@ from gallery.album import Album
 from gallery.errors import GalleryError
 from gallery.sheets import HeatRow, Shown, Strip
 from mean_model.errors import MeanModelError
-from mean_model.photo import Photo, PhotoSource, load_photo
+from mean_model.photo import PhotoSource, load_photo
 from train_scripts.data.errors import DatasetError
 from train_scripts.data.places import Picture
 from train_scripts.data.readers import DATASET_KINDS, read_dataset
@@ -25,7 +25,6 @@ if TYPE_CHECKING:
 
     from gallery.geo import LonLat
     from gallery.report import Report
-    from gallery.search import Localizer
     from gallery.store import Gallery
     from mean_model.embedder import Embedder
     from mean_model.heatmaps import Kind
@@ -295,20 +294,17 @@ def require_model_of(report: Report, embedder: Embedder) -> None:
         )
 
 
-def searched_view(localizer: Localizer, photo: Photo, report: Report) -> Image.Image:
-    """What a gallery was searched with for a photo: the middle one of its views, under the report's settings."""
-    rotations, north_up = (
-        report.summary.get(name, default) for name, default in (("rotations", 16), ("north_up", True))
-    )
-    views, _ = localizer.rank(photo, 1, rotations, north_up)
-    return views.views[0].image
-
-
 def _view_of(report: Report, album: Album, embedder: Embedder) -> Callable[[Any], Any]:
-    """What was embedded of the photo of a row."""
+    """What was embedded of the photo of a row: of a photo that a gallery was searched with, the middle view."""
     if album.gallery is None:
         return lambda row: album.query(row, embedder.image_size)
     from gallery import Localizer
 
     localizer = Localizer(album.gallery, embedder)
-    return lambda row: searched_view(localizer, embedder.read(album.query_file(row)), report)
+    rotations, north_up = report.summary.get("rotations", 16), report.summary.get("north_up", True)
+
+    def view(row: Any) -> Any:
+        views, _ = localizer.rank(embedder.read(album.query_file(row)), 1, rotations, north_up)
+        return views.views[0].image
+
+    return view

@@ -1,4 +1,4 @@
-"""Embeddings of an evaluation in an .npz file, which the figures of distances and of the plane are drawn from."""
+"""Embeddings of an evaluation, of a report or an .npz file: what figures of distances and of the plane are drawn of."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from gallery.errors import GalleryError
-from train_scripts.report_sheets import covering, require_model_of, searched_view, truth_of
+from gallery.report_tiles import read_tiles
+from train_scripts.report_sheets import covering, truth_of
 
 if TYPE_CHECKING:
-    from gallery.album import Album
     from gallery.report import Report
-    from mean_model.embedder import Embedder
+    from gallery.store import Gallery
 
 
 class Vectors(NamedTuple):
@@ -26,7 +26,7 @@ class Vectors(NamedTuple):
 
 
 def read_vectors(file: Path) -> Vectors:
-    """Read embeddings.
+    """Read embeddings from an .npz file.
 
     Raises:
         GalleryError: the file is missing, damaged, or lacks an array.
@@ -35,9 +35,7 @@ def read_vectors(file: Path) -> Vectors:
         with np.load(file, allow_pickle=False) as held:
             arrays = {name: held[name] for name in Vectors._fields}
     except FileNotFoundError as error:
-        raise GalleryError(
-            f"There is no file {file.name}. Make it with python -m train_scripts.make_figures vectors."
-        ) from error
+        raise GalleryError(f"There is no file {file.name}. Give a report, or embeddings as an .npz file.") from error
     except KeyError as error:
         needed = ", ".join(Vectors._fields)
         raise GalleryError(f"{file.name} lacks {error.args[0].split()[0]}; it needs {needed}.") from error
@@ -56,36 +54,43 @@ def write_vectors(file: Path, vectors: Vectors) -> None:
     unfinished.replace(file)
 
 
-def embed_report(report: Report, album: Album, embedder: Embedder) -> Vectors:
-    """Embed the queries of a report as the search saw them, beside all tiles of its gallery.
+def report_vectors(report: Report, gallery: Gallery | None = None) -> Vectors:
+    """The embeddings that a report holds, with those of the tiles that were searched.
 
-    The place of a query is the tile around its true ground point that has the nearest centre; other tiles that cover
-    the point are left out, because they show the place too.
+    In a gallery, the place of a query is the tile around its true ground point that has the nearest centre; other tiles
+    that cover the point are left out, because they show the place too.
+
+    Args: gallery: the one that was evaluated; a dataset's tiles stand beside the report.
 
     Raises:
-        GalleryError: a photo is not there, no query has a position, or the gallery belongs to another model.
-        PhotoError: a photo cannot be read.
+        GalleryError: the report holds no embeddings, the tiles are not there, or no query has a place among them.
     """
-    from gallery import Localizer
+    queries, tiles = report.vectors(), read_tiles(report, gallery)
+    if queries is None:
+        raise GalleryError(f"The report {report.name} holds no embeddings. Evaluate again.")
+    if tiles is not None and tiles.places is not None:
+        names, labels = np.unique(tiles.places.astype(str), return_inverse=True)
+        number = {name: label for label, name in enumerate(names)}
+        places = [number.get(place, -1) for place in report.rows["place"]]
+    elif tiles is not None and gallery is not None:
+        places, labels = _places_in(gallery, report)
+    else:
+        raise GalleryError(f"The tiles of {report.name} are not beside it. Name the gallery that was evaluated.")
+    asked = np.array(places) >= 0
+    if not asked.any():
+        raise GalleryError(f"No query of {report.name} shows a place that was searched.")
+    return Vectors(
+        queries[asked].astype(np.float32), np.array(places)[asked], np.asarray(tiles.vectors, np.float32), labels
+    )
 
-    gallery = album.gallery
-    if gallery is None:
-        raise GalleryError("Name the gallery with --gallery. Of a dataset, train_scripts.evaluate writes --vectors.")
-    gallery.require_model(embedder.fingerprint, embedder.name)
-    require_model_of(report, embedder)
-    localizer = Localizer(gallery, embedder)
+
+def _places_in(gallery: Gallery, report: Report) -> tuple[list[int], np.ndarray]:
+    """The tile of each query, -1 for those without, and the labels of all tiles."""
     labels = np.arange(len(gallery))
-    files: list[Path] = []
     places: list[int] = []
     for row in report.rows.itertuples(index=False):
         tiles = covering(gallery, truth_of(row))
-        if tiles:
-            known = [tile for tile in tiles if tile in places]  # two photos of one place share its tile
-            labels[[tile for tile in tiles if tile not in places]] = -1
-            places.append((known or tiles)[0])
-            labels[places[-1]] = places[-1]
-            files.append(album.query_file(row))
-    if not places:
-        raise GalleryError("No query of the report has a true position on the gallery.")
-    views = (searched_view(localizer, embedder.read(file), report) for file in files)
-    return Vectors(embedder.embed(views), np.array(places), np.asarray(gallery.vectors, np.float32), labels)
+        known = [tile for tile in tiles if tile in places]  # two photos of one place share its tile
+        places.append((known or tiles or [-1])[0])
+        labels[[tile for tile in tiles if tile not in places]] = -1
+    return places, labels
