@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from io import BytesIO
 from pathlib import Path
 from typing import Any, Self
 
@@ -27,6 +28,7 @@ class Album:
     folders: tuple[Path, ...]  # without links; photos and a dataset's tiles are looked for in this order
     gallery: Gallery | None = None  # holds the tiles; without one they are files of a dataset
     read: Reader = read_picture  # of photos and a dataset's tiles
+    thumbnail: Callable[[str], bytes | None] = lambda query_id: None  # a small picture of a query, where there is one
 
     @classmethod
     def of(
@@ -50,15 +52,22 @@ class Album:
         allowed = [*(Path(folder).resolve() for folder in folders), beside]
         root = report.summary.get("root")
         stated = _inside(allowed, beside / root) if isinstance(root, str) else None
-        return cls(tuple(dict.fromkeys([*allowed, *([stated] if stated else [])])), gallery, read)
+        return cls(tuple(dict.fromkeys([*allowed, *([stated] if stated else [])])), gallery, read, report.thumbnail)
 
     def query(self, row: Any, max_px: int = 384) -> Image.Image:
-        """The photo of a row of `Report.rows`, its longer side about `max_px`.
+        """The photo of a row of `Report.rows`, its longer side about `max_px`; if it is gone, the report's small one.
 
         Raises:
-            GalleryError: it is in none of the folders, or cannot be read; the reader may raise errors of its own.
+            GalleryError: there is neither, or it cannot be read; the reader may raise errors of its own.
         """
-        return self.read(self.query_file(row), max_px)
+        try:
+            file = self.query_file(row)
+        except UnreadablePhoto:
+            small = self.thumbnail(str(row.id))
+            if small is None:
+                raise
+            return read_picture(BytesIO(small), max_px)
+        return self.read(file, max_px)
 
     def query_file(self, row: Any) -> Path:
         """Where the photo of a row lies.

@@ -6,7 +6,7 @@ import os
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
-from typing import Any, Protocol
+from typing import Any, BinaryIO, Protocol
 
 from PIL import ExifTags, Image, ImageOps
 
@@ -270,19 +270,20 @@ def images_below(folder: Path) -> Iterator[Path]:
                 yield Path(root, name)
 
 
-def read_picture(path: Path, max_px: int) -> Image.Image:
-    """An image file as an upright RGB picture whose longer side has at most max_px pixels.
+def read_picture(source: Path | BinaryIO, max_px: int) -> Image.Image:
+    """An image file, or what was read of one, as an upright RGB picture whose longer side has at most max_px pixels.
 
     Raises:
         GalleryError: the file is missing, unreadable, or larger than `MAX_IMAGE_PX`.
     """
+    name = getattr(source, "name", "A picture")
     try:
-        with Image.open(path) as picture:
+        with Image.open(source) as picture:
             if picture.width * picture.height > MAX_IMAGE_PX:
-                raise GalleryError(f"{path.name} has too many pixels to be shown.")
+                raise GalleryError(f"{name} has too many pixels to be shown.")
             picture.draft("RGB", (2 * max_px, 2 * max_px))
             upright = ImageOps.exif_transpose(picture).convert("RGB")
     except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
-        raise GalleryError(f"{path.name} cannot be shown: the file is missing or damaged.") from error
+        raise GalleryError(f"{name} cannot be shown: the file is missing or damaged.") from error
     upright.thumbnail((max_px, max_px), Image.Resampling.BICUBIC)
     return upright

@@ -95,7 +95,7 @@ def test_no_name_leads_outside(dataset, name):
     row = row.copy()
     row["image"] = row["id"] = name
     with pytest.raises(UnreadablePhoto):
-        album.query(row)
+        album.query_file(row)
 
 
 @pytest.mark.parametrize("root", ["/", "../..", None, 7, "a\0b"])
@@ -104,6 +104,20 @@ def test_a_root_that_the_report_claims_gives_no_leave(dataset, root):
     report = Report(read_report(file).rows, {"root": root})
     with pytest.raises(UnreadablePhoto):
         Album.of(file, report).tile(TILE)
+
+
+def test_the_reports_small_picture_stands_for_a_photo_that_is_gone(dataset):
+    file = dataset / "runs" / "first" / "report.parquet"
+    small = save(dataset / "small.jpg", "blue", 20).read_bytes()
+    rows = [QueryRow(PHOTO, f"../../data/{PHOTO}", [], [], thumbnail=small), QueryRow("b", "b", [], [], thumbnail=b"?")]
+    write_report(file, rows, {"root": "../../data"})
+    album, row = opened(dataset)
+    assert colour(album.query(row)) == "blue" and album.query(row).size == (20, 20)
+    with pytest.raises(UnreadablePhoto):
+        album.query_file(row)
+    with pytest.raises(GalleryError, match="A picture cannot be shown"):
+        album.query(read_report(file).rows.iloc[1])
+    assert colour(opened(dataset, dataset / "data")[0].query(row)) == "red"
 
 
 def test_another_reader_may_be_given(dataset):

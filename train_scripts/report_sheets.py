@@ -297,7 +297,7 @@ def require_model_of(report: Report, embedder: Embedder) -> None:
 def _view_of(report: Report, album: Album, embedder: Embedder) -> Callable[[Any], Any]:
     """What was embedded of the photo of a row: of a photo that a gallery was searched with, the middle view."""
     if album.gallery is None:
-        return lambda row: album.query(row, embedder.image_size)
+        return lambda row: album.read(album.query_file(row), embedder.image_size)
     from gallery import Localizer
 
     localizer = Localizer(album.gallery, embedder)
