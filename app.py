@@ -60,8 +60,8 @@ def options_of(arguments: Sequence[str]) -> Options:
         "--model",
         default=os.environ.get("MEAN_MODEL", "starter"),
         metavar="SOURCE",
-        help="weights: a folder, a .safetensors or published .pth file, a Hub id user/name[@revision], or 'starter' "
-        "(default: MEAN_MODEL, or starter)",
+        help="weights: a folder, a .safetensors or published .pth file, timm:NAME[=FILE], a Hub id "
+        "user/name[@revision], or 'starter' (default: MEAN_MODEL, or starter)",
     )
     parser.add_argument("--report", type=Path, metavar="FILE", help="an evaluation report to inspect (page /inspect)")
     parser.add_argument("--against", type=Path, metavar="FILE", help="an earlier report to compare with")
@@ -181,7 +181,7 @@ def serve(app: "gr.Blocks", desk: "Desk", host: str | None = None, port: int | N
         head=page_head(),
         favicon_path=LOGO_FILE,
         max_file_size=LARGEST_UPLOAD,
-        allowed_paths=sorted({str(path.parent) for path in desk.examples}),
+        allowed_paths=[str(path) for path in desk.examples],  # file by file: the Hub's cache holds links
         blocked_paths=[str(ROOT / name) for name in PRIVATE_FOLDERS],
         run_history=False,
         footer_links=["api", "settings"],

@@ -153,7 +153,8 @@ def _model_option(command: argparse.ArgumentParser, default: str | None, shown: 
         "--model",
         default=default,
         metavar="SOURCE",
-        help=f"a folder, a .safetensors or .pth file, a Hub id, or 'starter' (default: {shown})",
+        help=f"a folder, a .safetensors or .pth file (also of a method that the README names), timm:NAME[=FILE], "
+        f"a Hub id user/name[@revision], or 'starter' (default: {shown})",
     )
 
 

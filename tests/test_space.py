@@ -8,6 +8,7 @@ import subprocess
 import sys
 from importlib.metadata import version
 from pathlib import Path
+from urllib.request import urlopen
 
 import pytest
 import yaml
@@ -95,6 +96,9 @@ def test_a_clean_copy_starts_as_a_space_and_answers_a_photo(tmp_path):
                 answer = Client(f"http://127.0.0.1:{port}", verbose=False).predict(
                     photo=handle_file(sample / "photos" / "null_island_000.jpg"), k=3, api_name="/localize"
                 )
+                example = next((home / ".cache" / "huggingface").rglob("null_island_001.jpg"))
+                with urlopen(f"http://127.0.0.1:{port}/gradio_api/file={example}") as served:
+                    assert served.status == 200, "the example photos are links in the Hub's cache"
                 memory_mb = int(Path(f"/proc/{server.pid}/statm").read_text().split()[1]) * 4096 / 1e6
             finally:
                 server.send_signal(signal.SIGTERM)
