@@ -240,8 +240,9 @@ def _model_of(gallery: "Gallery", given: str | None) -> str:
     if given is not None:
         return given
     noted = str(gallery.manifest["model"]["source"]) or "starter"
-    beside = gallery.folder / noted
-    return str(beside) if noted.startswith(".") and beside.exists() else noted
+    name, equals, path = noted.rpartition("=")
+    beside = gallery.folder / path
+    return f"{name}{equals}{beside}" if path.startswith(".") and beside.exists() else noted
 
 
 def _build(options: argparse.Namespace) -> int:

@@ -229,10 +229,14 @@ def _recover(home: Path) -> None:
 
 
 def _noted_model(source: str, home: Path) -> str:
-    """The model's source as the gallery notes it; a path is relative to the gallery and starts with a dot."""
-    if source and Path(source).exists():
-        noted = noted_path(Path(source), home)
-        return noted if noted.startswith(".") or Path(noted).is_absolute() else f"./{noted}"
+    """The model's source as the gallery notes it; a path is relative to the gallery and starts with a dot.
+
+    It may stand behind a name, as in timm:NAME=PATH.
+    """
+    name, equals, path = source.rpartition("=")
+    if path and Path(path).exists():
+        noted = noted_path(Path(path), home)
+        return name + equals + (noted if noted.startswith(".") or Path(noted).is_absolute() else f"./{noted}")
     return source
 
 

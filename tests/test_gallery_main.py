@@ -63,6 +63,20 @@ def run(capsys, *arguments: object) -> tuple[int, str, str]:
     return status, *capsys.readouterr()
 
 
+def test_a_gallery_of_another_method_is_searched_by_what_it_notes(region, tmp_path, capsys):
+    import timm
+    from safetensors.torch import save_file
+
+    save_file(timm.create_model("test_convnext", num_classes=10).state_dict(), tmp_path / "plain.safetensors")
+    model, out = f"timm:test_convnext={tmp_path / 'plain.safetensors'}", tmp_path / "gallery"
+    assert run(capsys, "build", region / "region.tif", "--out", out, "--model", model, "--tile-size-m", 200)[0] == 0
+    assert Gallery.open(out).manifest["model"]["source"] == "timm:test_convnext=../plain.safetensors"
+    assert run(capsys, "search", out, region / "0.jpg", "--rotations", 1)[0] == 0
+    unnamed = tmp_path / "plain.safetensors"
+    status, _, stderr = run(capsys, "build", region / "region.tif", "--out", out, "--model", unnamed)
+    assert status == 2 and stderr.count("\n") == 1 and "of none of MEAN, DAC, CAMP" in stderr
+
+
 def test_build_tells_progress_and_result(region, model, capsys):
     out = region / "again"
     status, stdout, stderr = run(
