@@ -1,4 +1,4 @@
-"""What the inspect page knows: a report with its pictures, a second report beside it, fresh photos; no Gradio."""
+"""What the inspect page knows: a report with its pictures, and a second report beside it; no Gradio."""
 
 import io
 import logging
@@ -6,39 +6,34 @@ import math
 import threading
 from collections.abc import Sequence
 from dataclasses import replace
-from functools import lru_cache
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pandas as pd
 from PIL import Image
 
-from gallery import Answer, Gallery
+from gallery import Gallery, Localizer
 from gallery.album import Album
 from gallery.errors import GalleryError
-from gallery.geo import LonLat, distance_m
+from gallery.geo import LonLat
 from gallery.inspection import scatter, whole
 from gallery.inspection.comparison import Comparison, compare
 from gallery.inspection.filters import Filter, select
 from gallery.inspection.flags import FLAGS, Causes, causes
 from gallery.inspection.table import Inspection, open_inspection, strip
 from gallery.sources import read_picture
-from gallery.tiles import Tile
 from mean_model import PhotoError
 from pages import looks, maps, words
-from pages.desk import FreshPhoto
 from pages.engine import Engine
-from pages.errors import SPOKEN, BadQuestion, sentence
+from pages.errors import BadQuestion, sentence
 from pages.ground import ground_picture
+from pages.inspect_fresh import covering
 from pages.inspect_query import Ranked, Sight
-from pages.looks import PICTURE_PX, How, uri_of
+from pages.looks import PICTURE_PX, RANKED, STRIP_PX, How, uri_of
 
 THUMBNAIL_PX = 96
-STRIP_PX = 160
-RANKED = 10
 MOST_THUMBNAILS = 200  # of one request
-FOREIGN = "The report was made with another model."
 
 log = logging.getLogger(__name__)
 
@@ -192,7 +187,7 @@ class Bench:
         shown = Sight(
             name=name,
             verdict=_verdict(row),
-            right=bool(row["right"]) if pd.notna(row["rank"]) or pd.notna(row["error_m"]) else None,
+            right=bool(row["right"]) if _judged(row) else None,
             facts=_facts(row),
             notes=tuple(text.capitalize() for flag, text in FLAGS.items() if row[f"flag_{flag}"]),
             photo=uri_of(photo),
@@ -201,14 +196,26 @@ class Bench:
             truth_missing=why,
         )
         tiles = (ranked[0].tile_id if ranked else None, truth.tile_id if truth else None)
-        shown = self._looked(shown, photo, tiles, how)
-        foreign = how.look != "pictures" and self.engine.ready and self._foreign(inspection)
-        return replace(shown, heat_caption=f"{shown.heat_caption} {FOREIGN}") if foreign else shown
+        return looks.looked(shown, self.engine, partial(self._pictures, name, photo, tiles), how)
 
-    def _foreign(self, inspection: Inspection) -> bool:
-        """Whether the report was made with another model than the one at hand."""
-        stated = inspection.report.summary.get("fingerprint")
-        return stated is not None and stated != self.engine.wait().embedder.fingerprint
+    def _pictures(
+        self, name: str, photo: Image.Image | None, tiles: tuple[str | None, str | None], localizer: Localizer
+    ) -> tuple:
+        """What was searched, the best tile and the true one, and what is to be said about them."""
+        first, true = (None if tile_id is None else self.tile(tile_id) for tile_id in tiles)
+        summary, told = self.inspection().report.summary, []
+        if summary.get("fingerprint", localizer.embedder.fingerprint) != localizer.embedder.fingerprint:
+            told.append("The report was made with another model.")
+        if self.gallery is None:  # a dataset of places asks with its pictures as they are
+            return photo, first, true, *told
+        try:
+            assert self.album is not None
+            whole = localizer.embedder.read(self.album.query_file(self.inspection().report.row(name)))
+        except (GalleryError, PhotoError):
+            told.append("The photo's file is not at hand: its small copy is shown as it is, not as it was searched.")
+            return photo, first, true, *told
+        views, _ = localizer.rank(whole, 1, summary.get("rotations", 16), summary.get("north_up", True))
+        return views.views[0].image, first, true, *told
 
     def ranked(self, name: str) -> tuple[Any, ...]:
         """The tiles of a query, without their pictures (`gallery.inspection.table.Ranked`)."""
@@ -246,84 +253,10 @@ class Bench:
         tile = covering(self.gallery, LonLat(lon, lat))
         return None if tile is None else tile.id
 
-    def fresh(self, photo: FreshPhoto, how: How | None = None) -> Sight:
-        """A photo of the first page, drawn; its EXIF position is the truth, where it has one."""
-        how, gallery = how or How(), self.engine.wait().gallery
-        answer = photo.answer
-        point = None if answer.exif is None else LonLat(answer.exif.lon, answer.exif.lat)
-        ranked = tuple(
-            Ranked(
-                match.rank,
-                match.tile.id,
-                match.score,
-                "unknown" if point is None else "true" if match.tile.contains(point) else "wrong",
-                None if point is None else distance_m(point, match.tile.centre),
-                uri_of(_image(gallery, match.tile, PICTURE_PX), PICTURE_PX if match.rank == 1 else STRIP_PX),
-            )
-            for match in answer.matches[:RANKED]
-        )
-        true = None if point is None else covering(gallery, point)
-        truth = None
-        if true is not None:
-            held = next((tile for tile in ranked if tile.tile_id == true.id), None)
-            picture = uri_of(_image(gallery, true, PICTURE_PX))
-            truth = Ranked(held.rank if held else 0, true.id, held.score if held else math.nan, "true", None, picture)
-        right = None if point is None or not ranked else ranked[0].mark == "true"
-        why = "The photo states no position." if point is None else "No tile covers the place that its EXIF states."
-        said = {None: "Nobody knows whether this is right", True: "Right, by the photo's EXIF"}
-        shown = Sight(
-            name=answer.photo,
-            verdict=said.get(right, "Wrong, if the photo's EXIF is right"),
-            right=right,
-            facts=_fresh_facts(answer),
-            notes=answer.notes,
-            photo=uri_of(photo.picture),
-            strip=ranked,
-            truth=truth,
-            truth_missing=why,
-        )
-        tiles = (ranked[0].tile_id if ranked else None, true.id if true else None)
-        searched = answer.seen if how.look != "pictures" and answer.seen is not None else photo.picture
-        return self._looked(shown, searched, tiles, how)
-
-    def _looked(self, shown: Sight, photo: Any, tiles: tuple[str | None, str | None], how: How) -> Sight:
-        """The same with what the network makes of it."""
-        if how.look == "pictures":
-            return shown
-        if not self.engine.ready:
-            problem = self.engine.problem or "The model is still being loaded; choose this again in a moment."
-            return replace(shown, heat_caption=problem)
-        try:
-            localizer = self.engine.wait()
-            source = self.gallery or localizer.gallery
-            first, true = (None if name is None else self._any_tile(source, name) for name in tiles)
-            return looks.seen(shown, (photo, first, true), how, localizer.embedder)
-        except SPOKEN as error:
-            return replace(shown, heat_caption=sentence(error))
-
-    def _any_tile(self, source: Gallery, tile_id: str) -> Image.Image | None:
-        if self.album is not None and (image := self.tile(tile_id)) is not None:
-            return image
-        try:
-            return source.image(source.tile(source.row(tile_id)), PICTURE_PX)
-        except GalleryError:
-            return None
-
 
 def slices_of(rows: pd.DataFrame) -> dict[str, pd.DataFrame]:
     """Figures of some rows by altitude, condition and place."""
     return {by: whole.by_slice(rows, by) for by in ("altitude", "condition", "place")}  # type: ignore[arg-type]
-
-
-def covering(gallery: Gallery, point: LonLat) -> Tile | None:
-    """Of the tiles that cover a point, the one whose centre lies next to it."""
-    west, south, east, north = gallery.boxes.T
-    inside = np.zeros(len(gallery), bool)
-    for turn in (0, 360, -360):
-        lon = point.lon + turn
-        inside |= (west <= lon) & (lon <= east) & (south <= point.lat) & (point.lat <= north)
-    tiles = [tile for tile in map(gallery.tile, np.flatnonzero(inside).tolist()) if tile.contains(point)]
-    return min(tiles, key=lambda tile: distance_m(point, tile.centre), default=None)
 
 
 def _holds(gallery: Gallery, inspection: Inspection) -> bool:
@@ -338,13 +271,20 @@ def _holds(gallery: Gallery, inspection: Inspection) -> bool:
     return True
 
 
+def _judged(row: "pd.Series[Any]") -> bool:
+    """Whether the report knows anything of a query's truth."""
+    return bool(row[["rank", "true_tile", "true_lon", "covered", "place"]].notna().any())
+
+
 def _verdict(row: "pd.Series[Any]") -> str:
+    if not _judged(row):
+        return "The report does not know the truth"
     if row["right"]:
         return "Right"
     if row["flag_outside"]:
         return "Wrong: no tile of the gallery shows this place"
     if math.isnan(row["rank"]):
-        return "Wrong: the true tile is not among the ranked" if row["score"] == row["score"] else "Not answered"
+        return "Wrong: the true tile is not among the ranked"
     return f"Wrong: the true tile has rank {row['rank']:.0f}"
 
 
@@ -354,6 +294,7 @@ def _facts(row: "pd.Series[Any]") -> tuple[tuple[str, str, str], ...]:
     def told(value: float, said: Any) -> str:
         return "" if value is None or math.isnan(value) else said(value)
 
+    twin = f"{row['twin_tile']} ({words.similarity(row['twin_cosine'])})" if row["flag_twin"] else ""
     facts = [
         ("Place", row["place"] or "", "The true place"),
         ("Taken for", "" if row["right"] else row["answered_place"] or "", "The place of the first tile"),
@@ -363,27 +304,10 @@ def _facts(row: "pd.Series[Any]") -> tuple[tuple[str, str, str], ...]:
         ("Margin", told(row["margin"], lambda value: f"{value:+.3f}"), "Best true minus best wrong score"),
         ("Error", told(row["error_m"], words.metres), "From the first tile's centre to the truth"),
         ("AP", told(row["ap"], lambda value: f"{value:.0%}"), "Average precision of the query"),
+        ("Twin", twin, "Another tile that looks like the true one, and their cosine"),
         ("Confidence", told(row["confidence"], lambda value: f"{value:.0%}"), "Calibrated"),
     ]
     return tuple(fact for fact in facts if isinstance(fact[1], str) and fact[1])
-
-
-def _fresh_facts(answer: Answer) -> tuple[tuple[str, str, str], ...]:
-    facts = [("Verdict", answer.verdict.capitalize(), "")]
-    if answer.matches:
-        facts.append(("Score", words.similarity(answer.matches[0].score), "Cosine of the photo and the first tile"))
-    if answer.exif is not None:
-        facts.append(("Error", words.metres(answer.exif.error_m), "From the place by EXIF to the first tile's centre"))
-    if answer.confidence is not None:
-        facts.append(("Confidence", f"{answer.confidence:.0%}", "Calibrated"))
-    return tuple(facts)
-
-
-def _image(gallery: Gallery, tile: Tile, max_px: int) -> Image.Image | None:
-    try:
-        return gallery.image(tile, max_px)
-    except GalleryError:
-        return None
 
 
 def _decoded(jpeg: bytes) -> Image.Image | None:

@@ -14,6 +14,7 @@ from pages.bench import Bench
 from pages.desk import FreshPhoto
 from pages.errors import SPOKEN, BadQuestion, sentence
 from pages.inspect_files import figures_file
+from pages.inspect_fresh import fresh_sight
 from pages.inspect_parts import MAP_ID, Parts, filter_of, make_parts, set_controls, top
 from pages.inspect_shown import (
     ROWS_A_PAGE,
@@ -188,13 +189,11 @@ class Events:
 
     def look(self, looking: Looking, look: Any, against: Any, near_m: Any) -> Shown:
         """Pictures, what the network sees, or heat maps."""
+        how = how_of(look, against, near_m)
         shown = {self.parts.heat: gr.Row(visible=look in ("similarity", "saliency"))}
         if looking.fresh is not None:
-            return {
-                **shown,
-                self.parts.sight: inspect_query.sight(self.bench.fresh(looking.fresh, how_of(look, against, near_m))),
-            }
-        return {**shown, **show_query(self.bench, self.parts, looking, how_of(look, against, near_m))}
+            return {**shown, self.parts.sight: inspect_query.sight(fresh_sight(looking.fresh, self.bench.engine, how))}
+        return {**shown, **show_query(self.bench, self.parts, looking, how)}
 
     def lens(self, looking: Looking, method: Any, colour: Any, event: gr.SelectData) -> Shown:
         """A tab was opened."""

@@ -138,8 +138,8 @@ def make_parts(bench: Bench) -> Parts:
                 copy = gr.Button("Copy link", size="sm", min_width=80, elem_id="copy-link")
         with gr.Column(elem_id="one", min_width=330):
             with gr.Row(elem_id="steps"):
-                before = gr.Button("‹ Previous", size="sm", min_width=90, elem_id="previous")
-                after = gr.Button("Next ›", size="sm", min_width=90, elem_id="next")
+                before = gr.Button("← Previous", size="sm", min_width=90, elem_id="previous")
+                after = gr.Button("Next →", size="sm", min_width=90, elem_id="next")
             with gr.Row(elem_id="looks"):
                 look = gr.Radio(LOOKS, value="pictures", show_label=False, elem_id="look")
                 near_m = gr.Number(50, label="Near within, m", minimum=0, maximum=100_000, precision=0, elem_id="near")

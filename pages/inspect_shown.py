@@ -15,6 +15,7 @@ from pages import inspect_compare, inspect_map, inspect_query, inspect_set, insp
 from pages.bench import Bench, slices_of
 from pages.desk import FreshPhoto
 from pages.errors import SPOKEN, BadQuestion, sentence
+from pages.inspect_fresh import fresh_sight
 from pages.inspect_parts import Parts, top
 from pages.looking import Looking
 from pages.looks import How
@@ -42,7 +43,7 @@ def fresh_photo(bench: Bench, parts: Parts, photo: FreshPhoto) -> dict:
         parts.top: top(photo.answer.photo, "ready"),
         parts.headline: "",
         parts.look: gr.Radio(visible=True),
-        parts.sight: inspect_query.sight(bench.fresh(photo)),
+        parts.sight: inspect_query.sight(fresh_sight(photo, bench.engine, How())),
         parts.looking: Looking(fresh=photo),
     }
 

@@ -65,7 +65,7 @@ def _head(column: Column, view: View) -> str:
 
 def _row(name: str, row: "pd.Series[Any]", chosen: str | None, compared: bool) -> str:
     kind, sign = ("right", "✓") if row["right"] else ("wrong", "✗")
-    flags = [text for flag, text in FLAGS.items() if row[f"flag_{flag}"]]
+    flags = {flag: text for flag, text in FLAGS.items() if row[f"flag_{flag}"]}
     rank = "none" if math.isnan(row["rank"]) else f"{row['rank']:.0f}"
     cells = [
         f'<td class="who"><span>{html.escape(name)}</span>{_flags(flags)}</td>',
@@ -84,8 +84,8 @@ def _row(name: str, row: "pd.Series[Any]", chosen: str | None, compared: bool) -
     return f'<tr data-query="{safe}" tabindex="0"{on}><td class="thumb"><i></i></td>{"".join(cells)}</tr>'
 
 
-def _flags(texts: Sequence[str]) -> str:
-    return "".join(f'<small title="{html.escape(text)}">{html.escape(text)}</small>' for text in texts)
+def _flags(texts: Mapping[str, str]) -> str:
+    return "".join(f'<small title="{html.escape(text)}">{flag}</small>' for flag, text in texts.items())
 
 
 def _turner(page: Page) -> str:

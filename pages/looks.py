@@ -1,12 +1,16 @@
 """What the network makes of a query and its tiles: the squares that it sees, and heat maps over them."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any, Literal, get_args
 
 import numpy as np
 from PIL import Image
 
+from gallery import Localizer
 from pages import maps
+from pages.engine import Engine
+from pages.errors import SPOKEN, sentence
 from pages.inspect_query import Sight
 
 Look = Literal["pictures", "seen", "similarity", "saliency"]
@@ -16,6 +20,9 @@ Against = Literal["first", "true"]
 """Which tile the query's heat map is about."""
 
 PICTURE_PX = 384
+STRIP_PX = 160
+RANKED = 10
+"""So many tiles stand in a strip."""
 
 
 @dataclass(frozen=True)
@@ -39,6 +46,26 @@ def how_of(look: Any, against: Any, near_m: Any) -> How:
         against if against in get_args(Against) else "first",
         float(near_m) if isinstance(near_m, int | float) else 0.0,
     )
+
+
+def looked(shown: Sight, engine: Engine, pictures: Callable[[Localizer], tuple], how: How) -> Sight:
+    """A sight with what the network makes of it, or with a sentence where that cannot be.
+
+    Args: pictures: gives what was searched, the first and the true tile, each as the embedder's `read` takes it or
+        None, and perhaps sentences about them.
+    """
+    if how.look == "pictures":
+        return shown
+    if not engine.ready:
+        problem = engine.problem or "The model is still being loaded; choose this again in a moment."
+        return replace(shown, heat_caption=problem)
+    try:
+        localizer = engine.wait()
+        query, first, true, *told = pictures(localizer)
+        shown = seen(shown, (query, first, true), how, localizer.embedder)
+    except SPOKEN as error:
+        return replace(shown, heat_caption=sentence(error))
+    return replace(shown, heat_caption=" ".join([shown.heat_caption, *told]))
 
 
 def seen(shown: Sight, pictures: tuple[Any, Any, Any], how: How, embedder: Any) -> Sight:

@@ -141,6 +141,7 @@ def test_a_report_that_knows_nothing_says_what_is_missing(world, tmp_path):
     inspection = bench.inspection()
     assert any("not the one of this report" in note for note in inspection.notes)
     shown = bench.sight("q0")
+    assert shown.right is None and "does not know the truth" in shown.verdict
     assert shown.photo is None and shown.truth is None and "does not say" in shown.truth_missing
     assert inspect_query.sight(shown).count("No picture") >= 2
     assert bench.cloud("pca") is None and bench.distances() is None
