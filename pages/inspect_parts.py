@@ -59,7 +59,9 @@ class Parts:
     opacity: gr.Slider
     sight: gr.HTML
     earlier: gr.HTML
+    below: gr.Row
     listing: gr.Column
+    steps: gr.Row
     looking: gr.State
     address: gr.Textbox  # not a State: its value must reach the browser
     query: gr.Textbox
@@ -120,7 +122,7 @@ def make_parts(bench: Bench) -> Parts:
         with gr.Tab(LENSES[4]):
             upload = gr.File(label="A second report (.parquet)", file_types=[".parquet"], elem_id="second", height=120)
             comparison = gr.HTML(inspect_compare.NOTHING, elem_id="comparison", js_on_load=choose)
-    with gr.Row(elem_id="bench"):
+    with gr.Row(elem_id="bench") as below:
         with gr.Column(elem_id="listing", min_width=330) as listing:
             controls, clear = _controls()
             count = gr.HTML(elem_id="count")
@@ -137,7 +139,7 @@ def make_parts(bench: Bench) -> Parts:
                 }
                 copy = gr.Button("Copy link", size="sm", min_width=80, elem_id="copy-link")
         with gr.Column(elem_id="one", min_width=330):
-            with gr.Row(elem_id="steps"):
+            with gr.Row(elem_id="steps") as steps:
                 before = gr.Button("← Previous", size="sm", min_width=90, elem_id="previous")
                 after = gr.Button("Next →", size="sm", min_width=90, elem_id="next")
             with gr.Row(elem_id="looks"):
@@ -181,7 +183,9 @@ def make_parts(bench: Bench) -> Parts:
         opacity=opacity,
         sight=sight,
         earlier=earlier,
+        below=below,
         listing=listing,
+        steps=steps,
         looking=gr.State(Looking()),
         address=gr.Textbox(visible=False),
         query=gr.Textbox(visible=False),

@@ -14,7 +14,7 @@ from gallery.inspection.table import Inspection
 from pages import inspect_compare, inspect_map, inspect_query, inspect_set, inspect_table, maps, widgets, words
 from pages.bench import Bench, slices_of
 from pages.desk import FreshPhoto
-from pages.errors import SPOKEN, BadQuestion, sentence
+from pages.errors import SPOKEN, sentence
 from pages.inspect_fresh import fresh_sight
 from pages.inspect_parts import Parts, top
 from pages.looking import Looking
@@ -29,20 +29,18 @@ def refused(parts: Parts, error: Exception) -> dict:
         parts.top: top("No report", "error"),
         parts.headline: widgets.message_card("Nothing to inspect", sentence(error), "error"),
         parts.whole: gr.Column(visible=False),
-        parts.listing: gr.Column(visible=False),
-        parts.look: gr.Radio(visible=False),
-        parts.before: gr.Button(visible=False),
-        parts.after: gr.Button(visible=False),
+        parts.below: gr.Row(visible=False),
     }
 
 
 def fresh_photo(bench: Bench, parts: Parts, photo: FreshPhoto) -> dict:
-    """The view of one photo from the first page."""
+    """The view of one photo from the first page, and of nothing else."""
     return {
-        **refused(parts, BadQuestion("")),
         parts.top: top(photo.answer.photo, "ready"),
         parts.headline: "",
-        parts.look: gr.Radio(visible=True),
+        parts.whole: gr.Column(visible=False),
+        parts.listing: gr.Column(visible=False),
+        parts.steps: gr.Row(visible=False),
         parts.sight: inspect_query.sight(fresh_sight(photo, bench.engine, How())),
         parts.looking: Looking(fresh=photo),
     }
