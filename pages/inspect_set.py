@@ -163,9 +163,8 @@ def confused(pairs: pd.DataFrame) -> str:
         {"true": str(true), "answered": str(answered)}
         for true, answered in pairs[["true_place", "answered_place"]].to_numpy(object)
     ]
-    return (
-        f"<h4>Places taken for others</h4>{plain_table(['Place', 'Taken for', 'Times', 'Of its queries'], lines, data)}"
-    )
+    heads = ("Place", "Taken for", "Times", "Of its shown queries")
+    return f"<h4>Places taken for others</h4>{plain_table(heads, lines, data)}"
 
 
 def _percent(estimate: Estimate) -> str:

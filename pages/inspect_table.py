@@ -39,6 +39,9 @@ COMPARED = (
 )
 
 
+NUMBER_CELL = '<td class="number">'
+
+
 def table(page: Page, view: View, compared: bool = False) -> str:
     """One page of queries, with the heads that sort it and the buttons that turn it."""
     if not page.total:
@@ -108,7 +111,7 @@ def text_of(value: object) -> str:
 def number(value: float, said: Any) -> str:
     """A cell with a number; a dash where there is none."""
     known = value is not None and not math.isnan(value)
-    return f'<td class="number">{said(value) if known else "–"}</td>'
+    return f"{NUMBER_CELL}{said(value) if known else '–'}</td>"
 
 
 def signed(value: float) -> str:
@@ -117,11 +120,15 @@ def signed(value: float) -> str:
 
 
 def plain_table(heads: Sequence[str], rows: Sequence[Sequence[str]], data: Sequence[Mapping[str, str]] = ()) -> str:
-    """A small table of ready cells (each a whole `<td>`).
+    """A small table of ready cells (each a whole `<td>`), one row or more.
 
     Args: data: what the page's script hands on when a row is chosen: `data-` attributes, for each row.
     """
-    head = "".join(f"<th>{html.escape(name)}</th>" for name in heads)
+    numbers = [cell.startswith(NUMBER_CELL) for cell in rows[0]]
+    head = "".join(
+        f"<th{' class=number' if is_number else ''}>{html.escape(name)}</th>"
+        for name, is_number in zip(heads, numbers, strict=True)
+    )
     lines = []
     for position, cells in enumerate(rows):
         told = data[position] if data else {}
