@@ -5,6 +5,8 @@ from pathlib import Path
 
 from PIL import Image
 
+from train_scripts.data.places import Retrieval
+
 
 def lay(root: Path, parts: Mapping[str, Mapping[str, Iterable[str]]]) -> Path:
     """Write empty files: names by folder and place."""
@@ -43,6 +45,16 @@ def university(root: Path, train: Iterable[str] = ("0002", "0003"), test: Iterab
             "test/gallery_satellite": tiles((*test, "0900")),
         },
     )
+
+
+def distractors(task: Retrieval) -> set[str]:
+    """Places of the gallery that no query shows."""
+    return {picture.place for picture in task.gallery} - {picture.place for picture in task.queries}
+
+
+def unanswered(task: Retrieval) -> set[str]:
+    """Places of queries that the gallery does not hold."""
+    return {picture.place for picture in task.queries} - {picture.place for picture in task.gallery}
 
 
 def tiny_image(file: Path, colour: tuple[int, int, int] = (90, 120, 60)) -> Path:

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 import pytest
-from dataset_files import lay
+from dataset_files import distractors, lay, unanswered
 
 from gallery.geo import LonLat, distance_m
 from train_scripts.data.errors import BadPositions, BadRequest, WrongFolder
@@ -44,7 +44,7 @@ def test_layouts_mean_the_same(tmp_path: Path, layout) -> None:
     assert data.name == "mine"
     assert {(one.kind, one.place, one.file.name) for one in data.gallery} == FACTS
     assert {(one.kind, one.place, one.file.name) for one in data.queries} == {f for f in FACTS if f[1] != "pond"}
-    assert data.retrieval("drone-to-satellite", "full").distractors == ("pond",)
+    assert distractors(data.retrieval("drone-to-satellite", "full")) == {"pond"}
     assert data.retrieval("satellite-to-drone", "full").ranked == 3
 
 
@@ -55,13 +55,13 @@ def test_a_lone_tile_needs_no_folder(tmp_path: Path) -> None:
         (root / "satellite" / name).touch()
     task = read_folders(root).retrieval()
     assert task.places == ("a", "b.c")
-    assert task.without_match == ()
+    assert not unanswered(task)
 
 
 def test_a_photo_without_its_tile_is_counted(tmp_path: Path) -> None:
     data = read_folders(lay(tmp_path / "m", {"drone": {"a": ["1.jpg"], "b": ["1.jpg"]}, "satellite": {"a": ["s.png"]}}))
     assert data.notes == ("1 places have no satellite picture, such as b.",)
-    assert [one.place for one in data.retrieval().without_match] == ["b"]
+    assert unanswered(data.retrieval()) == {"b"}
 
 
 def test_the_split_depends_on_names_alone(tmp_path: Path) -> None:
@@ -88,7 +88,7 @@ def test_a_procedural_copy_reads_with_positions(tmp_path: Path, layout, position
     for one in (*data.train, *data.gallery):
         assert one.position is not None and distance_m(one.position, truth[one.place]) < 0.01
     assert data.classes == (("place-2",) if layout == "split" else ())
-    assert len(data.retrieval(protocol="full").distractors) == 1
+    assert len(distractors(data.retrieval(protocol="full"))) == 1
 
 
 def test_positions_by_place_or_by_file(tmp_path: Path) -> None:

@@ -141,18 +141,6 @@ class Retrieval:
             labels[~np.isin(labels, self.query_labels)] = JUNK
         return labels
 
-    @cached_property
-    def distractors(self) -> tuple[str, ...]:
-        """Places of the gallery that no query shows, sorted."""
-        asked = {picture.place for picture in self.queries}
-        return tuple(sorted({picture.place for picture in self.gallery} - asked))
-
-    @cached_property
-    def without_match(self) -> tuple[Picture, ...]:
-        """Queries whose place the gallery does not hold; they stay in the divisor and count as failures."""
-        held = {picture.place for picture in self.gallery}
-        return tuple(picture for picture in self.queries if picture.place not in held)
-
     @property
     def ranked(self) -> int:
         """Gallery pictures that take part in the ranking."""
