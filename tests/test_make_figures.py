@@ -9,7 +9,7 @@ from tests.evaluated import FakeModel, evaluated_dataset, evaluated_gallery
 from train_scripts import make_figures
 from train_scripts.make_figures import main, named_file, our_point, published_points
 from train_scripts.paper_tables import PAPER
-from train_scripts.vector_files import Vectors, report_vectors, write_vectors
+from train_scripts.vector_files import Vectors, report_vectors
 
 
 @pytest.fixture
@@ -81,7 +81,7 @@ def test_figures_of_reports_and_of_vectors(place, uni):
     run(place, "distances", "A={here}/report.parquet", "--gallery", "{here}/tiles", "--out", "{here}/d.svg")
     assert (place / "d.svg").stat().st_size > 5000
     held = report_vectors(read_report(uni / "reports" / "dataset.parquet"))
-    write_vectors(place / "v.npz", held)
+    np.savez(place / "v.npz", **held._asdict())
     for method in ("tsne", "pca"):
         files = (f"A={uni}/reports/dataset.parquet", "B={here}/v.npz")
         run(place, "embeddings", *files, "--method", method, "--places", "4", "--out", f"{{here}}/{method}.png")
@@ -147,7 +147,7 @@ def test_a_mistake_gets_a_sentence_and_exit_code_2(place, capsys, arguments, wor
 
 
 def test_two_panels_of_one_name_are_refused(tmp_path, capsys):
-    write_vectors(tmp_path / "v.npz", Vectors(np.eye(2), np.arange(2), np.eye(2), np.arange(2)))
+    np.savez(tmp_path / "v.npz", **Vectors(np.eye(2), np.arange(2), np.eye(2), np.arange(2))._asdict())
     with pytest.raises(SystemExit):
         run(tmp_path, "distances", "{here}/v.npz", "v={here}/v.npz", "--out", "{here}/a.png")
     assert "same name" in capsys.readouterr().err

@@ -45,7 +45,7 @@ GALLERY, WORLD = "gallery", "world"
 DATA = (*DATASET_KINDS, GALLERY, WORLD)
 
 KINDS_OF: Mapping[str, tuple[str, ...]] = {
-    **dict.fromkeys(("condition", "multi_query", "batch", "vectors", "trained_on", "ablation"), DATASET_KINDS),
+    **dict.fromkeys(("condition", "multi_query", "batch", "trained_on", "ablation"), DATASET_KINDS),
     "height": ("sues200", "denseuav"),
     "tiles": ("denseuav",),
     "positions": ("university1652", "folders", GALLERY),
@@ -119,7 +119,6 @@ def parser() -> Parser:
     )
     places.add_argument("--multi-query", action="store_true", help="one query a place, the mean of its pictures")
     places.add_argument("--batch", type=int, metavar="N", help="pictures in one pass of the network")
-    places.add_argument("--vectors", type=Path, metavar="FILE", help="write the embeddings (.npz) for make_figures")
     places.add_argument("--trained-on", choices=("university1652", "sues200"), help="what the tables say of the model")
     places.add_argument("--ablation", choices=ABLATIONS, help="the row of Table VII that the model is")
 
@@ -230,7 +229,6 @@ def _of_places(options: argparse.Namespace) -> Iterator[dict[str, Any]]:
             batch=options.batch,
             out=options.out,
             thumbnail_px=options.thumbnail_px,
-            vectors=options.vectors,
             trained_on=options.trained_on,
             ablation=options.ablation,
         )

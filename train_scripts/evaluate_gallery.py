@@ -167,7 +167,7 @@ def run(request: Request) -> Iterator[dict[str, Any]]:
     """
     from mean_model import load_model
 
-    check_out(request.out, ".parquet")
+    check_out(request.out)
     gallery = Gallery.open(request.gallery)
 
     def read(file: Path) -> Photo | None:

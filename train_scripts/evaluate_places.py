@@ -63,7 +63,6 @@ class Request:
         batch: pictures in one pass of the network; None leaves it to the embedder.
         out: the report; several trials write several files beside each other, named after what differs.
         thumbnail_px: longer side of the queries' small pictures in the report; None holds none.
-        vectors: where to write the embeddings, for `train_scripts.make_figures`; several trials as for `out`.
         trained_on, ablation: what the tables should say of the model.
         progress: draw a bar on stderr.
     """
@@ -82,7 +81,6 @@ class Request:
     batch: int | None = None
     out: Path | None = None
     thumbnail_px: int | None = None
-    vectors: Path | None = None
     trained_on: str | None = None
     ablation: str | None = None
     progress: bool = True
@@ -166,8 +164,7 @@ def run(request: Request) -> Iterator[dict[str, Any]]:
 
     kind, root = parse_spec(request.dataset)
     heights = _heights(kind, request.height)
-    check_out(request.out, ".parquet")
-    check_out(request.vectors, ".npz")
+    check_out(request.out)
     if request.batch is not None and request.batch < 1:
         raise BadRequest(f"A batch of {request.batch} is no batch. Choose at least 1.")
     views = {view for direction in request.directions for view in views_of(direction)}
@@ -223,10 +220,6 @@ def run(request: Request) -> Iterator[dict[str, Any]]:
                     write_report(file, rows, {**summary, "root": noted_path(root, file.parent)})
                     write_tiles(file, tiles_of(measured, root))
                     summary["report"] = file.name
-                if request.vectors is not None:
-                    file = _of_trial(request.vectors, summary) if several else request.vectors
-                    _write_vectors(file, measured)
-                    summary["vectors"] = file.name
                 yield summary
             if condition != CLEAR:
                 vectors.forget(condition)
@@ -284,19 +277,12 @@ def _heights(kind: DatasetKind, wanted: str | None) -> tuple[int | str | None, .
 # --- files ---
 
 
-def _write_vectors(file: Path, measured: Measured) -> None:
-    from train_scripts.vector_files import Vectors, write_vectors
-
-    labels = measured.task.query_labels, measured.task.gallery_labels
-    write_vectors(file, Vectors(measured.query_vectors, labels[0], measured.gallery_vectors, labels[1]))
-
-
-def check_out(out: Path | None, suffix: str) -> None:
+def check_out(out: Path | None) -> None:
     """Before hours of work: can it be written?"""
     if out is None:
         return
-    if out.suffix != suffix:
-        raise BadRequest(f"{out.name} must end in {suffix}, such as {out.stem or 'evaluation'}{suffix}.")
+    if out.suffix != ".parquet":
+        raise BadRequest(f"{out.name} must end in .parquet, such as {out.stem or 'evaluation'}.parquet.")
     if not out.absolute().parent.is_dir():
         raise BadRequest(f"There is no folder {out.absolute().parent.name} to write {out.name} into. Make it first.")
 
@@ -335,7 +321,7 @@ def text(summary: dict[str, Any]) -> str:
     if summary["tied"]:
         lines.append(f"{summary['tied']:,} queries have a match that scores exactly as another picture.")
     lines += summary["notes"]
-    lines += [f"{key}: {summary[key]}" for key in ("report", "vectors") if key in summary]
+    lines += [f"report: {summary['report']}"] if "report" in summary else []
     return "\n".join(map(shown, lines)) + "\n"
 
 

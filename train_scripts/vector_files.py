@@ -46,14 +46,6 @@ def read_vectors(file: Path) -> Vectors:
     return Vectors(**arrays)
 
 
-def write_vectors(file: Path, vectors: Vectors) -> None:
-    """Write embeddings; the file is there whole or not at all."""
-    unfinished = file.with_name(f"{file.name}.unfinished")
-    with unfinished.open("wb") as stream:
-        np.savez_compressed(stream, **vectors._asdict())
-    unfinished.replace(file)
-
-
 def report_vectors(report: Report, gallery: Gallery | None = None) -> Vectors:
     """The embeddings that a report holds, with those of the tiles that were searched.
 
