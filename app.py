@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     import gradio as gr
 
     from gallery import Localizer
+    from mean_model.lent_gpu import LentGpu
     from pages.desk import Desk
 
 ROOT = Path(__file__).resolve().parent
@@ -21,6 +22,7 @@ PRIVATE_FOLDERS = (".git", "mean_model", "train_scripts", "tests", "pages")  # n
 LARGEST_UPLOAD = "50mb"
 FILES_LIVE_S = 3600  # uploads and downloads are looked through once in this time, and go when they are older
 MOST_WAITING = 32
+LENT_S = 20  # seconds of a lent GPU that one call may take; visitors have a daily allowance
 PHOTO_ENDINGS = (".jpg", ".jpeg", ".png", ".webp", ".tif", ".tiff")
 
 
@@ -125,7 +127,19 @@ def photos_beside(gallery: Path) -> list[Path]:
     return sorted(path for path in folder.glob("*") if path.suffix.lower() in PHOTO_ENDINGS)
 
 
-def loader(options: Options) -> "Callable[[], Localizer]":
+def lent_gpu() -> "LentGpu | None":
+    """The GPU that a Space with ZeroGPU lends for one call at a time; None elsewhere: torch finds what there is."""
+    if os.environ.get("SPACES_ZERO_GPU", "").lower() not in ("1", "t", "true"):
+        return None
+    import gradio as gr
+    import spaces  # in the Space's image; has to come before torch looks for CUDA
+
+    from mean_model.lent_gpu import LentGpu
+
+    return LentGpu(spaces.GPU(duration=LENT_S), (gr.Error,))
+
+
+def loader(options: Options, lent: "LentGpu | None" = None) -> "Callable[[], Localizer]":
     """What opens gallery and model when it is called: the heavy imports wait until then."""
 
     def load() -> "Localizer":
@@ -144,7 +158,7 @@ def loader(options: Options) -> "Callable[[], Localizer]":
                 "then start with: python app.py --gallery DIR."
             ) from error
 
-        return Localizer(opened, load_model(options.model))
+        return Localizer(opened, load_model(options.model, lent=lent))
 
     return load
 
@@ -202,7 +216,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     from pages.desk import Desk
     from pages.engine import Engine
 
-    desk = Desk(Engine(loader(options)), photos_beside(options.gallery))
+    desk = Desk(Engine(loader(options, lent_gpu())), photos_beside(options.gallery))
     app = build(desk, more_pages(options, desk))
     serve(app, desk, options.host, options.port)
     app.block_thread()

@@ -17,6 +17,7 @@ from .embedder import Config, Embedder, Network, Precision
 from .errors import CheckpointError, ConfigError
 from .files import file_sha256, replace, replace_text
 from .hub import Repo, fetch
+from .lent_gpu import LentGpu
 from .network import MEAN, START_TEMPERATURE
 from .other_networks import OtherConfig
 from .others import load_other, timm_model
@@ -54,6 +55,7 @@ def load_model(
     device: str | torch.device | None = None,
     precision: Precision = "auto",
     compile: bool = False,
+    lent: LentGpu | None = None,
 ) -> Embedder:
     """Load weights, ready to embed photos.
 
@@ -66,6 +68,7 @@ def load_model(
         device: such as "cpu" or "cuda:1"; None takes a GPU if there is one.
         precision: "auto" (measured once), "float32" or "bfloat16".
         compile: optimise for long builds; takes a minute or two at the first batch.
+        lent: a GPU that a Space lends for one call at a time.
 
     Raises:
         CheckpointError: weights that cannot be found or do not fit; the message names what differs.
@@ -73,7 +76,9 @@ def load_model(
         ConfigError: a config.json that makes no network, or a device that this machine does not have.
     """
     name, network, config, sha256 = _load(source)
-    return Embedder(network, config, name=name, sha256=sha256, device=device, precision=precision, compile=compile)
+    return Embedder(
+        network, config, name=name, sha256=sha256, device=device, precision=precision, compile=compile, lent=lent
+    )
 
 
 def load_network(source: str | os.PathLike[str] = "starter") -> tuple[str, MEAN, MeanConfig, str]:

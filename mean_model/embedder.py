@@ -20,6 +20,7 @@ from PIL import Image
 
 from .config import IMAGENET_MEAN, IMAGENET_STD, MeanConfig
 from .errors import ConfigError, MeanModelError, PhotoError
+from .lent_gpu import LentGpu
 from .network import MEAN
 from .other_networks import OtherConfig, OtherNetwork
 from .photo import Photo, PhotoSource, load_photo
@@ -107,6 +108,7 @@ class Embedder:
         precision: Precision = "auto",
         compile: bool = False,
         max_batch: int | None = None,
+        lent: LentGpu | None = None,
     ) -> None:
         """Take over a network.
 
@@ -120,11 +122,12 @@ class Embedder:
             compile: let torch.compile optimise for batches of one size. It takes a minute or two at the first batch
                 and pays for itself from some thousand photos on. Needs a C++ compiler on a CPU.
             max_batch: most photos in one pass.
+            lent: a GPU that does the passes; the network itself stays on the CPU.
 
         Raises:
             ConfigError: a device or precision that this machine does not have.
         """
-        self.device = _device(device)
+        self.device = _device("cpu" if lent else device)
         if precision not in ("auto", "float32", "bfloat16"):
             raise ConfigError(f"precision is {precision!r}; choose 'auto', 'float32' or 'bfloat16'.")
         if compile and self.device.type == "cpu" and not (shutil.which("g++") or shutil.which("clang++")):
@@ -134,6 +137,7 @@ class Embedder:
         self.fingerprint = fingerprint(sha256 or weights_sha256(network), config)
         self.max_batch = max_batch or MAX_BATCH.get(self.device.type, 8)
         self.network = network.eval().requires_grad_(False)
+        self._lent = lent
         self._waiting: deque[_Job] = deque()
         self._lock = threading.Lock()
         # One thread: every thread that computes brings its own team of OpenMP threads, and two teams fight for cores.
@@ -258,14 +262,18 @@ class Embedder:
                 room -= len(batch[-1].pixels)
         return batch
 
-    @torch.inference_mode()
     def _forward(self, stacks: Sequence[np.ndarray]) -> np.ndarray:
-        pixels = torch.from_numpy(np.concatenate(stacks))
+        pixels = np.concatenate(stacks)
+        return self._pass(pixels, self.device) if self._lent is None else self._lent(pixels)
+
+    @torch.inference_mode()
+    def _pass(self, stack: np.ndarray, device: str | torch.device) -> np.ndarray:
+        pixels = torch.from_numpy(stack)
         count = len(pixels)
         if self._fixed_batch and count < self.max_batch:  # a compiled network knows one batch size
             pixels = torch.cat([pixels, pixels.new_zeros(self.max_batch - count, *pixels.shape[1:])])
-        images = self._normalised(pixels.to(self.device, non_blocking=True)).to(self._dtype)
-        return self._fast(images)[:count].float().cpu().numpy()
+        images = self._normalised(pixels.to(device, non_blocking=True)).to(self._dtype)
+        return self._fast.to(device)(images)[:count].float().cpu().numpy()
 
     @torch.no_grad()  # not inference mode, whose tensors could never be trained again
     def _prepare(self, precision: Precision, compile: bool) -> None:
@@ -278,6 +286,8 @@ class Embedder:
         self._dtype = torch.bfloat16 if half else torch.float32
         self._fixed_batch = compile
         self._fast: torch.nn.Module = _compiled(fast) if compile else fast
+        if self._lent is not None:
+            self._lent.serve(self._pass)
         _log.info("%s computes in %s on %s", self.name, self.precision, self.device)
 
     def _normalised(self, pixels: torch.Tensor) -> torch.Tensor:

@@ -50,10 +50,25 @@ def test_uploads_go_after_an_hour_and_the_queue_has_an_end(tmp_path):
     assert pages._queue.max_size == app.MOST_WAITING and pages._queue.default_concurrency_limit == 4
 
 
+SPACES = """
+import gradio as gr
+
+def gradio_auto_wrap(task):
+    return task
+
+def GPU(duration):
+    def lend(task):
+        def refuse(pixels):
+            raise gr.Error("No GPU was available")
+        return refuse
+    return lend
+"""
+
+
 def stand_in_for_spaces(site: Path) -> Path:
-    """The package `spaces` of a Space's image, as far as Gradio asks for it there."""
+    """The package `spaces` of a Space's image, as far as Gradio and the app ask for it; every GPU is taken."""
     (site / "spaces").mkdir(parents=True)
-    (site / "spaces" / "__init__.py").write_text("def gradio_auto_wrap(task): return task\n")
+    (site / "spaces" / "__init__.py").write_text(SPACES)
     (site / "spaces" / "reloading.py").write_text("def start_reload_server(**options): pass\n")
     (site / "spaces-0.51.3.dist-info").mkdir()
     (site / "spaces-0.51.3.dist-info" / "METADATA").write_text("Metadata-Version: 2.1\nName: spaces\nVersion: 0.51.3\n")
@@ -64,8 +79,9 @@ def stand_in_for_spaces(site: Path) -> Path:
 def test_a_clean_copy_starts_as_a_space_and_answers_a_photo(tmp_path):
     """With model and gallery preloaded from the Hub by MEAN_MODEL and MEAN_GALLERY, pinned, and nothing else there."""
     copy, home = tmp_path / "app", tmp_path / "home"
-    tracked = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, check=True, text=True).stdout
-    for name in filter(None, tracked.split("\0")):
+    listing = ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"]
+    pushed = subprocess.run(listing, cwd=ROOT, capture_output=True, check=True, text=True).stdout
+    for name in filter(None, pushed.split("\0")):
         (copy / name).parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(ROOT / name, copy / name)
     files = {path.relative_to(copy) for path in copy.rglob("*") if path.is_file()}
@@ -78,6 +94,7 @@ def test_a_clean_copy_starts_as_a_space_and_answers_a_photo(tmp_path):
         space = {
             "SYSTEM": "spaces",
             "SPACE_ID": "me/locator",
+            "SPACES_ZERO_GPU": "true",
             "GRADIO_SERVER_NAME": "127.0.0.1",  # a Space has 0.0.0.0 here
             "GRADIO_SERVER_PORT": str(port),
             "MEAN_MODEL": f"me/starter@{COMMIT}",
@@ -105,6 +122,7 @@ def test_a_clean_copy_starts_as_a_space_and_answers_a_photo(tmp_path):
                 told = server.communicate(timeout=20)[1].decode()
     assert [match["rank"] for match in answer["matches"]] == [1, 2, 3]
     assert memory_mb < 4000, "of the 16 GB of cpu-basic"
+    assert "No GPU is lent now, the CPU computes: " in told
     assert "Traceback" not in told and str(answer["matches"][0]["lon"])[:8] not in told
     assert {path.relative_to(copy) for path in copy.rglob("*") if path.is_file()} == files
     assert {path.name for path in home.iterdir()} <= {".cache", ".config"}  # the Hub's cache; matplotlib's fonts
