@@ -1,15 +1,18 @@
 """What the network looks at: each location's similarity to another picture, Grad-CAM saliency, and both as pictures.
 
-A location is a square of 32 px of the network's input, so that a map of a network of 384 px has 12 by 12.
+A location is a square of 32 px of a ConvNeXt's input, so that a map of a network of 384 px has 12 by 12. Other networks
+have maps where their embedding is the mean of a map: convolutional ones, Swin, and vision transformers without a class
+token; one that takes parts of a map apart has none.
 """
 
+import math
 from typing import Any, Literal
 
 import numpy as np
 import torch
 import torch.nn.functional as F
 from PIL import Image
-from timm.models.convnext import ConvNeXt
+from torch import nn
 
 from .embedder import Embedder
 from .errors import ConfigError
@@ -26,8 +29,8 @@ def similarity_map(embedder: Embedder, image: PhotoSource, vector: np.ndarray) -
     """How alike each location of a picture is to another picture.
 
     Each location's feature passes the head alone, as the mean of all does for the embedding, and is compared with the
-    vector. The head is a layer norm, z = b + g (f - mean f) / s, so that the embedding before it is brought to length
-    1 is a weighted sum of the locations: b + sum over l of w_l (z_l - b), with w_l = s_l / (L s of the mean feature).
+    vector. A ConvNeXt's head is a layer norm, z = b + g (f - mean f) / s, so that the embedding before it is brought to
+    length 1 is a weighted sum of the locations: b + sum over l of w_l (z_l - b), w_l = s_l / (L s of the mean feature).
     A location with a strong feature counts for more than its colour in the map says.
 
     Args:
@@ -45,10 +48,10 @@ def similarity_map(embedder: Embedder, image: PhotoSource, vector: np.ndarray) -
 
     def work(network: Any, images: torch.Tensor) -> np.ndarray:
         with torch.inference_mode():
-            features = network.backbone.forward_features(images)
+            features = _map_of(network.backbone, images)
             height, width = features.shape[2:]
             locations = features.flatten(2)[0].T[:, :, None, None]  # (L, D, 1, 1): each a picture of one location
-            cosines = _similarity(network, locations, other)
+            cosines = _Similarity(network.backbone, other)(locations)
         return cosines.reshape(height, width).clamp(-1, 1).cpu().numpy()
 
     return embedder.compute(work, image)
@@ -73,9 +76,9 @@ def saliency(embedder: Embedder, image: PhotoSource, vector: np.ndarray) -> np.n
         from captum.attr import LayerGradCam  # takes half a second, and brings pyplot
 
         with torch.no_grad():
-            features = network.backbone.forward_features(images)
-        cam = LayerGradCam(lambda features: _similarity(network, features, other), network.backbone.head)
-        shares = cam.attribute(features.requires_grad_(), attribute_to_layer_input=True, relu_attributions=True)
+            features = _map_of(network.backbone, images)
+        similarity = _Similarity(network.backbone, other)
+        shares = LayerGradCam(similarity, similarity.map).attribute(features.requires_grad_(), relu_attributions=True)
         heat = shares.detach()[0, 0]
         strongest = heat.max()
         return (heat / strongest if strongest > FLAT else torch.zeros_like(heat)).cpu().numpy()
@@ -127,15 +130,45 @@ def overlay(
     return Image.blend(image.convert("RGB"), Image.fromarray(colours), opacity)
 
 
-def _similarity(network: Any, features: torch.Tensor, other: torch.Tensor) -> torch.Tensor:
-    """Cosines (N,) of the embeddings of feature maps (N, D, h, w) with a unit vector (D,)."""
-    return F.normalize(network.backbone.forward_head(features), dim=1) @ other.to(features.device)
+class _Similarity(nn.Module):
+    """Cosines (N,) of the embeddings of maps (N, D, h, w) with a unit vector (D,)."""
+
+    def __init__(self, backbone: Any, other: torch.Tensor) -> None:
+        super().__init__()
+        self.map = nn.Identity()  # what Grad-CAM looks at
+        self.backbone, self.other = backbone, other
+
+    def forward(self, maps: torch.Tensor) -> torch.Tensor:
+        features = self.map(maps)
+        if _has_tokens(self.backbone):  # those before the map's own do not count, but are expected
+            features = F.pad(features.flatten(2).transpose(1, 2), (0, 0, self.backbone.num_prefix_tokens, 0))
+        elif _channels_last(self.backbone):
+            features = features.permute(0, 2, 3, 1)
+        return F.normalize(self.backbone.forward_head(features), dim=1) @ self.other.to(maps.device)
+
+
+def _map_of(backbone: Any, images: torch.Tensor) -> torch.Tensor:
+    """The map (1, D, h, w) whose mean becomes the embedding."""
+    features: torch.Tensor = backbone.forward_features(images)
+    if _has_tokens(backbone):
+        tokens = features[:, backbone.num_prefix_tokens :]
+        return tokens.unflatten(1, (math.isqrt(tokens.shape[1]), -1)).permute(0, 3, 1, 2)
+    return features.permute(0, 3, 1, 2) if _channels_last(backbone) else features
+
+
+def _has_tokens(backbone: Any) -> bool:
+    return hasattr(backbone, "num_prefix_tokens")
+
+
+def _channels_last(backbone: Any) -> bool:
+    return getattr(backbone, "output_fmt", "NCHW") == "NHWC"
 
 
 def _direction(vector: np.ndarray, embedder: Embedder) -> torch.Tensor:
+    backbone: Any = embedder.network.backbone
+    if isinstance(embedder.network, PartsNetwork) or (_has_tokens(backbone) and backbone.global_pool != "avg"):
+        raise ConfigError(f"{embedder.name} has no heat maps: its embedding is not the mean of a map.")
     dimension = embedder.dimension
-    if isinstance(embedder.network, PartsNetwork) or not isinstance(embedder.network.backbone, ConvNeXt):
-        raise ConfigError(f"{embedder.name} has no heat maps: they need the pooled feature of a ConvNeXt.")
     numbers = torch.from_numpy(np.array(vector, np.float32))  # a copy: rows of a gallery are mapped read-only
     if numbers.shape != (dimension,) or not 0 < numbers.norm() < float("inf"):
         raise ConfigError(

@@ -5,6 +5,7 @@ from itertools import pairwise
 
 import numpy as np
 import pytest
+import timm
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -13,8 +14,9 @@ from PIL import Image
 from mean_model.config import MeanConfig
 from mean_model.embedder import Embedder
 from mean_model.errors import ConfigError, MeanModelError, PhotoError
-from mean_model.heatmaps import overlay, pair_maps, saliency, similarity_map, span_of
+from mean_model.heatmaps import _map_of, _Similarity, overlay, pair_maps, saliency, similarity_map, span_of
 from mean_model.network import MEAN
+from mean_model.other_networks import OtherConfig, PooledNetwork
 from tests.bad_files import picture
 
 SIDE = 3  # locations across
@@ -181,6 +183,38 @@ def test_maps_have_a_location_for_32_pixels(backbone, image_size, pictures):
         for look in (similarity_map, saliency):
             heat = look(embedder, pictures[0], embedder.embed(pictures[1:2])[0])
             assert heat.shape == (image_size // 32, image_size // 32) and np.isfinite(heat).all()
+
+
+@pytest.mark.parametrize(
+    "backbone, side",
+    [
+        ("resnet18", 2),
+        ("swin_tiny_patch4_window7_224", 2),
+        ("vit_base_patch16_rope_reg1_gap_256", 4),
+    ],
+)
+def test_other_networks_have_maps_too(backbone, side, pictures):
+    config = OtherConfig("other", backbone, 64)
+    options = {"depth": 1} if backbone.startswith("vit") else {}
+    sizes = {} if backbone == "resnet18" else {"img_size": 64}
+    torch.manual_seed(0)
+    network = PooledNetwork(timm.create_model(backbone, num_classes=0, **sizes, **options))
+    with Embedder(network, config, device="cpu", precision="float32") as embedder:
+        vectors = embedder.embed(pictures[:2])
+        heat, cam = (look(embedder, pictures[0], vectors[1]) for look in (similarity_map, saliency))
+        assert heat.shape == cam.shape == (side, side) and np.abs(heat).max() <= 1 and (cam.min(), cam.max()) == (0, 1)
+        similarity = _Similarity(network.backbone, torch.from_numpy(vectors[1]))
+        features = embedder.compute(lambda network, images: _map_of(network.backbone, images), pictures[0])
+        assert float(similarity(features)) == pytest.approx(float(vectors[0] @ vectors[1]), abs=1e-5)
+
+
+def test_networks_without_a_pooled_map_are_refused(pictures):
+    torch.manual_seed(0)
+    vit = timm.create_model("vit_tiny_patch16_224", num_classes=0, img_size=64, depth=1)
+    with Embedder(PooledNetwork(vit), OtherConfig("other", "vit", 64), device="cpu", precision="float32") as embedder:
+        for look in (similarity_map, saliency):
+            with pytest.raises(ConfigError, match="not the mean of a map"):
+                look(embedder, pictures[0], embedder.embed(pictures[:1])[0])
 
 
 def test_maps_are_float32_where_embeddings_are_not(embedder, pictures, vectors):
