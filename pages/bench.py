@@ -63,13 +63,12 @@ class Bench:
         self._folders = tuple(folders)
         self._lock = threading.Lock()
         self._inspection: Inspection | None = None
-        self._ground: maps.Picture | None = None
-        self._ground_drawn = False
         self.gallery: Gallery | None = None
         self.album: Album | None = None
         self.thumbnail = lru_cache(maxsize=4000)(self._thumbnail)
         self.overall = lru_cache(maxsize=1)(self._overall)
         self.slices = lru_cache(maxsize=16)(self._slices)
+        self.ground = lru_cache(maxsize=1)(self._ground)
         self.distances = lru_cache(maxsize=1)(lambda: whole.class_distances(self.inspection()))
         self.cloud = lru_cache(maxsize=2)(lambda method: scatter.scatter(self.inspection(), method))
 
@@ -99,7 +98,9 @@ class Bench:
         inspection = open_inspection(self._report, self.gallery)
         if self.gallery is not None and not _holds(self.gallery, inspection):
             self.gallery = None
-            notes.append("The gallery at hand is not the one of this report, so that its tiles are not shown.")
+            notes.append(
+                "The gallery at hand is not this report's: its tiles are shown as far as --pictures names their folder."
+            )
         self.album = Album.of(self._report, inspection.report, self.gallery, self._folders, self._read)
         return replace(inspection, notes=(*inspection.notes, *notes))
 
@@ -120,13 +121,10 @@ class Bench:
         """Figures of what passes a filter by altitude, condition and place."""
         return slices_of(select(self.inspection().table, chosen))
 
-    def ground(self) -> maps.Picture | None:
-        """The imagery under the map of errors."""
-        with self._lock:
-            if not self._ground_drawn and self.gallery is not None:
-                self._ground = ground_picture(self.gallery)
-            self._ground_drawn = True
-            return self._ground
+    def _ground(self) -> maps.Picture | None:
+        """The imagery under the map of errors; None where there is none."""
+        self.inspection()
+        return None if self.gallery is None else ground_picture(self.gallery)
 
     def compared(self, file: str | Path) -> tuple[Inspection, Comparison]:
         """Another report of the same queries, and what changed from it to this one.

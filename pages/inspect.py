@@ -29,7 +29,7 @@ from pages.inspect_shown import (
     started_with,
 )
 from pages.kept import Kept
-from pages.looking import Looking
+from pages.looking import EMBEDDINGS, Looking
 from pages.looks import How, how_of
 
 PRIVATE: dict[str, Any] = {"api_visibility": "private"}
@@ -202,7 +202,7 @@ class Events:
 
     def follow(self, looking: Looking, method: Any, colour: Any) -> Shown:
         """The open tab follows the filter, except the cloud, which always shows all."""
-        still = looking.fresh is not None or looking.lens == "Embeddings"
+        still = looking.fresh is not None or looking.lens == EMBEDDINGS
         return {self.parts.looking: looking} if still else show_lens(self.bench, self.parts, looking, method, colour)
 
     def project(self, looking: Looking, method: Any, colour: Any) -> Shown:

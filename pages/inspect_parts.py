@@ -12,7 +12,7 @@ from gallery.inspection.filters import Filter
 from pages import inspect_compare, widgets
 from pages.bench import Bench
 from pages.errors import SPOKEN
-from pages.looking import LENSES, Looking
+from pages.looking import COMPARE, DISTRIBUTIONS, EMBEDDINGS, MAP, SLICES, Looking
 
 STATIC = widgets.STATIC
 MAP_ID = "error-map"
@@ -99,11 +99,11 @@ def make_parts(bench: Bench) -> Parts:
     choose = (STATIC / "choose.js").read_text("utf-8")
     headline = gr.HTML(widgets.message_card("Reading the report", kind="waiting"), elem_id="card", js_on_load=choose)
     with gr.Column(elem_id="whole") as everything, gr.Tabs(elem_id="lenses") as tabs:
-        with gr.Tab(LENSES[0]):
+        with gr.Tab(SLICES):
             slices = gr.HTML(elem_id="slices", js_on_load=choose)
-        with gr.Tab(LENSES[1]):
+        with gr.Tab(DISTRIBUTIONS):
             charts = gr.HTML(elem_id="charts")
-        with gr.Tab(LENSES[2]):
+        with gr.Tab(EMBEDDINGS):
             with gr.Row():
                 method = gr.Radio([("PCA", "pca"), ("t-SNE", "tsne")], value="pca", label="Projection")
                 colour = gr.Radio(["outcome", "condition", "place"], value="outcome", label="Colour by")
@@ -114,12 +114,12 @@ def make_parts(bench: Bench) -> Parts:
                 js_on_load=(STATIC / "scatter.js").read_text("utf-8"),
                 elem_id="cloud",
             )
-        with gr.Tab(LENSES[3]):
+        with gr.Tab(MAP):
             plan_note = gr.HTML(elem_id="plan-note")
             with gr.Row(elem_id="ground"):
                 plan = widgets.map_view(MAP_ID)
                 confused = gr.HTML(elem_id="confused", js_on_load=choose)
-        with gr.Tab(LENSES[4]):
+        with gr.Tab(COMPARE):
             upload = gr.File(label="A second report (.parquet)", file_types=[".parquet"], elem_id="second", height=120)
             comparison = gr.HTML(inspect_compare.NOTHING, elem_id="comparison", js_on_load=choose)
     with gr.Row(elem_id="bench") as below:

@@ -17,7 +17,7 @@ from pages.desk import FreshPhoto
 from pages.errors import SPOKEN, sentence
 from pages.inspect_fresh import fresh_sight
 from pages.inspect_parts import Parts, top
-from pages.looking import Looking
+from pages.looking import DISTRIBUTIONS, EMBEDDINGS, MAP, SLICES, Looking
 from pages.looks import How
 
 ROWS_A_PAGE = 25
@@ -80,7 +80,7 @@ def show_rows(bench: Bench, parts: Parts, looking: Looking) -> dict:
     total = len(looking.table(bench))
     view = looking.view
     page = filters.page_of(rows, view.page, ROWS_A_PAGE)
-    lassoed = "" if view.filter.ids is None else f" · {len(view.filter.ids):,} chosen in a plot"
+    lassoed = "" if view.filter.ids is None else f" · of {len(view.filter.ids):,} chosen"
     wrong = int((~rows["right"]).sum())
     told = f"<b>{len(rows):,}</b> of {words.count(total, 'query', 'queries')} · {wrong:,} wrong{lassoed}"
     if not filters.fits_link(view):
@@ -118,6 +118,7 @@ def show_query(bench: Bench, parts: Parts, looking: Looking, how: How) -> dict:
 
 
 def show_comparison(bench: Bench, parts: Parts, looking: Looking) -> dict:
+    """What changed from the other report, or how to give one."""
     if looking.compared is None:
         return {parts.comparison: inspect_compare.NOTHING}
     before, comparison = looking.compared
@@ -127,14 +128,14 @@ def show_comparison(bench: Bench, parts: Parts, looking: Looking) -> dict:
 def show_lens(bench: Bench, parts: Parts, looking: Looking, method: Any, colour: Any) -> dict:
     """What the open tab shows of the rows that pass the filter; the others wait until they are opened."""
     rows = looking.rows(bench)
-    if looking.lens == "Slices":
+    if looking.lens == SLICES:
         tables = slices_of(rows) if looking.compared else bench.slices(looking.view.filter)
         return {parts.slices: inspect_set.slices(tables)}
-    if looking.lens == "Distributions":
+    if looking.lens == DISTRIBUTIONS:
         return {parts.charts: inspect_set.chart_cards(distribution_charts(bench, rows))}
-    if looking.lens == "Embeddings":
+    if looking.lens == EMBEDDINGS:
         return show_cloud(bench, parts, method, colour)
-    if looking.lens == "Map of errors":
+    if looking.lens == MAP:
         lines = places.error_lines(rows)
         ground = bench.ground() if len(lines) else None
         plan = maps.iframe(inspect_map.error_map(lines, ground), title="Map of the errors") if len(lines) else ""
@@ -163,6 +164,7 @@ def distribution_charts(bench: Bench, rows: pd.DataFrame) -> list[tuple[str, str
 
 
 def show_cloud(bench: Bench, parts: Parts, method: Any, colour: Any) -> dict:
+    """The embeddings in the plane."""
     inspection = bench.inspection()
     cloud = bench.cloud(method)
     if cloud is None:

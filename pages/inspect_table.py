@@ -71,7 +71,7 @@ def _row(name: str, row: "pd.Series[Any]", chosen: str | None, compared: bool) -
     flags = {flag: text for flag, text in FLAGS.items() if row[f"flag_{flag}"]}
     rank = "none" if math.isnan(row["rank"]) else f"{row['rank']:.0f}"
     cells = [
-        f'<td class="who"><span>{html.escape(name)}</span>{_flags(flags)}</td>',
+        f'<td class="who" title="{html.escape(name)}"><span><bdi>{html.escape(name)}</bdi></span>{_flags(flags)}</td>',
         f"<td>{text_of(row['place'])}</td>",
         number(row["altitude_m"], words.metres),
         f"<td>{text_of(row['condition'])}</td>",

@@ -11,7 +11,9 @@ from gallery.inspection.table import Inspection
 from pages.bench import Bench
 from pages.desk import FreshPhoto
 
-LENSES = ("Slices", "Distributions", "Embeddings", "Map of errors", "Compare")
+LENSES = SLICES, DISTRIBUTIONS, EMBEDDINGS, MAP, COMPARE = (
+    "Slices", "Distributions", "Embeddings", "Map of errors", "Compare",
+)  # fmt: skip
 """The tabs above the table."""
 
 
@@ -21,7 +23,7 @@ class Looking:
 
     view: View = field(default_factory=View)
     compared: tuple[Inspection, Comparison] | None = None
-    lens: str = LENSES[0]
+    lens: str = SLICES
     fresh: FreshPhoto | None = None
 
     def table(self, bench: Bench) -> pd.DataFrame:

@@ -49,16 +49,13 @@ def how_of(look: Any, against: Any, near_m: Any) -> How:
 
 
 def looked(shown: Sight, engine: Engine, pictures: Callable[[Localizer], tuple], how: How) -> Sight:
-    """A sight with what the network makes of it, or with a sentence where that cannot be.
+    """A sight with what the network makes of it, or with a sentence where that cannot be; waits for the model.
 
     Args: pictures: gives what was searched, the first and the true tile, each as the embedder's `read` takes it or
         None, and perhaps sentences about them.
     """
     if how.look == "pictures":
         return shown
-    if not engine.ready:
-        problem = engine.problem or "The model is still being loaded; choose this again in a moment."
-        return replace(shown, heat_caption=problem)
     try:
         localizer = engine.wait()
         query, first, true, *told = pictures(localizer)

@@ -125,7 +125,7 @@ def test_a_lasso_filters_the_table(visit):
     for point in points[1:]:
         page.mouse.move(*point, steps=5)
     page.mouse.up()
-    counted(page, "chosen in a plot")
+    counted(page, " chosen")
     chosen = int(page.locator("#count b").inner_text())
     assert 0 < chosen < COUNT
     page.locator("#wrong input").check()
@@ -147,7 +147,7 @@ def test_every_tab_shows_the_set_and_its_parts_filter(visit):
     pair = page.locator("#confused tr[data-true]").first
     assert pair.get_attribute("data-true") in HOSTILE
     pair.click()
-    counted(page, "chosen in a plot")
+    counted(page, " chosen")
 
 
 def test_two_reports_are_compared(visit, reports):

@@ -4,7 +4,8 @@ import html
 
 import pandas as pd
 import pytest
-from small_world import ColourEmbedder, make_small_world, write_small_report
+from PIL import Image
+from small_world import ColourEmbedder, imagery, make_small_world, write_small_report
 from test_pages_maps import HOSTILE
 
 from gallery import Localizer
@@ -13,8 +14,10 @@ from gallery.inspection.filters import Filter, View
 from gallery.report import QueryRow, write_report
 from pages import inspect_files, inspect_map, inspect_query, inspect_set, inspect_shown, inspect_table, looks
 from pages.bench import Bench
+from pages.desk import Desk, Question
 from pages.engine import Engine
 from pages.errors import SPOKEN, BadQuestion
+from pages.inspect_fresh import fresh_sight
 from pages.inspect_parts import filter_of
 from pages.looking import Looking
 
@@ -139,7 +142,7 @@ def test_a_report_that_knows_nothing_says_what_is_missing(world, tmp_path):
     write_report(tmp_path / "bare.parquet", bare(), {})
     bench = Bench(engine, tmp_path / "bare.parquet", folder / "gallery")
     inspection = bench.inspection()
-    assert any("not the one of this report" in note for note in inspection.notes)
+    assert any("not this report's" in note for note in inspection.notes)
     shown = bench.sight("q0")
     assert shown.right is None and "does not know the truth" in shown.verdict
     assert shown.photo is None and shown.truth is None and "does not say" in shown.truth_missing
@@ -182,3 +185,33 @@ def test_error_lines_take_the_shorter_way_round():
     line = {"true_lon": [179.9], "true_lat": [0.0], "lon": [-179.9], "lat": [0.0], "error_m": [22_000.0]}
     page = inspect_map.error_map(pd.DataFrame(line, index=["q"]), None)
     assert "180.1" in page
+
+
+def test_the_network_draws_heat_over_what_it_sees(tmp_path):
+    from test_app import small_model
+
+    embedder = small_model(tmp_path / "model")
+    pictures = [Image.fromarray(imagery(100, seed)) for seed in range(3)]
+    tile = inspect_query.Ranked(1, "a", 0.5, "wrong", None, None)
+    shown = inspect_query.Sight("q", "Wrong", False, (), (), None, (tile,), tile)
+    for look, words in (("similarity", "how alike"), ("saliency", "Grad-CAM")):
+        heated = looks.seen(shown, tuple(pictures), looks.How(look, "true"), embedder)
+        assert all(uri.startswith("data:image/jpeg") for uri in heated.heat)
+        assert words in heated.heat_caption and "for the true tile" in heated.heat_caption
+        assert inspect_query.sight(heated).count('class="heat"') == 3
+    lone = looks.seen(shown, (pictures[0], None, None), looks.How("similarity"), embedder)
+    assert lone.heat == (None, None, None), "no other picture, no heat"
+
+
+def test_a_fresh_photo_is_judged_by_its_own_position(world):
+    folder, engine, _ = world
+    desk = Desk(engine, sorted((folder / "gallery" / "photos").glob("*.jpg")))
+    shown = desk.ask(desk.examples[0], Question())
+    kept = desk.kept.get(shown.kept_as)
+    far = fresh_sight(kept, engine, looks.How(near_m=0))
+    assert far.right and far.truth is not None and far.strip[0].mark == "true"
+    assert {tile.mark for tile in fresh_sight(kept, engine, looks.How(near_m=1e6)).strip} <= {"true", "near"}
+    silent = desk.kept.get(desk.ask(desk.examples[3], Question()).kept_as)
+    unknown = fresh_sight(silent, engine, looks.How())
+    assert unknown.right is None and unknown.truth is None and "no position" in unknown.truth_missing
+    assert not unknown.photo.startswith("data:image/jpeg;base64,/9j/4Q"), "no EXIF goes on"
