@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import os
+import sys
 from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal
+
+from tqdm import tqdm
 
 from mean_model.errors import PhotoError
 from mean_model.photo import load_photo
@@ -268,14 +273,19 @@ def _positions(kind: DatasetKind, top: Path, found: Mapping[str, Listing]) -> li
 
 def _undecodable(found: Mapping[str, Listing]) -> list[Finding]:
     findings = []
-    for part, listing in found.items():
-        bad = []
-        for place, files in listing.places.items():
-            for file in files:
-                try:
-                    load_photo(file)
-                except (PhotoError, OSError):
-                    bad.append(f"{place}/{file.name}")
-        if bad:
-            findings.append(Finding("missing", f"{part}: {_some(bad, 'picture')} cannot be read."))
+    with ThreadPoolExecutor(os.cpu_count()) as pool:  # decoders let other threads run
+        for part, listing in found.items():
+            files = {file: f"{place}/{file.name}" for place, of in listing.places.items() for file in of}
+            read = tqdm(pool.map(_decodes, files), desc=part, total=len(files), file=sys.stderr, leave=False)
+            bad = [name for name, good in zip(files.values(), read, strict=True) if not good]
+            if bad:
+                findings.append(Finding("missing", f"{part}: {_some(bad, 'picture')} cannot be read."))
     return findings
+
+
+def _decodes(file: Path) -> bool:
+    try:
+        load_photo(file)
+    except (PhotoError, OSError):
+        return False
+    return True
