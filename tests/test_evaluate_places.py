@@ -20,8 +20,9 @@ from train_scripts.data.published import MADE_FILE
 from train_scripts.data.readers import read_dataset
 from train_scripts.data.weather import CONDITIONS
 from train_scripts.evaluate import main
-from train_scripts.evaluate_places import Request, measure, run, text
+from train_scripts.evaluate_places import Request, measure, run
 from train_scripts.picture_vectors import PictureVectors
+from train_scripts.summary_text import of_places
 from train_scripts.tables import our_rows, read_summaries
 from train_scripts.vector_files import report_vectors
 
@@ -233,7 +234,7 @@ def test_multi_query_asks_once_a_place(home, embedder):
     names = [place.name for place in places], [tile.parent.name for tile in tiles]
     r1, ap = published_loop(means, names[0], embedder.embed(tiles), names[1], set())
     assert found["recall"]["1"] == pytest.approx(r1, abs=1e-4) and found["ap"] == pytest.approx(ap)
-    assert "multi-query" in text(found)
+    assert "multi-query" in of_places(found)
 
 
 def test_an_unreadable_picture_ends_the_run_or_is_named_and_left_out(home, uni, capsys):
@@ -244,7 +245,7 @@ def test_an_unreadable_picture_ends_the_run_or_is_named_and_left_out(home, uni, 
     assert "drone/0001/image-02.jpeg cannot be used" in said and "--skip-unreadable" in said and str(uni) not in said
     found = json.loads(say(capsys, *common, "--skip-unreadable", "--json"))
     assert (found["queries"], found["unreadable"]) == (9, ["query_drone/0001/image-02.jpeg"])
-    assert "Left out as unreadable (1): query_drone/0001/image-02.jpeg." in text(found)
+    assert "Left out as unreadable (1): query_drone/0001/image-02.jpeg." in of_places(found)
 
 
 def test_queries_without_a_match_count_as_failures_and_are_named(home, uni):

@@ -1,7 +1,10 @@
-"""How the programs tell of a user's mistake."""
+"""What the programs share on the command line: how they tell of a user's mistake, and the files that they write."""
 
 import argparse
+from pathlib import Path
 from typing import NoReturn
+
+from train_scripts.data.errors import BadRequest
 
 USER_MISTAKE = 2
 
@@ -12,3 +15,22 @@ class Parser(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
         """One line on stderr, exit 2."""
         self.exit(USER_MISTAKE, f"{self.prog}: {message}\n")
+
+
+def check_out(out: Path | None) -> None:
+    """Before hours of work: can the report be written?
+
+    Raises:
+        BadRequest: it has another ending, or its folder is missing.
+    """
+    if out is None:
+        return
+    if out.suffix != ".parquet":
+        raise BadRequest(f"{out.name} must end in .parquet, such as {out.stem or 'evaluation'}.parquet.")
+    if not out.absolute().parent.is_dir():
+        raise BadRequest(f"There is no folder {out.absolute().parent.name} to write {out.name} into. Make it first.")
+
+
+def one_of_several(out: Path, *parts: str) -> Path:
+    """A file beside `out`, named after what it holds."""
+    return out.with_name("-".join((out.stem, *parts)) + out.suffix)

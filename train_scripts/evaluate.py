@@ -29,7 +29,7 @@ from gallery import GalleryError
 from gallery.search import ROTATIONS
 from mean_model.errors import MeanModelError
 from mean_model.memory import keep_freed_memory
-from train_scripts import evaluate_gallery, evaluate_places
+from train_scripts import evaluate_gallery, evaluate_places, summary_text
 from train_scripts.arguments import Parser
 from train_scripts.data import weather
 from train_scripts.data.denseuav import Tiles
@@ -158,7 +158,7 @@ def main(argv: list[str] | None = None) -> None:
         for summary in found:
             summaries.append(summary)
             if not options.json:
-                sys.stdout.write(f"{(evaluate_gallery if of_photos else evaluate_places).text(summary)}\n")
+                sys.stdout.write(f"{(summary_text.of_photos if of_photos else summary_text.of_places)(summary)}\n")
                 sys.stdout.flush()
     except (DatasetError, GalleryError, MeanModelError) as error:
         top.error(shown(str(error)))
@@ -166,7 +166,7 @@ def main(argv: list[str] | None = None) -> None:
         json.dump(summaries[0] if len(summaries) == 1 else summaries, sys.stdout, indent=1)
         sys.stdout.write("\n")
     elif len(summaries) > 1 and not of_photos:
-        sys.stdout.write(evaluate_places.tables_of(summaries))
+        sys.stdout.write(summary_text.tables_of(summaries))
 
 
 def _dataset(spec: str) -> tuple[str, Path]:

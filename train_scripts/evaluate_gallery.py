@@ -32,11 +32,12 @@ from gallery.store import MANIFEST
 from gallery.verify import PICTURE_PX
 from mean_model.photo import Photo
 from train_scripts import protocols
+from train_scripts.arguments import check_out, one_of_several
 from train_scripts.asked_photos import TRUTH, Query, asked_photos, below
 from train_scripts.data.errors import BadPicture, BadRequest, MissingPart
 from train_scripts.data.files import shown
-from train_scripts.data.places import BOTH_WAYS, PROTOCOLS, Protocol
-from train_scripts.evaluate_places import SHOWN, WITHIN_M, check_out, one_of_several, positions_text, some
+from train_scripts.data.places import BOTH_WAYS, Protocol
+from train_scripts.evaluate_places import SHOWN, WITHIN_M
 
 if TYPE_CHECKING:
     from mean_model.embedder import Precision
@@ -325,35 +326,3 @@ def _row(found: Found, gallery: Gallery, photos: Path, report: Path) -> QueryRow
         thumbnail=found.facts.thumbnail,
         vector=found.vector,
     )
-
-
-def text(summary: dict[str, Any]) -> str:
-    """A summary in a few lines."""
-    removed = f", {summary['gallery_removed']:,} removed" if summary["gallery_removed"] else ""
-    lines = [
-        f"{summary['photos']}, searched in {summary['searched']}; truth from {summary['truth']}",
-        f"{summary['direction']}, {summary['protocol']} protocol ({PROTOCOLS[summary['protocol']]}): "
-        f"{summary['queries']:,} photos against {summary['gallery']:,} tiles{removed}",
-    ]
-    for name, value in summary["recall"].items():
-        low, high = summary["interval95"][name]
-        lines.append(f"R@{name:<3} {value:6.2f} %   (95 %: {low:.1f} to {high:.1f})")
-    lines += [
-        f"AP    {summary['ap']:6.2f} %",
-        *positions_text(summary["positions"]),
-        f"median {summary['median_error_m']:.0f} m to the best tile's centre",
-    ]
-    if "located" in summary:
-        lines.append(f"position given for {summary['located']}, right for {summary['located_right']}")
-    if summary.get("verified"):
-        lines.append(
-            f"verified by geometry {summary['verified']}, median {summary['verified_median_error_m']:.1f} m off; "
-            f"{summary['verified_within_radius']} within their radius, {summary['verified_far_off']} more than "
-            f"{FAR_OFF_M:.0f} m off"
-        )
-    for key, what in (("unplaced", "without a known position"), ("unreadable", "unreadable")):
-        if summary[key]:
-            lines.append(f"Left out as {what} ({len(summary[key]):,}): {some(summary[key])}.")
-    lines += summary["notes"]
-    lines += [f"report: {summary['report']}"] if "report" in summary else []
-    return "\n".join(map(shown, lines)) + "\n"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import product
@@ -23,16 +23,15 @@ from gallery.picture_facts import PictureFacts
 from gallery.report import write_report
 from gallery.report_tiles import write_tiles
 from gallery.sources import noted_path
-from train_scripts import protocols, tables
+from train_scripts import protocols
+from train_scripts.arguments import check_out, one_of_several
 from train_scripts.cost import cost
 from train_scripts.data import denseuav, sues200
 from train_scripts.data.denseuav import Tiles
 from train_scripts.data.errors import BadRequest, MissingPart
-from train_scripts.data.files import shown
-from train_scripts.data.places import KINDS, PROTOCOLS, Dataset, Direction, Protocol, Retrieval, views_of
+from train_scripts.data.places import KINDS, Dataset, Direction, Kind, Protocol, Retrieval, views_of
 from train_scripts.data.published import MADE_FILE
 from train_scripts.data.readers import DatasetKind, parse_spec, read_dataset, top_of
-from train_scripts.paper_tables import PAPER
 from train_scripts.picture_vectors import CLEAR, PictureVectors
 from train_scripts.places_report import points_of, rows_of, tiles_of
 
@@ -167,25 +166,17 @@ def run(request: Request) -> Iterator[dict[str, Any]]:
     check_out(request.out)
     if request.batch is not None and request.batch < 1:
         raise BadRequest(f"A batch of {request.batch} is no batch. Choose at least 1.")
-    views = {view for direction in request.directions for view in views_of(direction)}
-    datasets = {
-        height: read_dataset(
-            kind,
-            root,
-            height=height if isinstance(height, int) else None,
-            tiles=request.tiles,
-            kinds=[view for view in KINDS if view in views],
-            positions=request.positions,
-        )
-        for height in heights
-    }
+    asked = {view for direction in request.directions for view in views_of(direction)}
+    views = [view for view in KINDS if view in asked]
+    datasets = {height: _read(request, kind, root, height, views) for height in heights}
     data = "procedural" if is_procedural(kind, root) else None
     trials = list(product(request.directions, request.protocols))
     several = len(datasets) * len(request.conditions) * len(trials) > 1
     with load_model(request.model, precision=request.precision) as embedder:
         if request.batch is not None:
             embedder.max_batch = request.batch
-        about = {"dataset": kind, "data": data, **_about_model(embedder, request)}
+        tiles = request.tiles if kind == "denseuav" else None
+        about = {"dataset": kind, "data": data, "tiles": tiles, **_about_model(embedder, request)}
         vectors = PictureVectors(
             embedder,
             skip_unreadable=request.skip_unreadable,
@@ -205,7 +196,6 @@ def run(request: Request) -> Iterator[dict[str, Any]]:
                     **about,
                     "name": dataset.name,
                     "height_m": height,
-                    "tiles": request.tiles if kind == "denseuav" else None,
                     "condition": condition,
                     "unreadable": list(measured.left_out),
                     "notes": [
@@ -225,6 +215,11 @@ def run(request: Request) -> Iterator[dict[str, Any]]:
                 vectors.forget(condition)
 
 
+def _read(request: Request, kind: DatasetKind, root: Path, height: int | str | None, views: Sequence[Kind]) -> Dataset:
+    metres = height if isinstance(height, int) else None
+    return read_dataset(kind, root, height=metres, tiles=request.tiles, kinds=views, positions=request.positions)
+
+
 def _about_model(embedder: Embedder, request: Request) -> dict[str, Any]:
     counted = cost(embedder.config).to_dict()
     return {
@@ -237,9 +232,6 @@ def _about_model(embedder: Embedder, request: Request) -> dict[str, Any]:
         "trained_on": request.trained_on,
         "ablation": request.ablation,
     }
-
-
-# --- what a summary says beside the figures of the protocol ---
 
 
 def _positions(measured: Measured) -> dict[str, Any] | None:
@@ -274,78 +266,8 @@ def _heights(kind: DatasetKind, wanted: str | None) -> tuple[int | str | None, .
     raise BadRequest(f"{kind} has no height {wanted}. Choose {known}, {MIXED}, or all for one after another.")
 
 
-# --- files ---
-
-
-def check_out(out: Path | None) -> None:
-    """Before hours of work: can it be written?"""
-    if out is None:
-        return
-    if out.suffix != ".parquet":
-        raise BadRequest(f"{out.name} must end in .parquet, such as {out.stem or 'evaluation'}.parquet.")
-    if not out.absolute().parent.is_dir():
-        raise BadRequest(f"There is no folder {out.absolute().parent.name} to write {out.name} into. Make it first.")
-
-
 def _of_trial(out: Path, summary: dict[str, Any]) -> Path:
     """The file of one trial, named after all that may differ between trials."""
     height = summary["height_m"]
     heights = [] if height is None else [f"{height}m" if isinstance(height, int) else height]
     return one_of_several(out, summary["direction"], summary["protocol"], *heights, summary["condition"])
-
-
-def one_of_several(out: Path, *parts: str) -> Path:
-    """A file beside `out`, named after what it holds."""
-    return out.with_name("-".join((out.stem, *parts)) + out.suffix)
-
-
-# --- words ---
-
-
-def text(summary: dict[str, Any]) -> str:
-    """A summary in a few lines."""
-    name = f"{summary['data']} data in the layout of {summary['name']}" if summary["data"] else summary["name"]
-    varied = [summary["condition"]] * (summary["condition"] != CLEAR) + ["multi-query"] * summary["multi_query"]
-    removed = f", {summary['gallery_removed']:,} removed" if summary["gallery_removed"] else ""
-    protocol = summary["protocol"]
-    lines = [
-        ", ".join([name, *varied]),
-        f"{summary['direction']}, {protocol} protocol ({PROTOCOLS[protocol]}): "
-        f"{summary['queries']:,} queries against {summary['gallery']:,}{removed}",
-        "  ".join([*(f"R@{k} {value:.2f}" for k, value in summary["recall"].items()), f"AP {summary['ap']:.2f} %"]),
-    ]
-    lines += positions_text(summary["positions"])
-    if summary["unreadable"]:
-        names = summary["unreadable"]
-        lines.append(f"Left out as unreadable ({len(names):,}): {some(names)}.")
-    if summary["tied"]:
-        lines.append(f"{summary['tied']:,} queries have a match that scores exactly as another picture.")
-    lines += summary["notes"]
-    lines += [f"report: {summary['report']}"] if "report" in summary else []
-    return "\n".join(map(shown, lines)) + "\n"
-
-
-def positions_text(positions: Mapping[str, Any] | None) -> list[str]:
-    """Lines on how near the best tiles lie, as `PositionScores.to_dict` has it; none where that is not known."""
-    if positions is None:
-        return []
-    forms = {"sdm_degrees": "as DenseUAV defines it", "sdm_metres": "as GTA-UAV does"}
-    near = [*(f"MA@{k}m {value:.2f}" for k, value in positions["ma"].items())]
-    far = [*(f"Dis@{k} {value:.0f} m" for k, value in positions["dis_m"].items())]
-    return [
-        *("  ".join(f"SDM@{k} {value:.2f}" for k, value in positions[form].items()) + f"  ({words})"
-          for form, words in forms.items()),
-        "  ".join(near),
-        "  ".join(far),
-    ]  # fmt: skip
-
-
-def tables_of(summaries: Sequence[dict[str, Any]]) -> str:
-    """The paper's tables that the summaries belong to, ours beside its rows: in weather Table II alone."""
-    weathers = any(summary["condition"] != CLEAR for summary in summaries)
-    numbers = {number for summary in summaries for number in tables.place(summary) if (number == "II") == weathers}
-    return "\n".join(tables.render(number, tables.our_rows(number, summaries)) for number in PAPER if number in numbers)
-
-
-def some(names: Sequence[str], most: int = 5) -> str:
-    return ", ".join(names[:most]) + (f" and {len(names) - most:,} more" if len(names) > most else "")
