@@ -14,6 +14,9 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from urllib.parse import unquote
 
+import huggingface_hub
+import pytest
+
 ROOT = Path(__file__).parents[1]
 COMMIT = "c0ffee" * 6 + "c0ff"
 TOKEN = "hf_a_token_of_the_test"
@@ -73,6 +76,18 @@ class FakeHub:
             text=True,
             timeout=240,
         )
+
+    def adopt(self, monkeypatch: pytest.MonkeyPatch, home: Path, token: str = "") -> None:
+        """Make this the Hub of this process, with its cache in a folder of the test's own."""
+        constants = huggingface_hub.constants
+        monkeypatch.setattr(constants, "ENDPOINT", self.endpoint)
+        monkeypatch.setattr(
+            constants, "HUGGINGFACE_CO_URL_TEMPLATE", self.endpoint + "/{repo_id}/resolve/{revision}/{filename}"
+        )
+        monkeypatch.setattr(constants, "HF_HUB_CACHE", str(home / "hub"))
+        monkeypatch.setattr(constants, "HF_HUB_DISABLE_XET", True)
+        monkeypatch.setenv("HF_TOKEN", token)
+        monkeypatch.setenv("NO_PROXY", "127.0.0.1")
 
     def answer(self, method: str, path: str, body: bytes, token: str | None) -> tuple[int, bytes, dict[str, str]]:
         """Status, body and headers for a request."""

@@ -5,11 +5,14 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import timm
 import torch
 from fake_hub import COMMIT, TOKEN, FakeHub, fake_hub
+from safetensors.torch import save
 
-from mean_model.checkpoint import load_network, save_model
+from mean_model.checkpoint import load_model, load_network, save_model
 from mean_model.config import MeanConfig
+from mean_model.errors import CheckpointError, ConfigError, HubError
 from mean_model.hub import Repo
 from mean_model.network import MEAN
 
@@ -148,14 +151,30 @@ def test_a_damaged_copy_in_the_cache_is_found(hub, tmp_path):
     )
 
 
-def test_a_model_comes_from_the_hub_as_from_its_folder(hub, tmp_path):
+def test_a_model_comes_from_the_hub_as_from_its_folder(hub, tmp_path, monkeypatch):
     torch.manual_seed(0)
     config = MeanConfig(backbone="convnext_atto", image_size=64, classes=3)
     save_model(tmp_path / "atto", MEAN.from_config(config), config)
-    hub.add("me/real", {path.name: path.read_bytes() for path in (tmp_path / "atto").iterdir()})
-    torn = (tmp_path / "atto" / "model.safetensors").read_bytes()[:1000]
-    hub.add("me/torn", {**hub.repos["models", "me/real"].files, "model.safetensors": torn})
-    load = "import sys; from mean_model.checkpoint import *; [print(load_network(name)[::3]) for name in sys.argv[1:]]"
-    run = hub.run(tmp_path / "home", "-c", load, f"me/real@{COMMIT}", "me/torn")
-    assert run.stdout == f"{(f'me/real@{COMMIT}', load_network(tmp_path / 'atto')[3])}\n"
-    assert "CheckpointError: model.safetensors is damaged" in run.stderr
+    files = {path.name: path.read_bytes() for path in (tmp_path / "atto").iterdir()}
+    hub.add("me/real", files)
+    hub.add("me/torn", {**files, "model.safetensors": files["model.safetensors"][:1000]})
+    hub.add("me/vit", {**files, "config.json": b'{"architectures": ["ViTModel"]}'})
+    hub.adopt(monkeypatch, tmp_path / "home")
+    loaded, local = load_network(f"me/real@{COMMIT}"), load_network(tmp_path / "atto")
+    assert (loaded[0], loaded[2:]) == (f"me/real@{COMMIT}", local[2:])
+    with pytest.raises(CheckpointError, match=r"model\.safetensors is damaged or no safetensors file"):
+        load_network("me/torn")
+    with pytest.raises(ConfigError, match=r"config\.json describes another kind of model"):
+        load_network("me/vit")
+
+
+def test_a_plain_timm_model_has_its_weights_from_the_hub(hub, tmp_path, monkeypatch):
+    torch.manual_seed(0)
+    state = timm.create_model("test_convnext", num_classes=10).state_dict()
+    hub.add(timm.get_pretrained_cfg("test_convnext").hf_hub_id, {"model.safetensors": save(state)})
+    hub.adopt(monkeypatch, tmp_path)
+    with load_model("timm:test_convnext", device="cpu", precision="float32") as embedder:
+        assert (embedder.name, embedder.image_size) == ("timm:test_convnext", 160)
+        assert torch.equal(embedder.network.state_dict()["backbone.stem.0.weight"], state["stem.0.weight"])
+    with pytest.raises(HubError, match="no such model on the Hub"):
+        load_model("timm:test_vit")

@@ -1,10 +1,9 @@
 """Publishing: the real client uploads to a Hub on loopback, and what was published loads again."""
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from pathlib import Path
 
-import huggingface_hub
 import numpy as np
 import pytest
 import torch
@@ -18,7 +17,7 @@ from gallery.store import FILES
 from mean_model.checkpoint import load_network, save_model
 from mean_model.config import MeanConfig
 from mean_model.embedder import fingerprint
-from mean_model.hub import Repo
+from mean_model.hub import Repo, fetch
 from mean_model.network import MEAN
 from train_scripts.push_to_hub import main
 
@@ -37,22 +36,11 @@ SUMMARY = {
 
 
 @pytest.fixture
-def hub(monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeHub]:
-    """A Hub that this process uploads to, with a token that may."""
+def hub(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[FakeHub]:
+    """The Hub of this process, with a token that may write."""
     with fake_hub() as hub:
-        monkeypatch.setattr(huggingface_hub.constants, "ENDPOINT", hub.endpoint)
-        monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_DISABLE_XET", True)
-        monkeypatch.setenv("HF_TOKEN", TOKEN)
-        monkeypatch.setenv("NO_PROXY", "127.0.0.1")
+        hub.adopt(monkeypatch, tmp_path / "home", TOKEN)
         yield hub
-
-
-def fetched(hub: FakeHub, home: Path, repo: Repo, files: Sequence[str]) -> Path:
-    """Where another machine has what was published."""
-    code = f"from mean_model.hub import *; print(fetch({repo!r}, {files!r}, ['*']))"
-    run = hub.run(home, "-c", code, HF_TOKEN=TOKEN)
-    assert run.returncode == 0, run.stderr
-    return Path(run.stdout.strip())
 
 
 @pytest.fixture(scope="module")
@@ -87,8 +75,7 @@ def test_a_model_is_published_and_loads_again(hub, model, tmp_path, capsys):
     repo = hub.repos["models", "me/atto"]
     assert capsys.readouterr().out == f"Published: python app.py --model me/atto@{repo.refs['main']}\n"
     assert repo.private and sorted(repo.files) == ["README.md", "config.json", "model.safetensors"]
-    folder = fetched(hub, tmp_path / "home", Repo("me/atto"), ["config.json", "model.safetensors"])
-    assert load_network(folder)[3] == load_network(model)[3]
+    assert load_network("me/atto")[3] == load_network(model)[3]
     assert main([*line, "--limits", "Others.", "--message", "Once more"]) == 0 and len(repo.commits) == 2
 
 
@@ -154,7 +141,7 @@ def test_without_the_right_token_nothing_is_sent(hub, model, monkeypatch, capsys
     assert not hub.repos
 
 
-def test_a_gallery_is_published_as_a_dataset_and_opens_again(hub, area, tmp_path, capsys):
+def test_a_gallery_is_published_as_a_dataset_and_opens_again(hub, area, capsys):
     assert main([str(area), "me/area", *LICENCE, *DATA, "--limits", "Small."]) == 0
     repo = hub.repos["datasets", "me/area"]
     assert capsys.readouterr().out == f"Published: python app.py --gallery me/area@{repo.refs['main']}\n"
@@ -164,7 +151,7 @@ def test_a_gallery_is_published_as_a_dataset_and_opens_again(hub, area, tmp_path
     assert card.data.license == "apache-2.0" and "tiles of 50 m with 50% overlap" in card.text
     assert "fingerprint `fake-8x8`" in card.text
 
-    folder = fetched(hub, tmp_path / "home", Repo("me/area", kind="dataset"), FILES)
+    folder = fetch(Repo("me/area", kind="dataset"), FILES, ["*"])
     theirs, ours = Gallery.open(folder), Gallery.open(area)
     assert np.array_equal(theirs.vectors, ours.vectors) and not [each for each in theirs.check() if each.damage]
     assert np.array_equal(theirs.image(theirs.tile(0)), ours.image(ours.tile(0)))
