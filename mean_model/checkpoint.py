@@ -22,7 +22,7 @@ from .network import MEAN, START_TEMPERATURE
 from .other_networks import OtherConfig
 from .others import load_other, timm_model
 from .published import convert, is_published
-from .tensors import read_tensors
+from .tensors import read_tensors, some
 
 Contents = Literal["inference", "full"]
 
@@ -287,7 +287,7 @@ def _read_weights(path: Path, expected: Mapping[str, Tensor]) -> dict[str, Tenso
 
 def _require_names(file: str, found: set[str], expected: set[str]) -> None:
     faults = [
-        f"{kind} {_at_most_5(names)}"
+        f"{kind} {some(sorted(names), 5)}"
         for kind, names in (("it misses", expected - found), ("it holds the unknown", found - expected))
         if names
     ]
@@ -296,18 +296,13 @@ def _require_names(file: str, found: set[str], expected: set[str]) -> None:
 
 
 def _require_shapes(file: str, found: Mapping[str, tuple[int, ...]], expected: Mapping[str, Tensor]) -> None:
-    faults = {
+    faults = [
         f"{name} is {shape} and not {tuple(expected[name].shape)}"
-        for name, shape in found.items()
+        for name, shape in sorted(found.items())
         if shape != tuple(expected[name].shape)
-    }
+    ]
     if faults:
-        raise CheckpointError(f"{file} does not fit its {CONFIG_FILE}: {_at_most_5(faults, '; ')}.")
-
-
-def _at_most_5(names: set[str], separator: str = ", ") -> str:
-    shown = sorted(names)[:5]
-    return separator.join([*shown, f"and {len(names) - 5} more"] if len(names) > 5 else shown)
+        raise CheckpointError(f"{file} does not fit its {CONFIG_FILE}: {some(faults, 5, '; ')}.")
 
 
 # --- writing ---------------------------------------------------------------------------------------------------------

@@ -3,7 +3,7 @@
 import logging
 import os
 import pickle
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 
 import torch
@@ -118,6 +118,6 @@ def renamed(
     return converted
 
 
-def some(names: list[str], most: int = 50) -> str:
+def some(names: Sequence[str], most: int = 50, separator: str = ", ") -> str:
     """The names, cut short where a file of something else brings hundreds."""
-    return ", ".join(names if len(names) <= most else [*names[:most], f"and {len(names) - most} more"])
+    return separator.join(names if len(names) <= most else [*names[:most], f"and {len(names) - most} more"])
