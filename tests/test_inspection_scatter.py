@@ -10,7 +10,7 @@ from matplotlib.path import Path as Outline
 
 from gallery.figures import embedding_scatter
 from gallery.inspection import scatter as module
-from gallery.inspection.scatter import cloud, lasso, lasso_tiles, scatter
+from gallery.inspection.scatter import cloud, lasso, scatter
 from gallery.inspection.table import inspection_of, open_inspection
 from gallery.report import read_report, write_report
 from gallery.report_tiles import write_tiles
@@ -119,7 +119,6 @@ def test_a_triangle_holds_what_another_library_finds_in_it(inspection, polygon):
         return
     inside = Outline(polygon).contains_points(found.points)
     assert lasso(found, polygon) == tuple(found.ids[inside & ~found.is_tile])
-    assert lasso_tiles(found, polygon) == tuple(found.ids[inside & found.is_tile])
 
 
 def test_odd_lassos(inspection):

@@ -66,6 +66,14 @@ def test_infinite_numbers_are_unknown_ones(tmp_path):
     assert inspection.table[["margin", "altitude_m"]].isna().all(axis=None)
 
 
+def test_places_that_are_not_on_the_earth_are_unknown(tmp_path):
+    row = made_rows(1)[0]
+    for change in ({"true_lon": 181.0}, {"true_lat": 1e300}, {"tile_lons": [-200.0] * 10}):
+        found = looked_into(tmp_path, [replace(row, **change)]).table.loc[row.id]
+        end = ["lon", "lat"] if "tile_lons" in change else ["true_lon", "true_lat"]
+        assert found[end].isna().all() and found[["true_lon", "true_lat", "lon", "lat"]].notna().sum() == 2
+
+
 def test_squares_stand_for_places_that_nobody_names(tmp_path):
     ends = [(0, 0, 0, 0), (499, 0, 501, 499), (501, 1600, -1, 0)]
     rows = []

@@ -10,7 +10,7 @@ from gallery.inspection.filters import CHANGES
 from gallery.inspection.table import Inspection
 from gallery.inspection.whole import Figures, figures
 
-KEPT = ("right", "rank", "margin", "score", "error_m", "top_tile")
+KEPT = ("right", "rank", "margin", "score", "error_m")
 
 
 @dataclass(frozen=True)
@@ -19,7 +19,7 @@ class Comparison:
 
     Attributes:
         table: the shared queries in the order of the later report: its columns, the earlier one's right, rank, margin,
-            score, error_m and top_tile with `_before` behind the name, change (of `CHANGES`), rank_change (negative is
+            score and error_m with `_before` behind the name, change (of `CHANGES`), rank_change (negative is
             better) and margin_change (positive is better).
         counts: of each change.
         only_before, only_after: queries that one report has alone.

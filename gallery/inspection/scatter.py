@@ -163,20 +163,12 @@ def lasso(scatter: Scatter, polygon: Sequence[tuple[float, float]]) -> tuple[str
 
     Args: polygon: its corners in the scatter's coordinates; it may cross itself.
     """
-    inside = _inside(scatter, polygon) & ~scatter.is_tile
-    return tuple(scatter.ids[inside])
-
-
-def lasso_tiles(scatter: Scatter, polygon: Sequence[tuple[float, float]]) -> tuple[str, ...]:
-    """The tiles inside a polygon. Args: as for `lasso`."""
-    return tuple(scatter.ids[_inside(scatter, polygon) & scatter.is_tile])
-
-
-def _inside(scatter: Scatter, polygon: Sequence[tuple[float, float]]) -> np.ndarray:
     corners = np.asarray(polygon, float).reshape(-1, 2)
     if len(corners) < 3 or not np.isfinite(corners).all():
-        return np.zeros(len(scatter.ids), bool)
-    return shapely.intersects_xy(shapely.make_valid(shapely.Polygon(corners)), *scatter.points.T.astype(float))
+        return ()
+    shape = shapely.make_valid(shapely.Polygon(corners))
+    inside = shapely.intersects_xy(shape, *scatter.points.T.astype(float))
+    return tuple(scatter.ids[inside & ~scatter.is_tile])
 
 
 def cloud(scatter: Scatter) -> Cloud:

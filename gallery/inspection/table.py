@@ -90,6 +90,8 @@ def inspection_of(report: Report, tiles: Tiles | None = None, thresholds: Thresh
     table["error_m"] = _first(rows["tile_m"]).fillna(_finite(rows["error_m"]))
     for name in ("lon", "lat"):
         table[name] = _first(rows[f"tile_{name}s"]).fillna(table[name])
+    for end in (["true_lon", "true_lat"], ["lon", "lat"]):
+        table.loc[~(table[end].abs() <= (180, 90)).all(axis=1), end] = np.nan  # nowhere on the Earth
     table["answered_place"] = _first(rows["tile_places"], str)
     notes = [_name_places(table), _unjudged(table)]
     table.index = pd.Index(rows["id"].astype(object), name="id")
@@ -129,7 +131,7 @@ def _name_places(table: pd.DataFrame) -> str:
     if table["place"].notna().any():
         return ""
     places = table[["true_lon", "true_lat"]].to_numpy(), table[["lon", "lat"]].to_numpy()
-    known = [np.isfinite(points).all(axis=1) & (np.abs(points) <= (180, 90)).all(axis=1) for points in places]
+    known = [np.isfinite(points).all(axis=1) for points in places]
     if not known[0].any():
         return ""
     lons, lats = np.concatenate([points[there] for points, there in zip(places, known, strict=True)]).T

@@ -201,4 +201,4 @@ def reliability(table: pd.DataFrame, bins: int = 10) -> Reliability | None:
     if of == "score":
         return Reliability(of, frame, COSINE_NOTE, None)
     error = float(((frame["mean"] - frame["right"]).abs() * frame["count"]).sum() / len(known))
-    return Reliability(of, frame, CONFIDENCE_NOTE, error)
+    return Reliability(of, frame, f"{CONFIDENCE_NOTE} Here they are {error:.1%} off on average.", error)
