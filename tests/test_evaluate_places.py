@@ -296,6 +296,7 @@ def test_heights_are_measured_one_by_one_or_mixed(home, tmp_path):
     assert single == found[2]
     (mixed,) = ask(home, spec)
     assert (mixed["height_m"], mixed["queries"]) == ("mixed", 16)
+    assert "--height all" in mixed["notes"][-1] and not any("--height all" in note for note in single["notes"])
     with pytest.raises(BadRequest, match="Choose 150, 200, 250, 300, mixed, or all"):
         ask(home, spec, height="170")
 
@@ -318,13 +319,15 @@ def test_street_views_ask_and_are_searched(tmp_path, home, capsys):
     assert "There is no direction 'up-to-down'" in refusal(capsys, *common, "--direction", "up-to-down")
 
 
-def test_plain_folders_are_searched_for_web_pictures(tmp_path, home):
+def test_plain_folders_are_searched_for_web_pictures(tmp_path, home, capsys):
     for place in ("a", "b"):
         for view in ("drone", "google"):
             (tmp_path / "own" / place / view).mkdir(parents=True)
             Image.new("RGB", (40, 40), (9, 90, 30)).save(tmp_path / "own" / place / view / "1.png")
     (found,) = ask(home, f"folders:{tmp_path / 'own'}", directions=("drone-to-google",))
     assert (found["queries"], found["gallery"], found["direction"]) == (2, 2, "drone-to-google")
+    spec = ("--model", home / "tiny", "--dataset", f"folders:{tmp_path / 'own'}", "--direction", "drone-to-google")
+    assert json.loads(say(capsys, *spec, "--json"))["protocol"] == "full"  # no table of the paper is about it
 
 
 def test_denseuav_has_distances(home, tmp_path):

@@ -43,6 +43,7 @@ from train_scripts.paper_tables import ABLATIONS
 BOTH = "both"
 GALLERY, WORLD = "gallery", "world"
 DATA = (*DATASET_KINDS, GALLERY, WORLD)
+OF_THE_PAPER = ("university1652", "sues200")
 
 KINDS_OF: Mapping[str, tuple[str, ...]] = {
     **dict.fromkeys(("condition", "multi_query", "batch", "trained_on", "ablation"), DATASET_KINDS),
@@ -88,8 +89,8 @@ def parser() -> Parser:
     top.add_argument(
         "--protocol",
         choices=(*PROTOCOLS, BOTH),
-        help="paper removes gallery places that no query shows, full ranks them too; default paper for datasets of "
-        "places, full for gallery and world",
+        help="paper removes gallery places that no query shows, full ranks them too; default paper for university1652 "
+        "and sues200, which the paper's tables are about, full for all others",
     )
     top.add_argument(
         "--direction",
@@ -153,7 +154,7 @@ def main(argv: list[str] | None = None) -> None:
         kind, path = _dataset(options.dataset)
         _refuse_foreign(kind, [name for name in KINDS_OF if getattr(options, name) != top.get_default(name)])
         of_photos = kind in (GALLERY, WORLD)
-        found = _of_photos(kind, path, options) if of_photos else _of_places(options)
+        found = (_of_photos if of_photos else _of_places)(kind, path, options)
         summaries = []
         for summary in found:
             summaries.append(summary)
@@ -186,8 +187,10 @@ def _refuse_foreign(kind: str, given: list[str]) -> None:
         raise BadRequest(f"--{foreign.replace('_', '-')} belongs to {known}, not to {kind}. Leave it out.")
 
 
-def _protocols(text: str | None, default: Protocol) -> tuple[Protocol, ...]:
-    return tuple(PROTOCOLS) if text == BOTH else (check_protocol(text or default),)
+def _protocols(kind: str, text: str | None) -> tuple[Protocol, ...]:
+    if text is None:
+        return ("paper",) if kind in OF_THE_PAPER else ("full",)
+    return tuple(PROTOCOLS) if text == BOTH else (check_protocol(text),)
 
 
 def _of_photos(kind: str, path: Path, options: argparse.Namespace) -> Iterator[dict[str, Any]]:
@@ -196,7 +199,7 @@ def _of_photos(kind: str, path: Path, options: argparse.Namespace) -> Iterator[d
     common = {
         "model": options.model,
         "precision": options.precision,
-        "protocols": _protocols(options.protocol, "full"),
+        "protocols": _protocols(kind, options.protocol),
         "rotations": options.rotations,
         "north_up": options.north_up,
         "verify": options.verify,
@@ -212,13 +215,13 @@ def _of_photos(kind: str, path: Path, options: argparse.Namespace) -> Iterator[d
     )
 
 
-def _of_places(options: argparse.Namespace) -> Iterator[dict[str, Any]]:
+def _of_places(kind: str, path: Path, options: argparse.Namespace) -> Iterator[dict[str, Any]]:
     return evaluate_places.run(
         evaluate_places.Request(
-            options.dataset,
+            f"{kind}:{path}",
             options.model,
             options.precision,
-            protocols=_protocols(options.protocol, "paper"),
+            protocols=_protocols(kind, options.protocol),
             directions=BOTH_WAYS if options.direction == BOTH else (options.direction,),
             conditions=weather.chosen(options.condition),
             height=options.height,

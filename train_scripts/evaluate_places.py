@@ -44,6 +44,7 @@ WITHIN_M = (1, 3, 5, 10, 20, 30, 50, 100)
 
 HEIGHTS: dict[str, tuple[int, ...]] = {"sues200": sues200.HEIGHTS, "denseuav": denseuav.HEIGHTS}
 MIXED = "mixed"
+NO_SUCH_FIGURE = "All heights are mixed, as in no published figure; --height all measures one after another."
 
 
 @dataclass(frozen=True)
@@ -200,6 +201,7 @@ def run(request: Request) -> Iterator[dict[str, Any]]:
                     "unreadable": list(measured.left_out),
                     "notes": [
                         *dataset.notes,
+                        *([NO_SUCH_FIGURE] if kind == "sues200" and height == MIXED else []),
                         *measured.remarks(),
                         *(protocols.deviations(kind, measured.task) if comparable else []),
                     ],
