@@ -16,7 +16,7 @@ from train_scripts.data.augmentation import (
     flipped_together,
 )
 from train_scripts.data.errors import BadPicture
-from train_scripts.data.loading import Recipe, TestPictures, TrainingPictures
+from train_scripts.data.loading import Recipe, TrainingPictures
 from train_scripts.data.places import Picture, TrainingPair
 
 
@@ -123,13 +123,3 @@ def test_a_damaged_picture_is_named_or_replaced(pairs: tuple[TrainingPair, ...])
         pair.drone.file.write_bytes(b"no picture")
     with pytest.raises(BadPicture, match="No drone picture of place 0"):
         skipping[1]
-
-
-def test_test_pictures_are_as_in_use(pairs: tuple[TrainingPair, ...]) -> None:
-    pictures = [pair.drone for pair in pairs[:2]]
-    pixels, readable = TestPictures(pictures, 32, "squash")[0]
-    assert pixels.shape == (32, 32, 3) and pixels.dtype == torch.uint8 and readable
-    pictures[1].file.unlink()
-    with pytest.raises(BadPicture, match=r"0-b\.png"):
-        TestPictures(pictures, 32, "squash")[1]
-    assert TestPictures(pictures, 32, "squash", "skip")[1][1] == 0

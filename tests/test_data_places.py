@@ -104,12 +104,6 @@ def test_what_is_not_there_is_said() -> None:
     assert {views_of(direction) for direction in DIRECTIONS} == set(permutations(KINDS, 2))
 
 
-def test_a_quick_look_keeps_query_places_and_distractors() -> None:
-    task = dataset(["a", "b", "c"], ["d", "e"]).retrieval(protocol="paper", places=1)
-    assert {one.place for one in task.queries} == {"a"}
-    assert [one.place for one in task.gallery] == ["a", "d"]
-
-
 def test_every_drone_picture_has_its_satellite_pictures() -> None:
     toy = dataset(["a"], [], drones=3)
     lonely = Dataset("toy", (*toy.train, picture("drone", "t0")), (), ())

@@ -2,17 +2,22 @@
 
 import json
 import os
+import shutil
 import signal
 import socket
 import subprocess
 import sys
+import time
 from collections.abc import Callable
 from dataclasses import replace
 from itertools import pairwise
+from multiprocessing import active_children, current_process
 from pathlib import Path
 
 import pytest
+import timm
 import torch
+from safetensors.torch import save
 
 from mean_model import load_model
 from mean_model.checkpoint import save_model
@@ -20,21 +25,18 @@ from mean_model.config import MeanConfig
 from mean_model.errors import CheckpointError, ConfigError, MeanModelError
 from mean_model.losses import Losses, LossWeights, total
 from mean_model.network import MEAN
+from tests.fake_hub import fake_hub
 from train_scripts import train as entry
 from train_scripts import train_places
-from train_scripts.data.errors import BadRequest, WrongFolder
+from train_scripts.data.errors import BadPicture, BadRequest, MissingPart, WrongFolder
 from train_scripts.data.make_dataset import Size, make_sues200, make_university1652
+from train_scripts.diary import curves_of
+from train_scripts.parallel import Processes
+from train_scripts.places_config import PlacesConfig, Terms
+from train_scripts.run_state import Run, begin_run
 from train_scripts.starts import begin
-from train_scripts.train_places import (
-    PlacesConfig,
-    Run,
-    Step,
-    Stopped,
-    Terms,
-    losses_of,
-    rate_at,
-    run_config,
-)
+from train_scripts.step import Step, losses_of, rate_at
+from train_scripts.train_places import Stopped, run_config
 
 ROOT = Path(__file__).parents[1]
 CONFIGS = ROOT / "train_scripts" / "configs"
@@ -93,6 +95,14 @@ def power_cut() -> None:
     raise RuntimeError("power cut")
 
 
+def ask_all_to_end() -> None:
+    """As torchrun, a queue of jobs or Ctrl-C do: the loader's workers are asked, too."""
+    for process in (*active_children(), current_process()):
+        assert process.pid
+        os.kill(process.pid, signal.SIGTERM)
+        time.sleep(0.3)  # a worker that died of it would be noticed
+
+
 # --- a run -----------------------------------------------------------------------------------------------------------
 
 
@@ -109,9 +119,10 @@ def test_killed_and_resumed_equals_uninterrupted(
             run_config(config)
     assert written(config)["batch"] == 2
     with monkeypatch.context() as patch:  # asked politely in the second epoch: this batch is finished and kept
-        breaking_at(patch, 3, lambda: os.kill(os.getpid(), signal.SIGTERM))
+        breaking_at(patch, 3, ask_all_to_end)
         with pytest.raises(Stopped, match="Stopped after batch 2 of epoch 2"):
-            run_config(config)
+            run_config(replace(config, workers=2))
+        assert not active_children()
     torch.rand(5)  # whatever happened in between
     with monkeypatch.context() as patch:  # while the last epoch is tested
         patch.setattr(train_places, "evaluate_on", lambda *_: power_cut())
@@ -362,6 +373,63 @@ def test_too_few_places_and_a_wrong_folder_are_named(config: PlacesConfig, tmp_p
         run_config(replace(config, dataset=f"university1652:{tmp_path / 'empty'}"))
 
 
+def test_half_a_dataset_is_found_before_an_epoch_is_spent(
+    config: PlacesConfig, university: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    half = tmp_path / "half"
+    shutil.copytree(university, half)
+    config = replace(config, dataset=f"university1652:{half}", evaluate_every=1, epochs=1, batch=2)
+    shutil.rmtree(half / "test" / "gallery_satellite")
+    with pytest.raises(MissingPart, match="no satellite picture in the gallery"):
+        run_config(config)
+    assert not Path(config.out).exists()
+    first, *_ = sorted((half / "train" / "satellite").iterdir())
+    shutil.rmtree(first)
+    assert run_config(replace(config, evaluate_every=0)).step == 7
+    assert f"1 training places lack one of the views and are left out: {first.name}" in caplog.text
+    shutil.rmtree(half / "train" / "satellite")
+    with pytest.raises(MissingPart, match="no training place with a drone and a satellite picture"):
+        run_config(replace(config, evaluate_every=0, out=str(tmp_path / "other")))
+
+
+def test_a_picture_that_a_worker_cannot_read_is_one_sentence(
+    config: PlacesConfig, university: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    shutil.copytree(university, tmp_path / "bad")
+    damaged = sorted((tmp_path / "bad" / "train" / "drone").glob("*/*"))[0]
+    damaged.write_bytes(b"no picture")
+    config = replace(config, dataset=f"university1652:{tmp_path / 'bad'}", workers=2, epochs=1, batch=6)
+    with pytest.raises(BadPicture) as stopped:
+        run_config(config)
+    assert damaged.name in str(stopped.value) and "\n" not in str(stopped.value)
+
+
+def test_where_nothing_can_be_written_is_said(config: PlacesConfig, tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(ConfigError, match="out is file, which can be no folder"):
+        run_config(replace(config, out=str(tmp_path / "file")))
+
+
+def test_imagenet_weights_come_from_the_hub_or_it_is_said_that_they_cannot(tmp_path: Path) -> None:
+    weights = timm.create_model("convnext_atto").state_dict()  # with the classifier of ImageNet, as on the Hub
+    program = (
+        "import sys, torch; from mean_model.config import MeanConfig; from train_scripts.starts import begin\n"
+        "try: print(begin(MeanConfig('convnext_atto', 32), 'imagenet').backbone.stem[0].weight.double().sum().item())\n"
+        "except Exception as error: print(type(error).__name__, error)"
+    )
+    with fake_hub({"timm/convnext_atto.d2_in1k": {"model.safetensors": save(weights)}}) as (endpoint, _):
+        said = [
+            subprocess.run(
+                [sys.executable, "-c", program],
+                env={**os.environ, "HF_HOME": str(tmp_path / home), "HF_ENDPOINT": endpoint, "HF_HUB_OFFLINE": offline},
+                cwd=ROOT, capture_output=True, text=True, timeout=100,
+            ).stdout
+            for home, offline in (("empty", "1"), ("home", "0"))
+        ]  # fmt: skip
+    assert said[0].startswith("CheckpointError The ImageNet weights of convnext_atto are not in the Hub's cache"), said
+    assert float(said[1]) == pytest.approx(weights["stem.0.weight"].double().sum().item())
+
+
 def test_weights_to_start_from_must_fit(tmp_path: Path) -> None:
     network = MEAN.from_config(STEADY)
     save_model(tmp_path / "full", network, STEADY, weights="full", dtype=torch.float32)
@@ -380,13 +448,16 @@ def test_weights_to_start_from_must_fit(tmp_path: Path) -> None:
     alike(dict(begin(STEADY, str(timm_file)).backbone.state_dict()), dict(network.backbone.state_dict()))
     with pytest.raises(CheckpointError, match=r"timm.pth is of another backbone"):
         begin(replace(STEADY, backbone="convnext_pico"), str(timm_file))
+    with pytest.raises(CheckpointError, match=r"start from the weights in last or best"):
+        begin(STEADY, str(tmp_path / "last.pt"))
     with pytest.raises(CheckpointError, match=r"no weights nowhere.pth"):
         begin(STEADY, str(tmp_path / "nowhere.pth"))
 
 
 def test_without_tensorboard_there_are_no_curves(config: PlacesConfig, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "torch.utils.tensorboard", None)
-    assert train_places.curves_of(replace(config, tensorboard=True), 0) is None
+    run = begin_run(replace(config, tensorboard=True), Processes(torch.device("cpu")))
+    assert curves_of(run) is None
 
 
 def test_curves_are_written(config: PlacesConfig) -> None:

@@ -6,11 +6,13 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
 import torch.distributed as dist
 from torch import Tensor, nn
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -64,11 +66,11 @@ def mean_over_all(values: Tensor) -> Tensor:
     return total / dist.get_world_size()
 
 
-def all_objects(mine: object) -> list[object]:
+def all_objects(mine: T) -> list[T]:
     """What each process brings, in the order of their ranks."""
     if not together():
         return [mine]
-    found: list[object] = [None] * dist.get_world_size()
+    found = [mine] * dist.get_world_size()
     dist.all_gather_object(found, mine)
     return found
 

@@ -43,6 +43,8 @@ def begin(config: MeanConfig, start: str, parts: Parts = "all", gamma: float = 0
         initialise(network, gamma)
         return network
     path = Path(start).expanduser()
+    if path.name == "last.pt":
+        raise CheckpointError("last.pt is the state of a run: start from the weights in last or best beside it.")
     if path.is_file() and not path.with_name("config.json").is_file():
         state = _tensors(path)
         if any(name.startswith(("stem.", "stem_")) for name in state):

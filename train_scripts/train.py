@@ -2,7 +2,7 @@
 
 A config with `dataset = "KIND:PATH"` trains on photographed places, as the paper does (`train_scripts.train_places`);
 on many GPUs with `torchrun --nproc-per-node N -m train_scripts.train CONFIG.toml`. One with `worlds = "FOLDER"` trains
-on simulated pairs, by the clock, which is what stands here. Either goes on from its last checkpoint when the same
+on simulated pairs, by the clock (`train_scripts.train_worlds`). Either goes on from its last checkpoint when the same
 command is given again.
 """
 
@@ -10,67 +10,24 @@ from __future__ import annotations
 
 import argparse
 import logging
-import math
-import os
-import signal
-import time
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field, replace
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
 
 import torch
-from safetensors.torch import load_file
-from torch import Tensor, nn
 
 from gallery.errors import GalleryError
-from mean_model.checkpoint import save_model
-from mean_model.config import MeanConfig
 from mean_model.errors import ConfigError, MeanModelError
-from mean_model.losses import Losses, LossWeights, info_nce, total
 from mean_model.memory import keep_freed_memory
-from mean_model.network import MEAN
+from train_scripts import train_places, train_worlds
 from train_scripts.data.errors import DatasetError
-from train_scripts.data.simulator import FlightRange, Pairs, Pool, easier, load_pool, places_of, random_pairs
-from train_scripts.muon import Muon
+from train_scripts.places_config import PlacesConfig
 from train_scripts.settings import build, read_settings
-from train_scripts.starts import initialise
-from train_scripts.train_places import PlacesConfig, Stopped, run_config
+from train_scripts.train_worlds import TrainConfig
 
 log = logging.getLogger("train")
 
 STOPPED = 130
 """Exit status of a run that was asked to end before its time."""
-
-IMAGENET_MEAN = (0.485, 0.456, 0.406)
-IMAGENET_STD = (0.229, 0.224, 0.225)
-
-
-@dataclass(frozen=True)
-class TrainConfig:
-    """Everything that a run depends on but the machine."""
-
-    worlds: str = "runs/worlds"
-    out: str = "runs/train"
-    start: str = ""  # weights to begin from: a model folder, or a checkpoint file of an earlier run
-    minutes: float = 60.0  # of training in all, over every resumption
-    batch: int = 96
-    worlds_per_batch: int = 2
-    learning_rate: float = 2e-3
-    weight_decay: float = 0.05
-    warmup: float = 0.02  # share of the time
-    ramp: float = 0.15  # share of the time over which the views go from easy to the whole flight range
-    gamma: float = 0.3  # layer scale at the start
-    label_smoothing: float = 0.1
-    ema: float = 0.998
-    seed: int = 0
-    render_steps: int = 20
-    photometry: float = 1.0
-    bfloat16: bool = True
-    save_every_s: float = 120.0
-    model: MeanConfig = field(default_factory=MeanConfig)
-    weights: LossWeights = field(default_factory=LossWeights)
-    flight: FlightRange = field(default_factory=FlightRange)
 
 
 def read_config(file: Path, overrides: Sequence[str] = ()) -> TrainConfig | PlacesConfig:
@@ -89,273 +46,42 @@ def read_config(file: Path, overrides: Sequence[str] = ()) -> TrainConfig | Plac
     return build(TrainConfig, settings)
 
 
-def normalise(pictures: Tensor) -> Tensor:
-    """(B, 3, S, S) 0..255 to ImageNet's units."""
-    mean = torch.tensor(IMAGENET_MEAN, device=pictures.device)[None, :, None, None]
-    std = torch.tensor(IMAGENET_STD, device=pictures.device)[None, :, None, None]
-    return (pictures / 255 - mean) / std
+def start(parser: argparse.ArgumentParser, argv: Sequence[str] | None, run: Callable[..., None]) -> None:
+    """Prepare the machine, read the config and run; a user's mistake is one line, and asking to end is none.
 
-
-def losses_of(network: MEAN, pairs: Pairs, config: TrainConfig) -> Losses:
-    """Forward both views and weigh the losses. Branches whose losses have no weight are not computed: half the time."""
-    weights = config.weights
-    scale = network.logit_scale.exp().clamp(max=100)
-    with torch.autocast(pairs.drone.device.type, torch.bfloat16, enabled=config.bfloat16):
-        if not weights.classification and not weights.alignment:
-            pictures = normalise(torch.cat([pairs.drone, pairs.satellite]))
-            embeddings = network(pictures.contiguous(memory_format=torch.channels_last)).float()
-            drone, satellite = embeddings.chunk(2)
-            contrast = info_nce(drone, satellite, scale, config.label_smoothing)
-            nothing = contrast.new_zeros(())
-            return Losses(weights.info_nce * contrast, contrast, nothing, nothing)
-        drone_outputs = _float(network.forward_training(normalise(pairs.drone)))
-        satellite_outputs = _float(network.forward_training(normalise(pairs.satellite)))
-    return total(drone_outputs, satellite_outputs, pairs.place, scale, weights, label_smoothing=config.label_smoothing)
-
-
-def _float(outputs: Any) -> Any:
-    return replace(
-        outputs,
-        pooled=outputs.pooled.float(),
-        logits=tuple(x.float() for x in outputs.logits),
-        aligned=outputs.aligned.float(),
-    )
-
-
-def rate_at(share: float, config: TrainConfig) -> float:
-    """Learning rate after this share 0..1 of the time: linear warm-up, then a cosine to 1 % of the peak."""
-    if share < config.warmup:
-        return config.learning_rate * max(share, 1e-3) / config.warmup
-    progress = (share - config.warmup) / (1 - config.warmup)
-    return config.learning_rate * (0.01 + 0.99 * 0.5 * (1 + math.cos(math.pi * min(progress, 1))))
-
-
-def optimizers_of(network: MEAN, weight_decay: float) -> list[torch.optim.Optimizer]:
-    """Muon for the backbone's matrices, AdamW for all else; vectors and scalars do not decay.
-
-    The stem and the depthwise filters are few small filters rather than matrices: they stay with AdamW.
+    Args:
+        parser: with the options that the run takes beside the config.
+        run: from the config and the parsed options.
     """
-    matrices = [
-        p
-        for name, p in network.backbone.named_parameters()
-        if p.ndim > 1 and p.shape[1] > 3 and not name.startswith("stem")
-    ]
-    taken = {id(p) for p in matrices}
-    others = [p for p in network.parameters() if id(p) not in taken]
-    groups = [
-        {"params": [p for p in others if p.ndim > 1], "weight_decay": weight_decay},
-        {"params": [p for p in others if p.ndim <= 1], "weight_decay": 0.0},
-    ]
-    return [
-        Muon(matrices, lr=0.0, weight_decay=weight_decay),
-        torch.optim.AdamW(groups, lr=0.0, betas=(0.9, 0.98)),
-    ]
-
-
-@dataclass
-class Run:
-    """The state that a checkpoint holds."""
-
-    network: MEAN
-    average: dict[str, Tensor]
-    optimizers: list[torch.optim.Optimizer]
-    generator: torch.Generator
-    step: int = 0
-    seconds: float = 0.0
-
-    def save(self, path: Path) -> None:
-        state = {
-            "network": self.network.state_dict(),
-            "average": self.average,
-            "optimizers": [optimizer.state_dict() for optimizer in self.optimizers],
-            "generator": self.generator.get_state(),
-            "torch_rng": torch.get_rng_state(),
-            "step": self.step,
-            "seconds": self.seconds,
-        }
-        beside = path.with_suffix(".part")
-        torch.save(state, beside)
-        os.replace(beside, path)
-
-    def restore(self, path: Path, device: torch.device) -> None:
-        state = torch.load(path, map_location=device, weights_only=True)
-        self.network.load_state_dict(state["network"])
-        self.average = state["average"]
-        for optimizer, saved in zip(self.optimizers, state["optimizers"], strict=True):
-            optimizer.load_state_dict(saved)
-        self.generator.set_state(state["generator"].cpu())
-        torch.set_rng_state(state["torch_rng"].cpu())
-        self.step, self.seconds = state["step"], state["seconds"]
-
-
-def start_run(config: TrainConfig, device: torch.device) -> Run:
-    """Fresh weights, or those of `config.start`."""
-    torch.manual_seed(config.seed)
-    network = MEAN.from_config(config.model)
-    if config.start:
-        load_start(network, Path(config.start))
-    else:
-        initialise(network, config.gamma)
-    network.to(device).to(memory_format=torch.channels_last).train()
-    average = {k: v.detach().clone() for k, v in network.state_dict().items()}
-    generator = torch.Generator().manual_seed(config.seed)
-    return Run(network, average, optimizers_of(network, config.weight_decay), generator)
-
-
-def load_start(network: MEAN, source: Path) -> None:
-    """Begin from the tensors of `source` that fit: all of the backbone; heads only where the places are the same.
-
-    Raises:
-        MeanModelError: the backbone is another one.
-    """
-    earlier = load_file(source / "model.safetensors") if source.is_dir() else _averaged(source)
-    own = network.state_dict()
-    kept = {name: value.float() for name, value in earlier.items() if name in own and own[name].shape == value.shape}
-    missing = [name for name in network.inference_state_dict() if name not in kept]
-    if missing:
-        raise MeanModelError(f"{source.name} does not fit this backbone ({len(missing)} tensors, first {missing[0]}).")
-    log.info("starting from %s: %d of %d tensors fit", source.name, len(kept), len(own))
-    network.load_state_dict({**own, **kept})
-
-
-def _averaged(checkpoint: Path) -> dict[str, Tensor]:
-    return torch.load(checkpoint, map_location="cpu", weights_only=True)["average"]
-
-
-@torch.no_grad()
-def centre_embeddings(network: MEAN, pairs: Pairs) -> None:
-    """Set the last normalisation so that embeddings of a batch are centred and of one spread in every channel.
-
-    A fresh network maps all photos into a narrow cone, where InfoNCE has next to no gradient.
-    """
-    network.eval()
-    pictures = normalise(torch.cat([pairs.drone, pairs.satellite]))
-    pooled = network.backbone.forward_head(network.backbone.forward_features(pictures))
-    norm: nn.LayerNorm = network.backbone.head.norm  # type: ignore[assignment, union-attr]
-    spread = pooled.std(0).clamp_min(1e-3)
-    norm.weight.div_(spread)
-    norm.bias.sub_(pooled.mean(0)).div_(spread)
-    network.train()
-
-
-def update_average(average: dict[str, Tensor], network: nn.Module, decay: float) -> None:
-    """Exponential moving average of every floating tensor; counters are copied."""
-    for name, value in network.state_dict().items():
-        if value.is_floating_point():
-            average[name].lerp_(value.detach(), 1 - decay)
-        else:
-            average[name].copy_(value)
-
-
-def train(config: TrainConfig, pool: Pool, device: torch.device) -> Run:
-    """Train until the minutes are used, saving as it goes; Ctrl-C saves and stops."""
-    out = Path(config.out)
-    out.mkdir(parents=True, exist_ok=True)
-    run = start_run(config, device)
-    checkpoint = out / "last.pt"
-    if checkpoint.exists():
-        run.restore(checkpoint, device)
-        log.info("resumed at step %d, %.1f minutes", run.step, run.seconds / 60)
-    budget = config.minutes * 60
-    began, before = time.monotonic(), run.seconds
-    saved = began
-    mean_loss, render_s, pairs_seen, since = 0.0, 0.0, 0, time.monotonic()
-    try:
-        while run.seconds < budget:
-            rate = rate_at(run.seconds / budget, config)
-            for optimizer in run.optimizers:
-                for group in optimizer.param_groups:
-                    group["lr"] = rate
-            difficulty = min(1.0, 0.05 + run.seconds / budget / max(config.ramp, 1e-6))
-            tick = time.monotonic()
-            with torch.no_grad():
-                pairs = random_pairs(
-                    pool,
-                    config.batch,
-                    config.model.image_size,
-                    easier(config.flight, difficulty),
-                    run.generator,
-                    worlds_per_batch=config.worlds_per_batch,
-                    steps=config.render_steps,
-                    photometry_strength=config.photometry * difficulty,
-                )
-            render_s += time.monotonic() - tick
-            if run.step == 0 and not config.start:
-                centre_embeddings(run.network, pairs)
-            losses = losses_of(run.network, pairs, config)
-            if not torch.isfinite(losses.total):
-                raise MeanModelError(
-                    f"The loss is not finite at step {run.step} (InfoNCE {losses.info_nce:.3g}, classes "
-                    f"{losses.classification:.3g}, alignment {losses.alignment:.3g}); lower learning_rate and resume."
-                )
-            for optimizer in run.optimizers:
-                optimizer.zero_grad(set_to_none=True)
-            losses.total.backward()
-            nn.utils.clip_grad_norm_(run.network.parameters(), 1.0)
-            for optimizer in run.optimizers:
-                optimizer.step()
-            run.step += 1
-            update_average(run.average, run.network, min(config.ema, (1 + run.step) / (10 + run.step)))
-            run.seconds = before + time.monotonic() - began
-            mean_loss += losses.info_nce.item()
-            pairs_seen += len(pairs.place)
-            if run.step % 25 == 0:
-                took = time.monotonic() - since
-                log.info(
-                    "step %d  %.1f min  rate %.2e  InfoNCE %.3f  classes %.2f  alignment %.3f  scale %.1f  "
-                    "%.0f pairs/s  network %.0f %%",
-                    run.step, run.seconds / 60, rate, mean_loss / 25,
-                    losses.classification.item(), losses.alignment.item(),
-                    run.network.logit_scale.exp().item(), pairs_seen / took, 100 * (1 - render_s / took),
-                )  # fmt: skip
-                mean_loss, render_s, pairs_seen, since = 0.0, 0.0, 0, time.monotonic()
-            if time.monotonic() - saved > config.save_every_s:
-                run.save(checkpoint)
-                saved = time.monotonic()
-    except KeyboardInterrupt:
-        log.info("stopped by hand at step %d; the same command goes on from here", run.step)
-    run.save(checkpoint)
-    return run
-
-
-def export(run: Run, config: TrainConfig, folder: Path) -> None:
-    """The averaged weights as a model folder, backbone only, half precision."""
-    network = MEAN.from_config(config.model)
-    network.load_state_dict({k: v.cpu() for k, v in run.average.items()})
-    save_model(folder, network.eval(), config.model)
-
-
-def main(argv: list[str] | None = None) -> None:
-    keep_freed_memory()  # a CPU otherwise spends half of its time on page faults
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("config", type=Path)
     parser.add_argument("overrides", nargs="*", metavar="key=value")
     parser.add_argument("--threads", type=int, default=0, help="CPU threads; 0 leaves it to torch")
-    options = parser.parse_args(argv)
+    options = parser.parse_intermixed_args(argv)
+    keep_freed_memory()  # a CPU otherwise spends half of its time on page faults
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s", datefmt="%H:%M:%S")
     if options.threads:
         torch.set_num_threads(options.threads)
     torch.set_flush_denormal(True)  # denormal gradients slow a CPU down many times
     try:
-        config = read_config(options.config, options.overrides)
-        if isinstance(config, PlacesConfig):
-            run_config(config)
-            return
-        for stop in (signal.SIGINT, signal.SIGTERM):  # a background job starts with Ctrl-C ignored
-            signal.signal(stop, signal.default_int_handler)
-        device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-        pool = load_pool(Path(config.worlds)).to(device)
-        model = replace(config.model, classes=places_of(pool, config.flight), from_above=config.flight.from_above > 0)
-        config = replace(config, model=model)
-        log.info("%d worlds, %d places, device %s", pool.worlds, config.model.classes, device)
-        run = train(config, pool, device)
-        export(run, config, Path(config.out) / "model")
-    except Stopped as stopped:
+        run(read_config(options.config, options.overrides), options)
+    except train_places.Stopped as stopped:
         log.info("%s", stopped)
         raise SystemExit(STOPPED) from None
     except (MeanModelError, DatasetError, GalleryError, FileNotFoundError) as error:
         parser.exit(2, f"{parser.prog}: error: {error}\n")  # one line: how to call it is not what went wrong
-    log.info("settings: %s", asdict(config))
+
+
+def run(config: TrainConfig | PlacesConfig, _: argparse.Namespace) -> None:
+    """Train with what the config names."""
+    if isinstance(config, PlacesConfig):
+        train_places.run_config(config)
+    else:
+        train_worlds.run_config(config)
+
+
+def main(argv: list[str] | None = None) -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    start(parser, argv, run)
 
 
 if __name__ == "__main__":

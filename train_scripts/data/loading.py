@@ -1,20 +1,20 @@
-"""Pictures for training and for testing, read and brought to size in the data loader's processes."""
+"""Pictures for training, read and brought to size in the data loader's processes."""
 
 from __future__ import annotations
 
 import hashlib
 import logging
+import signal
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 import torch
 from PIL import Image
 from torch import Tensor
-from torch.utils.data import Dataset
+from torch.utils.data import Dataset, default_collate
 
-from mean_model.embedder import square
 from train_scripts.data import weather
 from train_scripts.data.augmentation import augmentation, flipped_together, plain
 from train_scripts.data.errors import BadPicture
@@ -46,8 +46,12 @@ class Recipe:
     unreadable: Unreadable = "stop"
 
 
-class TrainingPictures(Dataset[tuple[Tensor, Tensor, int, int]]):
-    """Pairs of one epoch: drone and satellite (3, S, S) uint8, label, number of the pair.
+TrainingItem = tuple[Tensor, Tensor, int, int]
+"""Drone and satellite (3, S, S) uint8, label, number of the pair."""
+
+
+class TrainingPictures(Dataset[TrainingItem]):
+    """Pairs of one epoch.
 
     What is drawn for a pair hangs on seed, epoch and pair alone: not on workers, nor on what came before.
     """
@@ -69,7 +73,14 @@ class TrainingPictures(Dataset[tuple[Tensor, Tensor, int, int]]):
     def __len__(self) -> int:
         return len(self.pairs)
 
-    def __getitem__(self, number: int) -> tuple[Tensor, Tensor, int, int]:
+    def __getitems__(self, numbers: Sequence[int]) -> list[TrainingItem] | BadPicture:
+        """A batch for `collate`, or why there is none: torch wraps what its workers raise into their tracebacks."""
+        try:
+            return [self[number] for number in numbers]
+        except BadPicture as error:
+            return error
+
+    def __getitem__(self, number: int) -> TrainingItem:
         pair = self.pairs[number]
         digest = hashlib.blake2b(f"{self.seed} {self.epoch} {number}".encode(), digest_size=7).digest()
         seed = int.from_bytes(digest, "big")
@@ -111,30 +122,15 @@ class TrainingPictures(Dataset[tuple[Tensor, Tensor, int, int]]):
         return read_picture(picture, None if whole else self.recipe.size_px)
 
 
-class TestPictures(Dataset[tuple[Tensor, int]]):
-    """Test pictures as the network sees them in use: (S, S, 3) uint8, and whether they could be read (1 or 0)."""
+def collate(items: list[TrainingItem] | BadPicture) -> Any:
+    """The items of a batch as tensors, or the error in their place."""
+    return items if isinstance(items, BadPicture) else default_collate(items)
 
-    __test__ = False  # no class of tests
 
-    def __init__(self, pictures: Sequence[Picture], size_px: int, crop: str, unreadable: Unreadable = "stop") -> None:
-        self.pictures = pictures
-        self.size_px, self.crop = size_px, crop
-        self.unreadable = unreadable
-
-    def __len__(self) -> int:
-        return len(self.pictures)
-
-    def __getitem__(self, number: int) -> tuple[Tensor, int]:
-        try:
-            image = read_picture(self.pictures[number], self.size_px)
-        except BadPicture as error:
-            if self.unreadable == "stop":
-                raise BadPicture(
-                    f'{error} Repair or remove it, or set unreadable = "skip" to test without it.'
-                ) from error
-            log.warning("%s It is left out of the test.", error)
-            return torch.zeros(self.size_px, self.size_px, 3, dtype=torch.uint8), 0
-        return torch.from_numpy(np.array(square(image, self.size_px, self.crop))), 1
+def deaf(_: int) -> None:
+    """Let a worker of the loader outlive requests to end, which may go to all processes: the training answers them."""
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.SIG_IGN)
 
 
 def _tensor(picture: np.ndarray) -> Tensor:

@@ -193,15 +193,12 @@ class Dataset:
             for picture in drone[place]
         )
 
-    def retrieval(
-        self, direction: Direction = "drone-to-satellite", protocol: Protocol = "paper", *, places: int | None = None
-    ) -> Retrieval:
+    def retrieval(self, direction: Direction = "drone-to-satellite", protocol: Protocol = "paper") -> Retrieval:
         """One direction of the test part.
 
         Args:
             direction: which kind asks which.
             protocol: `paper` or `full`, see `PROTOCOLS`.
-            places: only the first that many query places and as many distractors, for a quick look.
 
         Raises:
             BadRequest: there is no such direction or protocol.
@@ -217,12 +214,6 @@ class Dataset:
                     f"{self.name} holds no {kind} picture in the {role} of its test part, which {direction} needs. "
                     "See what is missing: python -m train_scripts.data check KIND:PATH"
                 )
-        if places is not None:
-            asked = sorted({picture.place for picture in queries})
-            others = sorted({picture.place for picture in gallery} - set(asked))
-            kept = {*asked[:places], *others[:places]}
-            queries = tuple(picture for picture in queries if picture.place in kept)
-            gallery = tuple(picture for picture in gallery if picture.place in kept)
         return Retrieval(self.name, direction, protocol, queries, gallery)
 
 

@@ -10,10 +10,11 @@ import torch
 from mean_model.config import MeanConfig
 from mean_model.errors import ConfigError, MeanModelError
 from mean_model.losses import LossWeights
-from train_scripts import train as training
+from train_scripts import train_worlds as training
 from train_scripts.data.pack import write_npz
 from train_scripts.data.simulator import FlightRange, Pool, easier, load_pool, places_of, random_pairs
-from train_scripts.train import TrainConfig, export, optimizers_of, rate_at, read_config, start_run, train
+from train_scripts.train import read_config
+from train_scripts.train_worlds import TrainConfig, export, optimizers_of, rate_at, start_run, train
 
 CONFIGS = Path(training.__file__).parent / "configs"
 CPU = torch.device("cpu")

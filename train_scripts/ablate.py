@@ -1,0 +1,97 @@
+"""The paper's Table VII on any dataset: `python -m train_scripts.ablate CONFIG.toml [--seeds N] [key=value ...]`.
+
+Every row (losses and branches from `configs/table7_*.toml`, all else from CONFIG) is trained once for each seed, in a
+folder of its own below `out`, and tested after the last epoch. Printed are mean and standard deviation over the seeds
+beside the paper's figures. What is finished is not trained again and what was cut goes on: repeat the command.
+"""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from mean_model.errors import ConfigError
+from train_scripts.data.places import BOTH_WAYS
+from train_scripts.paper_tables import ABLATIONS, PAPER
+from train_scripts.places_config import PlacesConfig
+from train_scripts.train import read_config, start
+from train_scripts.train_places import run_config
+from train_scripts.train_worlds import TrainConfig
+
+log = logging.getLogger("train")
+
+ROWS = sorted((Path(__file__).parent / "configs").glob("table7_*.toml"))
+"""The configs of the table's rows, in its order."""
+
+FIGURES = ("D2S R@1", "D2S AP", "S2D R@1", "S2D AP")
+
+
+def runs_of(config: PlacesConfig, seeds: int) -> Iterator[tuple[int, PlacesConfig]]:
+    """Row (0 to 5) and config of every run: all rows of one seed, then of the next."""
+    same = replace(config, directions=BOTH_WAYS, protocols=("paper",), evaluate_every=config.epochs)
+    for seed in range(config.seed, config.seed + seeds):
+        for row, file in enumerate(ROWS):
+            parts = read_config(file)
+            assert isinstance(parts, PlacesConfig)
+            out = str(Path(config.out) / f"{file.stem}_seed{seed}")
+            yield row, replace(same, weights=parts.weights, terms=parts.terms, seed=seed, out=out)
+
+
+def figures_of(history: Sequence[Mapping[str, Any]]) -> list[float]:
+    """`FIGURES` after the last epoch of a run, of the first set that it was tested on."""
+    tested = next(iter(history[-1]["results"].values()))
+    of = {one["direction"]: one for one in tested}
+    return [value for direction in BOTH_WAYS for value in (of[direction]["recall"]["1"], of[direction]["ap"])]
+
+
+def table(found: np.ndarray) -> str:
+    """The rows with mean and standard deviation, the paper's below each, and where a row does not improve.
+
+    Args:
+        found: (6, seeds, 4) percentages, in the order of `FIGURES`.
+    """
+    seeds = found.shape[1]
+    mean = found.mean(axis=1)
+    spread = found.std(axis=1, ddof=1) if seeds > 1 else np.full_like(mean, np.nan)
+    lines = [f"{'':24}" + "".join(f"{name:>16}" for name in FIGURES)]
+    for name, row, deviation, printed in zip(ABLATIONS, mean, spread, PAPER["VII"].blocks[0].rows, strict=True):
+        cells = (f"{a:.2f} ± {b:.2f}" if seeds > 1 else f"{a:.2f}" for a, b in zip(row, deviation, strict=True))
+        lines.append(f"{name:24}" + "".join(f"{cell:>16}" for cell in cells))
+        lines.append(f"{'  paper':24}" + "".join(f"{value:16.2f}" for score in printed.scores for value in score))
+    lines.append("")
+    for column, name in enumerate(FIGURES):
+        steps = found[1:, :, column] - found[:-1, :, column]
+        said = [
+            f"{ABLATIONS[row + 1]} {step.mean():+.2f} (up with {(step > 0).sum()} of {seeds} seeds)"
+            for row, step in enumerate(steps)
+        ]
+        lines.append(f"{name}, each row against the one above: {', '.join(said)}")
+    return "\n".join(lines) + "\n"
+
+
+def run(config: TrainConfig | PlacesConfig, options: argparse.Namespace) -> None:
+    """Train what is not trained yet, and print the table."""
+    if not isinstance(config, PlacesConfig) or options.seeds < 1:
+        raise ConfigError('Table VII needs a config with dataset = "KIND:PATH", and one seed or more.')
+    found: list[list[list[float]]] = [[] for _ in ROWS]
+    for row, one in runs_of(config, options.seeds):
+        log.info("row %d of %d, %s, seed %d", row + 1, len(ROWS), ABLATIONS[row], one.seed)
+        found[row].append(figures_of(run_config(one).history))
+    sys.stdout.write(table(np.array(found)))
+
+
+def main(argv: list[str] | None = None) -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--seeds", type=int, default=3, help="runs of every row (default 3)")
+    start(parser, argv, run)
+
+
+if __name__ == "__main__":
+    main()
