@@ -216,6 +216,8 @@ def embedding_scatter(panels: Mapping[str, Cloud]) -> "Figure":
 
 def projected(vectors: np.ndarray, method: str, seed: int = 0) -> tuple[np.ndarray, str]:
     """(N, 2) points of (N, D) vectors, and how they came into the plane. Args: method: pca or tsne."""
+    if not np.ptp(vectors, axis=0).any():  # scikit-learn's t-SNE ends the process there
+        return np.zeros((len(vectors), 2)), "all embeddings are the same"
     if method == "pca":
         from sklearn.decomposition import PCA
 

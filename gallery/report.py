@@ -280,7 +280,10 @@ def unpacked(column: pa.ChunkedArray) -> np.ndarray:
     if not whole or not kind.list_size:
         raise GalleryError("The report's embeddings are damaged. Make the report again.")
     parts = [chunk.flatten().to_numpy(zero_copy_only=False) for chunk in column.chunks]
-    return np.concatenate(parts or [np.empty(0, np.float16)]).reshape(-1, kind.list_size)
+    vectors = np.concatenate(parts or [np.empty(0, np.float16)]).reshape(-1, kind.list_size)
+    if not np.isfinite(vectors).all():
+        raise GalleryError("The report's embeddings are no finite numbers. Make the report again.")
+    return vectors
 
 
 def read_report(file: str | Path) -> Report:

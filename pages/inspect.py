@@ -3,6 +3,7 @@
 import base64
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from functools import partial, wraps
 from typing import Any
 
 import gradio as gr
@@ -64,6 +65,24 @@ def inspect_page(bench: Bench, kept: Kept[FreshPhoto] | None = None) -> None:
     _wire(Events(bench, parts, kept or Kept()), parts)
 
 
+def _spoken(answer: Callable[..., Shown]) -> Callable[..., Shown]:
+    """An event's answer that says an error which is meant for the visitor, and changes nothing then."""
+
+    @wraps(answer)
+    def safely(self: "Events", looking: Looking, *values: Any, **more: Any) -> Shown:
+        try:
+            return answer(self, looking, *values, **more)
+        except SPOKEN as error:
+            gr.Warning(sentence(error))
+            return {self.parts.looking: looking}
+
+    return safely
+
+
+def _said(event: gr.EventData) -> dict[str, Any]:
+    return event._data if isinstance(event._data, dict) else {}
+
+
 class Events:
     """What the page answers to its visitor. Whatever comes in an event comes from a browser and may be anything."""
 
@@ -111,18 +130,22 @@ class Events:
             **show_query(bench, parts, looking, How()),
         }
 
+    @_spoken
     def sift(self, looking: Looking, *values: Any) -> Shown:
         """The controls were changed; a lasso stays."""
         return self._filtered(looking, replace(filter_of(*values), ids=looking.view.filter.ids))
 
+    @_spoken
     def clear(self, looking: Looking) -> Shown:
         """No filter."""
         return self._filtered(looking, Filter(), controls=True)
 
+    @_spoken
     def part(self, looking: Looking, event: gr.EventData) -> Shown:
         """A row of the slices, a pair of places, a chip of the headline or of the comparison was chosen."""
         return self._filtered(looking, part_of(looking, self.bench, _said(event)), controls=True)
 
+    @_spoken
     def lasso(self, looking: Looking, event: gr.EventData) -> Shown:
         """Queries were drawn around."""
         given = _said(event).get("ids")
@@ -137,6 +160,7 @@ class Events:
         shown = set_controls(self.parts, now, now.table(self.bench)) if controls else {}
         return {**shown, **show_rows(self.bench, self.parts, now)}
 
+    @_spoken
     def order(self, looking: Looking, event: gr.EventData) -> Shown:
         """The head of a column: once up, twice down."""
         key = _said(event).get("key")
@@ -146,12 +170,14 @@ class Events:
         view = replace(looking.view, sort=key, descending=down, page=1)
         return show_rows(self.bench, self.parts, replace(looking, view=view))
 
+    @_spoken
     def turn(self, looking: Looking, event: gr.EventData) -> Shown:
         """Another page of the table."""
         number = _said(event).get("page")
         view = replace(looking.view, page=number if isinstance(number, int) else 1)
         return show_rows(self.bench, self.parts, replace(looking, view=view))
 
+    @_spoken
     def pick(self, looking: Looking, look: Any, against: Any, near_m: Any, event: gr.EventData) -> Shown:
         """A query was chosen in the table, the plot or the map."""
         name = _said(event).get("query")
@@ -160,14 +186,17 @@ class Events:
         now = replace(looking, view=replace(looking.view, query=name))
         return show_query(self.bench, self.parts, now, how_of(look, against, near_m))
 
+    @_spoken
     def before(self, looking: Looking, look: Any, against: Any, near_m: Any) -> Shown:
         """The query before this one in the table."""
         return self._step(looking, 0, how_of(look, against, near_m))
 
+    @_spoken
     def after(self, looking: Looking, look: Any, against: Any, near_m: Any) -> Shown:
         """The query after this one in the table."""
         return self._step(looking, 1, how_of(look, against, near_m))
 
+    @_spoken
     def walk(self, looking: Looking, look: Any, against: Any, near_m: Any, event: gr.EventData) -> Shown:
         """An arrow key."""
         return self._step(looking, 0 if _said(event).get("by") == -1 else 1, how_of(look, against, near_m))
@@ -187,6 +216,7 @@ class Events:
         now = replace(looking, view=replace(looking.view, query=to, page=number))
         return {**show_rows(self.bench, self.parts, now), **show_query(self.bench, self.parts, now, how)}
 
+    @_spoken
     def look(self, looking: Looking, look: Any, against: Any, near_m: Any) -> Shown:
         """Pictures, what the network sees, or heat maps."""
         how = how_of(look, against, near_m)
@@ -195,20 +225,24 @@ class Events:
             return {**shown, self.parts.sight: inspect_query.sight(fresh_sight(looking.fresh, self.bench.engine, how))}
         return {**shown, **show_query(self.bench, self.parts, looking, how)}
 
+    @_spoken
     def lens(self, looking: Looking, method: Any, colour: Any, event: gr.SelectData) -> Shown:
         """A tab was opened."""
         now = replace(looking, lens=str(event.value))
         return {self.parts.looking: now, **show_lens(self.bench, self.parts, now, method, colour)}
 
+    @_spoken
     def follow(self, looking: Looking, method: Any, colour: Any) -> Shown:
         """The open tab follows the filter, except the cloud, which always shows all."""
         still = looking.fresh is not None or looking.lens == EMBEDDINGS
         return {self.parts.looking: looking} if still else show_lens(self.bench, self.parts, looking, method, colour)
 
+    @_spoken
     def project(self, looking: Looking, method: Any, colour: Any) -> Shown:
         """Another projection or colour of the cloud."""
         return show_cloud(self.bench, self.parts, method, colour)
 
+    @_spoken
     def compare(self, looking: Looking, file: str | None, look: Any, against: Any, near_m: Any) -> Shown:
         """Another report was given, or taken away."""
         try:
@@ -219,35 +253,15 @@ class Events:
         shown = {**self._filtered(now, Filter(), controls=True), **show_comparison(self.bench, self.parts, now)}
         return {**shown, **show_query(self.bench, self.parts, shown[self.parts.looking], how_of(look, against, near_m))}
 
-    def taking(self, kind: str) -> Callable[[Looking], Shown]:
-        """What makes a file of the rows that pass the filter. Args: kind: csv, geojson, kml, or zip: the figures."""
-
-        def take(looking: Looking) -> Shown:
-            chosen = looking.rows(self.bench)
-            if kind == "zip":
-                name, data = "figures.zip", figures_file(self.bench, chosen, looking.view.query)
-            else:
-                name, data = f"queries.{kind}", take_away.render(chosen, kind).encode()  # type: ignore[arg-type]
-            return {self.parts.take: {"name": name, "data": base64.b64encode(data).decode()}}
-
-        return take
-
-
-def _said(event: gr.EventData) -> dict[str, Any]:
-    return event._data if isinstance(event._data, dict) else {}
-
-
-def _told(parts: Parts, work: Callable[..., Shown]) -> Callable[..., Shown]:
-    """A sentence instead of an error that is meant for the visitor."""
-
-    def safely(looking: Looking, *values: Any) -> Shown:
-        try:
-            return work(looking, *values)
-        except SPOKEN as error:
-            gr.Warning(sentence(error))
-            return {parts.looking: looking}
-
-    return safely
+    @_spoken
+    def take(self, looking: Looking, kind: str) -> Shown:
+        """A file of the rows that pass the filter. Args: kind: csv, geojson, kml, or zip: the figures."""
+        chosen = looking.rows(self.bench)
+        if kind == "zip":
+            name, data = "figures.zip", figures_file(self.bench, chosen, looking.view.query)
+        else:
+            name, data = f"queries.{kind}", take_away.render(chosen, kind).encode()  # type: ignore[arg-type]
+        return {self.parts.take: {"name": name, "data": base64.b64encode(data).decode()}}
 
 
 def _wire(events: Events, parts: Parts) -> None:
@@ -294,7 +308,7 @@ def _wire(events: Events, parts: Parts) -> None:
     viewed(parts.after.click(events.after, asked, both, **QUIET))
     looked = gr.on(
         [parts.look.input, parts.against.input, parts.near_m.input],
-        _told(parts, events.look),
+        events.look,
         asked,
         [*seen, parts.heat],
         **SLOW,
@@ -303,7 +317,7 @@ def _wire(events: Events, parts: Parts) -> None:
     parts.opacity.input(None, parts.opacity, None, js=OPACITY, **PRIVATE)
     parts.tabs.select(events.lens, drawn, lenses, **SLOW)
     projected = [parts.looking, *parts.cloud_parts]
-    gr.on([parts.method.input, parts.colour.input], _told(parts, events.project), drawn, projected, **SLOW)
+    gr.on([parts.method.input, parts.colour.input], events.project, drawn, projected, **SLOW)
     filtered(
         parts.upload.change(
             events.compare,
@@ -313,5 +327,5 @@ def _wire(events: Events, parts: Parts) -> None:
         )
     )
     for kind, button in parts.takes.items():
-        button.click(_told(parts, events.taking(kind)), parts.looking, [parts.take, parts.looking], **SLOW)
+        button.click(partial(events.take, kind=kind), parts.looking, [parts.take, parts.looking], **SLOW)
     parts.copy.click(None, None, None, js=COPY, **PRIVATE)

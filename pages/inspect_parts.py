@@ -1,6 +1,6 @@
 """The components of the inspect page, and the filter that its controls stand for."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -218,10 +218,11 @@ def _controls() -> tuple[tuple[Any, ...], gr.Button]:
             flagged = gr.Dropdown([(words_of, flag) for flag, words_of in flags.FLAGS.items()], label="Flag", **many)
             changes = gr.Dropdown(list(filters.CHANGES), label="Change", visible=False, **many)
         ranges = []
-        for name, unit in (("Rank", ""), ("Margin", ""), ("Error", ", m"), ("Altitude", ", m")):
-            with gr.Row(elem_classes="range"):
-                for end in ("from", "to"):
-                    ranges.append(gr.Number(None, label=f"{name} {end}{unit}", min_width=100))
+        for names in (("Rank", "Margin"), ("Metres", "Altitude")):
+            with gr.Row():
+                ranges += [
+                    gr.Number(None, label=f"{name} {end}", min_width=100) for name in names for end in ("from", "to")
+                ]
     return (wrong, text, conditions, chosen_places, flagged, changes, *ranges), clear
 
 
@@ -253,9 +254,14 @@ def set_controls(parts: Parts, looking: Looking, table: pd.DataFrame) -> dict:
     return {
         wrong: given.wrong,
         text: given.text,
-        conditions: gr.Dropdown(known.conditions, value=list(given.conditions)),
-        chosen: gr.Dropdown(known.places, value=list(given.places)),
-        flagged: gr.Dropdown(value=list(given.flags)),
-        changes: gr.Dropdown(value=list(given.changes), visible=looking.compared is not None),
+        conditions: gr.Dropdown(known.conditions, value=_known(given.conditions, known.conditions), multiselect=True),
+        chosen: gr.Dropdown(known.places, value=_known(given.places, known.places), multiselect=True),
+        flagged: gr.Dropdown(value=list(given.flags), multiselect=True),
+        changes: gr.Dropdown(value=list(given.changes), multiselect=True, visible=looking.compared is not None),
         **dict(zip(ends, values, strict=True)),
     }
+
+
+def _known(asked: Sequence[str], there: Sequence[str]) -> list[str]:
+    """What a link asks for, without what the report lacks: a dropdown refuses that."""
+    return [name for name in asked if name in there]

@@ -128,6 +128,8 @@ def show_comparison(bench: Bench, parts: Parts, looking: Looking) -> dict:
 def show_lens(bench: Bench, parts: Parts, looking: Looking, method: Any, colour: Any) -> dict:
     """What the open tab shows of the rows that pass the filter; the others wait until they are opened."""
     rows = looking.rows(bench)
+    if looking.lens == SLICES and not len(rows):
+        return {parts.slices: '<p class="empty">No query passes this filter.</p>'}
     if looking.lens == SLICES:
         tables = slices_of(rows) if looking.compared else bench.slices(looking.view.filter)
         return {parts.slices: inspect_set.slices(tables)}

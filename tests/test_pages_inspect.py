@@ -1,11 +1,16 @@
 """The inspect page without a browser: tables, queries and the whole set as HTML, links, and what is missing."""
 
 import html
+import math
+from types import SimpleNamespace
 
+import gradio as gr
+import numpy as np
 import pandas as pd
 import pytest
 from PIL import Image
 from small_world import ColourEmbedder, imagery, make_small_world, write_small_report
+from starlette.datastructures import QueryParams
 from test_pages_maps import HOSTILE
 
 from gallery import Localizer
@@ -17,9 +22,11 @@ from pages.bench import Bench
 from pages.desk import Desk, Question
 from pages.engine import Engine
 from pages.errors import SPOKEN, BadQuestion
+from pages.inspect import Events
 from pages.inspect_fresh import fresh_sight
-from pages.inspect_parts import filter_of
-from pages.looking import Looking
+from pages.inspect_parts import filter_of, make_parts
+from pages.kept import Kept
+from pages.looking import LENSES, Looking
 
 
 @pytest.fixture(scope="module")
@@ -37,9 +44,10 @@ def bench(world):
     return Bench(engine, report, folder / "gallery")
 
 
-def bare(name="bare.parquet", **known):
-    """A report that knows next to nothing."""
-    return [QueryRow(id=f"q{n}", image=f"{n}.jpg", tile_ids=["a", "b"], scores=[0.5, 0.4], **known) for n in range(4)]
+def bare(count=4, **known):
+    """Rows that know next to nothing."""
+    names = [f"q{n}" for n in range(count)]
+    return [QueryRow(id=name, image="no.jpg", tile_ids=["a", "b"], scores=[0.5, 0.4], **known) for name in names]
 
 
 def test_hostile_names_are_escaped_everywhere(bench):
@@ -153,6 +161,33 @@ def test_a_report_that_knows_nothing_says_what_is_missing(world, tmp_path):
     assert "no positions" in inspect_map.caption(0, 4)
     assert "names no altitude" in inspect_set.slices({})
     assert "Nobody" not in inspect_set.headline("bare", *bench.overall(), inspection.notes)
+
+
+POOR = {
+    "no query": [],
+    "no tiles": [QueryRow(id="q", image="i", tile_ids=[], scores=[])],
+    "one embedding": bare(8, true_tile_id="b", truth_rank=2, margin=0.0, vector=np.ones(8)),
+    "over the 180th meridian": bare(true_lon=179.99, true_lat=2.0, lon=-179.99, lat=2.0, place="p", covered=False),
+    "no finite number": bare(true_tile_id="a", truth_rank=1, margin=math.inf, error_m=math.nan),
+}
+
+
+@pytest.mark.parametrize("rows", POOR.values(), ids=POOR)
+def test_every_part_of_the_page_bears_a_poor_report(world, tmp_path, rows):
+    folder, engine, _ = world
+    write_report(tmp_path / "poor.parquet", rows, {})
+    with gr.Blocks():
+        parts = make_parts(Bench(engine, tmp_path / "poor.parquet", folder / "gallery"))
+        events = Events(Bench(engine, tmp_path / "poor.parquet", folder / "gallery"), parts, Kept())
+    first, second = events.opening(SimpleNamespace(query_params=QueryParams("wrong=0")))
+    assert parts.headline in first and parts.slices in second
+    looking = first[parts.looking]
+    for tab in LENSES:
+        assert parts.looking in events.lens(looking, "tsne", "place", SimpleNamespace(value=tab))
+    for kind in ("csv", "geojson", "kml", "zip"):
+        assert events.take(looking, kind=kind)[parts.take]["data"]
+    assert parts.looking in events.after(looking, "pictures", "first", 50)
+    assert parts.comparison in events.compare(looking, str(tmp_path / "poor.parquet"), "pictures", "first", None)
 
 
 def test_without_a_report_or_gallery_a_sentence_says_so(world, tmp_path):
