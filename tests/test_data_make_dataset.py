@@ -82,16 +82,16 @@ def test_a_folder_with_something_in_it_stays(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("kind", "options"),
     [
-        ("university1652", ["--release-name", "--street", "--positions", "csv"]),
-        ("sues200", ["--layout", "split"]),
+        ("university1652", "--views 1 --distractors 1 --release-name --street --positions csv".split()),
+        ("sues200", "--views 1 --layout split".split()),
         ("denseuav", ["--no-old-tiles"]),
-        ("folders", ["--layout", "view-first", "--positions", "kml"]),
+        ("folders", "--views 1 --distractors 1 --layout view-first --positions kml".split()),
     ],
 )
 def test_the_command_makes_what_the_check_finds_complete(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], kind, options: list[str]
 ) -> None:
-    counts = ["--train", "2", "--test", "1", "--distractors", "1", "--views", "1", "--size-px", "32"]
+    counts = ["--train", "2", "--test", "1", "--size-px", "32"]
     assert main(["make", kind, "--out", str(tmp_path / "d"), *counts, *options]) == 0
     assert str(tmp_path) not in capsys.readouterr().out
     report = check_dataset(kind, tmp_path / "d", pictures=True)
@@ -104,6 +104,8 @@ def test_the_command_makes_what_the_check_finds_complete(
 def test_options_of_another_kind_are_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     for arguments in (
         ["sues200", "--street"],
+        ["sues200", "--distractors", "3"],
+        ["denseuav", "--views", "3"],
         ["denseuav", "--positions", "csv"],
         ["sues200", "--layout", "view-first"],
         ["folders", "--layout", "original"],

@@ -9,6 +9,7 @@ import argparse
 import json
 import sys
 from collections.abc import Sequence
+from dataclasses import fields
 from pathlib import Path
 
 from train_scripts.arguments import USER_MISTAKE, Parser
@@ -39,13 +40,15 @@ def parser() -> argparse.ArgumentParser:
     )
     make.add_argument("kind", choices=("university1652", "sues200", "denseuav", "folders"), metavar="KIND")
     make.add_argument("--out", type=Path, required=True, metavar="DIR", help="a new folder")
-    make.add_argument("--train", type=int, default=6, metavar="N", help="training places (default 6)")
-    make.add_argument("--test", type=int, default=4, metavar="N", help="places that ask (default 4)")
-    make.add_argument("--distractors", type=int, default=2, metavar="N", help="other gallery places (default 2)")
-    make.add_argument("--views", type=int, default=6, metavar="N", help="drone pictures per place (default 6)")
-    make.add_argument("--size-px", type=int, default=96, metavar="PX", help="side of a picture (default 96)")
-    make.add_argument("--seed", type=int, default=0)
-    make.add_argument("--workers", type=int, default=1, metavar="N", help="processes that render (default 1)")
+    make.add_argument("--train", type=int, metavar="N", help="training places (default 6)")
+    make.add_argument("--test", type=int, metavar="N", help="places that ask (default 4)")
+    make.add_argument(
+        "--distractors", type=int, metavar="N", help="university1652, folders: other gallery places (default 2)"
+    )
+    make.add_argument("--views", type=int, metavar="N", help="drone pictures per place (default 6); not of denseuav")
+    make.add_argument("--size-px", type=int, metavar="PX", help="side of a picture (default 96)")
+    make.add_argument("--seed", type=int)
+    make.add_argument("--workers", type=int, metavar="N", help="processes that render (default 1)")
     make.add_argument("--release-name", action="store_true", help="university1652: inside University-Release/")
     make.add_argument("--street", action="store_true", help="university1652: street and google views, one folder empty")
     make.add_argument(
@@ -85,24 +88,19 @@ def _make(options: argparse.Namespace) -> int:
     from train_scripts.data.errors import BadRequest
 
     only = {
+        "--distractors": (options.distractors is not None, ("university1652", "folders")),
+        "--views": (options.views is not None, ("university1652", "sues200", "folders")),
         "--release-name": (options.release_name, ("university1652",)),
         "--street": (options.street, ("university1652",)),
         "--positions": (options.positions is not None, ("university1652", "folders")),
         "--layout": (options.layout is not None, ("sues200", "folders")),
         "--no-old-tiles": (options.no_old_tiles, ("denseuav",)),
     }
-    for name, (given, kinds) in only.items():
-        if given and options.kind not in kinds:
-            raise BadRequest(f"{options.kind} knows no {name}. It belongs to {' and '.join(kinds)}.")
-    size = make_dataset.Size(
-        options.train,
-        options.test,
-        options.distractors,
-        options.views,
-        options.size_px,
-        options.seed,
-        options.workers,
-    )
+    for name, (is_given, kinds) in only.items():
+        if is_given and options.kind not in kinds:
+            raise BadRequest(f"{options.kind} knows no {name}. It belongs to {', '.join(kinds)}.")
+    given = {field.name: getattr(options, field.name) for field in fields(make_dataset.Size)}
+    size = make_dataset.Size(**{name: value for name, value in given.items() if value is not None})
     match options.kind:
         case "university1652":
             make_dataset.make_university1652(
