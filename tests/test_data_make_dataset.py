@@ -82,10 +82,10 @@ def test_a_folder_with_something_in_it_stays(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("kind", "options"),
     [
-        ("university1652", "--views 1 --distractors 1 --release-name --street --positions csv".split()),
-        ("sues200", "--views 1 --layout split".split()),
+        ("university1652", ["--views", "1", "--distractors", "1", "--release-name", "--street", "--positions", "csv"]),
+        ("sues200", ["--views", "1", "--layout", "split"]),
         ("denseuav", ["--no-old-tiles"]),
-        ("folders", "--views 1 --distractors 1 --layout view-first --positions kml".split()),
+        ("folders", ["--views", "1", "--distractors", "1", "--layout", "view-first", "--positions", "kml"]),
     ],
 )
 def test_the_command_makes_what_the_check_finds_complete(
