@@ -4,9 +4,7 @@ A published `.pth` holds 257 tensors. Each of them is either renamed by `RENAMED
 is in neither, or one that is missing, is an error that lists it.
 """
 
-import os
 from collections.abc import Mapping
-from pathlib import Path
 
 import torch
 from torch import Tensor
@@ -15,7 +13,7 @@ from .config import MeanConfig
 from .convnext_names import first_release_names
 from .errors import CheckpointError
 from .network import MEAN
-from .tensors import read_tensors, renamed, require_dense, require_names, without_parallel_prefix
+from .tensors import renamed, require_dense, require_names, without_parallel_prefix
 
 _DEPTHS = (3, 3, 9, 3)  # blocks in each stage of ConvNeXt-Tiny, the only backbone that was published
 
@@ -82,22 +80,6 @@ DROPPED: Mapping[str, str] = {
 _CLASSIFIER = "model_1.classifier1.classifier.weight"
 
 _FITS_NOT = "These are not the weights of a published MEAN (ConvNeXt-Tiny, two PEE heads)"
-
-
-def read_published(path: str | os.PathLike[str]) -> tuple[MeanConfig, dict[str, Tensor]]:
-    """Read a checkpoint that the authors' code saved, without running anything in it.
-
-    Returns:
-        The config and the state dict of the same network here, ready for a strict `load_state_dict`.
-
-    Raises:
-        CheckpointError: the file is missing, is no plain state dict of tensors, or does not hold a published MEAN.
-    """
-    state = read_tensors(path)
-    try:
-        return convert(state)
-    except CheckpointError as error:
-        raise CheckpointError(f"{Path(path).name}: {error}") from error
 
 
 def is_published(state: Mapping[str, Tensor]) -> bool:
