@@ -90,13 +90,15 @@ def options_of(arguments: Sequence[str]) -> Options:
 
 def with_gallery(options: Options) -> Options:
     """The options with the gallery's folder on this machine: one of the Hub is fetched, unless the cache has it."""
-    from gallery.store import FILES
+    from gallery.errors import GalleryError
+    from gallery.store import FILES, require_own_imagery
     from mean_model.errors import HubError
     from mean_model.hub import folder_of
 
     try:
-        return replace(options, gallery=folder_of(options.gallery, FILES, ["*"]))
-    except HubError as error:
+        folder = folder_of(options.gallery, FILES, ["*"])
+        return options if folder == options.gallery else replace(options, gallery=require_own_imagery(folder))
+    except (HubError, GalleryError) as error:
         sys.stderr.write(f"app.py: {error}\n")
         raise SystemExit(2) from error
 

@@ -225,14 +225,15 @@ def _load(source: str, **options: Any) -> "Embedder":
 
 def _folder(gallery: Path) -> Path:
     """The gallery's folder; one of the Hub (user/name[@revision]) is fetched, unless the cache has it."""
-    from gallery.store import FILES
+    from gallery.store import FILES, require_own_imagery
     from mean_model.errors import HubError
     from mean_model.hub import folder_of
 
     try:
-        return folder_of(gallery, FILES, ["*"])
+        folder = folder_of(gallery, FILES, ["*"])
     except HubError as error:
         raise GalleryError(str(error)) from error
+    return folder if folder == gallery else require_own_imagery(folder)
 
 
 def _model_of(gallery: "Gallery", given: str | None) -> str:

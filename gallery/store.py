@@ -3,6 +3,7 @@
 import hashlib
 import json
 import logging
+import os
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -13,6 +14,7 @@ from typing import Any, Literal
 import geopandas
 import numpy as np
 import pandas as pd
+import pyarrow.parquet as pq
 from PIL import Image
 
 from gallery.errors import DamagedGallery, GalleryError, NotAGallery, WrongModel
@@ -170,7 +172,7 @@ class Gallery:
                 self._stretches[tile.source] = raster.stretch
                 return raster.image(tile.window, max_px)
         image = source / (tile.image or "")
-        if not image.resolve().is_relative_to(source.resolve()):
+        if not is_within(image, source):
             raise GalleryError(f"The image of tile {tile.id} lies outside its folder and is not read.")
         return read_picture(image, max_px)
 
@@ -244,6 +246,29 @@ def standing_folder(folder: Path) -> Path:
     """The folder to read: the named one, or what a build that was killed at the moment of the exchange left aside."""
     if not (folder / MANIFEST).is_file() and (aside(folder, "previous") / MANIFEST).is_file():
         return aside(folder, "previous")
+    return folder
+
+
+def is_within(path: Path, folder: Path) -> bool:
+    """Whether a path stays in a folder as it is written: files in the Hub's cache are links that lead out of it."""
+    return Path(os.path.normpath(path)).is_relative_to(os.path.normpath(folder))
+
+
+def require_own_imagery(folder: Path) -> Path:
+    """The folder of somebody else's gallery, unless its tiles name files that lie elsewhere on this machine.
+
+    Raises:
+        DamagedGallery: they do, or the table of tiles is damaged.
+    """
+    try:
+        sources = pq.read_table(folder / TILES, columns=["source"])["source"].unique().to_pylist()
+    except (OSError, ValueError, KeyError) as error:
+        raise DamagedGallery(f"{TILES} of the gallery {folder.name} is damaged. Fetch it again.") from error
+    for source in sources:
+        if not is_within(folder / str(source), folder):
+            raise DamagedGallery(
+                f"The gallery names imagery outside its folder ({Path(str(source)).name}): not opened."
+            )
     return folder
 
 

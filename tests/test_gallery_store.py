@@ -11,7 +11,7 @@ from conftest import FakeEmbedder, textured, write_raster
 
 from gallery import Gallery, build_gallery
 from gallery.errors import DamagedGallery, GalleryError, NotAGallery, WrongModel
-from gallery.store import DATA_FILES, INDEX, MANIFEST, TILES, VECTORS
+from gallery.store import DATA_FILES, INDEX, MANIFEST, TILES, VECTORS, is_within
 
 
 @pytest.fixture(scope="module")
@@ -227,3 +227,18 @@ def test_a_gallery_beside_its_raster_survives_git_and_moves(tmp_path, embedder):
         assert np.array_equal(np.asarray(cloned.image(cloned.tile(3))), expected)
         if home == "elsewhere":
             (tmp_path / home).rename(tmp_path / "moved again")
+
+
+@pytest.mark.parametrize(
+    ("written", "stays"),
+    [
+        ("a.jpg", True),
+        ("b/../a.jpg", True),
+        (".", True),
+        ("../area/a.jpg", True),
+        ("../a.jpg", False),
+        ("/a.jpg", False),
+    ],
+)
+def test_a_path_stays_in_its_folder_as_it_is_written(written, stays, tmp_path):
+    assert is_within(tmp_path / "area" / written, tmp_path / "area") == stays

@@ -12,8 +12,9 @@ from fake_hub import TOKEN, FakeHub, fake_hub
 from huggingface_hub import DatasetCard, ModelCard
 
 from gallery import Gallery, build_gallery
+from gallery.errors import GalleryError
 from gallery.report import write_report
-from gallery.store import FILES
+from gallery.store import FILES, require_own_imagery
 from mean_model.checkpoint import load_network, save_model
 from mean_model.config import MeanConfig
 from mean_model.embedder import fingerprint
@@ -158,8 +159,25 @@ def test_a_gallery_is_published_as_a_dataset_and_opens_again(hub, area, capsys):
     assert (folder / "photos" / "one.jpg").read_bytes() == b"a photo"
 
 
+def test_a_gallery_of_pictures_is_whole_in_the_cache(hub, make_photos, tmp_path):
+    """Pictures in the Hub's cache are links that lead out of their folder; they are the gallery's own all the same."""
+    table = ["file,lon,lat", *(f"{number}.jpg,{0.01 * number},0" for number in range(3))]
+    (tmp_path / "places.csv").write_text("\n".join(table))
+    pictures = make_photos(3, "area/pictures")
+    build_gallery([pictures], tmp_path / "area", FakeEmbedder(), positions=tmp_path / "places.csv")
+    assert main([str(tmp_path / "area"), "me/area", *LICENCE, *DATA, "--limits", "Small."]) == 0, (
+        capsys.readouterr().err
+    )
+    folder = require_own_imagery(fetch(Repo("me/area", kind="dataset"), FILES, ["*"]))
+    assert (folder / "pictures" / "0.jpg").is_symlink()
+    theirs, ours = Gallery.open(folder), Gallery.open(tmp_path / "area")
+    assert np.array_equal(theirs.image(theirs.tile(2)), ours.image(ours.tile(2)))
+
+
 def test_imagery_outside_the_gallery_is_not_sent(tmp_path, capsys):
     raster = write_raster(tmp_path / "imagery.tif", pixels=textured(200, 300))
     build_gallery([raster], tmp_path / "area", FakeEmbedder(), tile_size_m=50)
     assert main([str(tmp_path / "area"), "me/area", *LICENCE, *DATA, "--limits", "y", "--dry-run"]) == 2
-    assert "imagery.tif lies outside the gallery" in capsys.readouterr().err
+    with pytest.raises(GalleryError, match=r"names imagery outside its folder \(imagery\.tif\)"):
+        require_own_imagery(tmp_path / "area")
+    assert "imagery.tif does not lie within the gallery" in capsys.readouterr().err

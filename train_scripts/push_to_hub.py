@@ -71,7 +71,7 @@ def _gallery_files(gallery: Gallery) -> dict[str, Path | bytes]:
     places = [(root / source).resolve() for source in sources]
     for place in places:
         if not place.is_relative_to(root) or place == root:
-            raise GalleryError(f"{place.name} lies outside the gallery: put it into its folder and build it there.")
+            raise GalleryError(f"{place.name} does not lie within the gallery: put it there and build it again.")
     names = [root / name for name in (MANIFEST, *gallery.manifest["files"])]
     found = [*names, *_files_in(places), *_files_in([root / "photos"])]
     return {path.relative_to(root).as_posix(): path for path in found}
