@@ -192,6 +192,7 @@ class Bench:
             strip=ranked,
             truth=truth,
             truth_missing=why,
+            twin=self._twin(row),
         )
         tiles = (ranked[0].tile_id if ranked else None, truth.tile_id if truth else None)
         return looks.looked(shown, self.engine, partial(self._pictures, name, photo, tiles), how)
@@ -244,6 +245,12 @@ class Bench:
         score = float(row["true_score"]) if rank else math.nan
         return Ranked(rank, tile_id, score, "true", None, uri_of(self.tile(tile_id))), ""
 
+    def _twin(self, row: "pd.Series[Any]") -> Ranked | None:
+        """The tile that makes the true one ambiguous."""
+        if not row["flag_twin"]:
+            return None
+        return Ranked(0, row["twin_tile"], float(row["twin_cosine"]), "near", None, uri_of(self.tile(row["twin_tile"])))
+
     def _covering(self, lon: float, lat: float) -> str | None:
         """The tile whose centre is next to a point that it covers."""
         if self.gallery is None or math.isnan(lon) or math.isnan(lat):
@@ -292,7 +299,6 @@ def _facts(row: "pd.Series[Any]") -> tuple[tuple[str, str, str], ...]:
     def told(value: float, said: Any) -> str:
         return "" if value is None or math.isnan(value) else said(value)
 
-    twin = f"{row['twin_tile']} ({words.similarity(row['twin_cosine'])})" if row["flag_twin"] else ""
     facts = [
         ("Place", row["place"] or "", "The true place"),
         ("Taken for", "" if row["right"] else row["answered_place"] or "", "The place of the first tile"),
@@ -302,7 +308,6 @@ def _facts(row: "pd.Series[Any]") -> tuple[tuple[str, str, str], ...]:
         ("Margin", told(row["margin"], lambda value: f"{value:+.3f}"), "Best true minus best wrong score"),
         ("Error", told(row["error_m"], words.metres), "From the first tile's centre to the truth"),
         ("AP", told(row["ap"], lambda value: f"{value:.0%}"), "Average precision of the query"),
-        ("Twin", twin, "Another tile that looks like the true one, and their cosine"),
         ("Confidence", told(row["confidence"], lambda value: f"{value:.0%}"), "Calibrated"),
     ]
     return tuple(fact for fact in facts if isinstance(fact[1], str) and fact[1])

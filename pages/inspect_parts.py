@@ -205,9 +205,7 @@ def _thumbnails(bench: Bench) -> Callable[[Any], dict[str, str]]:
 def _controls() -> tuple[tuple[Any, ...], gr.Button]:
     with gr.Row(elem_id="filter"):
         wrong = gr.Checkbox(label="Wrong only", min_width=110, elem_id="wrong")
-        text = gr.Textbox(
-            placeholder="Part of a name", show_label=False, container=False, min_width=130, elem_id="text"
-        )
+        text = gr.Textbox(placeholder="Find a name", show_label=False, container=False, min_width=130, elem_id="text")
         clear = gr.Button("Clear", size="sm", min_width=60, elem_id="clear")
     with gr.Accordion("More filters", open=False, elem_id="more"):
         many: dict[str, Any] = {"multiselect": True, "min_width": 150, "filterable": True}

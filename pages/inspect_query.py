@@ -43,6 +43,7 @@ class Sight:
     strip: tuple[Ranked, ...]
     truth: Ranked | None  # the true tile, rank 0 where it is not among the ranked
     truth_missing: str = ""  # why there is none
+    twin: Ranked | None = None  # another tile that looks like the true one; its score is their cosine
     heat: tuple[str | None, str | None, str | None] = (None, None, None)  # over photo, first tile and true tile
     heat_caption: str = ""
 
@@ -63,7 +64,7 @@ def sight(shown: Sight) -> str:
         f"<h3>{html.escape(shown.verdict)}</h3>"
         f'<dl class="facts">{facts}</dl><ul class="notes">{notes}</ul>'
         f'<div class="trio">{_picture("Query", "", "plain", shown.photo, shown.heat[0])}'
-        f"{_first(first, shown.heat[1])}{_truth(shown, first, shown.heat[2])}</div>{heat_note}"
+        f"{_first(first, shown.heat[1])}{_truth(shown, first, shown.heat[2])}{_twin(shown.twin)}</div>{heat_note}"
         f"{strip(shown.strip)}</section>"
     )
 
@@ -103,6 +104,14 @@ def _truth(shown: Sight, first: Ranked | None, heat: str | None) -> str:
         rank = "the first tile"
     score = "" if truth.score != truth.score else f" · {words.similarity(truth.score)}"
     return _picture("✓ True tile", f"{truth.tile_id} · {rank}{score}", "true", truth.uri, heat)
+
+
+def _twin(twin: Ranked | None) -> str:
+    if twin is None:
+        return ""
+    return _picture(
+        "≈ Twin of the true tile", f"{twin.tile_id} · {words.similarity(twin.score)}", "near", twin.uri, None
+    )
 
 
 def _picture(title: str, text: str, mark: str, uri: str | None, heat: str | None, missing: str = "") -> str:

@@ -17,6 +17,7 @@ from gallery import Localizer
 from gallery.inspection import filters, flags, places, whole
 from gallery.inspection.filters import Filter, View
 from gallery.report import QueryRow, write_report
+from gallery.report_tiles import Tiles, write_tiles
 from pages import inspect_files, inspect_map, inspect_query, inspect_set, inspect_shown, inspect_table, looks
 from pages.bench import Bench
 from pages.desk import Desk, Question
@@ -89,6 +90,19 @@ def test_marks_are_told_by_sign_and_by_distance(bench):
     assert 'class="near"' in text and "≈" in text
     assert near.truth is not None and near.truth.rank == 0, "not ranked, but the gallery knows what covers the truth"
     assert "not among the ranked" in text
+
+
+def test_a_twin_of_the_true_tile_is_shown_beside_it(world, tmp_path):
+    engine = world[1]
+    rows = bare(2, true_tile_id="a", truth_rank=2, place="p", tile_places=["p", "q"], vector=np.ones(8))
+    write_report(tmp_path / "twins.parquet", rows, {})
+    vectors, unknown = np.array([[1.0] * 8, [1.0] * 7 + [0.9]]), np.full(2, math.nan)
+    vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
+    names, tile_places = np.array(["a", "b"], object), np.array(["p", "q"], object)
+    write_tiles(tmp_path / "twins.parquet", Tiles(names, vectors, unknown, unknown, tile_places))
+    shown = Bench(engine, tmp_path / "twins.parquet").sight("q0")
+    assert shown.twin is not None and shown.twin.tile_id == "b" and shown.twin.score > 0.98
+    assert "Twin of the true tile" in inspect_query.sight(shown)
 
 
 def test_a_query_is_shown_with_its_three_pictures(bench):
