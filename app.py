@@ -31,7 +31,7 @@ class Options:
     """What the app is started with."""
 
     gallery: Path
-    model: str
+    model: str | None  # None: what built the gallery
     report: Path | None  # None: the one in the gallery, where there is one
     against: Path | None
     pictures: tuple[Path, ...]
@@ -60,10 +60,10 @@ def options_of(arguments: Sequence[str]) -> Options:
     )
     parser.add_argument(
         "--model",
-        default=os.environ.get("MEAN_MODEL", "starter"),
+        default=os.environ.get("MEAN_MODEL"),
         metavar="SOURCE",
         help="weights: a folder, a .safetensors or published .pth file, timm:NAME[=FILE], a Hub id "
-        "user/name[@revision], or 'starter' (default: MEAN_MODEL, or starter)",
+        "user/name[@revision], or 'starter' (default: MEAN_MODEL, or what built the gallery)",
     )
     parser.add_argument("--report", type=Path, metavar="FILE", help="an evaluation report to inspect (page /inspect)")
     parser.add_argument("--against", type=Path, metavar="FILE", help="an earlier report to compare with")
@@ -160,7 +160,7 @@ def loader(options: Options, lent: "LentGpu | None" = None) -> "Callable[[], Loc
                 "then start with: python app.py --gallery DIR."
             ) from error
 
-        return Localizer(opened, load_model(options.model, lent=lent))
+        return Localizer(opened, load_model(options.model or opened.model_source, lent=lent))
 
     return load
 

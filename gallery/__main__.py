@@ -18,7 +18,6 @@ from gallery.errors import BuildError, GalleryError
 if TYPE_CHECKING:
     from gallery.build import Embedder, Progress
     from gallery.search import Answer, Area, PhotoProblem
-    from gallery.store import Gallery
 
 USER_MISTAKE = 2
 INTERRUPTED = 130
@@ -236,16 +235,6 @@ def _folder(gallery: Path) -> Path:
     return folder if folder == gallery else require_own_imagery(folder)
 
 
-def _model_of(gallery: "Gallery", given: str | None) -> str:
-    """The model's source: the given one, or what the gallery notes; a wrong guess is caught by the fingerprint."""
-    if given is not None:
-        return given
-    noted = str(gallery.manifest["model"]["source"]) or "starter"
-    name, equals, path = noted.rpartition("=")
-    beside = gallery.folder / path
-    return f"{name}{equals}{beside}" if path.startswith(".") and beside.exists() else noted
-
-
 def _build(options: argparse.Namespace) -> int:
     from gallery.build import build_gallery
 
@@ -278,7 +267,7 @@ def _search(options: argparse.Namespace) -> int:
     from gallery.store import Gallery
 
     gallery = Gallery.open(_folder(options.gallery))
-    localizer = Localizer(gallery, _load(_model_of(gallery, options.model)))
+    localizer = Localizer(gallery, _load(options.model or gallery.model_source))
     area = options.near or options.bbox
     answers = localizer.localize_many(
         options.photos, options.k, area, options.rotations, options.north_up, options.verify

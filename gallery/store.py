@@ -91,6 +91,14 @@ class Gallery:
         return str(self.manifest["model"]["fingerprint"])
 
     @property
+    def model_source(self) -> str:
+        """What built the gallery, as `mean_model.load_model` takes it; a wrong guess is caught by the fingerprint."""
+        noted = str(self.manifest["model"]["source"]) or "starter"
+        name, equals, path = noted.rpartition("=")
+        beside = self.folder / path
+        return f"{name}{equals}{beside}" if path.startswith(".") and beside.exists() else noted
+
+    @property
     def dimension(self) -> int:
         """Numbers in each vector."""
         return int(self.manifest["model"]["dimension"])

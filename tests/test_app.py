@@ -25,7 +25,7 @@ def test_options_come_from_the_line_then_from_the_environment(monkeypatch, tmp_p
     assert given == app.Options(Path("mine"), "w.pth", None, None, (), "0.0.0.0", 8000)
     monkeypatch.delenv("MEAN_MODEL")
     monkeypatch.delenv("MEAN_GALLERY")
-    assert app.options_of([]).gallery == app.SAMPLE and app.options_of([]).model == "starter"
+    assert app.options_of([]).gallery == app.SAMPLE and app.options_of([]).model is None
 
 
 @pytest.mark.parametrize("line", [["--port", "many"], ["--report", "nowhere.parquet"], ["--colour", "red"]])
@@ -40,7 +40,7 @@ def test_a_mistake_on_the_line_is_one_sentence(line, capsys):
 def test_a_missing_sample_says_what_to_do(monkeypatch, tmp_path):
     monkeypatch.setattr(app, "SAMPLE", tmp_path / "sample")
     with pytest.raises(NotReady, match=r"python -m gallery build"):
-        app.loader(app.Options(tmp_path / "sample", "starter", None, None, (), None, None))()
+        app.loader(app.Options(tmp_path / "sample", None, None, None, (), None, None))()
 
 
 def test_examples_are_the_photos_beside_the_gallery(tmp_path):
@@ -77,13 +77,13 @@ def test_it_starts_serves_and_answers(tmp_path):
     from gallery import build_gallery
 
     pixels = imagery(300)
-    build_gallery(
-        [write_raster(tmp_path / "imagery.tif", pixels)], tmp_path / "gallery", small_model(tmp_path / "model")
-    )
+    model = small_model(tmp_path / "model")
+    raster = write_raster(tmp_path / "imagery.tif", pixels)
+    build_gallery([raster], tmp_path / "gallery", model, model_source=str(tmp_path / "model"))
     photo = write_photo(tmp_path / "gallery" / "photos" / "one.jpg", pixels, 100, 100)
     port = free_port()
     settings = {**os.environ, "GRADIO_SERVER_NAME": "127.0.0.1", "GRADIO_SERVER_PORT": str(port)}
-    line = [sys.executable, "app.py", "--gallery", str(tmp_path / "gallery"), "--model", str(tmp_path / "model")]
+    line = [sys.executable, "app.py", "--gallery", str(tmp_path / "gallery")]  # with the model that built it
     with subprocess.Popen(line, cwd=ROOT, env=settings, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE) as server:
         try:
             wait_for(f"http://127.0.0.1:{port}/", server)
