@@ -402,6 +402,14 @@ def test_a_picture_that_a_worker_cannot_read_is_one_sentence(
     with pytest.raises(BadPicture) as stopped:
         run_config(config)
     assert damaged.name in str(stopped.value) and "\n" not in str(stopped.value)
+    shutil.copy(sorted((university / "train" / "drone").glob("*/*"))[0], damaged)
+    for test in (tmp_path / "bad" / "test" / "gallery_satellite").glob("*/*"):
+        test.write_bytes(b"no picture")
+        break
+    config = replace(config, workers=0, evaluate_every=1)
+    with pytest.raises(BadPicture, match='set unreadable = "skip"'):
+        run_config(config)
+    assert run_config(replace(config, unreadable="skip")).history[0]["results"]  # the epoch is not trained again
 
 
 def test_where_nothing_can_be_written_is_said(config: PlacesConfig, tmp_path: Path) -> None:

@@ -42,6 +42,8 @@ class PictureVectors:
     and every run on every machine sees the same pictures.
     """
 
+    how_to_skip = "give --skip-unreadable"
+
     def __init__(
         self, embedder: Embedder, *, skip_unreadable: bool = False, progress: bool = True, measured: bool = False
     ) -> None:
@@ -128,7 +130,7 @@ class PictureVectors:
                         yield one, *future.result()
                     except BadPicture as error:
                         if not self._skip:
-                            raise BadPicture(f"{error} To leave such pictures out, give --skip-unreadable.") from error
+                            raise BadPicture(f"{error} To leave such pictures out, {self.how_to_skip}.") from error
                         tqdm.write(f"Left out: {shown(str(error))}", file=sys.stderr)
                         yield one, None, None
             finally:

@@ -16,7 +16,7 @@ from train_scripts.starts import Parts
 Precision = Literal["auto", "float32", "bfloat16", "float16"]
 Head = Literal["linear", "pee", "gee"]
 
-FREE = {"out", "workers", "tensorboard", "save_every_steps", "log_every_steps", "evaluate_every"}
+FREE = {"out", "workers", "tensorboard", "save_every_steps", "log_every_steps", "evaluate_every", "unreadable"}
 """Settings that may change when a run goes on."""
 
 

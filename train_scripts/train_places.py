@@ -319,6 +319,8 @@ def _summary(found: Measured, data: Dataset) -> dict[str, Any]:
 class SharedVectors(PictureVectors):
     """Vectors of pictures, embedded by all processes together: each asks for the same ones and does its part."""
 
+    how_to_skip = 'set unreadable = "skip"'
+
     def __init__(self, embedder: Embedder, mine: Processes, *, skip_unreadable: bool) -> None:
         super().__init__(embedder, skip_unreadable=skip_unreadable, progress=mine.first and sys.stderr.isatty())
         self._mine = mine
