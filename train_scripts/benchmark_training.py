@@ -57,11 +57,11 @@ def seconds(function: Callable[[], object], device: torch.device, rounds: int) -
     return taken[1:]
 
 
-def matmul_rate(device: torch.device, rounds: int) -> float:
-    """Operations per second of the best of some square bfloat16 matrix products."""
-    side = 8192 if device.type == "cuda" else 1024
+def matmul_rate(device: torch.device) -> float:
+    """Operations per second of the best of ten square bfloat16 matrix products."""
+    side = 8192 if device.type == "cuda" else 2048
     a, b = torch.randn(2, side, side, device=device).to(torch.bfloat16)
-    return 2 * side**3 / min(seconds(lambda: a @ b, device, rounds))
+    return 2 * side**3 / min(seconds(lambda: a @ b, device, 10))
 
 
 def one_step(run: Run) -> Callable[[], None]:
@@ -101,9 +101,9 @@ def measure(config: PlacesConfig, device: torch.device, rounds: int) -> dict[str
     step = one_step(begin_run(config, Processes(device)))
     with FlopCounterMode(display=False) as counter:
         step()
-    rate = matmul_rate(device, rounds)
+    rate = matmul_rate(device)
     taken = seconds(step, device, rounds)
-    rate = max(rate, matmul_rate(device, rounds))
+    rate = max(rate, matmul_rate(device))  # before and after: others may use the machine
     pairs = config.batch * config.accumulate
     step_s = median(taken)
     cuda = device.type == "cuda"
@@ -111,7 +111,7 @@ def measure(config: PlacesConfig, device: torch.device, rounds: int) -> dict[str
     flops = counter.get_total_flops()
     reading = reading_rate(config, 4 * rounds)
     return {
-        "device": torch.cuda.get_device_name(device) if cuda else f"{torch.get_num_threads()} CPU threads",
+        "device": torch.cuda.get_device_name(device) if cuda else f"a CPU (threads: {torch.get_num_threads()})",
         "torch": torch.__version__,
         "backbone": config.model.backbone,
         "image_size": config.model.image_size,
@@ -147,7 +147,7 @@ def text(figures: dict[str, Any]) -> str:
         f"({figures['flops_per_s'] / 1e12:.2f} of {figures['matmul_flops_per_s'] / 1e12:.2f} TFLOP/s; "
         f"{figures['step_flops'] / 1e12:.3f} TFLOP a step, counted by torch, forward and backward)",
         f"reading and augmenting {PICTURE_PX} px JPEG: {figures['reading_pairs_per_s']:.1f} pairs/s a process; "
-        f"{figures['readers_needed']} processes keep up with the network",
+        f"processes that keep up with the network: {figures['readers_needed']}",
     ]
     if schedule["pairs"]:
         lines.append(

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from train_scripts import tables
-from train_scripts.data.files import shown
+from train_scripts.data.files import shown, some
 from train_scripts.data.places import PROTOCOLS
 from train_scripts.evaluate_gallery import FAR_OFF_M
 from train_scripts.paper_tables import PAPER
@@ -28,7 +28,7 @@ def of_places(summary: Mapping[str, Any]) -> str:
     lines += _positions(summary["positions"])
     if summary["unreadable"]:
         names = summary["unreadable"]
-        lines.append(f"Left out as unreadable ({len(names):,}): {_some(names)}.")
+        lines.append(f"Left out as unreadable ({len(names):,}): {some(names)}.")
     if summary["tied"]:
         lines.append(f"{summary['tied']:,} queries have a match that scores exactly as another picture.")
     lines += summary["notes"]
@@ -62,7 +62,7 @@ def of_photos(summary: Mapping[str, Any]) -> str:
         )
     for key, what in (("unplaced", "without a known position"), ("unreadable", "unreadable")):
         if summary[key]:
-            lines.append(f"Left out as {what} ({len(summary[key]):,}): {_some(summary[key])}.")
+            lines.append(f"Left out as {what} ({len(summary[key]):,}): {some(summary[key])}.")
     lines += summary["notes"]
     lines += [f"report: {summary['report']}"] if "report" in summary else []
     return "\n".join(map(shown, lines)) + "\n"
@@ -88,7 +88,3 @@ def tables_of(summaries: Sequence[Mapping[str, Any]]) -> str:
     weathers = any(summary["condition"] != CLEAR for summary in summaries)
     numbers = {number for summary in summaries for number in tables.place(summary) if (number == "II") == weathers}
     return "\n".join(tables.render(number, tables.our_rows(number, summaries)) for number in PAPER if number in numbers)
-
-
-def _some(names: Sequence[str], most: int = 5) -> str:
-    return ", ".join(names[:most]) + (f" and {len(names) - most:,} more" if len(names) > most else "")

@@ -6,13 +6,11 @@ on where the run is, and the checkpoint holds the rest: a run that was killed go
 
 from __future__ import annotations
 
-import copy
 import logging
 import math
 import signal
-import sys
 import time
-from collections.abc import Generator, Iterable, Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from contextlib import closing, contextmanager, nullcontext
 from dataclasses import dataclass, replace
 from itertools import pairwise, product
@@ -26,20 +24,18 @@ from torch.nn.parallel import DistributedDataParallel
 from torch.utils.data import DataLoader
 
 from mean_model.checkpoint import Contents, save_model
-from mean_model.embedder import Embedder
 from mean_model.errors import ConfigError, MeanModelError
 from mean_model.losses import Losses
 from train_scripts.data.errors import BadPicture
+from train_scripts.data.files import some
 from train_scripts.data.loading import Recipe, TrainingPictures, collate, deaf
 from train_scripts.data.places import Dataset, Picture
 from train_scripts.data.readers import parse_spec, read_dataset
 from train_scripts.data.sampler import unique_place_batches
 from train_scripts.diary import LOSSES, Results, curves_of, tell_results, tell_step, write_history
-from train_scripts.evaluate_places import Measured, measure
-from train_scripts.parallel import Processes, all_objects, mean_over_all, processes
-from train_scripts.picture_vectors import CLEAR, PictureVectors
+from train_scripts.epoch_evaluation import evaluate_on
+from train_scripts.parallel import Processes, mean_over_all, processes
 from train_scripts.places_config import PlacesConfig
-from train_scripts.protocols import summary
 from train_scripts.run_state import Run, begin_run
 from train_scripts.step import losses_of, network_input, precision_of, rate_at
 
@@ -258,11 +254,6 @@ def not_finite(run: Run, batch: int, values: Sequence[float], pictures: Sequence
     )
 
 
-def some(names: Sequence[str], most: int = 4) -> str:
-    """The first names, and how many more there are."""
-    return ", ".join(names[:most]) + (f" and {len(names) - most} more" if len(names) > most else "")
-
-
 def finish_epoch(run: Run) -> None:
     """Keep what an epoch gave, before the test, which may take long."""
     losses = {name: total / max(run.sums[-1], 1) for name, total in zip(LOSSES, run.sums, strict=False)}
@@ -293,47 +284,6 @@ def keep(run: Run, name: str) -> None:
     if run.mine.first:
         contents: Contents = "full" if run.step_module.whole else "inference"
         save_model(Path(run.config.out) / name, run.network, run.config.model, weights=contents)
-
-
-def evaluate_on(run: Run, tests: Sequence[Dataset]) -> Results:
-    """Every direction under every protocol, as `train_scripts.evaluate` measures the weights that `keep` saves."""
-    config = run.config
-    half = precision_of(config, run.mine.device) != torch.float32
-    with Embedder(
-        copy.deepcopy(run.network),
-        config.model,
-        name="the network in training",
-        sha256="none",
-        device=run.mine.device,
-        precision="bfloat16" if half else "float32",
-    ) as embedder:
-        vectors = SharedVectors(embedder, run.mine, skip_unreadable=config.unreadable == "skip")
-        trials = list(product(config.directions, config.protocols))
-        return {data.name: [_summary(measure(data, vectors, *trial), data) for trial in trials] for data in tests}
-
-
-def _summary(found: Measured, data: Dataset) -> dict[str, Any]:
-    return {**summary(found.task, found.result), "dataset": data.name}
-
-
-class SharedVectors(PictureVectors):
-    """Vectors of pictures, embedded by all processes together: each asks for the same ones and does its part."""
-
-    how_to_skip = 'set unreadable = "skip"'
-
-    def __init__(self, embedder: Embedder, mine: Processes, *, skip_unreadable: bool) -> None:
-        super().__init__(embedder, skip_unreadable=skip_unreadable, progress=mine.first and sys.stderr.isatty())
-        self._mine = mine
-
-    def embed(self, pictures: Iterable[Picture], condition: str = CLEAR) -> None:
-        """See `PictureVectors.embed`."""
-        asked = [one for one in dict.fromkeys(pictures) if (one, condition) not in self._keys]
-        if not asked:
-            return
-        super().embed(asked[self._mine.rank :: self._mine.count], condition)
-        for keys, rows in all_objects((self._keys, self._vectors)):
-            self._keys.update(keys)
-            self._vectors.update(rows)
 
 
 @contextmanager

@@ -16,7 +16,7 @@ from mean_model.errors import PhotoError
 from mean_model.photo import load_photo
 from train_scripts.data import denseuav, folders, university1652
 from train_scripts.data.errors import BadPositions
-from train_scripts.data.files import Listing, shown
+from train_scripts.data.files import Listing, shown, some
 from train_scripts.data.positions import NOTHING
 from train_scripts.data.published import SAME_PLACES, Expected, expected_parts
 from train_scripts.data.readers import DatasetKind, scan_dataset, top_of
@@ -190,10 +190,8 @@ def _more_or_less(part: str, count: int, wanted: int, what: str) -> Finding:
 
 def _some(names: Sequence[str], what: str) -> str:
     """A few of many names: "3 places (0001, 0002, 0003)"."""
-    some = ", ".join(map(shown, names[:SHOWN])) + (f" and {len(names) - SHOWN} more" if len(names) > SHOWN else "")
-    if not what:
-        return some
-    return f"{len(names):,} {what}{'s' if len(names) > 1 else ''} ({some})"
+    named = some(names, SHOWN)
+    return f"{len(names):,} {what}{'s' if len(names) > 1 else ''} ({named})" if what else named
 
 
 def _strays(part: str, listing: Listing) -> Finding:

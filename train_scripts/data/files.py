@@ -40,6 +40,11 @@ def shown(name: str) -> str:
     return name if name.isprintable() else ascii(name)[1:-1]
 
 
+def some(names: Sequence[str], most: int = 5) -> str:
+    """The first of many names, as they may be printed, and how many more there are."""
+    return ", ".join(map(shown, names[:most])) + (f" and {len(names) - most:,} more" if len(names) > most else "")
+
+
 def is_picture(name: str) -> bool:
     """Whether a file name is that of a picture: by its suffix, hidden files (macOS writes `._0001.jpg`) excepted."""
     return not name.startswith(".") and os.path.splitext(name)[1].lower() in SUFFIXES
