@@ -48,6 +48,7 @@ OPACITY = "(value) => document.querySelector('#sight').style.setProperty('--heat
 MARK = f"""(query) => document.querySelector('#{MAP_ID} iframe')
   ?.contentWindow.postMessage({{src: 'mean-page', query}}, '*')"""
 """The chosen query's line on the map of errors stands out."""
+UNLASSO = "() => document.querySelector('#cloud canvas')?.dispatchEvent(new Event('clear'))"
 WORST_FIRST = View(sort="margin")
 """What the page shows where its address asks for nothing."""
 GONE = "This photo is not kept any more. Open the first page and ask again."
@@ -296,6 +297,7 @@ def _wire(events: Events, parts: Parts) -> None:
     )
     filtered(changed)
     filtered(parts.clear.click(events.clear, parts.looking, sifted, **QUIET))
+    parts.clear.click(None, None, None, js=UNLASSO, **PRIVATE)
     for chooser in (parts.headline, parts.slices, parts.confused, parts.comparison):
         filtered(chooser.part(events.part, parts.looking, sifted, **QUIET))
     filtered(parts.cloud.lasso(events.lasso, parts.looking, listed, **QUIET))

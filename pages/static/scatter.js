@@ -10,7 +10,8 @@ const css = name => getComputedStyle(element).getPropertyValue(name).trim();
 const colour = group => {
   if (group < 0) return css('--blank');
   if (props.value.outcome) return css(group ? '--wrong' : '--right');
-  return `hsl(${(group * 137.5) % 360} 68% ${[42, 55, 35][group % 3]}%)`;
+  const lighter = document.querySelector('.dark') ? 22 : 0;
+  return `hsl(${(group * 137.5) % 360} 68% ${[42, 55, 35][group % 3] + lighter}%)`;
 };
 const data = () => (props.value && props.value.x ? props.value : null);
 const place = n => [
