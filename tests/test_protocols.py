@@ -90,7 +90,7 @@ def test_a_summary_is_ready_for_json_and_for_the_tables():
 
 
 def test_queries_without_a_match_are_named():
-    rows = np.array([0, 2, 3])
+    rows = np.array([0, 2, 3, 4, 5, 6])
     assert protocols.name_unmatched(rows[:0], ["a"]) == ""
-    said = protocols.name_unmatched(rows, ["a.jpg", "b.jpg", "c.jpg", "d.jpg"], shown=2)
-    assert said == "3 of 4 queries have no match in the gallery and count as failures: a.jpg, c.jpg and 1 more."
+    said = protocols.name_unmatched(rows, list("abcdefg"))
+    assert said == "6 of 7 queries have no match in the gallery and count as failures: a, c, d, e, f and 1 more."

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from gallery.metrics import Evaluation
+from train_scripts.data.files import some
 from train_scripts.data.places import Direction, Protocol, Retrieval, views_of
 from train_scripts.data.published import DENSEUAV, SUES200_SPLIT, UNIVERSITY1652, Expected
 
@@ -84,16 +85,14 @@ def deviations(dataset: str, task: Retrieval) -> list[str]:
     ]
 
 
-def name_unmatched(rows: np.ndarray, names: Sequence[str], shown: int = 5) -> str:
+def name_unmatched(rows: np.ndarray, names: Sequence[str]) -> str:
     """One sentence on queries that no gallery image answers; empty where there is none.
 
     Args:
         rows: of these queries, as `Evaluation.unmatched` gives them.
         names: of all queries.
-        shown: how many to name.
     """
     if not len(rows):
         return ""
-    named = ", ".join(names[int(row)] for row in rows[:shown])
-    rest = f" and {len(rows) - shown:,} more" if len(rows) > shown else ""
-    return f"{len(rows):,} of {len(names):,} queries have no match in the gallery and count as failures: {named}{rest}."
+    named = some([names[int(row)] for row in rows])
+    return f"{len(rows):,} of {len(names):,} queries have no match in the gallery and count as failures: {named}."

@@ -147,13 +147,13 @@ def compare(part: str, listing: Listing | None, want: Expected) -> list[Finding]
     empty = sorted(listing.places.keys() - filled.keys())
     if empty:
         level: Level = "missing" if want.needed else "note"
-        findings.append(Finding(level, f"{part}: {_some(empty, 'place')} without pictures."))
+        findings.append(Finding(level, f"{part}: {_few(empty, 'place')} without pictures."))
     if want.ids is not None:
         lacking, extra = sorted(want.ids - listing.places.keys()), sorted(filled.keys() - want.ids)
         if lacking:
-            findings.append(Finding("missing", f"{part} lacks {_some(lacking, 'place')}."))
+            findings.append(Finding("missing", f"{part} lacks {_few(lacking, 'place')}."))
         if extra:
-            findings.append(Finding("extra", f"{part} has {_some(extra, 'place')} that it should not have."))
+            findings.append(Finding("extra", f"{part} has {_few(extra, 'place')} that it should not have."))
     elif want.places is not None and len(filled) != want.places:
         findings.append(_more_or_less(part, len(filled), want.places, "places"))
     named = 0
@@ -176,9 +176,9 @@ def _of_one_place(part: str, place: str, stems: list[str], count: int, names: li
     lacking, extra = sorted(set(names) - set(stems)), sorted(set(stems) - set(names))
     have = f"{part}/{shown(place)} has {len(stems)} of {count} pictures"
     if len(stems) < count:
-        named = f": {_some(lacking, '')} missing" if lacking and not extra else ""
+        named = f": {some(lacking)} missing" if lacking and not extra else ""
         return Finding("missing", f"{have}{named}.")
-    named = f": {_some(extra, '')} extra" if extra and not lacking else ""
+    named = f": {some(extra)} extra" if extra and not lacking else ""
     return Finding("extra", f"{have}{named}.")
 
 
@@ -188,16 +188,15 @@ def _more_or_less(part: str, count: int, wanted: int, what: str) -> Finding:
     return Finding(level, f"{part} has {count:,} {what}, expected {wanted:,}: {abs(count - wanted):,} {verb}.")
 
 
-def _some(names: Sequence[str], what: str) -> str:
+def _few(names: Sequence[str], what: str) -> str:
     """A few of many names: "3 places (0001, 0002, 0003)"."""
-    named = some(names, SHOWN)
-    return f"{len(names):,} {what}{'s' if len(names) > 1 else ''} ({named})" if what else named
+    return f"{len(names):,} {what}{'s' if len(names) > 1 else ''} ({some(names)})"
 
 
 def _strays(part: str, listing: Listing) -> Finding:
     loose = [name for name in listing.strays if "/" not in name]
     hint = "; pictures belong into a folder per place" if loose else ""
-    return Finding("note", f"{part}: {_some(listing.strays, 'file')} ignored{hint}.")
+    return Finding("note", f"{part}: {_few(listing.strays, 'file')} ignored{hint}.")
 
 
 def _across(kind: DatasetKind, found: Mapping[str, Listing]) -> list[Finding]:
@@ -208,7 +207,7 @@ def _across(kind: DatasetKind, found: Mapping[str, Listing]) -> list[Finding]:
             for a, b in ((one, other), (other, one)):
                 lacking = sorted(found[a].filled.keys() - found[b].filled.keys())
                 if lacking:
-                    findings.append(Finding("missing", f"{b} lacks {_some(lacking, 'place')} that {a} has."))
+                    findings.append(Finding("missing", f"{b} lacks {_few(lacking, 'place')} that {a} has."))
     for part, listing in found.items():
         head, _, view = part.rpartition("/")
         if not view.startswith("query_"):
@@ -216,11 +215,13 @@ def _across(kind: DatasetKind, found: Mapping[str, Listing]) -> list[Finding]:
         gallery = f"{head}/{view.replace('query_', 'gallery_')}"
         unanswered = sorted(listing.filled.keys() - found[gallery].filled.keys()) if gallery in found else []
         if unanswered:
-            findings.append(Finding("missing", f"{gallery} lacks {_some(unanswered, 'place')} that {part} asks for."))
+            findings.append(
+                Finding("missing", f"{gallery} lacks {_few(unanswered, 'place')} that {part} asks for.")
+            )
         train = f"{head.replace('Testing', 'Training').replace('test', 'train')}/{view.removeprefix('query_')}"
         both = sorted(listing.filled.keys() & found[train].filled.keys()) if train in found else []
         if both:
-            unfair = f"{_some(both, 'place')} in both {train} and {part}: the test is not fair."
+            unfair = f"{_few(both, 'place')} in both {train} and {part}: the test is not fair."
             findings.append(Finding("extra", unfair))
     return findings
 
@@ -234,7 +235,9 @@ def _across_folders(found: Mapping[str, Listing]) -> list[Finding]:
             tiles = found.get(f"{head}/satellite" if head else "satellite", Listing())
             lacking = sorted(listing.filled.keys() - tiles.filled.keys())
             if lacking:
-                findings.append(Finding("missing", f"{_some(lacking, 'place')} in {part} without a satellite picture."))
+                findings.append(
+                    Finding("missing", f"{_few(lacking, 'place')} in {part} without a satellite picture.")
+                )
             distractors = len(tiles.filled.keys() - listing.filled.keys())
             if distractors:
                 findings.append(Finding("note", f"{distractors} places have a satellite picture only: distractors."))
@@ -256,13 +259,13 @@ def _positions(kind: DatasetKind, top: Path, found: Mapping[str, Listing]) -> li
                 lacking = sorted(places - known.places.keys())
                 if known is NOTHING:
                     return [Finding("missing", "Dense_GPS_ALL.txt is missing: SDM and MA need it.")]
-                return [Finding("missing", f"Dense_GPS_ALL.txt lacks {_some(lacking, 'place')}.")] if lacking else []
+                return [Finding("missing", f"Dense_GPS_ALL.txt lacks {_few(lacking, 'place')}.")] if lacking else []
             case "folders":
                 known = folders.positions_beside(top, places, None)
                 lacking = sorted(places - known.places.keys())
                 if known is NOTHING:
                     return [Finding("note", "No positions.csv: distances in metres cannot be measured.")]
-                return [Finding("missing", f"The positions lack {_some(lacking, 'place')}.")] if lacking else []
+                return [Finding("missing", f"The positions lack {_few(lacking, 'place')}.")] if lacking else []
             case _:
                 return []
     except BadPositions as error:
@@ -277,7 +280,7 @@ def _undecodable(found: Mapping[str, Listing]) -> list[Finding]:
             read = tqdm(pool.map(_decodes, files), desc=part, total=len(files), file=sys.stderr, leave=False)
             bad = [name for name, good in zip(files.values(), read, strict=True) if not good]
             if bad:
-                findings.append(Finding("missing", f"{part}: {_some(bad, 'picture')} cannot be read."))
+                findings.append(Finding("missing", f"{part}: {_few(bad, 'picture')} cannot be read."))
     return findings
 
 
