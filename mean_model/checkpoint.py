@@ -198,9 +198,7 @@ def _from_timm(model: str, file: Path | None) -> Loaded:
         if not stated.hf_hub_id:
             raise CheckpointError(f"timm names no weights for {model} on the Hub: give a file as timm:{model}=FILE.")
         file = fetch(Repo(stated.hf_hub_id), (WEIGHTS_FILE,)) / WEIGHTS_FILE
-    config = OtherConfig(
-        f"timm {model}", model, stated.input_size[-1], mean=_three(stated.mean), std=_three(stated.std)
-    )
+    config = OtherConfig("timm", model, stated.input_size[-1], mean=_three(stated.mean), std=_three(stated.std))
     classifier = stated.classifier or ()
     state = read_tensors(file)
     try:

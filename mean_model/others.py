@@ -23,9 +23,13 @@ class Method:
     name: str
     code: str  # repository and files that the layout was read from
     licence: str
-    mark: str  # a name, or its beginning, that no other method's file has
+    mark: str  # a name that no other method's file has; with a dot at the end, the beginning of one
     dropped: Mapping[str, str]  # beginning of names -> why the network has no such tensors
     image_size: int = 384
+
+    def marks(self, name: str) -> bool:
+        """Whether a tensor of this name is of this method."""
+        return name.startswith(self.mark) if self.mark.endswith(".") else name == self.mark
 
 
 _TEMPERATURES = {"logit_scale": "temperatures of the losses", "w_blocks": "weights of a loss between blocks"}
@@ -126,7 +130,7 @@ def load_other(state: Mapping[str, Tensor]) -> tuple[OtherConfig, OtherNetwork]:
 
 def recognised(state: Mapping[str, Tensor]) -> Method | None:
     """The method that a state dict is of, by its names alone."""
-    return next((method for method in METHODS if any(name.startswith(method.mark) for name in state)), None)
+    return next((method for method in METHODS if any(map(method.marks, state))), None)
 
 
 def timm_model(config: OtherConfig, state: Mapping[str, Tensor], classifier: tuple[str, ...]) -> OtherNetwork:
@@ -153,8 +157,8 @@ def _filled(
     expected = network.state_dict()
     old = {new: name for name, new in names.items()}
     found = [name for name in state if name in names or not name.startswith(dropped)]
-    whose = config.backbone if config.method in config.backbone else f"{config.method} with {config.backbone}"
-    require_names(found, [old.get(name, name) for name in expected], f"These are not the weights of {whose}")
+    what = f"These are not the weights of {config.method} ({config.backbone})"
+    require_names(found, [old.get(name, name) for name in expected], what)
     network.load_state_dict(renamed(state, names, expected), strict=True, assign=True)
     return network
 

@@ -293,4 +293,4 @@ def test_a_plain_timm_model_from_a_file(tmp_path):
         assert embedder.config.mean == (0.5, 0.5, 0.5)
     assert "timm knows no model nothing" in refusal("timm:nothing")
     assert "There is no file absent.pth" in refusal("timm:test_vit=some/absent.pth")
-    assert "not the weights of timm resnet18" in refusal(f"timm:resnet18={tmp_path / 'vit.safetensors'}")
+    assert "not the weights of timm (resnet18)" in refusal(f"timm:resnet18={tmp_path / 'vit.safetensors'}")

@@ -359,7 +359,7 @@ def test_no_tensor_may_be_missing(case):
     name, state, *_ = case
     used = {"LPN": "classifier2.add_block.1.bias", "Game4Loc": "model.blocks.3.norm1.bias"}.get(name)
     used = used or next(key for key in state if "stages.1." in key and key.endswith("norm.bias"))
-    with pytest.raises(CheckpointError, match=rf"not the weights of {name} with \S+: missing \S+\.$"):
+    with pytest.raises(CheckpointError, match=rf"not the weights of {name} \(\S+\): missing \S+\.$"):
         load_other({key: value for key, value in state.items() if key != used})
 
 
@@ -406,5 +406,5 @@ def test_any_timm_model_is_a_baseline():
         expected = F.normalize(theirs.forward_head(theirs.forward_features(images), pre_logits=True))
         assert torch.allclose(plain(images), expected, atol=1e-6)
         assert torch.equal(plain(images), timm_model(config, wrapped, ("fc",))(images))
-    with pytest.raises(CheckpointError, match=r"not the weights of .*: unknown fc\.bias, fc\.weight"):
+    with pytest.raises(CheckpointError, match=r"not the weights of timm \(resnet10t\): unknown fc\.bias, fc\.weight"):
         timm_model(config, state, ("head",))
