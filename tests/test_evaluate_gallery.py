@@ -99,6 +99,14 @@ def test_the_command_line_speaks_as_for_datasets_of_places(home, capsys):
     assert "searched in g; truth from truth.csv" in words and words.count("R@1 ") == 2
 
 
+def test_the_model_is_what_built_the_gallery_unless_named(home, tmp_path, capsys):
+    with load_model(home / "tiny") as embedder:
+        build_gallery(home / "region.tif", tmp_path / "g", embedder, tile_size_m=100, model_source=str(home / "tiny"))
+    common = ("--dataset", f"gallery:{tmp_path / 'g'}", "--photos", home / "g" / "photos", "--rotations", 1, "--json")
+    assert json.loads(say(capsys, *common))["model"] == "tiny"
+    assert "embedded by the model tiny" in refusal(capsys, *common, "--model", "starter")
+
+
 def test_without_a_gallery_a_world_is_searched_in_the_sample(photos):
     (photos / "truth.csv").write_text("file,lon,lat\n10.webp,0,0\n")
     request = of_world(photos)

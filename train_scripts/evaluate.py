@@ -78,7 +78,11 @@ def parser() -> Parser:
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    top.add_argument("--model", default="starter", help="a folder, file, Hub id, or 'starter'")
+    top.add_argument(
+        "--model",
+        metavar="SOURCE",
+        help="a folder, file, Hub id, or 'starter' (default: what built the gallery, else starter)",
+    )
     top.add_argument(
         "--precision",
         choices=("float32", "bfloat16", "auto"),
@@ -219,7 +223,7 @@ def _of_places(kind: str, path: Path, options: argparse.Namespace) -> Iterator[d
     return evaluate_places.run(
         evaluate_places.Request(
             f"{kind}:{path}",
-            options.model,
+            options.model or "starter",
             options.precision,
             protocols=_protocols(kind, options.protocol),
             directions=BOTH_WAYS if options.direction == BOTH else (options.direction,),

@@ -62,7 +62,7 @@ class Request:
         photos: their folder.
         gallery: the folder of the gallery that is searched.
         positions: a table or KML with the ground point that each photo shows; None takes truth.csv, else EXIF.
-        model, precision: what `mean_model.load_model` takes.
+        model, precision: what `mean_model.load_model` takes; without a model, the one that built the gallery.
         rotations, north_up: as for `Localizer.localize`.
         verify: check the best tiles by geometry, and let a place that fits lead.
         pose_error: standard deviations of what is added to heading (degrees), pitch (degrees) and height (percent).
@@ -75,7 +75,7 @@ class Request:
     kind: str
     photos: Path
     gallery: Path
-    model: str = "starter"
+    model: str | None = None
     precision: Precision = "float32"
     protocols: tuple[Protocol, ...] = ("full",)
     positions: Path | None = None
@@ -182,7 +182,7 @@ def run(request: Request) -> Iterator[dict[str, Any]]:
                 "--skip-unreadable."
             ) from error
 
-    with load_model(request.model, precision=request.precision) as embedder:
+    with load_model(request.model or gallery.model_source, precision=request.precision) as embedder:
         localizer = Localizer(gallery, embedder)
         asked = asked_photos(request.photos, request.positions, read, progress=request.progress)
         covering = tiles_covering(gallery, [query.truth for query in asked.queries])
