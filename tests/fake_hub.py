@@ -88,6 +88,7 @@ class FakeHub:
         monkeypatch.setattr(constants, "HF_HUB_DISABLE_XET", True)
         monkeypatch.setenv("HF_TOKEN", token)
         monkeypatch.setenv("NO_PROXY", "127.0.0.1")
+        huggingface_hub.close_session()  # one that was opened before would keep to its proxy
 
     def answer(self, method: str, path: str, body: bytes, token: str | None) -> tuple[int, bytes, dict[str, str]]:
         """Status, body and headers for a request."""
