@@ -172,6 +172,19 @@ def test_a_gallery_of_pictures_is_whole_in_the_cache(hub, make_photos, tmp_path)
     assert np.array_equal(theirs.image(theirs.tile(2)), ours.image(ours.tile(2)))
 
 
+@pytest.mark.parametrize("noted", ["../runs/model", "timm:resnet50=../weights.pth", "a/b/c.pth"])
+def test_a_model_of_this_machine_is_not_what_others_are_told(noted, area, hub, capsys):
+    manifest = json.loads((area / "gallery.json").read_text())
+    manifest["model"]["source"] = noted
+    (area / "gallery.json").write_text(json.dumps(manifest))
+    line = [str(area), "me/area", *LICENCE, *DATA, "--limits", "Small."]
+    assert main(line) == 2 and "say with --model where others find them" in capsys.readouterr().err
+    assert main([*line, "--model", "me/atto@v1"]) == 0
+    files = hub.repos["datasets", "me/area"].files
+    assert json.loads(files["gallery.json"])["model"]["source"] == "me/atto@v1"
+    assert noted not in files["README.md"].decode()
+
+
 def test_imagery_outside_the_gallery_is_not_sent(tmp_path, capsys):
     raster = write_raster(tmp_path / "imagery.tif", pixels=textured(200, 300))
     build_gallery([raster], tmp_path / "area", FakeEmbedder(), tile_size_m=50)

@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 from gallery import Gallery
-from gallery.store import MANIFEST
 from mean_model.checkpoint import CARD_FILE, CONFIG_FILE, WEIGHTS_FILE, load_network
 from mean_model.embedder import IMAGENET_MEAN, IMAGENET_STD, fingerprint
 from mean_model.files import file_sha256
@@ -110,7 +109,7 @@ def gallery_card(gallery: Gallery, facts: Facts) -> str:
         "Model": f"Embedded by {model['name']} (`{model['source']}`), fingerprint `{model['fingerprint']}`, "
         f"{model['dimension']}-d vectors. No other weights can search it.",
         "Limits": facts.limits,
-        "Files": _hashes(folder, [MANIFEST, *manifest["files"]]),
+        "Files": _hashes(folder, list(manifest["files"])),
         "Responsible use": RESPONSIBLE_USE,
     }
     text = text or f"# {folder.resolve().name}\n\nA gallery of satellite tiles with positions."

@@ -4,6 +4,7 @@ Only the model's own files are sent, or the gallery with its imagery and example
 has to. Log in first (`hf auth login`, or HF_TOKEN). `--dry-run` shows card and files and asks no network.
 """
 
+import json
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -20,8 +21,11 @@ from train_scripts.arguments import USER_MISTAKE, Parser
 from train_scripts.cards import CardError, Facts, gallery_card, model_card
 
 
-def prepare(folder: Path, facts: Facts) -> tuple[Kind, dict[str, Path | bytes]]:
+def prepare(folder: Path, facts: Facts, model: str | None = None) -> tuple[Kind, dict[str, Path | bytes]]:
     """What would be published.
+
+    Args:
+        model: where others find the weights that built a gallery; None for what it notes.
 
     Returns:
         "model" or "dataset", and the content of each file by its name in the repository; the card is README.md.
@@ -30,7 +34,7 @@ def prepare(folder: Path, facts: Facts) -> tuple[Kind, dict[str, Path | bytes]]:
         CardError, MeanModelError, GalleryError: something is missing or damaged.
     """
     if (folder / MANIFEST).is_file():
-        gallery = Gallery.open(folder)
+        gallery = _loadable(Gallery.open(folder), model)
         return "dataset", {**_gallery_files(gallery), CARD_FILE: gallery_card(gallery, facts).encode()}
     files: dict[str, Path | bytes] = {name: folder / name for name in (CONFIG_FILE, WEIGHTS_FILE)}
     return "model", {**files, CARD_FILE: model_card(folder, facts).encode()}
@@ -61,6 +65,17 @@ def publish(repo: Repo, files: Mapping[str, Path | bytes], private: bool = False
             raise
 
 
+def _loadable(gallery: Gallery, model: str | None) -> Gallery:
+    """The gallery with a note of its model that holds on other machines."""
+    noted = model or str(gallery.manifest["model"]["source"])
+    if "=" in noted or noted.startswith((".", "/")) or len(Path(noted).parts) > 2:
+        raise GalleryError(
+            f"The gallery notes weights on this machine ({Path(noted).name}): say with --model where others find them, "
+            "such as user/name@revision."
+        )
+    return Gallery(gallery.folder, {**gallery.manifest, "model": {**gallery.manifest["model"], "source": noted}})
+
+
 def _gallery_files(gallery: Gallery) -> dict[str, Path | bytes]:
     """The gallery's own files, the imagery that its tiles are cut from, and its example photos."""
     damage = [problem.message for problem in gallery.check() if problem.damage]
@@ -72,9 +87,10 @@ def _gallery_files(gallery: Gallery) -> dict[str, Path | bytes]:
     for place in places:
         if not place.is_relative_to(root) or place == root:
             raise GalleryError(f"{place.name} does not lie within the gallery: put it there and build it again.")
-    names = [root / name for name in (MANIFEST, *gallery.manifest["files"])]
+    names = [root / name for name in gallery.manifest["files"]]
     found = [*names, *_files_in(places), *_files_in([root / "photos"])]
-    return {path.relative_to(root).as_posix(): path for path in found}
+    manifest = json.dumps(gallery.manifest, indent=2, ensure_ascii=False).encode()
+    return {MANIFEST: manifest, **{path.relative_to(root).as_posix(): path for path in found}}
 
 
 def _files_in(places: Sequence[Path]) -> list[Path]:
@@ -95,6 +111,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--data", metavar="TEXT", help="what it was trained on, or whose imagery it shows")
     parser.add_argument("--recipe", metavar="TEXT|FILE", help="how it was trained: prose, or the TOML of the training")
     parser.add_argument("--limits", metavar="TEXT", help="where it fails")
+    parser.add_argument("--model", metavar="SOURCE", help="of a gallery: where others find the weights that built it")
     figures = parser.add_mutually_exclusive_group()
     figures.add_argument("--report", type=Path, nargs="+", metavar="FILE", help="reports of train_scripts.evaluate")
     figures.add_argument("--not-evaluated", action="store_true", help="say in the card that there are no figures")
@@ -103,7 +120,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--dry-run", action="store_true", help="show card and files; send nothing")
     options = parser.parse_args(arguments)
     try:
-        kind, files = prepare(options.folder, _facts(options))
+        kind, files = prepare(options.folder, _facts(options), options.model)
         repo = Repo.parse(options.repository, kind)
         if repo is None or repo.revision is not None:
             raise HubError(f"{options.repository} is no name for a repository: give it as user/name.")
