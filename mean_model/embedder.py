@@ -273,7 +273,8 @@ class Embedder:
         if self._fixed_batch and count < self.max_batch:  # a compiled network knows one batch size
             pixels = torch.cat([pixels, pixels.new_zeros(self.max_batch - count, *pixels.shape[1:])])
         images = self._normalised(pixels.to(device, non_blocking=True)).to(self._dtype)
-        return self._fast.to(device)(images)[:count].float().cpu().numpy()
+        network = self._fast if device == self.device else self._fast.to(device)  # in the lender's fork, and once
+        return network(images)[:count].float().cpu().numpy()
 
     @torch.no_grad()  # not inference mode, whose tensors could never be trained again
     def _prepare(self, precision: Precision, compile: bool) -> None:
