@@ -22,7 +22,8 @@ from train_scripts.step import precision_of
 
 
 def evaluate_on(run: Run, tests: Sequence[Dataset]) -> Results:
-    """Every direction under every protocol, as `train_scripts.evaluate` measures the weights that `keep` saves."""
+    """Every direction under every protocol, as `train_scripts.evaluate` measures it; in bfloat16 if training is in half
+    precision."""
     config = run.config
     half = precision_of(config, run.mine.device) != torch.float32
     with Embedder(
