@@ -3,21 +3,23 @@
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from gallery.answers import Answer
+    from gallery.areas import Near
     from gallery.build import build_gallery
     from gallery.errors import GalleryError
-    from gallery.search import Answer, Localizer, Near
+    from gallery.search import Localizer
     from gallery.store import Gallery
     from gallery.tiles import Match, Tile
 
 __all__ = ["Answer", "Gallery", "GalleryError", "Localizer", "Match", "Near", "Tile", "build_gallery"]
 
 _HOMES = {
-    "Answer": "search",
+    "Answer": "answers",
     "Gallery": "store",
     "GalleryError": "errors",
     "Localizer": "search",
     "Match": "tiles",
-    "Near": "search",
+    "Near": "areas",
     "Tile": "tiles",
     "build_gallery": "build",
 }

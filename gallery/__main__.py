@@ -16,8 +16,9 @@ from typing import TYPE_CHECKING, Any, NoReturn
 from gallery.errors import BuildError, GalleryError
 
 if TYPE_CHECKING:
+    from gallery.answers import Answer, PhotoProblem
+    from gallery.areas import Area
     from gallery.build import Embedder, Progress
-    from gallery.search import Answer, Area, PhotoProblem
 
 USER_MISTAKE = 2
 INTERRUPTED = 130
@@ -191,7 +192,7 @@ def _count(text: str) -> int:
 
 
 def _near(text: str) -> "Area":
-    from gallery.search import Near
+    from gallery.areas import Near
 
     return _area(Near, _numbers(text, "LON,LAT,RADIUS_KM"))
 
@@ -262,8 +263,9 @@ def _build(options: argparse.Namespace) -> int:
 
 
 def _search(options: argparse.Namespace) -> int:
+    from gallery.answers import PhotoProblem
     from gallery.export import render
-    from gallery.search import Localizer, PhotoProblem
+    from gallery.search import Localizer
     from gallery.store import Gallery
 
     gallery = Gallery.open(_folder(options.gallery))
@@ -287,7 +289,7 @@ def _search(options: argparse.Namespace) -> int:
 
 def _told(answer: "Answer | PhotoProblem") -> str:
     """An answer for reading."""
-    from gallery.search import PhotoProblem
+    from gallery.answers import PhotoProblem
 
     photo = "".join(letter if letter.isprintable() else "?" for letter in answer.photo)
     if isinstance(answer, PhotoProblem):

@@ -13,9 +13,9 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from gallery.answers import Answer
 from gallery.errors import GalleryError
 from gallery.geo import LonLat, distance_m
-from gallery.search import Answer
 from gallery.tiles import Tile, overlap
 
 FORMAT = 1

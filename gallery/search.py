@@ -3,37 +3,24 @@
 import math
 import time
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 
 from gallery.above import Pose, seen_from_above
+from gallery.agreement import AGREEMENT_LEAST, AGREEMENT_LEAST_ADDED_UP, AGREEMENT_OF, agreed_position, place_size_m
+from gallery.answers import Answer, ExifCheck, PhotoProblem, Position
+from gallery.areas import MOST_DEG_PER_M, Area, distances_to_boxes_m, tiles_in
 from gallery.build import Embedder, read_photo
 from gallery.errors import AreaError, GalleryError, UnreadablePhoto
-from gallery.geo import Bounds, LonLat, diagonal_m, distance_m, distances_m, looked_at, moved, offsets_m, size_m
+from gallery.geo import Bounds, LonLat, distance_m, distances_m, looked_at
 from gallery.ranking import Ranker, Ranking
 from gallery.store import Gallery
 from gallery.tiles import Match, Tile
 from gallery.verify import PICTURE_PX, Check, Verifier
 from gallery.views import SearchedViews, View, guessed_poses, guessed_views, searched_views
-
-AGREEMENT_OF = 5
-"""The rule for a position looks at this many best tiles, whatever number is shown."""
-
-AGREEMENT_LEAST = 4
-"""So many of them must lie at one place."""
-
-AGREEMENT_LEAST_ADDED_UP = 3
-"""The same where several views under a stated pose had to agree on each tile already."""
-
-AGREEMENT_MOST_BY_CHANCE = 0.2
-"""The rule says nothing where more than this share of the searched tiles lies at that place anyway."""
-
-MOST_DEG_PER_M = 1 / 110_000
-"""Degrees of latitude that a metre covers at most: a quick first look before the exact distance."""
 
 LEAST_DOWN_DEG = 20.0
 """A camera that looks less far below the horizon says little about the ground it shows: hills move it by hundreds of
@@ -49,103 +36,6 @@ CHECKED_AMONG = 50
 
 BATCH = 16
 """Photos that are embedded at once when many are answered."""
-
-
-@dataclass(frozen=True)
-class Near:
-    """A prior: the photo shows ground within radius_km of a point.
-
-    Raises:
-        AreaError: the point does not exist or the radius is not a positive number.
-    """
-
-    lon: float
-    lat: float
-    radius_km: float
-
-    def __post_init__(self) -> None:
-        LonLat(self.lon, self.lat)
-        if not (math.isfinite(self.radius_km) and self.radius_km > 0):
-            raise AreaError(f"A radius of {self.radius_km:g} km is not a positive number.")
-
-
-Area = Bounds | Near
-"""Where a photo can have been taken, known beforehand."""
-
-
-@dataclass(frozen=True)
-class Position:
-    """Where the photo was taken: the ground under its centre, as geometry or else the best tiles' agreement has it.
-
-    radius_m is two standard deviations of a geometric fit, or holds all tiles that agree; it is no probability.
-    """
-
-    lon: float
-    lat: float
-    radius_m: float
-
-
-@dataclass(frozen=True)
-class ExifCheck:
-    """Where the photo itself says it is, and the metres from there to where geometry lays it, else to the best tile.
-
-    The place is the point on flat ground that the camera looked at, when the photo states heading, pitch and height
-    above take-off, and else the camera's own position; a note of the answer says which.
-    """
-
-    lon: float
-    lat: float
-    error_m: float
-
-
-@dataclass(frozen=True)
-class Answer:
-    """What is known about one photo."""
-
-    photo: str
-    matches: tuple[Match, ...]
-    position: Position | None = None
-    verdict: Literal["located", "unsure"] = "unsure"
-    confidence: float | None = None  # calibrated probability; None while there is no calibration
-    exif: ExifCheck | None = None
-    timings: dict[str, float] = field(default_factory=dict)  # stage -> seconds
-    notes: tuple[str, ...] = ()
-    seen: Any = field(default=None, compare=False, repr=False)  # the middle one of the pictures that were embedded
-    check: Check | None = None  # what geometry says; None: it was not asked
-
-    def to_dict(self) -> dict[str, Any]:
-        """The answer as the command line and the web API give it."""
-        return {
-            "photo": self.photo,
-            "matches": [
-                {
-                    "rank": match.rank,
-                    "tile_id": match.tile.id,
-                    "score": match.score,
-                    "lon": match.tile.centre.lon,
-                    "lat": match.tile.centre.lat,
-                    "bounds": match.tile.bounds.as_list(),
-                }
-                for match in self.matches
-            ],
-            "position": None if self.position is None else vars(self.position).copy(),
-            "verdict": self.verdict,
-            "confidence": self.confidence,
-            "exif": None if self.exif is None else vars(self.exif).copy(),
-            "geometry": None if self.check is None else self.check.to_dict(),
-        }
-
-
-@dataclass(frozen=True)
-class PhotoProblem:
-    """A photo that could not be read, and why."""
-
-    photo: str
-    error: str
-
-    def to_dict(self) -> dict[str, str]:
-        """The same for the command line and the web API."""
-        return {"photo": self.photo, "error": self.error}
 
 
 class Localizer:
@@ -428,84 +318,13 @@ class Localizer:
 
     def _nearest_km(self, near: Area | None) -> float:
         centre = near.centre if isinstance(near, Bounds) else LonLat(near.lon, near.lat) if near else LonLat(0, 0)
-        return float(_distances_to_boxes_m(self.gallery.boxes, centre).min()) / 1000
+        return float(distances_to_boxes_m(self.gallery.boxes, centre).min()) / 1000
 
 
 def typical_side_m(gallery: Gallery) -> float:
     """Median of the tiles' longer sides, metres, over a sample spread evenly over the gallery."""
     rows = np.unique(np.linspace(0, len(gallery) - 1, min(len(gallery), 99)).astype(int))
     return float(np.median([place_size_m(gallery.tile(int(row))) for row in rows]))
-
-
-def place_size_m(tile: Tile) -> float:
-    """How far apart the centres of two tiles may lie to count as one place: the tile's longer side."""
-    return max(size_m(tile.bounds))
-
-
-def agreed_position(
-    matches: Sequence[Match], share_by_chance: float, least: int = AGREEMENT_LEAST
-) -> tuple[Position | None, str]:
-    """The position that the best tiles agree on, by a simple rule, and a sentence about what it rests on.
-
-    The rule: of the best `AGREEMENT_OF` tiles, at least `least` have their centre within one tile side of
-    the best one's centre, and at most `AGREEMENT_MOST_BY_CHANCE` of all searched tiles do. The position is the mean
-    of those centres, weighted by score; the radius reaches to the farthest corner of their footprints. Scores alone
-    decide nothing: a cosine is no confidence, and this rule has not been calibrated.
-
-    Args:
-        matches: at least one, best first.
-        share_by_chance: share of the searched tiles that lie within one tile side of the best one.
-        least: see above.
-    """
-    best = matches[0].tile
-    considered = matches[:AGREEMENT_OF]
-    reach_m = place_size_m(best)
-    agreeing = [match for match in considered if distance_m(best.centre, match.tile.centre) <= reach_m]
-    count = f"{len(agreeing)} of the best {len(considered)} tiles lie at one place"
-    if share_by_chance > AGREEMENT_MOST_BY_CHANCE:
-        return None, f"{count}, but the searched area is too small for that to mean anything."
-    if len(agreeing) < least:
-        return None, f"{count}; at least {least} would be needed for a position."
-    weights = np.array([max(match.score, 1e-6) for match in agreeing])
-    offsets = np.array([offsets_m(best.centre, match.tile.centre) for match in agreeing])
-    east_m, north_m = weights @ offsets / weights.sum()
-    centre = moved(best.centre, float(east_m), float(north_m))
-    radius_m = max(distance_m(centre, match.tile.centre) + diagonal_m(match.tile.bounds) / 2 for match in agreeing)
-    note = f"{count}: the position is their mean, not yet checked by geometry nor calibrated."
-    return Position(centre.lon, centre.lat, radius_m), note
-
-
-def tiles_in(boxes: np.ndarray, area: Area) -> np.ndarray:
-    """Which tiles touch an area.
-
-    Args:
-        boxes: (N, 4) west, south, east, north in degrees; east may go on past 180.
-        area: a box, or a circle (a tile counts when the nearest point of its box lies within the radius).
-
-    Returns: (N,) bool.
-    """
-    if isinstance(area, Near):
-        radius_m, point = area.radius_km * 1000, LonLat(area.lon, area.lat)
-        reach_deg = radius_m * MOST_DEG_PER_M
-        inside = (boxes[:, 1] <= point.lat + reach_deg) & (boxes[:, 3] >= point.lat - reach_deg)
-        inside[inside] = _distances_to_boxes_m(boxes[inside], point) <= radius_m
-        return inside
-    west, south, east, north = boxes.T
-    touches_lat = (south <= area.north) & (north >= area.south)
-    start, width = area.west, area.width_deg
-    touches_lon = np.zeros(len(boxes), bool)
-    for turn in (-360, 0, 360):
-        touches_lon |= (west + turn <= start + width) & (east + turn >= start)
-    return touches_lat & touches_lon
-
-
-def _distances_to_boxes_m(boxes: np.ndarray, point: LonLat) -> np.ndarray:
-    """Metres from a point to the nearest point of each box, 0 inside. Returns: (N,)."""
-    west, south, east, north = boxes.T
-    middle = (west + east) / 2
-    near_lon = point.lon + np.round((middle - point.lon) / 360) * 360  # the point's meridian on the box's turn
-    lons, lats = np.clip(near_lon, west, east), np.clip(np.full(len(boxes), point.lat), south, north)
-    return distances_m(point, lons, lats)
 
 
 def _check(k: int, rotations: int) -> None:

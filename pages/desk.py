@@ -10,8 +10,8 @@ from typing import Any, Literal
 from PIL import Image
 
 from gallery import Answer, Gallery, Localizer, Match, Near
+from gallery.answers import PhotoProblem
 from gallery.geo import LonLat, distance_m, wrap_lon
-from gallery.search import PhotoProblem
 from gallery.verify import PICTURE_PX
 from mean_model import PhotoError, load_photo
 from pages import maps, words

@@ -8,8 +8,8 @@ from typing import Any
 import gradio as gr
 
 from gallery import Answer, Match
+from gallery.answers import PhotoProblem
 from gallery.export import render
-from gallery.search import PhotoProblem
 from mean_model import PhotoError
 from pages import maps, widgets, words
 from pages.desk import MOST_MATCHES, MOST_PHOTOS, Desk, Question, Shown, ShownMany, Where, distance_to_photo_m

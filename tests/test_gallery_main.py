@@ -122,7 +122,7 @@ def test_a_heading_is_used_unless_it_shall_not(region, capsys, tmp_path):
 
 def test_one_bad_photo_among_good_ones_for_a_real_embedder(region, model):
     from gallery import Localizer
-    from gallery.search import Answer, PhotoProblem
+    from gallery.answers import Answer, PhotoProblem
     from mean_model import load_model
 
     with load_model(model) as embedder:

@@ -16,10 +16,12 @@ from pyproj import Transformer
 from shapely.geometry import box
 
 from gallery import Gallery, Localizer, Near, build_gallery
+from gallery.agreement import agreed_position
+from gallery.answers import Answer, PhotoProblem
+from gallery.areas import tiles_in
 from gallery.errors import AreaError, GalleryError, UnreadablePhoto, WrongModel
 from gallery.geo import Bounds, LonLat, destination, distance_m, looked_at, rectangle
 from gallery.positions import FILM_DIAGONAL_MM
-from gallery.search import Answer, PhotoProblem, agreed_position, tiles_in
 from gallery.tiles import Match, Tile
 from gallery.views import guessed_poses
 

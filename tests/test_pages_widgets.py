@@ -10,8 +10,8 @@ from shapely.geometry import box
 from test_pages_maps import HOSTILE
 
 import pages
+from gallery.answers import Answer, ExifCheck, Position
 from gallery.geo import LonLat
-from gallery.search import Answer, ExifCheck, Position
 from gallery.tiles import Match, Tile
 from pages import widgets
 

@@ -13,7 +13,8 @@ import torch
 from mean_model.embedder import Embedder
 from train_scripts.data.places import Dataset, Picture
 from train_scripts.diary import Results
-from train_scripts.evaluate_places import Measured, measure
+from train_scripts.evaluate_places import measure
+from train_scripts.measured import Measured
 from train_scripts.parallel import Processes, all_objects
 from train_scripts.picture_vectors import CLEAR, PictureVectors
 from train_scripts.protocols import summary

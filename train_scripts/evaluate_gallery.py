@@ -18,6 +18,7 @@ import shapely
 from tqdm import tqdm
 
 from gallery import Gallery, Localizer
+from gallery.answers import Answer
 from gallery.build import read_photo
 from gallery.errors import UnreadablePhoto
 from gallery.geo import LonLat, distance_m
@@ -26,7 +27,6 @@ from gallery.metrics import average_precision, position_scores
 from gallery.picture_facts import PictureFacts, picture_facts
 from gallery.ranking import Ranking
 from gallery.report import QueryRow, Standing, row_of, write_report
-from gallery.search import Answer
 from gallery.sources import noted_path
 from gallery.store import MANIFEST
 from gallery.verify import PICTURE_PX
@@ -37,7 +37,8 @@ from train_scripts.asked_photos import TRUTH, Query, asked_photos, below
 from train_scripts.data.errors import BadPicture, BadRequest, MissingPart
 from train_scripts.data.files import shown
 from train_scripts.data.places import BOTH_WAYS, Protocol
-from train_scripts.evaluate_places import SHOWN, WITHIN_M
+from train_scripts.evaluate_places import WITHIN_M
+from train_scripts.measured import SHOWN
 
 if TYPE_CHECKING:
     from mean_model.embedder import Precision

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from functools import cached_property
 from itertools import product
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,13 +12,10 @@ import numpy as np
 
 from gallery.metrics import (
     JUNK,
-    Evaluation,
     evaluate,
     multi_query,
-    nearest,
     position_scores,
 )
-from gallery.picture_facts import PictureFacts
 from gallery.report import write_report
 from gallery.report_tiles import write_tiles
 from gallery.sources import noted_path
@@ -29,16 +25,16 @@ from train_scripts.cost import cost
 from train_scripts.data import denseuav, sues200
 from train_scripts.data.denseuav import Tiles
 from train_scripts.data.errors import BadRequest, MissingPart
-from train_scripts.data.places import KINDS, Dataset, Direction, Kind, Protocol, Retrieval, views_of
+from train_scripts.data.places import KINDS, Dataset, Direction, Kind, Protocol, views_of
 from train_scripts.data.published import MADE_FILE
 from train_scripts.data.readers import DatasetKind, parse_spec, read_dataset, top_of
+from train_scripts.measured import Measured
 from train_scripts.picture_vectors import CLEAR, PictureVectors
 from train_scripts.places_report import points_of, rows_of, tiles_of
 
 if TYPE_CHECKING:
     from mean_model.embedder import Embedder, Precision
 
-SHOWN = 10  # pictures per query in a report
 WITHIN_M = (1, 3, 5, 10, 20, 30, 50, 100)
 """Thresholds of MA@K in a summary."""
 
@@ -84,39 +80,6 @@ class Request:
     trained_on: str | None = None
     ablation: str | None = None
     progress: bool = True
-
-
-@dataclass(frozen=True)
-class Measured:
-    """One trial and all that its figures are made of.
-
-    Attributes:
-        task: what was asked and searched; under multi-query the first picture of each place asks for all of them.
-        result: its figures.
-        query_vectors: (Q, D) rows of length 1.
-        gallery_vectors: (G, D) rows of length 1.
-        left_out: where the pictures lie that could not be read.
-        facts: of the queries' pictures, where they were measured.
-    """
-
-    task: Retrieval
-    result: Evaluation
-    query_vectors: np.ndarray
-    gallery_vectors: np.ndarray
-    left_out: tuple[str, ...]
-    facts: tuple[PictureFacts, ...] | None = None
-
-    @cached_property
-    def ranked(self) -> np.ndarray:
-        """(Q, K) rows of the gallery, best first, K at most `SHOWN`."""
-        return nearest(self.query_vectors, self.gallery_vectors, SHOWN, self.task.gallery_labels)
-
-    def remarks(self) -> list[str]:
-        """Queries without a match, and positions that are not known of all, in words."""
-        unmatched = protocols.name_unmatched(self.result.unmatched, [picture.name for picture in self.task.queries])
-        placed = [picture.position is not None for picture in (*self.task.queries, *self.task.gallery)]
-        partly = "Distances are measured only where all ranked pictures have a position, for queries that have one."
-        return [*([unmatched] if unmatched else []), *([partly] if any(placed) and not all(placed) else [])]
 
 
 def measure(

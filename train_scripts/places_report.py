@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -16,10 +15,8 @@ from gallery.report import QueryRow
 from gallery.report_tiles import Tiles
 from gallery.sources import noted_path
 from train_scripts.data.places import Picture
+from train_scripts.measured import Measured
 from train_scripts.picture_vectors import CLEAR, in_weather
-
-if TYPE_CHECKING:
-    from train_scripts.evaluate_places import Measured
 
 
 def rows_of(

@@ -27,11 +27,11 @@ from PIL import Image
 from tqdm import tqdm
 
 from gallery import Gallery, GalleryError, Localizer, build_gallery
+from gallery.answers import Answer, PhotoProblem
 from gallery.build import Embedder, read_photo
 from gallery.errors import UnreadablePhoto
 from gallery.geo import LonLat, area_m2, distances_m, moved
 from gallery.intervals import wilson
-from gallery.search import Answer, PhotoProblem
 from gallery.sources import IMAGE_SUFFIXES
 from gallery.tiles import Tile
 from mean_model.errors import MeanModelError

@@ -215,9 +215,7 @@ def _across(kind: DatasetKind, found: Mapping[str, Listing]) -> list[Finding]:
         gallery = f"{head}/{view.replace('query_', 'gallery_')}"
         unanswered = sorted(listing.filled.keys() - found[gallery].filled.keys()) if gallery in found else []
         if unanswered:
-            findings.append(
-                Finding("missing", f"{gallery} lacks {_few(unanswered, 'place')} that {part} asks for.")
-            )
+            findings.append(Finding("missing", f"{gallery} lacks {_few(unanswered, 'place')} that {part} asks for."))
         train = f"{head.replace('Testing', 'Training').replace('test', 'train')}/{view.removeprefix('query_')}"
         both = sorted(listing.filled.keys() & found[train].filled.keys()) if train in found else []
         if both:
@@ -235,9 +233,7 @@ def _across_folders(found: Mapping[str, Listing]) -> list[Finding]:
             tiles = found.get(f"{head}/satellite" if head else "satellite", Listing())
             lacking = sorted(listing.filled.keys() - tiles.filled.keys())
             if lacking:
-                findings.append(
-                    Finding("missing", f"{_few(lacking, 'place')} in {part} without a satellite picture.")
-                )
+                findings.append(Finding("missing", f"{_few(lacking, 'place')} in {part} without a satellite picture."))
             distractors = len(tiles.filled.keys() - listing.filled.keys())
             if distractors:
                 findings.append(Finding("note", f"{distractors} places have a satellite picture only: distractors."))
