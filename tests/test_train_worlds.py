@@ -13,7 +13,7 @@ from mean_model.losses import LossWeights
 from train_scripts import train_worlds as training
 from train_scripts.data.pack import write_npz
 from train_scripts.data.simulator import FlightRange, Pool, easier, load_pool, places_of, random_pairs
-from train_scripts.train import read_config
+from train_scripts.train import main, read_config
 from train_scripts.train_worlds import TrainConfig, export, optimizers_of, rate_at, start_run, train
 
 CONFIGS = Path(training.__file__).parent / "configs"
@@ -49,6 +49,15 @@ def config(pool: Pool, tmp_path: Path) -> TrainConfig:
 @pytest.mark.parametrize("file", sorted(CONFIGS.glob("*.toml")), ids=lambda path: path.stem)
 def test_every_shipped_config_is_valid(file: Path) -> None:
     assert read_config(file).batch > 0
+
+
+def test_a_mistake_is_one_line_and_leaves_the_arithmetic_as_it_was(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as left:
+        main([str(tmp_path / "missing.toml")])
+    assert left.value.code == 2 and len(capsys.readouterr().err.splitlines()) == 1
+    assert np.float64(5e-324) * 1.0 > 0  # training flushes such numbers to zero, for its own time only
 
 
 def test_overrides_reach_their_section_and_unknown_keys_are_named() -> None:

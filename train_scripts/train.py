@@ -69,6 +69,8 @@ def start(parser: argparse.ArgumentParser, argv: Sequence[str] | None, run: Call
         raise SystemExit(STOPPED) from None
     except (MeanModelError, DatasetError, GalleryError, FileNotFoundError) as error:
         parser.exit(2, f"{parser.prog}: error: {error}\n")  # one line: how to call it is not what went wrong
+    finally:
+        torch.set_flush_denormal(False)  # for whatever else this process does
 
 
 def run(config: TrainConfig | PlacesConfig, _: argparse.Namespace) -> None:
