@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable
 from dataclasses import replace
 from itertools import pairwise
-from multiprocessing import active_children, current_process
+from multiprocessing import active_children, current_process, get_context
 from pathlib import Path
 
 import pytest
@@ -29,6 +29,7 @@ from mean_model.network import MEAN
 from train_scripts import train as entry
 from train_scripts import train_places
 from train_scripts.data.errors import BadPicture, BadRequest, MissingPart, WrongFolder
+from train_scripts.data.loading import deaf
 from train_scripts.data.make_dataset import Size, make_sues200, make_university1652
 from train_scripts.diary import curves_of
 from train_scripts.parallel import Processes
@@ -101,6 +102,20 @@ def ask_all_to_end() -> None:
         assert process.pid
         os.kill(process.pid, signal.SIGTERM)
         time.sleep(0.3)  # a worker that died of it would be noticed
+
+
+def _asked_to_end() -> None:
+    deaf(0)
+    os.kill(os.getpid(), signal.SIGTERM)
+    os.kill(os.getpid(), signal.SIGINT)
+    os._exit(7)
+
+
+def test_a_loaders_worker_outlives_a_request_to_end() -> None:
+    worker = get_context("fork").Process(target=_asked_to_end)
+    worker.start()
+    worker.join(60)
+    assert worker.exitcode == 7
 
 
 # --- a run -----------------------------------------------------------------------------------------------------------
