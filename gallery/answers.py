@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from gallery.tiles import Match
-from gallery.verify import Check
+from gallery.verify import Check, Fit
 
 
 @dataclass(frozen=True)
@@ -46,6 +46,11 @@ class Answer:
     notes: tuple[str, ...] = ()
     seen: Any = field(default=None, compare=False, repr=False)  # the middle one of the pictures that were embedded
     check: Check | None = None  # what geometry says; None: it was not asked
+
+    @property
+    def fit(self) -> Fit | None:
+        """The photo laid on the ground, where geometry found a place that fits."""
+        return None if self.check is None else self.check.fit
 
     def to_dict(self) -> dict[str, Any]:
         """The answer as the command line and the web API give it."""

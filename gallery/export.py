@@ -105,8 +105,8 @@ def _rows_of(answer: Answer | PhotoProblem) -> list[tuple[Row, BaseGeometry | No
         rows.append(
             ({"photo": photo, "kind": "position", **vars(position), **verdict}, Point(position.lon, position.lat))
         )
-    if answer.check is not None and answer.check.fit is not None:
-        rows.append(({"photo": photo, "kind": "footprint"}, answer.check.fit.footprint))
+    if answer.fit is not None:
+        rows.append(({"photo": photo, "kind": "footprint"}, answer.fit.footprint))
     if answer.exif is not None:
         exif = answer.exif
         rows.append(({"photo": photo, "kind": "exif", **vars(exif)}, Point(exif.lon, exif.lat)))

@@ -3,7 +3,8 @@
 import math
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 import cv2
@@ -12,6 +13,7 @@ from PIL import Image
 from shapely.geometry import Polygon
 
 from gallery.above import Pose, seen_from_above
+from gallery.errors import GalleryError
 from gallery.geo import LonLat, distance_m, moved, offsets_m, wrap_lon
 from gallery.local_features import Features, alike, mutual_matches, root_sift
 from gallery.positions import FILM_DIAGONAL_MM
@@ -60,31 +62,21 @@ class Fit:
     """A photo that was laid on the ground.
 
     Attributes:
-        tile: around which it was found.
         inliers: points that agree.
-        matched: points that were found in both pictures.
         point: the ground under the photo's centre.
         radius_m: around it, at two standard deviations: from the scatter of the agreeing points, from roofs and trees
             that an oblique view moves, and half a tile where the tile's own place is assumed.
         footprint: what the photo shows, WGS84 degrees; of a photo with horizon only what lies well below it.
         heading_deg: where its upper side points, clockwise from north.
         camera: where the camera was, and its height above that ground in metres, if the focal length is known.
-        photo_px: (N, 2) agreeing points in the photo.
-        ground_px: (N, 2) the same in `ground`.
-        ground: picture of the ground around the tile.
     """
 
-    tile: Tile
     inliers: int
-    matched: int
     point: LonLat
     radius_m: float
     footprint: Polygon
     heading_deg: float
     camera: tuple[LonLat, float] | None
-    photo_px: np.ndarray = field(compare=False, repr=False)
-    ground_px: np.ndarray = field(compare=False, repr=False)
-    ground: Image.Image = field(compare=False, repr=False)
 
 
 @dataclass(frozen=True)
@@ -94,10 +86,13 @@ class Check:
     fit: Fit | None
     tiles: int  # whose ground was compared
     seconds: float
+    problem: str = ""  # why the ground of some tile could not be read
 
     @property
     def reason(self) -> str:
         """A sentence on it."""
+        if self.fit is None and self.problem:
+            return f"Not all of the best tiles could be checked by geometry. {self.problem}"
         if self.fit is None:
             return f"No place fits: too few points of the photo were found again around the {self.tiles} best tiles."
         return f"{self.fit.inliers} matching points agree on one place."
@@ -136,15 +131,15 @@ class Verifier:
 
     def __init__(self, gallery: Gallery, kept: int = 64) -> None:
         self.gallery = gallery
-        self._kept = kept
-        self._seen: dict[str, tuple[Image.Image, Features, np.ndarray]] = {}
+        self._ground = lru_cache(kept)(self._look_at)  # several photos may be checked at once: it bears that
 
     def check(
         self, image: Image.Image, pose: Pose | None, matches: Sequence[Match], *, most: int = 5, limit_s: float = 3.0
     ) -> Check:
         """Compare a photo with the ground around its best tiles, best first.
 
-        It ends with the first clear fit, after `most` places, or when the time is up.
+        It ends with the first clear fit, after `most` places, or when the time is up. A tile whose source is gone is
+        left out: the answer by embedding does not hang on it.
 
         Args:
             image: the photo, upright and whole.
@@ -156,6 +151,7 @@ class Verifier:
         photo: Looks | None = None
         best: Fit | None = None
         tried: list[LonLat] = []
+        problem = ""
         for match in matches:
             if len(tried) == most or (tried and time.perf_counter() - begun > limit_s):
                 break
@@ -163,27 +159,25 @@ class Verifier:
             if any(distance_m(centre, match.tile.centre) < near_m for centre in tried):
                 continue
             tried.append(match.tile.centre)
-            ground, features, to_metres = self._ground(match.tile)
+            try:
+                features, to_metres = self._ground(match.tile.id)
+            except GalleryError as error:
+                problem = str(error)
+                continue
             if photo is None:
                 photo = _looks(image, pose, side_m * REACH_SIDES, _metres_per_px(to_metres))
-            fit = _fit(photo, pose, match.tile, ground, features, to_metres)
+            fit = _fit(photo, pose, match.tile, features, to_metres)
             if fit is not None and (best is None or fit.inliers > best.inliers):
                 best = fit
             if best is not None and best.inliers >= CLEAR_INLIERS:
                 break
-        return Check(best, len(tried), time.perf_counter() - begun)
+        return Check(best, len(tried), time.perf_counter() - begun, problem)
 
-    def _ground(self, tile: Tile) -> tuple[Image.Image, Features, np.ndarray]:
-        """Picture of the ground around a tile, its features, and the way to metres east and north of its centre."""
-        if tile.id in self._seen:
-            self._seen[tile.id] = self._seen.pop(tile.id)
-            return self._seen[tile.id]
+    def _look_at(self, tile_id: str) -> tuple[Features, np.ndarray]:
+        """The features of the ground around a tile, and the way from its pixels to metres east and north of it."""
+        tile = self.gallery.tile(self.gallery.row(tile_id))
         image, place = self.gallery.around(tile, REACH_SIDES, PICTURE_PX)
-        found = image, root_sift(np.asarray(image)), _to_metres(place, tile.centre, image.size)
-        self._seen[tile.id] = found
-        while len(self._seen) > self._kept:
-            self._seen.pop(next(iter(self._seen)))
-        return found
+        return root_sift(np.asarray(image)), _to_metres(place, tile.centre, image.size)
 
 
 def _looks(image: Image.Image, pose: Pose | None, side_m: float, metres_per_px: float) -> Looks:
@@ -202,9 +196,7 @@ def _looks(image: Image.Image, pose: Pose | None, side_m: float, metres_per_px: 
     return Looks(root_sift(picture), to_photo, image.size, False)
 
 
-def _fit(
-    photo: Looks, pose: Pose | None, tile: Tile, ground: Image.Image, features: Features, to_metres: np.ndarray
-) -> Fit | None:
+def _fit(photo: Looks, pose: Pose | None, tile: Tile, features: Features, to_metres: np.ndarray) -> Fit | None:
     """The homography that most points agree on, if it is one that a camera over flat ground can make."""
     pairs = mutual_matches(photo.features, features)
     if photo.on_ground:
@@ -217,34 +209,28 @@ def _fit(
     if between is None:
         return None
     inside = agreeing.ravel() > 0
-    seen, there = seen[inside], there[inside]
-    if len(seen) < least:
+    if inside.sum() < least:
         return None
-    photo_px = apply(photo.to_photo, seen)
+    photo_px, metres = apply(photo.to_photo, seen[inside]), apply(to_metres, there[inside])
+    middle = np.array(photo.size_px) / 2
     to_ground = to_metres @ between @ np.linalg.inv(photo.to_photo)
-    to_ground /= to_ground[2] @ [photo.size_px[0] / 2, photo.size_px[1] / 2, 1]
+    to_ground /= to_ground[2] @ [*middle, 1]
     if not plausible(to_ground, photo_px, photo.size_px, pose if photo.on_ground else None):
         return None
-    middle = np.array([[photo.size_px[0] / 2, photo.size_px[1] / 2]])
-    [[east_m, north_m]] = apply(to_ground, middle)
-    up = jacobian(to_ground, *middle[0]) @ [0.0, -1.0]
-    outline = _outline_px(to_ground, photo.size_px)
+    [[east_m, north_m]] = apply(to_ground, middle[None])
+    at_centre = jacobian(to_ground, *middle)
+    up = at_centre @ [0.0, -1.0]
     return Fit(
-        tile=tile,
-        inliers=len(seen),
-        matched=len(pairs),
+        inliers=len(photo_px),
         point=moved(tile.centre, east_m, north_m),
         radius_m=math.hypot(
-            _scatter_m(photo_px, apply(to_metres, there), to_ground, middle[0]),
-            RELIEF_M * _tangent(jacobian(to_ground, *middle[0])),
+            _scatter_m(photo_px, metres, to_ground, middle),
+            RELIEF_M * _tangent(at_centre),
             0.5 * max(_sides_m(tile)) if tile.placed.startswith(("assumed", "estimated")) else 0.0,
         ),
-        footprint=_polygon(tile.centre, apply(to_ground, outline)),
+        footprint=_polygon(tile.centre, apply(to_ground, _outline_px(to_ground, photo.size_px))),
         heading_deg=math.degrees(math.atan2(up[0], up[1])) % 360,
-        camera=_camera(photo_px, apply(to_metres, there), pose, photo.size_px, tile.centre),
-        photo_px=photo_px,
-        ground_px=there,
-        ground=ground,
+        camera=_camera(photo_px, metres, pose, photo.size_px, tile.centre),
     )
 
 
@@ -335,8 +321,13 @@ def _polygon(origin: LonLat, metres: np.ndarray) -> Polygon:
 
 
 def _scatter_m(photo_px: np.ndarray, metres: np.ndarray, to_ground: np.ndarray, at: np.ndarray) -> float:
-    """Two standard deviations of where a least-squares homography puts a point, given how its points scatter."""
-    matrix = to_ground / to_ground[2, 2]
+    """Two standard deviations of where a least-squares homography puts a point, given how its points scatter.
+
+    Args: to_ground: with third coordinate 1 at the point `at`, from which pixels are counted here: the upper left
+        corner of a photo may lie on the horizon, where that coordinate is 0.
+    """
+    matrix = to_ground @ np.array([[1, 0, at[0]], [0, 1, at[1]], [0, 0, 1]])
+    photo_px = photo_px - at
 
     def rows(points: np.ndarray) -> np.ndarray:
         """(2 N, 8) derivative of the mapped points by the first eight numbers of the homography."""
@@ -353,7 +344,7 @@ def _scatter_m(photo_px: np.ndarray, metres: np.ndarray, to_ground: np.ndarray, 
     scale = np.abs(rows(photo_px)).max(axis=0)  # pixels and ratios differ by many powers of ten
     design = rows(photo_px) / scale
     covariance = np.linalg.pinv(design.T @ design) * (residuals @ residuals) / freedom
-    lever = rows(at[None]) / scale
+    lever = rows(np.zeros((1, 2))) / scale
     return float(2 * math.sqrt(max(np.linalg.eigvalsh(lever @ covariance @ lever.T)[-1], 0.0)))
 
 

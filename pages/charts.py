@@ -53,7 +53,7 @@ def histogram(series: Sequence[Series], edges: Sequence[float], x_label: str, ti
     marks = []
     for part in series:
         counts = np.asarray(part.counts, float)
-        for left, right, low, count in zip(edges, edges[1:], below, counts, strict=False):
+        for left, right, low, count in zip(edges[:-1], edges[1:], below, counts, strict=True):
             if count:
                 x, width = frame.x(left), max(0.5, frame.x(right) - frame.x(left) - 1)
                 y, height = frame.y(low + count), frame.y(low) - frame.y(low + count)

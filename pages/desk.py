@@ -290,9 +290,9 @@ def rings(answer: Answer, near: Near | None) -> list[maps.Ring]:
 
 def outlines(answer: Answer) -> list[maps.Outline]:
     """The ground that the photo shows, where geometry laid it there."""
-    if answer.check is None or answer.check.fit is None:
+    if answer.check is None or answer.fit is None:
         return []
-    return [maps.Outline(answer.check.fit.footprint, f"What the photo shows: {answer.check.reason}")]
+    return [maps.Outline(answer.fit.footprint, f"What the photo shows: {answer.check.reason}")]
 
 
 def _area_ring(near: Near) -> maps.Ring:
@@ -329,8 +329,7 @@ def _pin(answer: Answer, camera: maps.Camera | None) -> maps.Pin:
     rows = (("Place by the photo's EXIF", ""), ("", words.place(exif.lon, exif.lat)), ("", answer.photo))
     if not answer.matches:
         return maps.Pin(exif.lon, exif.lat, rows, camera=camera)
-    found = answer.check and answer.check.fit
-    best = found.point if found else answer.matches[0].tile.centre
+    best = answer.fit.point if answer.fit else answer.matches[0].tile.centre
     # The shorter way round, should the 180th meridian lie between.
     lon = best.lon + 360 * round((exif.lon - best.lon) / 360)
     return maps.Pin(exif.lon, exif.lat, rows, (lon, best.lat), words.metres(exif.error_m), camera=camera)

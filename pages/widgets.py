@@ -82,7 +82,7 @@ def legend(answer: Answer) -> str:
     shown = ["best", "other"] if answer.matches else []
     shown += ["stated", "camera"] if answer.exif is not None else []
     shown += ["found"] if answer.position is not None else []
-    shown += ["shown"] if answer.check is not None and answer.check.fit is not None else []
+    shown += ["shown"] if answer.fit is not None else []
     return '<p class="legend">' + "".join(f'<span class="{sign}">{_SIGNS[sign]}</span>' for sign in shown) + "</p>"
 
 
@@ -101,7 +101,7 @@ def verdict_card(answer: Answer, seen_uri: str, inspect: str = "") -> str:
     if not answer.matches:
         return _card("unsure", "No tile found", answer, [], seen_uri, inspect)
     best = answer.matches[0]
-    fitted = answer.check is not None and answer.check.fit is not None
+    fitted = answer.fit is not None
     facts = [
         ("Best tile", best.tile.id, ""),
         ("Similarity", words.similarity(best.score), "Cosine of photo and tile: it ranks tiles, it is no probability."),

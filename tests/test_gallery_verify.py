@@ -126,7 +126,7 @@ def test_neighbours_are_not_compared_again_and_the_work_is_bounded(gallery):
     every = matches_near(gallery, place_of(0, 0), len(gallery))
     verifier = Verifier(gallery, kept=2)
     assert verifier.check(image, pose, every, most=3, limit_s=math.inf).tiles == 3
-    assert len(verifier._seen) == 2
+    assert verifier._ground.cache_info().currsize == 2
     assert verifier.check(image, pose, every, limit_s=0).tiles == 1
     same = [every[0], replace(every[0], rank=2)]
     assert verifier.check(image, pose, same, limit_s=math.inf).tiles == 1
@@ -224,3 +224,13 @@ def test_the_scatter_says_how_far_off_a_fit_may_be():
         error = np.linalg.norm(apply(fitted, middle[None]) - apply(exact, middle[None]))
         within.append(error <= _scatter_m(seen, there, fitted, middle))
     assert 0.8 < np.mean(within) < 1
+
+
+def test_a_raster_that_is_gone_takes_the_check_but_not_the_answer(tmp_path):
+    raster = write_raster(tmp_path / "region.tif", "EPSG:32633", (EAST, NORTH), pixels=PIXELS[:, :400, :400])
+    gallery = build_gallery(raster, tmp_path / "g", FakeEmbedder(), tile_size_m=150)
+    photo = FakePhoto(gallery.image(gallery.tile(3), 150), "a.jpg", None, FakeAttitude())
+    raster.unlink()
+    answer = Localizer(gallery, FakeEmbedder()).localize(photo)
+    assert answer.matches[0].tile.id == gallery.tile(3).id and answer.fit is None
+    assert any("could be checked by geometry. There is no file region.tif" in note for note in answer.notes)
