@@ -256,7 +256,7 @@ def not_finite(run: Run, batch: int, values: Sequence[float], pictures: Sequence
 
 def finish_epoch(run: Run) -> None:
     """Keep what an epoch gave, before the test, which may take long."""
-    losses = {name: total / max(run.sums[-1], 1) for name, total in zip(LOSSES, run.sums, strict=False)}
+    losses = {name: total / max(run.sums[-1], 1) for name, total in zip(LOSSES, run.sums[:-1], strict=True)}
     run.epoch, run.batch, run.sums = run.epoch + 1, 0, [0.0] * 5
     run.history.append({"epoch": run.epoch, "step": run.step, "losses": losses, "results": None})
     keep(run, "last")
