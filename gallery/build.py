@@ -141,26 +141,57 @@ def build_gallery(
     paths = [Path(source) for source in listed]
     places = None if positions is None else Path(positions)
     home = Path(out).resolve()  # a link to a folder stays a link
+
+    def look() -> list[Source]:
+        return open_sources(
+            paths,
+            home,
+            lambda path: read_photo(embedder, path),
+            tile_size_m=tile_size_m,
+            overlap=overlap,
+            positions=places,
+            tile_px=tile_px(embedder),
+        )
+
+    settings = {
+        "tile_size_m": float(tile_size_m),
+        "overlap": float(overlap),
+        "sources": [noted_path(path, home) for path in paths],
+        "positions": None if places is None else noted_path(places, home),
+    }
+    files = [*paths, *([places] if places else [])]
+    return build_from(look, home, embedder, settings, files, progress, batch_size=batch_size, model_source=model_source)
+
+
+def build_from(
+    look: Callable[[], Sequence[Source]],
+    home: Path,
+    embedder: Embedder,
+    settings: dict[str, Any],
+    files: Sequence[Path],
+    progress: Callable[[Progress], None] | None = None,
+    *,
+    batch_size: int = 32,
+    model_source: str = "",
+) -> Gallery:
+    """Build a gallery of what some sources yield; `build_gallery` without its choice of sources.
+
+    Args:
+        look: opens the sources, when no other build writes here.
+        home: the gallery's folder, resolved.
+        settings: are noted as the gallery's `build`; other ones than those of a stopped build begin anew.
+        files: another size or time of one of them begins anew, too.
+        progress, batch_size, model_source: as for `build_gallery`.
+
+    Raises:
+        SourceError, PositionsError, BuildError: as `build_gallery`.
+    """
     try:
         home.parent.mkdir(parents=True, exist_ok=True)
         with _alone(home):
             _recover(home)
             _check_place(home)
-            opened = open_sources(
-                paths,
-                home,
-                lambda path: read_photo(embedder, path),
-                tile_size_m=tile_size_m,
-                overlap=overlap,
-                positions=places,
-                tile_px=getattr(embedder, "image_size", 384),
-            )
-            settings = {
-                "tile_size_m": float(tile_size_m),
-                "overlap": float(overlap),
-                "sources": [noted_path(path, home) for path in paths],
-                "positions": None if places is None else noted_path(places, home),
-            }
+            opened = look()
             model = {
                 "source": _noted_model(model_source, home),
                 "name": str(getattr(embedder, "name", "")),
@@ -168,7 +199,7 @@ def build_gallery(
                 "dimension": int(embedder.dimension),
             }
             workplace = aside(home, "building")
-            key = _key(settings, model, [*paths, *([places] if places else [])])
+            key = _key(settings, model, files)
             if not _is_whole(workplace, key):
                 present = _embed_all(opened, workplace, key, embedder, batch_size, progress)
                 _assemble(workplace, settings, model, present)
@@ -179,6 +210,11 @@ def build_gallery(
             f"The build cannot go on: {error.strerror or error}{what}. Check space and rights, then build again."
         ) from error
     return Gallery.open(home)
+
+
+def tile_px(embedder: Embedder) -> int:
+    """The longer side of the pictures of tiles that an embedder is given."""
+    return int(getattr(embedder, "image_size", 384))
 
 
 @contextmanager

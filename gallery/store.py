@@ -174,15 +174,23 @@ class Gallery:
         Raises:
             GalleryError: the source is not there any more, or is damaged.
         """
+        if tile.window is None:
+            return read_picture(self.image_file(tile), max_px)
+        with Raster(self.folder / tile.source, self._stretches.get(tile.source)) as raster:
+            self._stretches[tile.source] = raster.stretch
+            return raster.image(tile.window, max_px)
+
+    def image_file(self, tile: Tile) -> Path:
+        """The file of a tile that is an image of a folder.
+
+        Raises:
+            GalleryError: it lies outside that folder.
+        """
         source = self.folder / tile.source
-        if tile.window is not None:
-            with Raster(source, self._stretches.get(tile.source)) as raster:
-                self._stretches[tile.source] = raster.stretch
-                return raster.image(tile.window, max_px)
         image = source / (tile.image or "")
         if not is_within(image, source):
             raise GalleryError(f"The image of tile {tile.id} lies outside its folder and is not read.")
-        return read_picture(image, max_px)
+        return image
 
     def around(self, tile: Tile, sides: float = 1.0, max_px: int = 1024) -> tuple[Image.Image, Tile]:
         """The ground around a tile, so many tile sides wide: of a raster as far as it reaches, of an image file itself.

@@ -1,6 +1,8 @@
 """What the programs share on the command line: how they tell of a user's mistake, and the files that they write."""
 
 import argparse
+import re
+from collections.abc import Sequence
 from pathlib import Path
 from typing import NoReturn
 
@@ -34,3 +36,18 @@ def check_out(out: Path | None) -> None:
 def one_of_several(out: Path, *parts: str) -> Path:
     """A file beside `out`, named after what it holds."""
     return out.with_name("-".join((out.stem, *parts)) + out.suffix)
+
+
+def names_for_files(names: Sequence[str]) -> list[str]:
+    """Short names of letters, digits and dashes that tell things apart in file names, in any writing of letters.
+
+    Args: names: for people, such as `user/name@revision`; two may be equal.
+    """
+    found: list[str] = []
+    for name in names:
+        plain = re.sub(r"[^A-Za-z0-9]+", "-", name).strip("-")[:40].strip("-") or "model"
+        taken, given, number = {one.lower() for one in found}, plain, 2
+        while given.lower() in taken:
+            given, number = f"{plain}-{number}", number + 1
+        found.append(given)
+    return found

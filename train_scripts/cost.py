@@ -1,7 +1,8 @@
 """What a network costs, by the paper and honestly: `python -m train_scripts.cost [--model SOURCE] [key=value …]`.
 
-Without a model, the network of the paper is counted. Multiply-adds are counted by torch's own counter: convolutions and
-matrix products, no norms and activations.
+Without a model, the network of the paper is counted; that of another method at its own input size, mirror image
+included where an embedding takes one. Multiply-adds are counted by torch's own counter: convolutions and matrix
+products, no norms and activations.
 
 The paper's GFLOPs are multiply-adds of a pair of photos through the backbone; its parameters are all tensors of a
 published checkpoint, with an ImageNet classifier that is never called. Honest are the parameters that an embedding
@@ -37,6 +38,7 @@ class Cost:
     published_parameters: int  # with the ImageNet classifier that published checkpoints carry
     inference_macs: int  # multiply-adds that embed one photo
     training_macs: int  # multiply-adds of one photo's forward pass in training
+    dimension: int  # numbers in an embedding
 
     @property
     def paper_params_m(self) -> float:
@@ -86,7 +88,7 @@ def cost(config: Config) -> Cost:
         count = sum(parameter.numel() for parameter in other.parameters())
         empty = torch.empty(1, 3, config.image_size, config.image_size, device=next(other.parameters()).device)
         adds = _multiply_adds(lambda: other(empty))
-        return Cost(count, count, count, adds, adds)
+        return Cost(count, count, count, adds, adds, other.dimension)
     with torch.device("meta"):
         network = MEAN.from_config(config).eval()
         photo = torch.empty(1, 3, config.image_size, config.image_size)
@@ -97,10 +99,11 @@ def cost(config: Config) -> Cost:
         counts.published,
         _multiply_adds(lambda: network(photo)),
         _multiply_adds(lambda: network.forward_training(photo)),
+        network.dimension,
     )
 
 
-def read_config(source: str | None, settings: Iterable[str]) -> MeanConfig:
+def read_config(source: str | None, settings: Iterable[str]) -> Config:
     """The config of a model, or the default one, with settings `key=value` laid over it.
 
     Args:
@@ -109,30 +112,43 @@ def read_config(source: str | None, settings: Iterable[str]) -> MeanConfig:
     Raises:
         MeanModelError: the model cannot be read, or a setting does not fit.
     """
-    values: dict[str, Any] = {}
+    config: Config = MeanConfig()
     if source is not None:
-        from mean_model.checkpoint import load_network
+        from mean_model import load_model
 
-        values = load_network(source)[2].to_dict()
+        with load_model(source, device="cpu", precision="float32") as embedder:
+            config = embedder.config
+    changed: dict[str, Any] = {}
     for setting in settings:
         key, equals, text = setting.partition("=")
         if not equals:
             raise ConfigError(f"{setting!r} is no key=value, such as backbone=convnext_base.")
-        values[key] = _value(text)
-    return MeanConfig.from_dict(values)
+        changed[key] = _value(text)
+    if not changed:
+        return config
+    if not isinstance(config, MeanConfig):
+        raise ConfigError(f"Settings change a MEAN and no network of {config.method}: leave {next(iter(changed))} out.")
+    return MeanConfig.from_dict({**config.to_dict(), **changed})
 
 
-def render(config: MeanConfig, counted: Cost) -> str:
-    """The counts of one network, a line for each convention."""
-    return (
-        f"{config.backbone}, {config.image_size} px, {config.classes} classes\n"
+def render(config: Config, counted: Cost) -> str:
+    """The counts of one network, a line for each convention; that of training for a MEAN alone."""
+    mean = isinstance(config, MeanConfig)
+    what = f"{config.classes} classes" if isinstance(config, MeanConfig) else config.method
+    classifier = "with an unused ImageNet classifier; " if mean else ""
+    lines = [
+        f"{config.backbone}, {config.image_size} px, {what}, embeddings of {counted.dimension} numbers",
         f"as the paper counts    {counted.paper_params_m:7.2f} M parameters   {counted.paper_gflops:7.2f} GFLOPs   "
-        "(with an unused ImageNet classifier; multiply-adds of a pair of photos)\n"
+        f"({classifier}multiply-adds of a pair of photos)",
         f"what a photo costs     {counted.params_m:7.2f} M parameters   {counted.gflops:7.2f} GFLOP    "
-        f"(what runs; two operations a multiply-add, {counted.inference_macs / 1e9:.2f} G multiply-adds)\n"
-        f"a photo in training    {counted.training_parameters / 1e6:7.2f} M parameters   "
-        f"{2 * counted.training_macs / 1e9:7.2f} GFLOP    (forward pass with all branches)\n"
-    )
+        f"(what runs; two operations a multiply-add, {counted.inference_macs / 1e9:.2f} G multiply-adds)",
+    ]
+    if mean:
+        lines.append(
+            f"a photo in training    {counted.training_parameters / 1e6:7.2f} M parameters   "
+            f"{2 * counted.training_macs / 1e9:7.2f} GFLOP    (forward pass with all branches)"
+        )
+    return "\n".join(lines) + "\n"
 
 
 def main(argv: list[str] | None = None) -> None:
@@ -140,7 +156,7 @@ def main(argv: list[str] | None = None) -> None:
         "python -m train_scripts.cost", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("settings", nargs="*", metavar="key=value", help="such as backbone=convnext_base")
-    parser.add_argument("--model", metavar="SOURCE", help="a folder, file, Hub id, or 'starter'")
+    parser.add_argument("--model", metavar="SOURCE", help="a folder, file, timm:NAME[=FILE], Hub id, or 'starter'")
     parser.add_argument("--json", action="store_true", help="print one JSON document")
     options = parser.parse_args(argv)
     try:

@@ -13,6 +13,11 @@ Or KIND is gallery: photos whose place is known are searched in the gallery in P
 footprint covers that place (see `train_scripts.evaluate_gallery`). The photos are those in PATH/photos, or in --photos
 FOLDER; their places stand in truth.csv (columns file, lon, lat) beside them, in --positions FILE, or in their EXIF.
 Or KIND is world: PATH holds photos and truth.csv as `make_sample photos` writes them, searched in --gallery DIR.
+
+Given again, --model compares: each model is loaded once before anything long runs, then measured on the same queries,
+and a table has a row for each, with its parameters, operations and speed on this machine. Reports are named after the
+models, for `python -m gallery inspect A --against B`. Models that did not build the gallery embed its tiles again, in a
+temporary folder or in --galleries FOLDER.
 """
 
 from __future__ import annotations
@@ -21,15 +26,15 @@ import argparse
 import json
 import math
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, get_args
+from typing import get_args
 
 from gallery import GalleryError
 from gallery.search import ROTATIONS
 from mean_model.errors import MeanModelError
 from mean_model.memory import keep_freed_memory
-from train_scripts import evaluate_gallery, evaluate_places, summary_text
+from train_scripts import compare, evaluate_gallery, evaluate_places, summary_text
 from train_scripts.arguments import Parser
 from train_scripts.data import weather
 from train_scripts.data.denseuav import Tiles
@@ -52,7 +57,7 @@ KINDS_OF: Mapping[str, tuple[str, ...]] = {
     "positions": ("university1652", "folders", GALLERY),
     "photos": (GALLERY,),
     "gallery": (WORLD,),
-    **dict.fromkeys(("rotations", "north_up", "verify", "pose_error"), (GALLERY, WORLD)),
+    **dict.fromkeys(("galleries", "rotations", "north_up", "verify", "pose_error"), (GALLERY, WORLD)),
 }
 """Which kinds of dataset know an option; those that are not named belong to all."""
 
@@ -81,7 +86,11 @@ def parser() -> Parser:
     top.add_argument(
         "--model",
         metavar="SOURCE",
-        help="a folder, file, Hub id, or 'starter' (default: what built the gallery, else starter)",
+        action="append",
+        default=[],
+        dest="models",
+        help="a folder, file, timm:NAME, Hub id, or 'starter' (default: what built the gallery, else starter); again "
+        "for each model to compare",
     )
     top.add_argument(
         "--precision",
@@ -135,6 +144,12 @@ def parser() -> Parser:
         metavar="DIR",
         help="of world: what is searched (default: PATH or the folder above it if that is one, else the sample)",
     )
+    photos.add_argument(
+        "--galleries",
+        type=Path,
+        metavar="FOLDER",
+        help="keep the tiles here as models embed them that did not build the gallery, and use those that are there",
+    )
     photos.add_argument("--rotations", type=int, choices=ROTATIONS, default=16, help="turns of a query without heading")
     photos.add_argument(
         "--north-up", action=argparse.BooleanOptionalAction, default=True, help="use the pose that photos state"
@@ -158,11 +173,14 @@ def main(argv: list[str] | None = None) -> None:
         kind, path = _dataset(options.dataset)
         _refuse_foreign(kind, [name for name in KINDS_OF if getattr(options, name) != top.get_default(name)])
         of_photos = kind in (GALLERY, WORLD)
-        found = (_of_photos if of_photos else _of_places)(kind, path, options)
+        request = (_of_photos if of_photos else _of_places)(kind, path, options)
+        compared = len(options.models) > 1
+        found = compare.run(request, options.models, options.galleries) if compared else compare.run_one(request)
         summaries = []
         for summary in found:
             summaries.append(summary)
             if not options.json:
+                sys.stdout.write(f"{shown(summary['model'])}\n" if compared else "")
                 sys.stdout.write(f"{(summary_text.of_photos if of_photos else summary_text.of_places)(summary)}\n")
                 sys.stdout.flush()
     except (DatasetError, GalleryError, MeanModelError) as error:
@@ -170,7 +188,10 @@ def main(argv: list[str] | None = None) -> None:
     if options.json:
         json.dump(summaries[0] if len(summaries) == 1 else summaries, sys.stdout, indent=1)
         sys.stdout.write("\n")
-    elif len(summaries) > 1 and not of_photos:
+        return
+    if compared:
+        sys.stdout.write(compare.table(summaries))
+    if len(summaries) > 1 and not of_photos:
         sys.stdout.write(summary_text.tables_of(summaries))
 
 
@@ -197,12 +218,13 @@ def _protocols(kind: str, text: str | None) -> tuple[Protocol, ...]:
     return tuple(PROTOCOLS) if text == BOTH else (check_protocol(text),)
 
 
-def _of_photos(kind: str, path: Path, options: argparse.Namespace) -> Iterator[dict[str, Any]]:
+def _of_photos(kind: str, path: Path, options: argparse.Namespace) -> evaluate_gallery.Request:
     if options.direction != BOTH_WAYS[0]:
         raise BadRequest(f"{kind} asks with photos and searches tiles: {BOTH_WAYS[0]} only. Leave --direction out.")
     common = {
-        "model": options.model,
+        "model": next(iter(options.models), None),
         "precision": options.precision,
+        "again": options.galleries,
         "protocols": _protocols(kind, options.protocol),
         "rotations": options.rotations,
         "north_up": options.north_up,
@@ -213,32 +235,28 @@ def _of_photos(kind: str, path: Path, options: argparse.Namespace) -> Iterator[d
         "thumbnail_px": options.thumbnail_px,
     }
     if kind == WORLD:
-        return evaluate_gallery.run(evaluate_gallery.of_world(path, options.gallery, **common))
-    return evaluate_gallery.run(
-        evaluate_gallery.of_gallery(path, options.photos, positions=options.positions, **common)
-    )
+        return evaluate_gallery.of_world(path, options.gallery, **common)
+    return evaluate_gallery.of_gallery(path, options.photos, positions=options.positions, **common)
 
 
-def _of_places(kind: str, path: Path, options: argparse.Namespace) -> Iterator[dict[str, Any]]:
-    return evaluate_places.run(
-        evaluate_places.Request(
-            f"{kind}:{path}",
-            options.model or "starter",
-            options.precision,
-            protocols=_protocols(kind, options.protocol),
-            directions=BOTH_WAYS if options.direction == BOTH else (options.direction,),
-            conditions=weather.chosen(options.condition),
-            height=options.height,
-            tiles=options.tiles,
-            multi_query=options.multi_query,
-            positions=options.positions,
-            skip_unreadable=options.skip_unreadable,
-            batch=options.batch,
-            out=options.out,
-            thumbnail_px=options.thumbnail_px,
-            trained_on=options.trained_on,
-            ablation=options.ablation,
-        )
+def _of_places(kind: str, path: Path, options: argparse.Namespace) -> evaluate_places.Request:
+    return evaluate_places.Request(
+        f"{kind}:{path}",
+        next(iter(options.models), "starter"),
+        options.precision,
+        protocols=_protocols(kind, options.protocol),
+        directions=BOTH_WAYS if options.direction == BOTH else (options.direction,),
+        conditions=weather.chosen(options.condition),
+        height=options.height,
+        tiles=options.tiles,
+        multi_query=options.multi_query,
+        positions=options.positions,
+        skip_unreadable=options.skip_unreadable,
+        batch=options.batch,
+        out=options.out,
+        thumbnail_px=options.thumbnail_px,
+        trained_on=options.trained_on,
+        ablation=options.ablation,
     )
 
 

@@ -27,6 +27,7 @@ from gallery.metrics import average_precision, position_scores
 from gallery.picture_facts import PictureFacts, picture_facts
 from gallery.ranking import Ranking
 from gallery.report import QueryRow, Standing, row_of, write_report
+from gallery.report_tiles import Tiles, write_tiles
 from gallery.sources import noted_path
 from gallery.store import MANIFEST
 from gallery.verify import PICTURE_PX
@@ -39,6 +40,7 @@ from train_scripts.data.files import shown
 from train_scripts.data.places import BOTH_WAYS, Protocol
 from train_scripts.evaluate_places import WITHIN_M
 from train_scripts.measured import SHOWN
+from train_scripts.same_tiles import same_tiles
 
 if TYPE_CHECKING:
     from mean_model.embedder import Precision
@@ -64,6 +66,7 @@ class Request:
         gallery: the folder of the gallery that is searched.
         positions: a table or KML with the ground point that each photo shows; None takes truth.csv, else EXIF.
         model, precision: what `mean_model.load_model` takes; without a model, the one that built the gallery.
+        again: where the tiles are embedded again by a model that did not build the gallery; None refuses it.
         rotations, north_up: as for `Localizer.localize`.
         verify: check the best tiles by geometry, and let a place that fits lead.
         pose_error: standard deviations of what is added to heading (degrees), pitch (degrees) and height (percent).
@@ -78,6 +81,7 @@ class Request:
     gallery: Path
     model: str | None = None
     precision: Precision = "float32"
+    again: Path | None = None
     protocols: tuple[Protocol, ...] = ("full",)
     positions: Path | None = None
     rotations: int = 16
@@ -184,7 +188,8 @@ def run(request: Request) -> Iterator[dict[str, Any]]:
             ) from error
 
     with load_model(request.model or gallery.model_source, precision=request.precision) as embedder:
-        localizer = Localizer(gallery, embedder)
+        searched = same_tiles(gallery, embedder, request.again, request.model or "", progress=request.progress)
+        localizer = Localizer(searched, embedder)
         asked = asked_photos(request.photos, request.positions, read, progress=request.progress)
         covering = tiles_covering(gallery, [query.truth for query in asked.queries])
         if not any(map(len, covering)):
@@ -241,6 +246,8 @@ def run(request: Request) -> Iterator[dict[str, Any]]:
             file = one_of_several(request.out, protocol) if len(found) > 1 else request.out
             rows = [_row(one, gallery, request.photos, file) for one in of]
             write_report(file, rows, {**summary, "root": noted_path(gallery.folder, file.parent)})
+            if searched is not gallery:
+                write_tiles(file, Tiles(gallery.tiles["id"].to_numpy(object), searched.vectors, *gallery.centres.T))
             summary["report"] = file.name
         yield summary
 

@@ -155,7 +155,7 @@ def render(number: str, ours: Sequence[Ours] = (), markdown: bool = False) -> st
         if len(table.blocks) > 1:
             parts.append(_ARROWS[block.cells[0][0]])
         lines = [_header(table, block), *_body(table, block, ours)]
-        parts.append(_as_markdown(lines) if markdown else _as_text(lines))
+        parts.append(_as_markdown(lines) if markdown else as_text(lines))
     parts.append("\n".join(f"- {note}" for note in (*table.notes, _LEGEND)))
     return "\n\n".join(parts) + "\n"
 
@@ -215,7 +215,8 @@ def _as_markdown(lines: Sequence[Sequence[str]]) -> str:
     return "\n".join(f"| {' | '.join(line)} |" for line in (header, rule, *body))
 
 
-def _as_text(lines: Sequence[Sequence[str]]) -> str:
+def as_text(lines: Sequence[Sequence[str]]) -> str:
+    """A header and rows in aligned columns, the first one to the left."""
     widths = [max(len(line[column]) for line in lines) for column in range(len(lines[0]))]
     aligned = [
         "  ".join(cell.ljust(width) if not column else cell.rjust(width) for column, (cell, width) in enumerate(pairs))
