@@ -3,7 +3,7 @@
 import math
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any
 
@@ -56,6 +56,43 @@ RELIEF_M = 16.0
 MOST_SCALE_ERROR = 2.0
 """The scale that a fit finds may differ from the stated pose by this factor."""
 
+LEAST_AHEAD = 0.2
+"""Share of a photo's centre: what lies farther ahead than five times as far is too near the horizon to be drawn."""
+
+
+@dataclass(frozen=True, eq=False)
+class Alignment:
+    """What a fit rests on: the points that agree, and the homography that they agree on.
+
+    Attributes:
+        tile: around which the ground was compared; metres count east and north of its centre.
+        size_px: width and height of the photo.
+        photo_px: (N, 2) float32, the points in the photo, right and down of its upper left corner.
+        ground_m: (N, 2) float32, the same points on the ground.
+        to_ground: (3, 3), pixels of the photo to those metres; third coordinate 1 at its centre, 0 at the horizon.
+    """
+
+    tile: Tile
+    size_px: tuple[int, int]
+    photo_px: np.ndarray
+    ground_m: np.ndarray
+    to_ground: np.ndarray
+
+    @property
+    def outline_px(self) -> np.ndarray:
+        """(4, 2) corners of the part of the photo that lies well below the horizon, upper left first."""
+        width, height = self.size_px
+        corners = np.array([(0, 0), (width, 0), (width, height), (0, height)], float)
+        middle = np.array([width / 2, height / 2])
+        ahead = np.column_stack([corners, np.ones(4)]) @ self.to_ground[2]
+        reach = np.where(ahead < LEAST_AHEAD, (1 - LEAST_AHEAD) / np.maximum(1 - ahead, 1e-9), 1.0)
+        return np.asarray(middle + reach[:, None] * (corners - middle))
+
+    @property
+    def outline_m(self) -> np.ndarray:
+        """(4, 2) the same corners on the ground."""
+        return apply(self.to_ground, self.outline_px)
+
 
 @dataclass(frozen=True)
 class Fit:
@@ -69,6 +106,7 @@ class Fit:
         footprint: what the photo shows, WGS84 degrees; of a photo with horizon only what lies well below it.
         heading_deg: where its upper side points, clockwise from north.
         camera: where the camera was, and its height above that ground in metres, if the focal length is known.
+        alignment: the points that agree, for drawings.
     """
 
     inliers: int
@@ -77,6 +115,7 @@ class Fit:
     footprint: Polygon
     heading_deg: float
     camera: tuple[LonLat, float] | None
+    alignment: Alignment = field(repr=False, compare=False)
 
 
 @dataclass(frozen=True)
@@ -147,7 +186,7 @@ class Verifier:
             matches: best first.
         """
         begun = time.perf_counter()
-        side_m = max((offset for match in matches[:1] for offset in _sides_m(match.tile)), default=0.0)
+        side_m = max((offset for match in matches[:1] for offset in sides_m(match.tile)), default=0.0)
         photo: Looks | None = None
         best: Fit | None = None
         tried: list[LonLat] = []
@@ -175,9 +214,20 @@ class Verifier:
 
     def _look_at(self, tile_id: str) -> tuple[Features, np.ndarray]:
         """The features of the ground around a tile, and the way from its pixels to metres east and north of it."""
-        tile = self.gallery.tile(self.gallery.row(tile_id))
-        image, place = self.gallery.around(tile, REACH_SIDES, PICTURE_PX)
-        return root_sift(np.asarray(image)), _to_metres(place, tile.centre, image.size)
+        image, to_metres = ground_around(self.gallery, self.gallery.tile(self.gallery.row(tile_id)), REACH_SIDES)
+        return root_sift(np.asarray(image)), to_metres
+
+
+def ground_around(gallery: Gallery, tile: Tile, sides: float) -> tuple[Image.Image, np.ndarray]:
+    """The ground around a tile, so many tile sides wide, its longer side at most `PICTURE_PX`.
+
+    Returns: the picture, and (3, 3), its pixels to metres east and north of the tile's centre.
+
+    Raises:
+        GalleryError: its source is not there any more, or is damaged.
+    """
+    image, place = gallery.around(tile, sides, PICTURE_PX)
+    return image, _to_metres(place, tile.centre, image.size)
 
 
 def _looks(image: Image.Image, pose: Pose | None, side_m: float, metres_per_px: float) -> Looks:
@@ -220,17 +270,19 @@ def _fit(photo: Looks, pose: Pose | None, tile: Tile, features: Features, to_met
     [[east_m, north_m]] = apply(to_ground, middle[None])
     at_centre = jacobian(to_ground, *middle)
     up = at_centre @ [0.0, -1.0]
+    alignment = Alignment(tile, photo.size_px, photo_px.astype(np.float32), metres.astype(np.float32), to_ground)
     return Fit(
         inliers=len(photo_px),
         point=moved(tile.centre, east_m, north_m),
         radius_m=math.hypot(
             _scatter_m(photo_px, metres, to_ground, middle),
             RELIEF_M * _tangent(at_centre),
-            0.5 * max(_sides_m(tile)) if tile.placed.startswith(("assumed", "estimated")) else 0.0,
+            0.5 * max(sides_m(tile)) if tile.placed.startswith(("assumed", "estimated")) else 0.0,
         ),
-        footprint=_polygon(tile.centre, apply(to_ground, _outline_px(to_ground, photo.size_px))),
+        footprint=_polygon(tile.centre, alignment.outline_m),
         heading_deg=math.degrees(math.atan2(up[0], up[1])) % 360,
         camera=_camera(photo_px, metres, pose, photo.size_px, tile.centre),
+        alignment=alignment,
     )
 
 
@@ -281,7 +333,7 @@ def _metres_per_px(to_metres: np.ndarray) -> float:
     return math.sqrt(abs(np.linalg.det(to_metres[:2, :2])))
 
 
-def _sides_m(tile: Tile) -> tuple[float, float]:
+def sides_m(tile: Tile) -> tuple[float, float]:
     upper_left, upper_right, _, lower_left = _corners(tile)
     return distance_m(upper_left, upper_right), distance_m(upper_left, lower_left)
 
@@ -303,16 +355,6 @@ def _to_metres(place: Tile, origin: LonLat, size_px: tuple[int, int]) -> np.ndar
     there = np.array([offsets_m(origin, corner) for corner in _corners(place)], np.float32)
     corners = np.array([(0, 0), (width, 0), (width, height), (0, height)], np.float32)
     return np.asarray(cv2.getPerspectiveTransform(corners, there))
-
-
-def _outline_px(to_ground: np.ndarray, size_px: tuple[int, int]) -> np.ndarray:
-    """(4, 2) corners of the part of a photo that lies well below the horizon, upper left first."""
-    width, height = size_px
-    corners = np.array([(0, 0), (width, 0), (width, height), (0, height)], float)
-    middle = np.array([width / 2, height / 2])
-    ahead = np.column_stack([corners, np.ones(4)]) @ to_ground[2]  # 1 at the centre, 0 at the horizon
-    reach = np.where(ahead < 0.2, 0.8 / np.maximum(1 - ahead, 1e-9), 1.0)
-    return np.asarray(middle + reach[:, None] * (corners - middle))
 
 
 def _polygon(origin: LonLat, metres: np.ndarray) -> Polygon:

@@ -12,6 +12,7 @@ from PIL import Image
 from gallery import Answer, Gallery, Localizer, Match, Near
 from gallery.answers import PhotoProblem
 from gallery.geo import LonLat, distance_m, wrap_lon
+from gallery.overlay import Overlay, overlay_of
 from gallery.verify import PICTURE_PX
 from mean_model import PhotoError, load_photo
 from pages import maps, words
@@ -64,6 +65,7 @@ class Shown:
     pictures: tuple[Image.Image, ...]  # of the matched tiles, best first
     map_page: str
     kept_as: str  # the name under which the inspect page finds it
+    overlay: Overlay | None  # of photo and ground, where geometry found a fit
     basemap: bool = False
 
 
@@ -119,10 +121,12 @@ class Desk:
         pictures = tuple(gallery.image(match.tile, max_px=TILE_PX) for match in answer.matches)
         page = self._answer_map(answer, pictures, near, camera_of(photo.position), question.basemap)
         seen = embedder.seen(answer.seen)
+        overlay = None if answer.fit is None else overlay_of(photo.image, answer.fit, gallery)
         answer = replace(answer, timings={**answer.timings, "draw": time.perf_counter() - begun})
         picture = photo.image.copy()
         picture.thumbnail((KEPT_PX, KEPT_PX))
-        return Shown(answer, seen, pictures, page, self.kept.put(FreshPhoto(answer, picture)), question.basemap)
+        kept_as = self.kept.put(FreshPhoto(answer, picture))
+        return Shown(answer, seen, pictures, page, kept_as, overlay, question.basemap)
 
     def locate(self, source: object, question: Question) -> Answer:
         """`ask` without the drawing."""

@@ -70,6 +70,7 @@ class Outputs:
 
     card: gr.HTML
     plan: gr.HTML
+    fit: gr.HTML
     heading: gr.HTML
     strip: gr.Gallery
     table: gr.Dataframe
@@ -81,7 +82,7 @@ class Outputs:
     @property
     def all(self) -> list[Any]:
         """Every component that an answer may change."""
-        parts = [self.card, self.plan, self.heading, self.strip, self.table, *self.downloads.values()]
+        parts = [self.card, self.plan, self.fit, self.heading, self.strip, self.table, *self.downloads.values()]
         return [*parts, self.details, self.count, self.mode]
 
 
@@ -171,6 +172,7 @@ def _examples(desk: Desk) -> gr.Gallery | None:
 def _outputs() -> Outputs:
     card = gr.HTML(widgets.message_card(*LOADING, kind="waiting"), elem_id="card")
     plan = widgets.map_view(MAP_ID)
+    fit = gr.HTML("", js_on_load=widgets.COMPARE_SCRIPT, elem_id="fit")
     with gr.Column(visible=False, elem_id="details") as details:
         heading = gr.HTML(widgets.section(*BEST), elem_classes="section")
         strip = gr.Gallery(
@@ -193,7 +195,7 @@ def _outputs() -> Outputs:
                 kind: gr.DownloadButton(f"↓ {label}", size="sm", min_width=80, elem_id=f"download-{kind}")
                 for kind, label in kinds.items()
             }
-    return Outputs(card, plan, heading, strip, table, downloads, details, gr.State(0), gr.State("new"))
+    return Outputs(card, plan, fit, heading, strip, table, downloads, details, gr.State(0), gr.State("new"))
 
 
 def _events(
@@ -337,6 +339,7 @@ def _nothing(desk: Desk, outputs: Outputs) -> dict:
     return {
         outputs.card: widgets.message_card(*EMPTY),
         outputs.plan: maps.iframe(desk.first_map(), title="Map of the gallery"),
+        outputs.fit: "",
         outputs.details: gr.Column(visible=False),
         outputs.count: 0,
         outputs.mode: "one",
@@ -364,6 +367,7 @@ def _shown(outputs: Outputs, shown: Shown) -> dict:
     return {
         outputs.card: widgets.verdict_card(answer, maps.picture_uri(shown.seen, 240), inspect=shown.kept_as),
         outputs.plan: maps.iframe(shown.map_page, basemap=shown.basemap) + widgets.legend(answer),
+        outputs.fit: "" if shown.overlay is None else widgets.fit_view(answer, shown.overlay),
         outputs.strip: gr.Gallery(strip, selected_index=None),
         outputs.heading: widgets.section(*BEST),
         outputs.table: {"headers": TABLE, "data": rows},
@@ -387,6 +391,7 @@ def _shown_many(outputs: Outputs, shown: ShownMany) -> dict:
     return {
         outputs.card: widgets.summary_card(len(shown.results) - len(refused), refused, located, shown.timings),
         outputs.plan: maps.iframe(shown.map_page, title="Map of all photos", basemap=shown.basemap),
+        outputs.fit: "",
         outputs.strip: gr.Gallery(strip, selected_index=None),
         outputs.heading: widgets.section(*BEST_MANY),
         outputs.table: {"headers": TABLE_MANY, "data": _many_rows(shown)},

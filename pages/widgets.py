@@ -9,7 +9,9 @@ from gradio import processing_utils
 from gradio.component_meta import ComponentMeta
 
 from gallery import Answer
+from gallery.overlay import MOST_LINES, Overlay
 from pages import words
+from pages.maps import picture_uri
 
 STATIC = files("pages") / "static"
 LOGO = (STATIC / "logo.svg").read_text("utf-8")
@@ -86,13 +88,42 @@ def legend(answer: Answer) -> str:
     return '<p class="legend">' + "".join(f'<span class="{sign}">{_SIGNS[sign]}</span>' for sign in shown) + "</p>"
 
 
+COMPARE_SCRIPT = (STATIC / "compare.js").read_text("utf-8")
+"""Runs once beside `fit_view`: moves the border between photo and ground."""
+
+
+def fit_view(answer: Answer, overlay: Overlay) -> str:
+    """How a photo lies on the ground: the points that agree, and the photo over the ground under a slider.
+
+    The slider is the browser's own range input over two pictures, so that keys move it and screen readers name it;
+    `gr.ImageSlider` follows the pointer only.
+    """
+    assert answer.fit is not None
+    inliers, longest_px = answer.fit.inliers, 2000
+    shown = f"{MOST_LINES} of the {inliers}" if inliers > MOST_LINES else f"The {inliers}"
+    beside, below = (picture_uri(picture, longest_px, 80) for picture in (overlay.beside, overlay.below))
+    ground, photo = (picture_uri(picture, longest_px, 80) for picture in (overlay.ground, overlay.photo))
+    return (
+        '<details class="fit"><summary>How it fits <span>matching points, and the photo on its ground</span></summary>'
+        f'<figure><picture><source media="(max-width: 640px)" srcset="{below}">'
+        f'<img src="{beside}" alt="Photo and ground with lines between matching points"></picture>'
+        f"<figcaption>{shown} matching points, in the photo and on the ground, which is turned as the photo looks."
+        "</figcaption></figure>"
+        f'<figure><div class="compare"><img src="{ground}" alt="The ground, north up">'
+        f'<img class="over" src="{photo}" alt="The photo on that ground"><i></i>'
+        '<input type="range" min="0" max="100" value="50" step="1" aria-label="Percent of the width that shows the '
+        'photo"></div><figcaption>Left of the slider the photo as it lies on the ground, right the ground itself; '
+        "north is up. Roofs and trees lean away, for the ground is taken as flat.</figcaption></figure></details>"
+    )
+
+
 def section(title: str, more: str = "") -> str:
     """A heading between the parts of the page."""
     return f"<h2>{html.escape(title)}</h2><span>{html.escape(more)}</span>"
 
 
 def verdict_card(answer: Answer, seen_uri: str, inspect: str = "") -> str:
-    """What to think of an answer: verdict, place, how alike, how far from the photo's EXIF, how long it took.
+    """What to think of an answer: verdict, place and the reason; how alike, how far from the photo's EXIF, how long.
 
     Args:
         seen_uri: the photo as the network sees it, as a data URI.
@@ -132,7 +163,9 @@ def _card(
         f'<div title="{html.escape(hint)}"><dt>{html.escape(name)}</dt><dd>{html.escape(value)}</dd></div>'
         for name, value, hint in facts
     )
-    lines = "".join(f"<li>{html.escape(note)}</li>" for note in answer.notes)
+    why = "" if answer.check is None else answer.check.reason
+    reason = f'<p class="why">{html.escape(why)}</p>' if why else ""
+    lines = "".join(f"<li>{html.escape(note)}</li>" for note in answer.notes if note != why)
     link = (
         f'<a class="inspect" href="inspect?photo={inspect}" target="_blank">Inspect this photo</a>' if inspect else ""
     )
@@ -141,7 +174,7 @@ def _card(
         f'<img src="{seen_uri}" alt="The photo as the network sees it"><figcaption>as the network sees it</figcaption>'
         "</figure>"
         f'<p class="eyebrow"><span class="badge">{_BADGES[verdict]}</span>'
-        f'<span class="file">{html.escape(answer.photo)}</span></p><h3>{html.escape(title)}</h3>'
+        f'<span class="file">{html.escape(answer.photo)}</span></p><h3>{html.escape(title)}</h3>{reason}'
         f'<dl class="facts">{terms}</dl><ul class="notes">{lines}</ul>{link}{stages_line(answer.timings)}</div>'
     )
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 from browser import PATIENCE_MS, launched, window
-from small_world import bad_files, desk_of, served
+from small_world import bad_files, desk_of, imagery, served, write_photo
 from test_pages_maps import HOSTILE
 
 
@@ -153,6 +153,37 @@ def test_settings_ask_again(visit):
         pytest.fail("the page does not ask again")
     page.get_by_label("Near the photo's EXIF position").check()
     map_of(page).locator("path[stroke='#a78bfa']").first.wait_for()
+
+
+def test_how_a_photo_fits_is_shown_and_compared_by_keys(visit, tmp_path):
+    page = visit()
+    part, card = page.locator("#fit details"), page.locator("#card")
+    assert not part.evaluate("part => part.open")
+    assert "matching points agree on one place" in card.locator(".why").inner_text()
+    part.locator("summary").click()
+    pictures = part.locator("img").evaluate_all("all => all.map(one => [one.naturalWidth, one.naturalHeight])")
+    (beside_px, high_px), *same = pictures
+    assert beside_px > high_px and len(same) == 2 and same[0] == same[1]
+    slider = part.get_by_role("slider")
+    slider.focus()
+    for key, at in (("ArrowRight", "51%"), ("Home", "0%"), ("End", "100%")):
+        slider.press(key)
+        assert part.locator(".compare").evaluate("part => part.style.getPropertyValue('--at')") == at
+    clip = part.locator(".over").evaluate("photo => getComputedStyle(photo).clipPath")
+    assert clip.startswith("inset(0px 0") or clip == "inset(0px)", clip
+
+    page.set_input_files("#photo input[type=file]", write_photo(tmp_path / "elsewhere.jpg", imagery(200, 9), 40, 40))
+    answered(page, "elsewhere.jpg")
+    assert "No place fits" in card.locator(".why").inner_text()
+    assert part.count() == 0
+
+
+def test_a_phone_shows_photo_and_ground_one_above_the_other(visit):
+    page = visit(390, 844)
+    page.locator("#fit summary").click()
+    pictures = page.locator("#fit img")
+    assert pictures.first.evaluate("one => one.naturalHeight > one.naturalWidth && one.clientWidth > 300")
+    assert page.evaluate("document.documentElement.scrollWidth") <= 390
 
 
 def test_bad_files_get_their_sentence_and_the_page_goes_on(visit, desk):

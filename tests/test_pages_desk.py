@@ -30,6 +30,7 @@ def test_a_photo_of_the_gallery_is_found_and_drawn(desk):
     assert shown.map_page.count("L.divIcon(") == 8, "seven matches and the photo itself"
     assert shown.map_page.count("L.polyline(") == 1
     assert all(not picture.getexif() for picture in [shown.seen, *shown.pictures])
+    assert (shown.overlay is None) == (answer.fit is None)
 
 
 def test_the_first_example_is_answered_before_anybody_asks(desk):

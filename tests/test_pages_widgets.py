@@ -5,14 +5,18 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import gradio as gr
+import numpy as np
 import pytest
+from PIL import Image
 from shapely.geometry import box
 from test_pages_maps import HOSTILE
 
 import pages
 from gallery.answers import Answer, ExifCheck, Position
 from gallery.geo import LonLat
+from gallery.overlay import Overlay
 from gallery.tiles import Match, Tile
+from gallery.verify import Alignment, Check, Fit
 from pages import widgets
 
 TILE = Tile("island/1", LonLat(0.01, 0.02), box(0.009, 0.019, 0.011, 0.021), 0.5, "island.tif")
@@ -42,6 +46,27 @@ def test_hostile_names_stay_text(name):
     pieces = widgets.verdict_card(answer, "data:,") + widgets.summary_card(1, [(name, name)], 0, {})
     pieces += widgets.message_card(name, name) + widgets.header(name) + widgets.section(name, name)
     assert "<img src=x" not in pieces and "<script" not in pieces
+
+
+FIT = Fit(
+    75, LonLat(0.01, 0.02), 4.0, TILE.footprint, 10.0, None,
+    Alignment(TILE, (640, 480), np.zeros((75, 2), np.float32), np.zeros((75, 2), np.float32), np.eye(3)),
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("check", [Check(FIT, 1, 0.2), Check(None, 3, 0.9), Check(None, 1, 0.9, "The raster is gone.")])
+def test_the_card_gives_the_reason_once(check):
+    card = widgets.verdict_card(replace(ANSWER, check=check, notes=("A note.", check.reason)), "data:,")
+    assert card.count(check.reason) == 1 and f'<p class="why">{check.reason}</p>' in card
+    assert "why" not in widgets.verdict_card(ANSWER, "data:,")
+
+
+@pytest.mark.parametrize(("inliers", "words"), [(75, "60 of the 75 matching"), (20, "The 20 matching")])
+def test_how_it_fits_says_how_many_points_are_drawn(inliers, words):
+    picture = Image.new("RGB", (30, 20))
+    answer = replace(ANSWER, check=Check(replace(FIT, inliers=inliers), 1, 0.2))
+    part = widgets.fit_view(answer, Overlay(picture, picture, picture, picture))
+    assert words in part and part.count("data:image/jpeg") == 4 and 'type="range"' in part
 
 
 def test_the_legend_names_only_what_the_map_shows():
