@@ -1,4 +1,4 @@
-"""The command line: python -m gallery build | search | inspect | info | check. A thin shell over the package.
+"""The command line: python -m gallery build | search | track | inspect | info | check. A thin shell over the package.
 
 The only module of this package that knows `mean_model`: it loads the model that the rest takes as an argument.
 Heavy imports wait until a command runs, so that --help is quick.
@@ -83,17 +83,31 @@ def parser() -> argparse.ArgumentParser:
     search.add_argument("gallery", metavar="DIR", type=Path, help=_GALLERY_HELP)
     search.add_argument("photos", nargs="+", metavar="PHOTO", type=Path)
     search.add_argument("-k", type=int, default=5, metavar="N", help="how many tiles to show (default 5)")
-    area = search.add_mutually_exclusive_group()
-    area.add_argument("--near", metavar="LON,LAT,RADIUS_KM", type=_near, help="search only tiles around this point")
-    area.add_argument("--bbox", metavar="W,S,E,N", type=_bbox, help="search only tiles in this box, degrees")
-    search.add_argument("--rotations", type=int, choices=(1, 4, 16), default=16, help=_ROTATIONS_HELP)
-    search.add_argument("--north-up", action=argparse.BooleanOptionalAction, default=True, help=_NORTH_UP_HELP)
-    search.add_argument("--verify", action=argparse.BooleanOptionalAction, default=True, help=_VERIFY_HELP)
+    _search_options(search)
     _model_option(search, None, "the gallery's own")
     output = search.add_mutually_exclusive_group()
     output.add_argument("--format", choices=("geojson", "csv", "kml"), help="print the answers for GIS tools")
     _json_option(output)
     search.set_defaults(run=_search)
+
+    track = commands.add_parser(
+        "track",
+        help="find the way of a flight from its photos or its video",
+        description="Find the way of a flight from many photos together: what one photo gets wrong, the others put "
+        "right. Photos are put in the order of the times that they state. Ctrl-C ends the asking; the track of the "
+        "photos asked so far follows.",
+    )
+    track.add_argument("gallery", metavar="DIR", type=Path, help=_GALLERY_HELP)
+    track.add_argument("photos", nargs="+", metavar="PHOTOS", type=Path, help="photos, folders of photos, or one video")
+    track.add_argument("--every", type=float, metavar="S", help=_EVERY_HELP)
+    track.add_argument("--max-speed", type=float, default=20.0, metavar="M_S", help="metres a second (default 20)")
+    _search_options(track)
+    _model_option(track, None, "the gallery's own")
+    track.add_argument("--out", type=Path, metavar="FILE", help="write there, as its ending says: .gpx, .kml, .geojson")
+    output = track.add_mutually_exclusive_group()
+    output.add_argument("--format", choices=("gpx", "kml", "geojson"), help="print the track for GIS tools")
+    _json_option(output)
+    track.set_defaults(run=_track)
 
     inspect = commands.add_parser(
         "inspect",
@@ -143,9 +157,22 @@ _NORTH_UP_HELP = (
     "use the pose that a photo states: from above by heading, pitch, height and focal length, or turned so that "
     "north is up by the heading alone (default); --no-north-up ignores it, for photos whose EXIF is wrong"
 )
+_EVERY_HELP = (
+    "seconds between two photos, in the order of their names, in place of the times that they state; or between two "
+    "frames that are taken of a video (default 4)"
+)
 _VERIFY_HELP = (
     "lay the photo on the ground around the best tiles by points found in both (default); --no-verify spares the time"
 )
+
+
+def _search_options(command: argparse.ArgumentParser) -> None:
+    area = command.add_mutually_exclusive_group()
+    area.add_argument("--near", metavar="LON,LAT,RADIUS_KM", type=_near, help="search only tiles around this point")
+    area.add_argument("--bbox", metavar="W,S,E,N", type=_bbox, help="search only tiles in this box, degrees")
+    command.add_argument("--rotations", type=int, choices=(1, 4, 16), default=16, help=_ROTATIONS_HELP)
+    command.add_argument("--north-up", action=argparse.BooleanOptionalAction, default=True, help=_NORTH_UP_HELP)
+    command.add_argument("--verify", action=argparse.BooleanOptionalAction, default=True, help=_VERIFY_HELP)
 
 
 def _model_option(command: argparse.ArgumentParser, default: str | None, shown: str) -> None:
@@ -304,6 +331,45 @@ def _told(answer: "Answer | PhotoProblem") -> str:
     if answer.exif is not None:
         lines.append(f"  By its EXIF, the photo is {answer.exif.error_m:.0f} m from the centre of the best tile.")
     return "\n".join([*lines, *(f"  {note}" for note in answer.notes)])
+
+
+def _track(options: argparse.Namespace) -> int:
+    from tqdm import tqdm
+
+    from gallery.search import Localizer
+    from gallery.store import Gallery
+    from gallery.track import command, files
+    from gallery.track.flight import Sighting, sightings, track
+    from gallery.track.motion import Motion
+
+    if options.out is not None:
+        command.check_out(options.out)
+    motion = Motion(max_speed_m_s=options.max_speed)
+    flight = command.flight_of(options.photos, options.every)
+    gallery = Gallery.open(_folder(options.gallery))
+    localizer = Localizer(gallery, _load(options.model or gallery.model_source))
+    area = options.near or options.bbox
+    seen: list[Sighting] = []
+    asked = sightings(localizer, flight.frames, area, options.rotations, options.north_up, options.verify)
+    stopped = False
+    try:
+        for sighting in tqdm(asked, total=flight.count, unit=" photos", file=sys.stderr, dynamic_ncols=True):
+            seen.append(sighting)
+    except KeyboardInterrupt:
+        stopped = True
+        sys.stderr.write(f"\nStopped after {len(seen)} of {flight.count} photos; this is their track.\n")
+    if stopped and not seen:
+        return INTERRUPTED
+    found = track(localizer, seen, motion, options.every if flight.photos else None, area)
+    if options.out is not None:
+        command.write(found, options.out)
+    if options.json:
+        _print_json(found.to_dict())
+    elif options.format:
+        _print(files.render(found, options.format).rstrip("\n"))
+    else:
+        _print(command.text(found))
+    return INTERRUPTED if stopped else 0
 
 
 def _inspect(options: argparse.Namespace) -> int:

@@ -9,6 +9,7 @@ GalleryError
 ├── DamagedGallery        a gallery whose files do not fit together
 ├── WrongModel            the gallery was embedded by other weights
 ├── UnreadablePhoto       one photo that cannot be read
+├── TrackError            photos or a video that make no flight
 └── AreaError             coordinates or an area that do not exist
 """
 
@@ -47,6 +48,10 @@ class WrongModel(GalleryError):
 
 class UnreadablePhoto(GalleryError):
     """One photo that cannot be read."""
+
+
+class TrackError(GalleryError):
+    """Photos or a video that make no flight, or limits that no flight can have."""
 
 
 class AreaError(GalleryError):

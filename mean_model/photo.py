@@ -9,6 +9,7 @@ import stat
 import struct
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -88,6 +89,7 @@ class Photo:
     position: PhotoPosition | None = None
     notes: tuple[str, ...] = ()  # what was changed on the way, one sentence each
     attitude: CameraAttitude = CameraAttitude()
+    taken_at: datetime | None = None  # by the camera's clock; with a time zone only if the photo states one
 
 
 PhotoSource = str | os.PathLike[str] | bytes | BinaryIO | Image.Image | np.ndarray | Photo
@@ -307,14 +309,14 @@ def _finish(
         raise PhotoError(_too_many_pixels(name, None, MAX_PIXELS)) from error
     except _DECODE_FAULTS as error:
         raise PhotoError(f"{name} is damaged or cut short: copy it again, or save it again as JPEG.") from error
-    orientation, position, attitude, position_notes = _metadata(opened)
+    orientation, position, attitude, taken_at, position_notes = _metadata(opened)
     if orientation in _UPRIGHT:
         rgb = rgb.transpose(_UPRIGHT[orientation])
         size = size[::-1] if orientation >= 5 else size
     fresh = Image.new("RGB", rgb.size)  # copies and conversions would carry EXIF on, and with it the position
     fresh.paste(rgb)
     notes = (*notes, *_several(opened), *colour_notes, *position_notes)
-    return Photo(fresh, name, *size, position, notes, attitude)
+    return Photo(fresh, name, *size, position, notes, attitude, taken_at)
 
 
 def _several(image: Image.Image) -> list[str]:
@@ -400,27 +402,43 @@ def _reduced(image: Image.Image, target_px: int) -> Image.Image:
 # --- position --------------------------------------------------------------------------------------------------------
 
 _EXIF_ORIENTATION, _EXIF_GPS, _EXIF_CAMERA, _EXIF_FOCAL_35MM = 0x0112, 0x8825, 0x8769, 0xA405
+_EXIF_TAKEN, _EXIF_SUBSECOND, _EXIF_OFFSET = 0x9003, 0x9291, 0x9011  # of DateTimeOriginal
 _XMP_BYTES = 200_000
 
 
-def _metadata(image: Image.Image) -> tuple[int, PhotoPosition | None, CameraAttitude, list[str]]:
-    """Orientation (1 if unknown), position, attitude, notes; metadata that cannot be read never fails the photo."""
+def _metadata(image: Image.Image) -> tuple[int, PhotoPosition | None, CameraAttitude, datetime | None, list[str]]:
+    """Orientation (1 if unknown), position, attitude, time, notes; what cannot be read never fails the photo."""
     try:
         exif = image.getexif()
         orientation = exif.get(_EXIF_ORIENTATION, 1)
         gps: dict[int, Any] = dict(exif.get_ifd(_EXIF_GPS))
-        focal_35mm = _number(exif.get_ifd(_EXIF_CAMERA).get(_EXIF_FOCAL_35MM))
+        camera: dict[int, Any] = dict(exif.get_ifd(_EXIF_CAMERA))
     except _DECODE_FAULTS:
-        return 1, None, CameraAttitude(), ["The photo's EXIF is damaged and was ignored."]
+        return 1, None, CameraAttitude(), None, ["The photo's EXIF is damaged and was ignored."]
     orientation = orientation if isinstance(orientation, int) else 1
     xmp = _dji_values(image.info.get("xmp"))
-    attitude = _attitude(gps, xmp, focal_35mm)
+    attitude = _attitude(gps, xmp, _number(camera.get(_EXIF_FOCAL_35MM)))
     try:
         position = _position(gps, xmp, attitude)
     except _DECODE_FAULTS:
         position = None
     given = 2 in gps or 4 in gps
-    return orientation, position, attitude, [_NOTE_POSITION] if given and position is None else []
+    notes = [_NOTE_POSITION] if given and position is None else []
+    return orientation, position, attitude, _taken_at(camera), notes
+
+
+def _taken_at(camera: dict[int, Any]) -> datetime | None:
+    """DateTimeOriginal with its fraction of a second and its offset from UTC; None if it makes no sense."""
+    taken, fraction, offset = (
+        value.decode("latin-1").strip("\0 ") if isinstance(value, bytes) else str(value or "").strip("\0 ")
+        for value in map(camera.get, (_EXIF_TAKEN, _EXIF_SUBSECOND, _EXIF_OFFSET))
+    )
+    zone = offset if re.fullmatch(r"[+-]\d\d:\d\d", offset) else ""
+    try:
+        at = datetime.strptime(taken + zone, f"%Y:%m:%d %H:%M:%S{'%z' if zone else ''}")
+    except ValueError:
+        return None
+    return at.replace(microsecond=int(f"{fraction[:6]:0<6}")) if re.fullmatch(r"[0-9]{1,9}", fraction) else at
 
 
 def _attitude(gps: dict[int, Any], xmp: dict[str, float], focal_35mm: float | None) -> CameraAttitude:

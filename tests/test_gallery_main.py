@@ -5,6 +5,7 @@ import io
 import json
 import subprocess
 import sys
+from itertools import islice
 from pathlib import Path
 
 import numpy as np
@@ -245,7 +246,7 @@ def test_check_finds_damage(region, tmp_path, capsys):
 
 def test_every_command_and_option_has_help():
     commands = next(action for action in parser()._actions if hasattr(action, "choices") and action.choices)
-    assert set(commands.choices) == {"build", "search", "inspect", "info", "check"}
+    assert set(commands.choices) == {"build", "search", "track", "inspect", "info", "check"}
     for command in commands.choices.values():
         assert command.description
         for action in command._actions:
@@ -261,3 +262,45 @@ def test_help_loads_nothing_heavy(command):
     code = "import sys, gallery.__main__ as m; m.parser(); print(*sys.modules)"
     loaded = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True).stdout.split()
     assert not {"torch", "geopandas", "faiss", "rasterio", "numpy"} & set(loaded)
+
+
+def test_track_tells_where_a_flight_was(region, capsys, tmp_path):
+    out = tmp_path / "way.gpx"
+    photos = [region / f"{number}.jpg" for number in range(3)]
+    options = ("--every", 4, "--rotations", 1, "--no-verify", "--out", out)
+    status, stdout, stderr = run(capsys, "track", region / "g", *photos, region / "broken.jpg", *options, "--json")
+    found = json.loads(stdout)
+    assert status == 0 and len(found["fixes"]) == 3 and found["problems"][0]["photo"] == "broken.jpg"
+    assert [fix["time_s"] for fix in found["fixes"]] == [0, 4, 8] and "4/4" in stderr and "photos/s" in stderr
+    assert out.read_text().startswith("<?xml")
+    status, stdout, _ = run(capsys, "track", region / "g", region, *options)
+    assert status == 0 and " photos: " in stdout and "broken.jpg:" in stdout
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        (["--every", "0"], "positive number"),
+        (["--max-speed", "-1"], "positive number"),
+        (["--out", "way.txt"], "ends neither"),
+        (["--near", "1,2"], "LON,LAT,RADIUS_KM"),
+    ],
+)
+def test_mistakes_of_track_are_one_line(region, capsys, options, words):
+    status, _, stderr = run(capsys, "track", region / "g", region / "0.jpg", "--rotations", 1, *options)
+    assert status == 2 and words in stderr.strip().splitlines()[-1]
+
+
+def test_a_track_that_is_stopped_tells_of_the_photos_so_far(region, capsys, monkeypatch):
+    from gallery.track import flight
+
+    def until_stopped(*arguments, **options):
+        yield from islice(asked(*arguments, **options), 2)
+        raise KeyboardInterrupt
+
+    asked = flight.sightings
+    monkeypatch.setattr(flight, "sightings", until_stopped)
+    photos = [region / f"{number}.jpg" for number in range(3)]
+    options = ("--every", 4, "--rotations", 1, "--no-verify")
+    status, stdout, stderr = run(capsys, "track", region / "g", *photos, *options)
+    assert status == 130 and "Stopped after 2 of 3 photos" in stderr and "2 photos:" in stdout

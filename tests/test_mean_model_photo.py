@@ -324,6 +324,26 @@ def test_the_attitude_is_read_also_without_a_position():
     assert load_photo(picture()).attitude == CameraAttitude()
 
 
+@pytest.mark.parametrize(
+    ("camera", "expected"),
+    [
+        ({0x9003: "2026:06:01 10:00:03"}, "2026-06-01T10:00:03"),
+        ({0x9003: "2026:06:01 10:00:03", 0x9291: "25"}, "2026-06-01T10:00:03.250000"),
+        ({0x9003: "2026:06:01 10:00:03", 0x9291: "250", 0x9011: "+02:00"}, "2026-06-01T10:00:03.250000+02:00"),
+        ({0x9003: "2026:06:01 10:00:03", 0x9291: "x", 0x9011: "noon"}, "2026-06-01T10:00:03"),
+        ({0x9003: "0000:00:00 00:00:00"}, None),
+        ({0x9003: "    :  :     :  :  "}, None),
+        ({0x9003: "yesterday"}, None),
+        ({0x9291: "25"}, None),
+    ],
+)
+def test_the_time_by_the_cameras_clock(camera, expected):
+    exif = Image.Exif()
+    exif[0x8769] = camera
+    taken_at = load_photo(jpeg_bytes(picture(), exif=exif)).taken_at
+    assert (taken_at and taken_at.isoformat()) == expected
+
+
 def test_xmp_as_elements_and_position_without_exif():
     xmp = b"<a><drone-dji:GpsLatitude>+46.5</drone-dji:GpsLatitude><drone-dji:GpsLongtitude>-91.25</drone-dji:x></a>"
     position = load_photo(jpeg_bytes(picture(), xmp=xmp)).position

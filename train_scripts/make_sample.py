@@ -1,7 +1,8 @@
-"""Makes the sample region: `python -m train_scripts.make_sample region|photos|gallery [options]`.
+"""Makes the sample region: `python -m train_scripts.make_sample region|photos|flight|gallery [options]`.
 
 `region` renders Null Island as one cloud-optimised GeoTIFF, `photos` renders drone photos of it with their truth,
-`gallery` embeds the region with the starter weights. All three are deterministic by seed.
+`flight` the example flight over town and sea, `gallery` embeds the region with the starter weights. All are
+deterministic by seed.
 """
 
 from __future__ import annotations
@@ -11,10 +12,11 @@ import csv
 import json
 import logging
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import asdict, replace
-from functools import cache
+from dataclasses import asdict, dataclass, replace
+from datetime import datetime
+from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
@@ -26,6 +28,7 @@ from rasterio.windows import Window
 from tqdm import tqdm
 
 from mean_model.memory import keep_freed_memory
+from train_scripts.data.flights import Leg, Moment, clock, flown, shots_of
 from train_scripts.data.photos import REGION_CRS, RenderedPhoto, Shot, random_shot, take_photo, write_bytes
 from train_scripts.data.world import Appearance, Scene, build_scene, random_appearance, random_style, rasterise
 
@@ -79,16 +82,35 @@ def write_region(scene: Scene, path: Path, *, gsd_m: float = GSD_M, block_px: in
         done.replace(path)
 
 
-@cache
-def _scene_of_this_process() -> Scene:
-    return sample_scene()
+@dataclass(frozen=True)
+class Shoot:
+    """A photo to be rendered."""
+
+    shot: Shot
+    width: int
+    finest_gsd_m: float
+    jpeg_quality: int = 88
+    taken_at: datetime | None = None
+    elsewhere: int | None = None  # the seed of another world that it shows; None: of Null Island
 
 
-def _one(task: tuple[Shot, int, int, float]) -> RenderedPhoto:
+@lru_cache(2)
+def _scene_of_this_process(elsewhere: int | None) -> Scene:
+    return sample_scene() if elsewhere is None else build_scene(elsewhere, SIZE_M, random_style(elsewhere, SIZE_M))
+
+
+def _one(task: Shoot) -> RenderedPhoto:
     keep_freed_memory()
     torch.set_num_threads(1)  # the workers are the parallelism
-    shot, width, height, finest = task
-    return take_photo(_scene_of_this_process(), shot, width=width, height=height, finest_gsd_m=finest)
+    return take_photo(
+        _scene_of_this_process(task.elsewhere),
+        task.shot,
+        width=task.width,
+        height=task.width * 3 // 4,
+        finest_gsd_m=task.finest_gsd_m,
+        jpeg_quality=task.jpeg_quality,
+        taken_at=task.taken_at,
+    )
 
 
 def planned_shots(count: int, seed: int) -> Iterator[Shot]:
@@ -101,27 +123,48 @@ def planned_shots(count: int, seed: int) -> Iterator[Shot]:
 
 
 def write_photos(folder: Path, count: int, seed: int, width: int, workers: int, finest_gsd_m: float) -> None:
-    """Photos `null_island_NNN.jpg` and their truth in `truth.csv`; photos that exist are kept, so a cut run resumes."""
+    """Photos `null_island_NNN.jpg` of random places and their truth."""
+    shots = enumerate(planned_shots(count, seed))
+    tasks = {f"null_island_{number:03d}.jpg": Shoot(shot, width, finest_gsd_m) for number, shot in shots}
+    shoot(folder, tasks, workers)
+
+
+def write_flight(folder: Path, workers: int) -> None:
+    """The example flight: from the town over the harbour out to sea, where nothing can be found, and back."""
+    moments = flown(Moment(-600.0, 820.0, 285.0, 0.0), [Leg(1300.0, 150.0), Leg(900.0)], speed_m_s=15.0, every_s=4.0)
+    appearance = replace(random_appearance(np.random.default_rng(32)), crop_seed=SATELLITE.crop_seed)
+    shots = shots_of(moments, appearance, altitude_m=130.0, pitch_deg=-75.0, seed=3200)
+    tasks = {
+        f"flight_{number:02d}.jpg": Shoot(shot, 400, 0.4, 75, clock(moment))
+        for number, (shot, moment) in enumerate(zip(shots, moments, strict=True))
+    }
+    shoot(folder, tasks, workers)
+
+
+def shoot(folder: Path, tasks: Mapping[str, Shoot], workers: int) -> None:
+    """Render photos by their file names, and their truth in `truth.csv`; photos that exist are kept: a cut run resumes.
+
+    A folder that is complete is left as it is.
+    """
+    if (folder / "truth.csv").exists():
+        return
     folder.mkdir(parents=True, exist_ok=True)
-    names = [f"null_island_{number:03d}.jpg" for number in range(count)]
     truth = folder / "truth.jsonl"
     known = {}
     if truth.exists():
         known = {row["file"]: row for row in map(json.loads, truth.read_text().splitlines())}
-    shots = list(planned_shots(count, seed))
-    todo = [i for i, name in enumerate(names) if name not in known or not (folder / name).exists()]
-    tasks = [(shots[i], width, width * 3 // 4, finest_gsd_m) for i in todo]
+    todo = [name for name in tasks if name not in known or not (folder / name).exists()]
     with ProcessPoolExecutor(workers) as pool, truth.open("a") as log_file:
-        for i, photo in tqdm(zip(todo, pool.map(_one, tasks), strict=True), total=len(todo), unit="photo"):
-            write_bytes(folder / names[i], photo.jpeg)
-            row = {"file": names[i], **truth_row(photo)}
-            known[names[i]] = row
-            log_file.write(json.dumps(row) + "\n")
+        photos = pool.map(_one, [tasks[name] for name in todo])
+        for name, photo in tqdm(zip(todo, photos, strict=True), total=len(todo), unit="photo"):
+            write_bytes(folder / name, photo.jpeg)
+            known[name] = {"file": name, **truth_row(photo)}
+            log_file.write(json.dumps(known[name]) + "\n")
             log_file.flush()
     with (folder / "truth.csv").open("w", newline="") as table:
-        writer = csv.DictWriter(table, fieldnames=list(known[names[0]]))
+        writer = csv.DictWriter(table, fieldnames=list(known[next(iter(tasks))]))
         writer.writeheader()
-        writer.writerows(known[name] for name in names)
+        writer.writerows(known[name] for name in tasks)
     truth.unlink()
 
 
@@ -172,6 +215,9 @@ def main(argv: list[str] | None = None) -> None:
     photos.add_argument("--width", type=int, default=1440)
     photos.add_argument("--finest-gsd-m", type=float, default=0.2)
     photos.add_argument("--workers", type=int, default=2)
+    flight = parts.add_parser("flight", help="render the example flight")
+    flight.add_argument("--out", type=Path, default=SAMPLE / "flight")
+    flight.add_argument("--workers", type=int, default=2)
     gallery = parts.add_parser("gallery", help="embed the region")
     gallery.add_argument("--model", default="starter")
     gallery.add_argument("--region", type=Path, default=SAMPLE / "region.tif")
@@ -182,6 +228,8 @@ def main(argv: list[str] | None = None) -> None:
         write_region(sample_scene(), options.out)
     elif options.part == "photos":
         write_photos(options.out, options.count, options.seed, options.width, options.workers, options.finest_gsd_m)
+    elif options.part == "flight":
+        write_flight(options.out, options.workers)
     else:
         make_gallery(options.model, options.region, options.out)
 

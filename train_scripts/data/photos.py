@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from datetime import datetime
 from io import BytesIO
 from pathlib import Path
 
@@ -92,7 +93,13 @@ def _rational_dms(degrees: float) -> tuple[float, float, float]:
 
 
 def camera_metadata(
-    lon: float, lat: float, z_m: float, shot: Shot, hfov_deg: float, aspect: float
+    lon: float,
+    lat: float,
+    z_m: float,
+    shot: Shot,
+    hfov_deg: float,
+    aspect: float,
+    taken_at: datetime | None = None,
 ) -> tuple[Image.Exif, bytes]:
     """EXIF with position, altitude, heading and focal length, and XMP with the gimbal's attitude as drones write it.
 
@@ -100,6 +107,7 @@ def camera_metadata(
 
     Args:
         aspect: height over width of the picture.
+        taken_at: by the camera's clock, with its time zone.
     """
     # CIPA's rule for the 35 mm equivalent compares diagonals.
     focal_35mm = math.hypot(36, 24) / (2 * math.tan(math.radians(hfov_deg) / 2) * math.hypot(1, aspect))
@@ -116,6 +124,13 @@ def camera_metadata(
         17: round(shot.heading_deg % 360, 2),
     }
     exif[0x8769] = {0xA405: round(focal_35mm)}
+    if taken_at is not None:
+        offset = f"{taken_at:%z}"
+        exif[0x8769] |= {
+            0x9003: f"{taken_at:%Y:%m:%d %H:%M:%S}",
+            0x9291: f"{taken_at.microsecond // 1000:03d}",
+            0x9011: f"{offset[:3]}:{offset[3:]}",
+        }
     yaw = (shot.heading_deg + 180) % 360 - 180
     xmp = (
         '<x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:RDF xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#">'
@@ -138,6 +153,7 @@ def take_photo(
     hfov_deg: float = DRONE_HFOV_DEG,
     jpeg_quality: int = 88,
     crs: CRS = REGION_CRS,
+    taken_at: datetime | None = None,
 ) -> RenderedPhoto:
     """Render one photo of the scene, rasterised around the camera as finely as the picture needs."""
     x, y = shot.east_m, shot.north_m
@@ -178,7 +194,7 @@ def take_photo(
     x, y, z = cameras.position[0].tolist()
     lon, lat = to_degrees(x, y)
     image = Image.fromarray(picture[0].permute(1, 2, 0).round().byte().numpy())
-    exif, xmp = camera_metadata(lon, lat, z, shot, hfov_deg, height / width)
+    exif, xmp = camera_metadata(lon, lat, z, shot, hfov_deg, height / width, taken_at)
     buffer = BytesIO()
     image.save(buffer, "JPEG", quality=jpeg_quality, exif=exif, xmp=xmp)
     return RenderedPhoto(

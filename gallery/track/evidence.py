@@ -1,0 +1,72 @@
+"""What one photo says of where it was taken, as a likelihood of every tile."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from gallery.track.motion import Ground
+from gallery.verify import Fit
+
+WRONG_RANKING = 0.2
+"""Share of rankings that are taken to say nothing of the place."""
+
+WRONG_FIT = 0.05
+"""Share of geometric fits that are taken to be wrong."""
+
+HALF_BELOW, LOGISTIC_WIDTH = 1.0, 0.5
+"""A tile counts half when its score lies so far below the best one, and how quickly it counts less, in standard
+deviations of the ranked tiles. These and the share above make the true tiles of three rendered flights likeliest."""
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """What one photo says, by itself.
+
+    Attributes:
+        likelihood: (N,) how much likelier this photo is at a tile than on other ground.
+        right: (N,) chance that the photo was matched rightly, if it shows this tile's ground.
+        fit: where geometry laid the photo.
+    """
+
+    likelihood: np.ndarray
+    right: np.ndarray
+    fit: Fit | None = None
+
+
+def silent(count: int) -> Evidence:
+    """A photo that says nothing."""
+    return Evidence(np.ones(count), np.zeros(count))
+
+
+def of_fit(fit: Fit, ground: Ground) -> Evidence:
+    """A geometric fit: a Gaussian around its point, as wide as its radius and the tiles' grid, or else it is wrong."""
+    deviation_m = np.hypot(fit.radius_m / 2, ground.pitch_m / 2)
+    away_m = np.linalg.norm(ground.metres - ground.offset_m(fit.point), axis=1)
+    near = np.exp(-0.5 * (away_m / deviation_m) ** 2)
+    return _mixed(near * len(ground) / max(near.sum(), 1.0), WRONG_FIT, fit)
+
+
+def of_ranking(rows: np.ndarray, scores: np.ndarray, count: int) -> Evidence:
+    """A ranking without a fit: a logistic function of each tile's score, or else it is wrong.
+
+    Tiles that were not ranked count as the last one. A logistic function levels off where several tiles look right,
+    which a softmax does not (arXiv:1910.12121).
+
+    Args:
+        rows: (K,) of the best tiles.
+        scores: (K,) of them.
+        count: of all tiles.
+    """
+    if len(rows) < 2 or np.ptp(scores) == 0:
+        return silent(count)
+    below = (scores.max() - scores) / scores.std()
+    likely = 1 / (1 + np.exp((below - HALF_BELOW) / LOGISTIC_WIDTH))
+    ratios = np.full(count, likely.min())
+    ratios[rows] = likely
+    return _mixed(ratios / ratios.mean(), WRONG_RANKING)
+
+
+def _mixed(ratios: np.ndarray, wrong: float, fit: Fit | None = None) -> Evidence:
+    """Args: ratios: (N,) with mean 1, as if the match were right; a wrong one says nothing."""
+    likelihood = (1 - wrong) * ratios + wrong
+    return Evidence(likelihood, (1 - wrong) * ratios / likelihood, fit)
