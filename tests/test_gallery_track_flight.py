@@ -8,16 +8,15 @@ import pytest
 from conftest import FakeEmbedder, FakePhoto, FakePosition, textured, write_raster
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from shapely.geometry import Polygon
 
 from gallery import Gallery, Localizer, Near, build_gallery
+from gallery.answers import Position
 from gallery.errors import TrackError
 from gallery.geo import LonLat, distance_m, moved
 from gallery.search import typical_side_m
 from gallery.track.evidence import of_fit, of_ranking, silent
 from gallery.track.flight import ASSUMED_EVERY_S, Frame, Sighting, in_time, placed, sightings, track
 from gallery.track.motion import Ground
-from gallery.verify import Fit
 
 NOON = datetime(2026, 6, 1, 12, 0, 0)
 
@@ -60,8 +59,8 @@ def asked(localizer: Localizer, rows: list[int]) -> list[Sighting]:
     return [replace(one, taken_at=NOON + timedelta(seconds=4 * number)) for number, one in enumerate(seen)]
 
 
-def fit_at(point: LonLat, radius_m: float = 4.0) -> Fit:
-    return Fit(20, point, radius_m, Polygon(), 0.0, None)
+def fit_at(point: LonLat, radius_m: float = 4.0) -> Position:
+    return Position(point.lon, point.lat, radius_m)
 
 
 def test_a_flight_is_found_and_a_wrong_match_is_put_right(gallery, localizer, way):

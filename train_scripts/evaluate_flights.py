@@ -19,7 +19,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from shapely.geometry import Polygon
 from tqdm import tqdm
 
 from gallery import Gallery, Localizer
@@ -29,7 +28,7 @@ from gallery.errors import GalleryError
 from gallery.geo import LonLat, distance_m
 from gallery.intervals import wilson
 from gallery.track.flight import RANKED, Sighting, track
-from gallery.verify import PICTURE_PX, Fit
+from gallery.verify import PICTURE_PX
 from mean_model.errors import MeanModelError
 from train_scripts.data.flights import clock, random_flight, shots_of
 from train_scripts.data.world import random_appearance
@@ -138,13 +137,12 @@ def _answers(localizer: Localizer, file: Path, north_up: bool) -> dict[str, Any]
 
 
 def _sighting(name: str, row: dict[str, Any], answer: dict[str, Any]) -> Sighting:
-    fit = answer["fit"]
     return Sighting(
         name,
         taken_at=datetime.fromisoformat(row["taken_at"]),
         rows=np.array(row["rows"]),
         scores=np.array(row["scores"]),
-        fit=fit and Fit(0, LonLat(fit["lon"], fit["lat"]), fit["radius_m"], Polygon(), 0.0, None),
+        fit=answer["fit"] and Position(**answer["fit"]),
         alone=answer["alone"] and Position(**answer["alone"]),
     )
 

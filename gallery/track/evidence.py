@@ -4,8 +4,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from gallery.answers import Position
+from gallery.geo import LonLat
 from gallery.track.motion import Ground
-from gallery.verify import Fit
 
 WRONG_RANKING = 0.2
 """Share of rankings that are taken to say nothing of the place."""
@@ -25,12 +26,12 @@ class Evidence:
     Attributes:
         likelihood: (N,) how much likelier this photo is at a tile than on other ground.
         right: (N,) chance that the photo was matched rightly, if it shows this tile's ground.
-        fit: where geometry laid the photo.
+        fit: where geometry laid the photo's centre; its radius is two standard deviations.
     """
 
     likelihood: np.ndarray
     right: np.ndarray
-    fit: Fit | None = None
+    fit: Position | None = None
 
 
 def silent(count: int) -> Evidence:
@@ -38,10 +39,10 @@ def silent(count: int) -> Evidence:
     return Evidence(np.ones(count), np.zeros(count))
 
 
-def of_fit(fit: Fit, ground: Ground) -> Evidence:
+def of_fit(fit: Position, ground: Ground) -> Evidence:
     """A geometric fit: a Gaussian around its point, as wide as its radius and the tiles' grid, or else it is wrong."""
     deviation_m = np.hypot(fit.radius_m / 2, ground.pitch_m / 2)
-    away_m = np.linalg.norm(ground.metres - ground.offset_m(fit.point), axis=1)
+    away_m = np.linalg.norm(ground.metres - ground.offset_m(LonLat(fit.lon, fit.lat)), axis=1)
     near = np.exp(-0.5 * (away_m / deviation_m) ** 2)
     return _mixed(near * len(ground) / max(near.sum(), 1.0), WRONG_FIT, fit)
 
@@ -66,7 +67,7 @@ def of_ranking(rows: np.ndarray, scores: np.ndarray, count: int) -> Evidence:
     return _mixed(ratios / ratios.mean(), WRONG_RANKING)
 
 
-def _mixed(ratios: np.ndarray, wrong: float, fit: Fit | None = None) -> Evidence:
+def _mixed(ratios: np.ndarray, wrong: float, fit: Position | None = None) -> Evidence:
     """Args: ratios: (N,) with mean 1, as if the match were right; a wrong one says nothing."""
     likelihood = (1 - wrong) * ratios + wrong
     return Evidence(likelihood, (1 - wrong) * ratios / likelihood, fit)

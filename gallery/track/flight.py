@@ -18,7 +18,7 @@ from gallery.tiles import Match
 from gallery.track.evidence import Evidence, of_fit, of_ranking, silent
 from gallery.track.motion import Ground, Motion
 from gallery.track.smoother import smooth
-from gallery.verify import PICTURE_PX, Fit
+from gallery.verify import PICTURE_PX
 
 State = Literal["found", "bridged", "lost"]
 """found: the photo's own match fits the track. bridged: the track knows where it was from the photos around it. lost:
@@ -54,7 +54,7 @@ class Sighting:
     rows: np.ndarray = field(default_factory=lambda: np.empty(0, int))  # (K,) of the best tiles
     scores: np.ndarray = field(default_factory=lambda: np.empty(0))  # (K,) theirs
     best: Match | None = None
-    fit: Fit | None = None
+    fit: Position | None = None  # where geometry laid its centre
     alone: Position | None = None  # where the photo is located by itself
     stated: ExifCheck | None = None  # where it says itself that it was taken
     picture: Image.Image | None = None
@@ -142,7 +142,7 @@ def sightings(
 
 
 def _sighting(localizer: Localizer, frame: Frame, photo: Any, answer: Answer, picture_px: int) -> Sighting:
-    picture = None
+    fit, picture = answer.fit, None
     if picture_px:
         picture = photo.image.copy()
         picture.thumbnail((picture_px, picture_px))
@@ -153,7 +153,7 @@ def _sighting(localizer: Localizer, frame: Frame, photo: Any, answer: Answer, pi
         rows=np.array([localizer.gallery.row(match.tile.id) for match in answer.matches], int),
         scores=np.array([match.score for match in answer.matches]),
         best=answer.matches[0] if answer.matches else None,
-        fit=answer.fit,
+        fit=None if fit is None else Position(fit.point.lon, fit.point.lat, fit.radius_m),
         alone=answer.position,
         stated=answer.exif,
         picture=picture,
@@ -209,10 +209,11 @@ def in_time(
         if not 0 < every_s < float("inf"):
             raise TrackError(f"An interval of {every_s:g} s is not a positive number.")
         return list(seen), [number * every_s for number in range(len(seen))], ()
-    since = [one.time_s for one in seen]
-    if None in since:
-        since = _clock_s([one.taken_at for one in seen])
-    if None in since:
+    stated = [one.time_s for one in seen]
+    if None in stated:
+        stated = _clock_s([one.taken_at for one in seen])
+    since = [at_s for at_s in stated if at_s is not None]
+    if len(since) < len(seen):
         note = (
             f"Not every photo states when it was taken: the order of the files counts, {ASSUMED_EVERY_S:g} s between "
             "two of them. State the interval with --every."
@@ -257,7 +258,7 @@ def placed(tiles: np.ndarray, said: Evidence, ground: Ground) -> tuple[State, fl
         return "lost", certainty, None
     right = chances * said.right[there]
     by_fit = right if said.fit is not None else np.zeros_like(right)
-    point_m = ground.offset_m(said.fit.point) if said.fit is not None else middle
+    point_m = ground.offset_m(LonLat(said.fit.lon, said.fit.lat)) if said.fit is not None else middle
     points = np.concatenate([ground.metres[there], point_m[None]])
     weights = np.append(chances - by_fit, by_fit.sum()) / chances.sum()
     within = np.append(np.full(len(there), ground.pitch_m**2 / 12), (said.fit.radius_m / 2) ** 2 if said.fit else 0.0)
