@@ -54,6 +54,8 @@ def fetch(repo: Repo, files: Sequence[str], wanted: Sequence[str] = ()) -> Path:
     from huggingface_hub import snapshot_download
     from huggingface_hub.errors import LocalEntryNotFoundError
 
+    from .hub_progress import BytesBar
+
     patterns = [*files, *wanted]
 
     def snapshot(offline: bool) -> Path:
@@ -64,6 +66,7 @@ def fetch(repo: Repo, files: Sequence[str], wanted: Sequence[str] = ()) -> Path:
                 revision=repo.revision,
                 allow_patterns=patterns,
                 local_files_only=offline,
+                tqdm_class=BytesBar,
             )
         )
 

@@ -78,6 +78,12 @@ def test_from_download_to_offline(hub, tmp_path):
     assert ask(hub, tmp_path, "me/atto", HF_HUB_OFFLINE="1")[0][0] == HELD
 
 
+def test_a_download_shows_its_bytes_also_where_no_terminal_is(hub, tmp_path):
+    shown = hub.run(tmp_path / "one", "-c", ASK, "me/atto", "me/atto").stderr
+    assert "7.00kB" in shown and "Fetching" not in shown
+    assert "7.00kB" not in hub.run(tmp_path / "two", "-c", ASK, "me/atto", HF_HUB_DISABLE_PROGRESS_BARS="1").stderr
+
+
 def test_a_revision_stays_what_it_is_while_the_branch_moves(hub, tmp_path):
     hub.repos["models", "me/atto"].commit({**FILES, "config.json": b'{"new": 1}'})
     hub.repos["models", "me/atto"].refs["v1"] = COMMIT

@@ -1,12 +1,14 @@
 """The repository as a Hugging Face Space: what its front matter promises, and a clean copy that answers a photo."""
 
+import ast
 import os
 import re
 import shutil
 import signal
 import subprocess
 import sys
-from importlib.metadata import version
+from collections.abc import Iterable
+from importlib.metadata import packages_distributions, requires, version
 from pathlib import Path
 from urllib.request import urlopen
 
@@ -20,6 +22,7 @@ from test_app import wait_for
 import app
 
 ROOT = Path(__file__).parents[1]
+PACKAGES = ("mean_model", "gallery", "pages", "train_scripts")
 EMOJI_AND_COLOURS = {"red", "yellow", "green", "blue", "indigo", "purple", "pink", "gray"}
 
 
@@ -42,6 +45,26 @@ def test_the_stated_gradio_is_the_tested_one():
     assert version("gradio") == stated
     bound = re.search(r"^gradio==(\S+)", (ROOT / "requirements.txt").read_text("utf-8"), re.MULTILINE)
     assert bound and stated.startswith(bound[1].rstrip("*"))
+
+
+def distributions(requirements: Iterable[str]) -> set[str]:
+    """The names in lines of requirements, without what only an extra asks for."""
+    names = [re.match(r"[\w.-]+", line) for line in requirements if "extra ==" not in line]
+    return {name[0].lower().replace("_", "-") for name in names if name}
+
+
+def test_the_requirements_bring_all_that_is_imported():
+    """A Space installs them and nothing else; `spaces` is in its image, `pillow_heif` is the user's choice."""
+    sources = [ROOT / "app.py", *(path for name in PACKAGES for path in (ROOT / name).rglob("*.py"))]
+    nodes = [node for path in sources for node in ast.walk(ast.parse(path.read_text("utf-8")))]
+    plain = [alias.name for node in nodes if isinstance(node, ast.Import) for alias in node.names]
+    named = [node.module or "" for node in nodes if isinstance(node, ast.ImportFrom) and not node.level]
+    own = {*PACKAGES, "app", "spaces", "pillow_heif"}
+    imported = {name.split(".")[0] for name in (*plain, *named)} - sys.stdlib_module_names - own
+    listed = distributions((ROOT / "requirements.txt").read_text("utf-8").splitlines())
+    brought = listed.union(*(distributions(requires(name) or ()) for name in listed))
+    homes = packages_distributions()
+    assert [name for name in sorted(imported) if not distributions(homes.get(name, ())) & brought] == []
 
 
 def test_uploads_go_after_an_hour_and_the_queue_has_an_end(tmp_path):
