@@ -53,7 +53,7 @@ def options_of(arguments: Sequence[str]) -> Options:
     parser.add_argument(
         "--gallery",
         type=Path,
-        default=Path(os.environ.get("MEAN_GALLERY", SAMPLE)),
+        default=Path(os.environ.get("MEAN_GALLERY") or SAMPLE),
         metavar="DIR",
         help="gallery of tiles: a folder, or a dataset of the Hub user/name[@revision] (default: MEAN_GALLERY, or the "
         "bundled sample region)",

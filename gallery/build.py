@@ -14,16 +14,15 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
-import shapely
 from filelock import FileLock, Timeout
 
+from gallery.build_parts import Part, known_of, read_part, write_part
 from gallery.errors import BuildError, UnreadablePhoto
-from gallery.geo import LonLat
 from gallery.index import write_index
 from gallery.sources import Candidate, Skipped, Source, noted_path, open_sources
 from gallery.store import (
@@ -39,7 +38,7 @@ from gallery.store import (
     is_unit,
     table_of,
 )
-from gallery.tiles import Tile, Window
+from gallery.tiles import Tile
 
 log = logging.getLogger(__name__)
 
@@ -91,16 +90,6 @@ class Progress:
     def per_second(self) -> float:
         """Candidates a second in this run."""
         return (self.done - self.resumed) / self.seconds if self.seconds > 0 else 0.0
-
-
-@dataclass
-class _Part:
-    """What one batch gives: written at once, or not at all."""
-
-    tiles: list[Tile] = field(default_factory=list)
-    contents: list[str] = field(default_factory=list)
-    skipped: dict[str, str] = field(default_factory=dict)  # candidate id -> reason
-    vectors: np.ndarray | None = None  # (n, D) float16
 
 
 def build_gallery(
@@ -298,7 +287,7 @@ def _embed_all(
     parts = workplace / PARTS
     parts.mkdir(parents=True, exist_ok=True)
     _write_whole(workplace / KEY, key.encode())
-    known, tiles, skipped = _known(parts)
+    known, tiles, skipped = known_of(parts)
     total = sum(source.total for source in sources)
     resumed = done = len(known)
     begun = time.monotonic()
@@ -324,7 +313,7 @@ def _embed_all(
             if vectors.shape != (len(loaded), embedder.dimension) or not is_unit(vectors):
                 raise BuildError("The model gives vectors of another shape or length than it states.")
             part.vectors = vectors.astype(np.float16)
-        _write_part(parts / f"{number:08d}.npz", part, embedder.dimension)
+        write_part(parts / f"{number:08d}.npz", part, embedder.dimension)
         number += 1
         done += len(part.tiles) + len(part.skipped)
         tiles += len(part.tiles)
@@ -333,12 +322,12 @@ def _embed_all(
     return present
 
 
-def _loaded(candidates: Iterable[Candidate], size: int) -> Iterator[tuple[_Part, list[Any]]]:
+def _loaded(candidates: Iterable[Candidate], size: int) -> Iterator[tuple[Part, list[Any]]]:
     """Read candidates, each before the next is asked for (its raster is open only so long).
 
     Yields: for every `size` candidates their part, still without vectors, and what the embedder takes.
     """
-    part, inputs = _Part(), []
+    part, inputs = Part(), []
     for candidate in candidates:
         try:
             tile, picture = candidate.load()
@@ -350,7 +339,7 @@ def _loaded(candidates: Iterable[Candidate], size: int) -> Iterator[tuple[_Part,
             inputs.append(picture)
         if len(part.tiles) + len(part.skipped) == size:
             yield part, inputs
-            part, inputs = _Part(), []
+            part, inputs = Part(), []
     if part.tiles or part.skipped:
         yield part, inputs
 
@@ -373,66 +362,6 @@ def _one_ahead(results: Iterator[Any]) -> Iterator[Any]:
             upcoming.cancel()
 
 
-def _write_part(file: Path, part: _Part, dimension: int) -> None:
-    rows = [
-        {
-            "id": tile.id,
-            "centre": [tile.centre.lon, tile.centre.lat],
-            "footprint": shapely.to_wkb(tile.footprint, hex=True),
-            "metres_per_px": tile.metres_per_px,
-            "source": tile.source,
-            "window": tile.window,
-            "image": tile.image,
-            "placed": tile.placed,
-            "content": content,
-        }
-        for tile, content in zip(part.tiles, part.contents, strict=True)
-    ]
-    text = json.dumps({"rows": rows, "skipped": part.skipped}).encode()
-    vectors = part.vectors if part.vectors is not None else np.empty((0, dimension), np.float16)
-    unfinished = file.with_suffix(".unfinished")
-    with unfinished.open("wb") as stream:
-        np.savez(stream, vectors=vectors, text=np.frombuffer(text, np.uint8))
-    unfinished.replace(file)
-
-
-def _read_part(file: Path, present: set[str] | None = None) -> _Part:
-    """A part, of which only the present ids when they are given."""
-    with np.load(file, allow_pickle=False) as stored:
-        vectors, text = stored["vectors"], stored["text"].tobytes()
-    content = json.loads(text)
-    if present is not None:
-        kept = [number for number, row in enumerate(content["rows"]) if row["id"] in present]
-        vectors, content["rows"] = vectors[kept], [content["rows"][number] for number in kept]
-        content["skipped"] = {name: why for name, why in content["skipped"].items() if name in present}
-    tiles = [
-        Tile(
-            id=row["id"],
-            centre=LonLat(*row["centre"]),
-            footprint=shapely.from_wkb(row["footprint"]),
-            metres_per_px=row["metres_per_px"],
-            source=row["source"],
-            window=None if row["window"] is None else Window(*row["window"]),
-            image=row["image"],
-            placed=row["placed"],
-        )
-        for row in content["rows"]
-    ]
-    return _Part(tiles, [row["content"] for row in content["rows"]], content["skipped"], vectors)
-
-
-def _known(parts: Path) -> tuple[set[str], int, int]:
-    """Ids that earlier runs have dealt with, and how many became tiles or were skipped."""
-    known: set[str] = set()
-    tiles = skipped = 0
-    for file in sorted(parts.glob("*.npz")):
-        part = _read_part(file)
-        known |= {tile.id for tile in part.tiles} | part.skipped.keys()
-        tiles += len(part.tiles)
-        skipped += len(part.skipped)
-    return known, tiles, skipped
-
-
 def _assemble(workplace: Path, settings: dict, model: dict, present: set[str]) -> None:
     """Turn the parts into the gallery's files; gallery.json comes last and says that all is there.
 
@@ -443,7 +372,7 @@ def _assemble(workplace: Path, settings: dict, model: dict, present: set[str]) -
     contents: list[str] = []
     reasons: Counter[str] = Counter()
     for file in files:
-        part = _read_part(file, present)
+        part = read_part(file, present)
         tiles += part.tiles
         contents += part.contents
         reasons.update(part.skipped.values())
@@ -454,7 +383,7 @@ def _assemble(workplace: Path, settings: dict, model: dict, present: set[str]) -
 
     def blocks() -> Iterator[np.ndarray]:
         for file in files:
-            vectors = _read_part(file, present).vectors
+            vectors = read_part(file, present).vectors
             if vectors is not None and len(vectors):
                 yield vectors
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import nullcontext
@@ -10,6 +11,8 @@ from itertools import cycle, islice
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
+
+from tqdm import tqdm
 
 from gallery import Gallery
 from gallery.build import read_photo
@@ -102,7 +105,7 @@ def run(request: Request, sources: Sequence[str], galleries: Path | None = None)
         DatasetError, MeanModelError, GalleryError: one sentence on what is wrong and what to do.
     """
     check_out(request.out)
-    contenders = looked_at(sources, request.precision, _pictures(request))
+    contenders = looked_at(sources, request.precision, _pictures(request), progress=request.progress)
     with TemporaryDirectory(prefix="tiles-") if galleries is None else nullcontext(galleries) as folder:
         for contender in contenders:
             out = request.out and one_of_several(request.out, contender.label)
@@ -113,10 +116,14 @@ def run(request: Request, sources: Sequence[str], galleries: Path | None = None)
                 yield {**summary, "label": contender.label, "cost": asdict(contender.cost)}
 
 
-def looked_at(sources: Sequence[str], precision: Precision, pictures: Sequence[Path]) -> list[Contender]:
+def looked_at(
+    sources: Sequence[str], precision: Precision, pictures: Sequence[Path], *, progress: bool = True
+) -> list[Contender]:
     """Load every model once, and measure what it costs.
 
-    Args: pictures: of which the first that can be read are embedded.
+    Args:
+        pictures: of which the first that can be read are embedded.
+        progress: draw a bar on stderr.
 
     Raises:
         MeanModelError: a model cannot be loaded.
@@ -124,7 +131,7 @@ def looked_at(sources: Sequence[str], precision: Precision, pictures: Sequence[P
     from mean_model import load_model
 
     found: list[tuple[str, str, RunningCost]] = []
-    for source in sources:
+    for source in tqdm(sources, unit="model", desc="models", file=sys.stderr, disable=not progress):
         with load_model(source, precision=precision) as embedder:
             found.append((source, embedder.name, running_cost(embedder, pictures)))
     labels = names_for_files([name for _, name, _ in found])
