@@ -15,7 +15,7 @@ from shapely.geometry import Polygon
 from gallery.above import Pose, seen_from_above
 from gallery.errors import GalleryError
 from gallery.geo import LonLat, distance_m, moved, offsets_m, wrap_lon
-from gallery.local_features import Features, alike, mutual_matches, root_sift
+from gallery.local_features import Features, Matcher, RootSift, alike
 from gallery.positions import FILM_DIAGONAL_MM
 from gallery.store import Gallery
 from gallery.tiles import Match, Tile
@@ -24,7 +24,7 @@ LEAST_INLIERS = 12
 """Points that must agree: over twice what accidents reach on the ground plane."""
 
 LEAST_INLIERS_ANYHOW = 16
-"""The same for a photo as it is, whose points may match in any turn and size."""
+"""The same where points may match in any turn and size: of a photo as it is, or when they have neither of their own."""
 
 CLEAR_INLIERS = 30
 """The search stops at so many."""
@@ -55,6 +55,10 @@ RELIEF_M = 16.0
 
 MOST_SCALE_ERROR = 2.0
 """The scale that a fit finds may differ from the stated pose by this factor."""
+
+ALIKE_MARGIN = 0.02
+"""Places whose best tiles differ by less in score look alike. Of rendered photos without a fit, so close are 1 in 20 of
+the right answers, and nearly half of the answers where the gallery lacks the place."""
 
 LEAST_AHEAD = 0.2
 """Share of a photo's centre: what lies farther ahead than five times as far is too near the horizon to be drawn."""
@@ -126,6 +130,7 @@ class Check:
     tiles: int  # whose ground was compared
     seconds: float
     problem: str = ""  # why the ground of some tile could not be read
+    alike: bool = False  # the best tiles of two places look alike
 
     @property
     def reason(self) -> str:
@@ -133,7 +138,9 @@ class Check:
         if self.fit is None and self.problem:
             return f"Not all of the best tiles could be checked by geometry. {self.problem}"
         if self.fit is None:
-            return f"No place fits: too few points of the photo were found again around the {self.tiles} best tiles."
+            where = "the best tile" if self.tiles == 1 else f"the {self.tiles} best tiles"
+            alike = " The best tiles of two places look alike." if self.alike else ""
+            return f"No place fits: too few points of the photo were found again around {where}.{alike}"
         return f"{self.fit.inliers} matching points agree on one place."
 
     def to_dict(self) -> dict[str, Any]:
@@ -165,11 +172,13 @@ class Verifier:
 
     Args:
         gallery: whose pictures are read.
+        matcher: finds and pairs points; None: SIFT.
         kept: tiles whose features are kept.
     """
 
-    def __init__(self, gallery: Gallery, kept: int = 64) -> None:
+    def __init__(self, gallery: Gallery, matcher: Matcher | None = None, kept: int = 64) -> None:
         self.gallery = gallery
+        self.matcher: Matcher = RootSift() if matcher is None else matcher
         self._ground = lru_cache(kept)(self._look_at)  # several photos may be checked at once: it bears that
 
     def check(
@@ -204,18 +213,33 @@ class Verifier:
                 problem = str(error)
                 continue
             if photo is None:
-                photo = _looks(image, pose, side_m * REACH_SIDES, _metres_per_px(to_metres))
-            fit = _fit(photo, pose, match.tile, features, to_metres)
+                photo = _looks(image, pose, side_m * REACH_SIDES, _metres_per_px(to_metres), self.matcher)
+            pairs = self.matcher.pairs(photo.features, features)
+            fit = _fit(photo, pose, match.tile, features, pairs, to_metres)
             if fit is not None and (best is None or fit.inliers > best.inliers):
                 best = fit
             if best is not None and best.inliers >= CLEAR_INLIERS:
                 break
-        return Check(best, len(tried), time.perf_counter() - begun, problem)
+        return Check(best, len(tried), time.perf_counter() - begun, problem, look_alike(matches, side_m))
 
     def _look_at(self, tile_id: str) -> tuple[Features, np.ndarray]:
         """The features of the ground around a tile, and the way from its pixels to metres east and north of it."""
         image, to_metres = ground_around(self.gallery, self.gallery.tile(self.gallery.row(tile_id)), REACH_SIDES)
-        return root_sift(np.asarray(image)), to_metres
+        return self.matcher.features(np.asarray(image)), to_metres
+
+
+def look_alike(matches: Sequence[Match], apart_m: float) -> bool:
+    """Whether the best tile at another place scores nearly as high as the best one of all.
+
+    Args:
+        matches: best first.
+        apart_m: centres of tiles at two places lie farther apart.
+    """
+    if not matches:
+        return False
+    best = matches[0]
+    others = (match for match in matches if distance_m(best.tile.centre, match.tile.centre) > apart_m)
+    return any(best.score - match.score < ALIKE_MARGIN for match in others)
 
 
 def ground_around(gallery: Gallery, tile: Tile, sides: float) -> tuple[Image.Image, np.ndarray]:
@@ -230,7 +254,7 @@ def ground_around(gallery: Gallery, tile: Tile, sides: float) -> tuple[Image.Ima
     return image, _to_metres(place, tile.centre, image.size)
 
 
-def _looks(image: Image.Image, pose: Pose | None, side_m: float, metres_per_px: float) -> Looks:
+def _looks(image: Image.Image, pose: Pose | None, side_m: float, metres_per_px: float, matcher: Matcher) -> Looks:
     """The features of a photo: on the ground plane where its pose is known, else as it is."""
     if pose is not None:
         ground = seen_from_above(image, pose, side_m)
@@ -238,20 +262,21 @@ def _looks(image: Image.Image, pose: Pose | None, side_m: float, metres_per_px: 
         picture = np.asarray(ground.image.resize((side_px, side_px), Image.Resampling.BICUBIC))
         held = cv2.resize(ground.held.astype(np.uint8), (side_px, side_px), interpolation=cv2.INTER_NEAREST) > 0
         grown = ground.image.width / side_px
-        return Looks(root_sift(picture, held), ground.to_photo @ np.diag([grown, grown, 1.0]), image.size, True)
+        return Looks(matcher.features(picture, held), ground.to_photo @ np.diag([grown, grown, 1.0]), image.size, True)
     shrunk = min(1.0, PICTURE_PX / max(image.size))
     size = max(1, round(image.width * shrunk)), max(1, round(image.height * shrunk))
     picture = np.asarray(image.resize(size, Image.Resampling.BICUBIC, reducing_gap=3.0))
     to_photo = np.diag([image.width / size[0], image.height / size[1], 1.0])
-    return Looks(root_sift(picture), to_photo, image.size, False)
+    return Looks(matcher.features(picture), to_photo, image.size, False)
 
 
-def _fit(photo: Looks, pose: Pose | None, tile: Tile, features: Features, to_metres: np.ndarray) -> Fit | None:
-    """The homography that most points agree on, if it is one that a camera over flat ground can make."""
-    pairs = mutual_matches(photo.features, features)
+def _fit(
+    photo: Looks, pose: Pose | None, tile: Tile, features: Features, pairs: np.ndarray, to_metres: np.ndarray
+) -> Fit | None:
+    """The homography that most pairs agree on, if it is one that a camera over flat ground can make."""
     if photo.on_ground:
         pairs = pairs[alike(photo.features, features, pairs, ALIKE_DEG, ALIKE_OCTAVES)]
-    least = LEAST_INLIERS if photo.on_ground else LEAST_INLIERS_ANYHOW
+    least = LEAST_INLIERS if photo.on_ground and features.oriented else LEAST_INLIERS_ANYHOW
     if len(pairs) < least:
         return None
     seen, there = photo.features.points[pairs[:, 0]], features.points[pairs[:, 1]]

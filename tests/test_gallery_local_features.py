@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from gallery.local_features import Features, alike, mutual_matches, root_sift
+from gallery.local_features import Features, NetworkPoints, alike, mutual_matches, root_sift
 
 
 def picture(seed: int = 3, side_px: int = 300) -> np.ndarray:
@@ -71,3 +71,26 @@ def test_the_picture_is_not_changed():
     before = Image.fromarray(whole).tobytes()
     root_sift(whole, np.ones((300, 300), bool))
     assert whole.tobytes() == before
+
+
+class PlainSift:
+    """SIFT without its directions and sizes: what a network gives."""
+
+    least_cosine, sees_px = 0.9, 12.0
+
+    def __call__(self, picture: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        found = root_sift(picture)
+        return found.points, found.descriptors
+
+
+def test_points_of_a_network_have_no_direction_and_are_paired_by_cosine():
+    matcher, whole = NetworkPoints(PlainSift()), picture()
+    seen = np.zeros((300, 300), bool)
+    seen[:, :150] = True
+    first, left = matcher.features(whole), matcher.features(np.ascontiguousarray(np.rot90(whole)), seen)
+    assert not first.oriented and left.points[:, 0].max() <= 150 - PlainSift.sees_px
+    pairs = matcher.pairs(first, left)
+    cosines = (first.descriptors[pairs[:, 0]] * left.descriptors[pairs[:, 1]]).sum(axis=1)
+    assert len(pairs) > 30 and cosines.min() > PlainSift.least_cosine
+    assert alike(first, left, pairs, 1, 0.01).all(), "nothing speaks against any pair"
+    assert len(matcher.pairs(first, matcher.features(whole, np.zeros_like(seen)))) == 0

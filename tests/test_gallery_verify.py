@@ -13,13 +13,15 @@ from hypothesis import strategies as st
 from PIL import Image
 from pyproj import Transformer
 from shapely.geometry import Point
+from test_gallery_local_features import PlainSift
 
 from gallery import Gallery, Localizer, build_gallery
 from gallery.above import Pose, _ground_to_photo
 from gallery.geo import LonLat, distance_m, moved
+from gallery.local_features import NetworkPoints
 from gallery.positions import FILM_DIAGONAL_MM
 from gallery.tiles import Match
-from gallery.verify import Verifier, _scatter_m, apply, jacobian, plausible
+from gallery.verify import Verifier, _scatter_m, apply, jacobian, look_alike, plausible
 from train_scripts.data.camera import looking_at
 from train_scripts.data.renderer import Surfaces, render
 
@@ -109,6 +111,17 @@ def test_other_ground_does_not_fit(gallery, stated):
         assert check.fit is None and check.to_dict()["inliers"] == 0 and "No place fits" in check.reason
 
 
+@pytest.mark.parametrize("stated", [True, False])
+def test_points_without_direction_find_the_place_too_and_no_other(gallery, stated):
+    pose = Pose(200, -70, 120, FOCAL_35MM)
+    verifier, truth = Verifier(gallery, NetworkPoints(PlainSift())), place_of(40, -25)
+    matches = matches_near(gallery, truth)
+    fit = verifier.check(taken(GROUND, pose), pose if stated else None, matches).fit
+    assert fit is not None and distance_m(fit.point, truth) < 1.5
+    elsewhere = taken(surfaces(textured(SIDE_PX, SIDE_PX, seed=77)), pose)
+    assert verifier.check(elsewhere, pose if stated else None, matches).fit is None
+
+
 def test_a_mirrored_photo_does_not_fit(gallery):
     image = taken(GROUND, Pose(0, -89.9, 150, FOCAL_35MM)).transpose(Image.Transpose.FLIP_LEFT_RIGHT)
     assert Verifier(gallery).check(image, None, matches_near(gallery, place_of(40, -25))).fit is None
@@ -131,6 +144,17 @@ def test_neighbours_are_not_compared_again_and_the_work_is_bounded(gallery):
     same = [every[0], replace(every[0], rank=2)]
     assert verifier.check(image, pose, same, limit_s=math.inf).tiles == 1
     assert verifier.check(image, pose, []).fit is None
+
+
+def test_two_places_look_alike_when_their_scores_nearly_meet(gallery):
+    best, *_, far = matches_near(gallery, place_of(0, 0), len(gallery))
+    near = matches_near(gallery, place_of(0, 0), 2)[1]
+    scored = [replace(match, score=score) for match, score in ((best, 0.5), (near, 0.499), (far, 0.49))]
+    assert look_alike(scored, 150) and not look_alike(scored[:2], 150), "a neighbour is no other place"
+    assert not look_alike([*scored[:2], replace(far, score=0.47)], 150) and not look_alike([], 150)
+    blank = Image.new("RGB", (WIDTH, HEIGHT))
+    reasons = [Verifier(gallery).check(blank, None, matches, most=1).reason for matches in (scored, scored[:2])]
+    assert "two places look alike" in reasons[0] and reasons[1] in reasons[0] and "around the best tile." in reasons[1]
 
 
 def test_the_place_that_fits_comes_first(gallery):
