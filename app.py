@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     import gradio as gr
 
     from gallery import Localizer
+    from gallery.local_features import Matcher
     from mean_model.lent_gpu import LentGpu
     from pages.desk import Desk
 
@@ -32,6 +33,7 @@ class Options:
 
     gallery: Path
     model: str | None  # None: what built the gallery
+    matcher: str | None  # None: SIFT
     report: Path | None  # None: the one in the gallery, where there is one
     against: Path | None
     pictures: tuple[Path, ...]
@@ -65,6 +67,12 @@ def options_of(arguments: Sequence[str]) -> Options:
         help="weights: a folder, a .safetensors or published .pth file, timm:NAME[=FILE], a Hub id "
         "user/name[@revision], or 'starter' (default: MEAN_MODEL, or what built the gallery)",
     )
+    parser.add_argument(
+        "--matcher",
+        metavar="xfeat:FILE",
+        help="find the points of the geometric check by the network XFeat with the weights in this file "
+        "(pip install -r requirements-matchers.txt; default: SIFT, which needs none)",
+    )
     parser.add_argument("--report", type=Path, metavar="FILE", help="an evaluation report to inspect (page /inspect)")
     parser.add_argument("--against", type=Path, metavar="FILE", help="an earlier report to compare with")
     parser.add_argument(
@@ -84,8 +92,8 @@ def options_of(arguments: Sequence[str]) -> Options:
     for folder in given.pictures:
         if not folder.is_dir():
             parser.error(f"there is no folder {folder.name}; --pictures names one with the report's photos")
-    pictures = tuple(given.pictures)
-    return Options(given.gallery, given.model, given.report, given.against, pictures, given.host, given.port)
+    reports = given.report, given.against, tuple(given.pictures)
+    return Options(given.gallery, given.model, given.matcher, *reports, given.host, given.port)
 
 
 def with_gallery(options: Options) -> Options:
@@ -141,6 +149,14 @@ def lent_gpu() -> "LentGpu | None":
     return LentGpu(spaces.GPU(duration=LENT_S), (gr.Error,))
 
 
+def matcher_of(source: str) -> "Matcher":
+    """The matcher by a network whose weights a source names."""
+    from gallery.local_features import NetworkPoints
+    from mean_model.learned_features import load_points
+
+    return NetworkPoints(load_points(source))
+
+
 def loader(options: Options, lent: "LentGpu | None" = None) -> "Callable[[], Localizer]":
     """What opens gallery and model when it is called: the heavy imports wait until then."""
 
@@ -160,7 +176,8 @@ def loader(options: Options, lent: "LentGpu | None" = None) -> "Callable[[], Loc
                 "then start with: python app.py --gallery DIR."
             ) from error
 
-        return Localizer(opened, load_model(options.model or opened.model_source, lent=lent))
+        embedder = load_model(options.model or opened.model_source, lent=lent)
+        return Localizer(opened, embedder, None if options.matcher is None else matcher_of(options.matcher))
 
     return load
 

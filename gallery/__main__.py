@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from gallery.answers import Answer, PhotoProblem
     from gallery.areas import Area
     from gallery.build import Embedder, Progress
+    from gallery.local_features import Matcher
+    from gallery.search import Localizer
 
 USER_MISTAKE = 2
 INTERRUPTED = 130
@@ -165,6 +167,11 @@ _VERIFY_HELP = (
     "lay the photo on the ground around the best tiles by points found in both (default); --no-verify spares the time"
 )
 
+_MATCHER_HELP = (
+    "find the points by the network XFeat with the weights in this file (pip install -r requirements-matchers.txt); "
+    "default: SIFT, which needs none"
+)
+
 
 def _search_options(command: argparse.ArgumentParser) -> None:
     area = command.add_mutually_exclusive_group()
@@ -173,6 +180,7 @@ def _search_options(command: argparse.ArgumentParser) -> None:
     command.add_argument("--rotations", type=int, choices=(1, 4, 16), default=16, help=_ROTATIONS_HELP)
     command.add_argument("--north-up", action=argparse.BooleanOptionalAction, default=True, help=_NORTH_UP_HELP)
     command.add_argument("--verify", action=argparse.BooleanOptionalAction, default=True, help=_VERIFY_HELP)
+    command.add_argument("--matcher", metavar="xfeat:FILE", help=_MATCHER_HELP)
 
 
 def _model_option(command: argparse.ArgumentParser, default: str | None, shown: str) -> None:
@@ -250,6 +258,28 @@ def _load(source: str, **options: Any) -> "Embedder":
         raise GalleryError(str(error)) from error
 
 
+def _matcher(source: str) -> "Matcher":
+    """The matcher by a network, its errors told as ours."""
+    from gallery.local_features import NetworkPoints
+    from mean_model.errors import MeanModelError
+    from mean_model.learned_features import load_points
+
+    try:
+        return NetworkPoints(load_points(source))
+    except MeanModelError as error:
+        raise GalleryError(str(error)) from error
+
+
+def _localizer(options: argparse.Namespace) -> "Localizer":
+    """What answers photos, as `_search_options` and the options for gallery and model say."""
+    from gallery.search import Localizer
+    from gallery.store import Gallery
+
+    gallery = Gallery.open(_folder(options.gallery))
+    matcher = None if options.matcher is None else _matcher(options.matcher)
+    return Localizer(gallery, _load(options.model or gallery.model_source), matcher)
+
+
 def _folder(gallery: Path) -> Path:
     """The gallery's folder; one of the Hub (user/name[@revision]) is fetched, unless the cache has it."""
     from gallery.store import FILES, require_own_imagery
@@ -292,11 +322,8 @@ def _build(options: argparse.Namespace) -> int:
 def _search(options: argparse.Namespace) -> int:
     from gallery.answers import PhotoProblem
     from gallery.export import render
-    from gallery.search import Localizer
-    from gallery.store import Gallery
 
-    gallery = Gallery.open(_folder(options.gallery))
-    localizer = Localizer(gallery, _load(options.model or gallery.model_source))
+    localizer = _localizer(options)
     area = options.near or options.bbox
     answers = localizer.localize_many(
         options.photos, options.k, area, options.rotations, options.north_up, options.verify
@@ -336,8 +363,6 @@ def _told(answer: "Answer | PhotoProblem") -> str:
 def _track(options: argparse.Namespace) -> int:
     from tqdm import tqdm
 
-    from gallery.search import Localizer
-    from gallery.store import Gallery
     from gallery.track import command, files
     from gallery.track.flight import Sighting, sightings, track
     from gallery.track.motion import Motion
@@ -346,8 +371,7 @@ def _track(options: argparse.Namespace) -> int:
         command.check_out(options.out)
     motion = Motion(max_speed_m_s=options.max_speed)
     flight = command.flight_of(options.photos, options.every)
-    gallery = Gallery.open(_folder(options.gallery))
-    localizer = Localizer(gallery, _load(options.model or gallery.model_source))
+    localizer = _localizer(options)
     area = options.near or options.bbox
     seen: list[Sighting] = []
     asked = sightings(localizer, flight.frames, area, options.rotations, options.north_up, options.verify)

@@ -16,6 +16,7 @@ from gallery.areas import MOST_DEG_PER_M, Area, distances_to_boxes_m, tiles_in
 from gallery.build import Embedder, read_photo
 from gallery.errors import AreaError, GalleryError, UnreadablePhoto
 from gallery.geo import Bounds, LonLat, distance_m, distances_m, looked_at
+from gallery.local_features import Matcher
 from gallery.ranking import Ranker, Ranking
 from gallery.store import Gallery
 from gallery.tiles import Match, Tile
@@ -41,16 +42,19 @@ BATCH = 16
 class Localizer:
     """Answers photos from one gallery.
 
+    Args:
+        matcher: finds and pairs points for the check by geometry; None: SIFT.
+
     Raises:
         WrongModel: the gallery was embedded by other weights; names both.
     """
 
-    def __init__(self, gallery: Gallery, embedder: Embedder) -> None:
+    def __init__(self, gallery: Gallery, embedder: Embedder, matcher: Matcher | None = None) -> None:
         gallery.require_model(embedder.fingerprint, str(getattr(embedder, "name", "")))
         self.gallery = gallery
         self.embedder = embedder
         self._ranker = Ranker(gallery)
-        self._verifier = Verifier(gallery)
+        self._verifier = Verifier(gallery, matcher)
         self._above_m = typical_side_m(gallery) if getattr(embedder, "from_above", False) else None
 
     def views(self, photo: Any, rotations: int = 16, north_up: bool = True) -> SearchedViews:

@@ -184,6 +184,7 @@ MISTAKES = {
     "three turns": (["search", "{}/g", "{}/0.jpg", "--rotations", "3"], "invalid choice"),
     "no photo": (["search", "{}/g"], "required: PHOTO"),
     "no such model": (["search", "{}/g", "{}/0.jpg", "--model", "{}/nothing.safetensors"], "nothing.safetensors"),
+    "no such matcher": (["search", "{}/g", "{}/0.jpg", "--matcher", "orb"], "xfeat:FILE"),
     "no such raster": (["build", "{}/absent.tif", "--out", "{}/x", "--model", "MODEL"], "absent.tif"),
     "not a raster": (["build", "{}/broken.jpg", "--out", "{}/x", "--model", "MODEL"], "cannot be read as a raster"),
     "no positions": (["build", "{}", "--out", "{}/x", "--positions", "{}/p.csv", "--model", "MODEL"], "no file p.csv"),

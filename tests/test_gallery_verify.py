@@ -180,6 +180,18 @@ def test_the_place_that_fits_comes_first(gallery):
     assert any("agree on one place" in note for note in answer.notes) and answer.timings["verify"] > 0
 
 
+def test_a_localizer_checks_by_the_matcher_that_it_is_given(gallery):
+    asked = []
+
+    class Watched(NetworkPoints):
+        def features(self, picture, mask=None):
+            asked.append(picture.shape)
+            return super().features(picture, mask)
+
+    Localizer(gallery, FakeEmbedder(), Watched(PlainSift())).localize(Image.new("RGB", (400, 300)))
+    assert len(asked) > 1, "the photo, and ground"
+
+
 def test_a_gallery_of_photos_is_laid_as_they_were_taken(tmp_path):
     """Tiles that are images: with a stated extent, and with only a place, whose extent is assumed."""
     pixels = Image.fromarray(np.moveaxis(PIXELS, 0, -1)[400:800, 400:800])
