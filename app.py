@@ -34,6 +34,7 @@ class Options:
     gallery: Path
     model: str | None  # None: what built the gallery
     matcher: str | None  # None: SIFT
+    trust: float  # share of located answers that shall be right
     report: Path | None  # None: the one in the gallery, where there is one
     against: Path | None
     pictures: tuple[Path, ...]
@@ -73,6 +74,13 @@ def options_of(arguments: Sequence[str]) -> Options:
         help="find the points of the geometric check by the network XFeat with the weights in this file "
         "(pip install -r requirements-matchers.txt; default: SIFT, which needs none)",
     )
+    parser.add_argument(
+        "--trust",
+        type=float,
+        choices=(0.9, 0.95, 0.99),
+        default=0.95,
+        help="share of the located answers that shall be right, where the model is calibrated (default 0.95)",
+    )
     parser.add_argument("--report", type=Path, metavar="FILE", help="an evaluation report to inspect (page /inspect)")
     parser.add_argument("--against", type=Path, metavar="FILE", help="an earlier report to compare with")
     parser.add_argument(
@@ -93,7 +101,7 @@ def options_of(arguments: Sequence[str]) -> Options:
         if not folder.is_dir():
             parser.error(f"there is no folder {folder.name}; --pictures names one with the report's photos")
     reports = given.report, given.against, tuple(given.pictures)
-    return Options(given.gallery, given.model, given.matcher, *reports, given.host, given.port)
+    return Options(given.gallery, given.model, given.matcher, given.trust, *reports, given.host, given.port)
 
 
 def with_gallery(options: Options) -> Options:
@@ -177,7 +185,8 @@ def loader(options: Options, lent: "LentGpu | None" = None) -> "Callable[[], Loc
             ) from error
 
         embedder = load_model(options.model or opened.model_source, lent=lent)
-        return Localizer(opened, embedder, None if options.matcher is None else matcher_of(options.matcher))
+        matcher = None if options.matcher is None else matcher_of(options.matcher)
+        return Localizer(opened, embedder, matcher, trust=options.trust)
 
     return load
 

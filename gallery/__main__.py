@@ -151,6 +151,7 @@ _POSITIONS_HELP = (
     "CSV (file,lon,lat[,west,south,east,north]) or KML with the images' positions; "
     "without it, file names like a@LON@LAT@.jpg or EXIF count"
 )
+_TRUST_HELP = "share of the located answers that shall be right, where the model is calibrated (default 0.95)"
 _ROTATIONS_HELP = (
     "turns to search of a photo without a known heading: 1 takes its upper side for north, 4 are its quarter turns, "
     "16 guess its pitch and height too (default 16)"
@@ -181,6 +182,7 @@ def _search_options(command: argparse.ArgumentParser) -> None:
     command.add_argument("--north-up", action=argparse.BooleanOptionalAction, default=True, help=_NORTH_UP_HELP)
     command.add_argument("--verify", action=argparse.BooleanOptionalAction, default=True, help=_VERIFY_HELP)
     command.add_argument("--matcher", metavar="xfeat:FILE", help=_MATCHER_HELP)
+    command.add_argument("--trust", type=float, choices=(0.9, 0.95, 0.99), default=0.95, help=_TRUST_HELP)
 
 
 def _model_option(command: argparse.ArgumentParser, default: str | None, shown: str) -> None:
@@ -277,7 +279,7 @@ def _localizer(options: argparse.Namespace) -> "Localizer":
 
     gallery = Gallery.open(_folder(options.gallery))
     matcher = None if options.matcher is None else _matcher(options.matcher)
-    return Localizer(gallery, _load(options.model or gallery.model_source), matcher)
+    return Localizer(gallery, _load(options.model or gallery.model_source), matcher, trust=options.trust)
 
 
 def _folder(gallery: Path) -> Path:

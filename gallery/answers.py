@@ -34,13 +34,20 @@ class ExifCheck:
 
 @dataclass(frozen=True)
 class Answer:
-    """What is known about one photo."""
+    """What is known about one photo.
+
+    Attributes:
+        place: where it belongs if the search is right, believed or not; None where no tile was found.
+        position: the same, if it is believed.
+        confidence: calibrated probability that the place is right; None where nothing was calibrated.
+    """
 
     photo: str
     matches: tuple[Match, ...]
+    place: Position | None = None
     position: Position | None = None
     verdict: Literal["located", "unsure"] = "unsure"
-    confidence: float | None = None  # calibrated probability; None while there is no calibration
+    confidence: float | None = None
     exif: ExifCheck | None = None
     timings: dict[str, float] = field(default_factory=dict)  # stage -> seconds
     notes: tuple[str, ...] = ()

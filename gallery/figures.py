@@ -13,10 +13,13 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 
 from gallery.errors import GalleryError
+from gallery.intervals import wilson
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
+
+    from gallery.trust import Trust
 
 BLUE, GREEN, RED, GREY = "#0072B2", "#009E73", "#C62828", "#767676"
 
@@ -115,6 +118,28 @@ def distance_histograms(panels: Mapping[str, Distances]) -> "Figure":
         axis.legend(fontsize=7, frameon=False, loc="upper left")
         titled(axis, f"{name}  ({distances.separation:.1%} of pairs in order)")
     axes[0].set_ylabel("share of pairs")
+    return figure
+
+
+# --- reliability of confidences ---
+
+
+def reliability_curves(panels: Mapping[str, "Trust"]) -> "Figure":
+    """Share of right answers over their probability, one panel for each; honest ones lie on the diagonal.
+
+    Args: panels: by name, which becomes the panel's title.
+    """
+    figure, axes = panels_of(len(panels), width_in=2.6, height_in=2.7)
+    for axis, (name, trust) in zip(axes, panels.items(), strict=True):
+        axis.plot([0, 1], [0, 1], color=GREY, linestyle=":", linewidth=1)
+        probability, right = np.array([(one.probability, one.right) for one in trust.bins]).T
+        low, high = np.array([wilson(round(one.right * one.count), one.count) for one in trust.bins]).T / 100
+        spread = np.stack([right - low, high - right]).clip(0)  # 0 may come out as less by rounding
+        axis.errorbar(probability, right, yerr=spread, color=BLUE, marker="o", markersize=4, linewidth=1.2, capsize=2)
+        axis.set(xlim=(-0.02, 1.02), ylim=(-0.02, 1.02), xlabel="probability", aspect="equal")
+        axis.spines[["top", "right"]].set_visible(False)
+        titled(axis, f"{name}  (ECE {trust.calibration_error:.3f})")
+    axes[0].set_ylabel("share that is right")
     return figure
 
 

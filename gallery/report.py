@@ -192,8 +192,8 @@ def row_of(
     matches = answer.matches
     true = [truth is not None and match.tile.contains(truth) for match in matches]
     place = None
-    if answer.position is not None:
-        place = LonLat(answer.position.lon, answer.position.lat)
+    if answer.place is not None:
+        place = LonLat(answer.place.lon, answer.place.lat)
     elif matches:
         place = matches[0].tile.centre
     whole = standing is not None
@@ -227,7 +227,7 @@ def row_of(
         tile_overlap=[overlap(match.tile, best) for match in matches] if best else None,
         verdict=answer.verdict,
         confidence=answer.confidence,
-        radius_m=answer.position.radius_m if answer.position else None,
+        radius_m=answer.place.radius_m if answer.place else None,
     )
 
 

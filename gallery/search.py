@@ -10,17 +10,19 @@ from typing import Any
 import numpy as np
 
 from gallery.above import Pose, seen_from_above
-from gallery.agreement import AGREEMENT_LEAST, AGREEMENT_LEAST_ADDED_UP, AGREEMENT_OF, agreed_position, place_size_m
-from gallery.answers import Answer, ExifCheck, PhotoProblem, Position
+from gallery.agreement import AGREEMENT_OF, place_size_m
+from gallery.answers import Answer, ExifCheck, PhotoProblem
 from gallery.areas import MOST_DEG_PER_M, Area, distances_to_boxes_m, tiles_in
 from gallery.build import Embedder, read_photo
-from gallery.errors import AreaError, GalleryError, UnreadablePhoto
+from gallery.confidence import BEST, CALIBRATION, SHARES, Calibration, Evidence, evidence_of
+from gallery.errors import AreaError, GalleryError, UnreadablePhoto, WrongModel
 from gallery.geo import Bounds, LonLat, distance_m, distances_m, looked_at
+from gallery.judging import belief_in
 from gallery.local_features import Matcher
 from gallery.ranking import Ranker, Ranking
 from gallery.store import Gallery
 from gallery.tiles import Match, Tile
-from gallery.verify import PICTURE_PX, Check, Verifier
+from gallery.verify import LIMIT_S, PICTURE_PX, Check, Verifier
 from gallery.views import SearchedViews, View, guessed_poses, guessed_views, searched_views
 
 LEAST_DOWN_DEG = 20.0
@@ -44,13 +46,29 @@ class Localizer:
 
     Args:
         matcher: finds and pairs points for the check by geometry; None: SIFT.
+        calibration: turns evidence into probabilities; None takes calibration.json of the gallery's folder, else what
+            came with the weights; both were fitted to SIFT, and are not taken for another matcher. Without any, a
+            simple rule says what is located.
+        trust: share of right answers that the located ones shall have, one of `confidence.SHARES`.
 
     Raises:
-        WrongModel: the gallery was embedded by other weights; names both.
+        WrongModel: the gallery was embedded by other weights, or the calibration fitted to others; names both.
+        GalleryError: the calibration cannot be read, or trust is out of range.
     """
 
-    def __init__(self, gallery: Gallery, embedder: Embedder, matcher: Matcher | None = None) -> None:
+    def __init__(
+        self,
+        gallery: Gallery,
+        embedder: Embedder,
+        matcher: Matcher | None = None,
+        calibration: Calibration | None = None,
+        trust: float = 0.95,
+    ) -> None:
         gallery.require_model(embedder.fingerprint, str(getattr(embedder, "name", "")))
+        if trust not in SHARES:
+            raise GalleryError(f"trust is {trust:g}, but {', '.join(map(str, SHARES))} are possible.")
+        self.calibration = calibration or (calibration_for(gallery, embedder) if matcher is None else None)
+        self.trust = trust
         self.gallery = gallery
         self.embedder = embedder
         self._ranker = Ranker(gallery)
@@ -61,24 +79,40 @@ class Localizer:
         """What is embedded of a photo whose pose is not guessed: `searched_views` for this gallery and network."""
         return searched_views(photo, rotations, north_up, self._above_m)
 
-    def rank(self, photo: Any, k: int, rotations: int = 16, north_up: bool = True) -> tuple[SearchedViews, Ranking]:
+    def rank(
+        self, photo: Any, k: int, rotations: int = 16, north_up: bool = True, allowed: np.ndarray | None = None
+    ) -> tuple[SearchedViews, Ranking]:
         """The k best of all tiles for one photo, and the views that they were ranked by, without judging them.
 
-        Args: as for `localize`; photo as `embedder.read` returns it.
+        Args: as for `localize`; photo as `embedder.read` returns it; allowed: (N,) bool, tiles to search, None: all.
         """
         _check(k, rotations)
-        [(views, ranking, _, _)] = self._ranked([photo], k, None, rotations, north_up)
+        [(views, ranking, _, _)] = self._ranked([photo], k, allowed, rotations, north_up)
         return views, ranking
 
-    def verify(self, photo: Any, views: SearchedViews, ranking: Ranking) -> tuple[Check, Ranking]:
+    def evidence(self, ranking: Ranking, check: Check | None) -> Evidence | None:
+        """What speaks for a ranking's best place, as calibrations weigh it.
+
+        Args: ranking, check: as `rank` and `verify` return them; the ranking of at least `confidence.BEST` tiles.
+        """
+        by_score = np.argsort(-ranking.scores, kind="stable")  # a verified tile may stand before better ones
+        ordered = Ranking(ranking.rows[by_score], ranking.scores[by_score])
+        inliers = None if check is None else 0 if check.fit is None else check.fit.inliers
+        reach_m = place_size_m(self.gallery.tile(int(ordered.rows[0]))) if len(by_score) else 0.0
+        return evidence_of(ordered, self.gallery.centres, reach_m, inliers)
+
+    def verify(
+        self, photo: Any, views: SearchedViews, ranking: Ranking, limit_s: float = LIMIT_S
+    ) -> tuple[Check, Ranking]:
         """Lay a photo on the ground around its best tiles; of those that cover the place, the nearest then leads.
 
         Args:
             photo: as `embedder.read` returns it, with sides of at least `verify.PICTURE_PX`.
             views, ranking: as `rank` returns them.
+            limit_s: no further tile is looked at after so long; infinite where figures shall not hang on the machine.
         """
         best = self._matches(Ranking(ranking.rows[:CHECKED_AMONG], ranking.scores[:CHECKED_AMONG]))
-        check = self._verifier.check(photo.image, views.pose, best)
+        check = self._verifier.check(photo.image, views.pose, best, limit_s=limit_s)
         point = None if check.fit is None else check.fit.point
         there = [place for place, match in enumerate(best) if point is not None and match.tile.contains(point)]
         if point is None or not there:
@@ -95,12 +129,10 @@ class Localizer:
         Args:
             photo: as `embedder.read` returns it.
             views: that were searched.
-            ranking: of at least k tiles, and of `AGREEMENT_OF`, unless the gallery has fewer.
+            ranking: of at least k tiles, and of `confidence.BEST`, unless the gallery has fewer.
             check: what `verify` found.
         """
-        most = max(k, AGREEMENT_OF)
-        best = Ranking(ranking.rows[:most], ranking.scores[:most])
-        return self._judged(photo, self._matches(best), k, None, None, {}, views, check)
+        return self._judged(photo, ranking, k, None, None, {}, views, check)
 
     def localize(
         self,
@@ -193,17 +225,14 @@ class Localizer:
         _check(k, rotations)
         allowed = None if near is None else tiles_in(self.gallery.boxes, near)
         answers = []
-        wanted = max(k, AGREEMENT_OF, CHECKED_AMONG if verify else 0)
+        wanted = max(k, BEST, CHECKED_AMONG if verify else 0)
         ranked = self._ranked(photos, wanted, allowed, rotations, north_up)
         for photo, (views, ranking, embed_s, search_s), read_s in zip(photos, ranked, read_seconds, strict=True):
             timings, check = {"read": read_s, "embed": embed_s, "search": search_s}, None
             if verify and len(ranking.rows):
                 check, ranking = self.verify(photo, views, ranking)
                 timings["verify"] = check.seconds
-            begun = time.perf_counter()
-            matches = self._matches(ranking)
-            timings["search"] += time.perf_counter() - begun
-            answers.append(self._judged(photo, matches, k, near, allowed, timings, views, check))
+            answers.append(self._judged(photo, ranking, k, near, allowed, timings, views, check))
         return answers
 
     def _ranked(
@@ -270,7 +299,7 @@ class Localizer:
     def _judged(
         self,
         photo: Any,
-        matches: Sequence[Match],
+        ranking: Ranking,
         k: int,
         near: Area | None,
         allowed: np.ndarray | None,
@@ -278,31 +307,31 @@ class Localizer:
         views: SearchedViews,
         check: Check | None,
     ) -> Answer:
+        shown = max(k, AGREEMENT_OF)
+        matches = self._matches(Ranking(ranking.rows[:shown], ranking.scores[:shown]))
         if not matches:
             note = (
                 f"No tile of the gallery touches the given area; the nearest is {self._nearest_km(near):.3g} km away."
             )
             return Answer(photo.name, (), timings=timings, notes=(note,), seen=views.views[0].image)
-        witnessed = views.side_m is not None and len(views.views) > 1 and not views.guessed
-        least = AGREEMENT_LEAST_ADDED_UP if witnessed else AGREEMENT_LEAST
-        position, note = agreed_position(matches, self._share_at(matches[0].tile, allowed), least)
-        found, judged = matches[0].tile.centre, [note]
-        if check is not None:
-            judged = [note, check.reason]
-        if check is not None and check.fit is not None:
-            found, judged = check.fit.point, [check.reason]
-            position = Position(found.lon, found.lat, check.fit.radius_m)
-        exif, exif_notes = _exif_check(photo.position, found)
-        notes = [*getattr(photo, "notes", ()), views.note, *judged, *exif_notes]
+        best = matches[0].tile
+        evidence = self.evidence(ranking, check)
+        by_chance = self._share_at(best, allowed)
+        belief = belief_in(matches, views, by_chance, check, evidence, self.calibration, self.trust)
+        fit = None if check is None else check.fit
+        exif, exif_notes = _exif_check(photo.position, best.centre if fit is None else fit.point)
+        notes = [*getattr(photo, "notes", ()), views.note, *belief.reasons, *exif_notes]
         if len(matches) < k:
             notes.append(f"Only {len(matches)} tiles could be searched.")
-        if matches[0].tile.placed.startswith(("assumed", "estimated")):
-            notes.append(f"The extent of the best tile is not stated by its source: {matches[0].tile.placed}.")
+        if best.placed.startswith(("assumed", "estimated")):
+            notes.append(f"The extent of the best tile is not stated by its source: {best.placed}.")
         return Answer(
             photo=photo.name,
             matches=tuple(matches[:k]),
-            position=position,
-            verdict="unsure" if position is None else "located",
+            place=belief.place,
+            position=belief.place if belief.located else None,
+            verdict="located" if belief.located else "unsure",
+            confidence=belief.confidence,
             exif=exif,
             timings=timings,
             notes=tuple(notes),
@@ -329,6 +358,29 @@ def typical_side_m(gallery: Gallery) -> float:
     """Median of the tiles' longer sides, metres, over a sample spread evenly over the gallery."""
     rows = np.unique(np.linspace(0, len(gallery) - 1, min(len(gallery), 99)).astype(int))
     return float(np.median([place_size_m(gallery.tile(int(row))) for row in rows]))
+
+
+def calibration_for(gallery: Gallery, embedder: Embedder) -> Calibration | None:
+    """The calibration in the gallery's folder, fitted to its own ground, else the one that came with the weights.
+
+    Raises:
+        WrongModel: it was fitted to other weights.
+        GalleryError: it cannot be read.
+    """
+    own = gallery.folder / CALIBRATION
+    document = getattr(embedder, "calibration", None)
+    if own.is_file():
+        found = Calibration.read(own)
+    elif document is not None:
+        found = Calibration.from_dict(document)
+    else:
+        return None
+    if found.fingerprint != embedder.fingerprint:
+        raise WrongModel(
+            f"{CALIBRATION} was fitted to weights {found.fingerprint}, not to {embedder.fingerprint}: remove it, or "
+            "make it again with python -m train_scripts.calibrate."
+        )
+    return found
 
 
 def _check(k: int, rotations: int) -> None:

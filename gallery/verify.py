@@ -38,6 +38,9 @@ SAME_GROUND_SIDES = 0.6
 PICTURE_PX = 1000
 """Longer side of the pictures that are compared."""
 
+LIMIT_S = 3.0
+"""No further tile is looked at after so long."""
+
 WITHIN_PX = 4.0
 """Largest distance of an agreeing point from where the fit puts it."""
 
@@ -182,7 +185,13 @@ class Verifier:
         self._ground = lru_cache(kept)(self._look_at)  # several photos may be checked at once: it bears that
 
     def check(
-        self, image: Image.Image, pose: Pose | None, matches: Sequence[Match], *, most: int = 5, limit_s: float = 3.0
+        self,
+        image: Image.Image,
+        pose: Pose | None,
+        matches: Sequence[Match],
+        *,
+        most: int = 5,
+        limit_s: float = LIMIT_S,
     ) -> Check:
         """Compare a photo with the ground around its best tiles, best first.
 

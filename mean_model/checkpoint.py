@@ -5,7 +5,7 @@ import math
 import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Literal, NoReturn, get_args
+from typing import Any, Literal, NamedTuple, NoReturn, get_args
 
 import torch
 from safetensors import SafetensorError, safe_open
@@ -30,6 +30,8 @@ WEIGHTS_SUFFIXES = (".safetensors", ".pth", ".pt", ".bin")
 
 STARTER = Path(__file__).parent / "weights" / "starter"
 CONFIG_FILE, WEIGHTS_FILE, CARD_FILE = "config.json", "model.safetensors", "README.md"
+CALIBRATION_FILE = "calibration.json"
+"""May lie beside the weights: what their searches are worth, for who searches."""
 
 _BRANCHES = ("pee", "gee", "cea")
 _MAX_CONFIG_BYTES = 1_000_000
@@ -75,9 +77,17 @@ def load_model(
         HubError: a repository of the Hub that cannot be had.
         ConfigError: a config.json that makes no network, or a device that this machine does not have.
     """
-    name, network, config, sha256 = _load(source)
+    name, loaded = _load(source)
     return Embedder(
-        network, config, name=name, sha256=sha256, device=device, precision=precision, compile=compile, lent=lent
+        loaded.network,
+        loaded.config,
+        name=name,
+        sha256=loaded.sha256,
+        calibration=loaded.calibration,
+        device=device,
+        precision=precision,
+        compile=compile,
+        lent=lent,
     )
 
 
@@ -89,39 +99,44 @@ def load_network(source: str | os.PathLike[str] = "starter") -> tuple[str, MEAN,
     Raises:
         CheckpointError: as for `load_model`, and for weights of another method.
     """
-    name, network, config, sha256 = _load(source)
+    name, (network, config, sha256, _) = _load(source)
     if not isinstance(network, MEAN) or not isinstance(config, MeanConfig):
         raise CheckpointError(f"{name} is no MEAN, which is needed here: it can embed photos, and no more.")
     return name, network, config, sha256
 
 
-Loaded = tuple[Network, Config, str]
-"""Network, config and SHA-256 of the weights file."""
+class Loaded(NamedTuple):
+    """Network and config, the SHA-256 of the weights file, and what JSON the calibration beside it holds."""
+
+    network: Network
+    config: Config
+    sha256: str
+    calibration: Any = None
 
 
-def _load(source: str | os.PathLike[str]) -> tuple[str, Network, Config, str]:
+def _load(source: str | os.PathLike[str]) -> tuple[str, Loaded]:
     """Name of the weights, and what was loaded."""
     if source == "starter":
         if not (STARTER / WEIGHTS_FILE).is_file():
             raise CheckpointError(
                 "The starter weights are not installed: fetch the project again, or name other weights."
             )
-        return "starter", *_from_folder(STARTER)
+        return "starter", _from_folder(STARTER)
     if isinstance(source, str) and source.startswith("timm:"):
         model, _, file = source.removeprefix("timm:").partition("=")
-        return f"timm:{model}", *_from_timm(model, Path(file).expanduser() if file else None)
+        return f"timm:{model}", _from_timm(model, Path(file).expanduser() if file else None)
     path = Path(source).expanduser()
     if path.is_dir():
-        return path.resolve().name, *_from_folder(path)
+        return path.resolve().name, _from_folder(path)
     if path.is_file():
-        return path.name, *_from_file(path)
+        return path.name, _from_file(path)
     repo = Repo.parse(source) if isinstance(source, str) and path.suffix not in WEIGHTS_SUFFIXES else None
     if repo is None:
         raise CheckpointError(
             f"There are no weights {path.name}: give a folder, a .safetensors or .pth file, timm:NAME, a Hub id like "
             "user/name, or starter."
         )
-    return str(source), *_from_folder(fetch(repo, (CONFIG_FILE, WEIGHTS_FILE)))
+    return str(source), _from_folder(fetch(repo, (CONFIG_FILE, WEIGHTS_FILE), (CALIBRATION_FILE,)))
 
 
 def save_model(
@@ -178,13 +193,13 @@ def _from_file(path: Path) -> Loaded:
     try:
         if not is_published(state):
             config, other = load_other(state)
-            return other, config, file_sha256(path)
+            return Loaded(other, config, file_sha256(path))
         mean_config, state = convert(state)
     except CheckpointError as error:
         raise CheckpointError(f"{path.name}: {error}") from error
     network = _empty_network(mean_config, "full")
     network.load_state_dict(state, strict=True, assign=True)
-    return network, mean_config, file_sha256(path)
+    return Loaded(network, mean_config, file_sha256(path))
 
 
 def _from_timm(model: str, file: Path | None) -> Loaded:
@@ -203,7 +218,7 @@ def _from_timm(model: str, file: Path | None) -> Loaded:
     state = read_tensors(file)
     try:
         layers = (classifier,) if isinstance(classifier, str) else tuple(classifier)
-        return timm_model(config, state, layers), config, file_sha256(file)
+        return Loaded(timm_model(config, state, layers), config, file_sha256(file))
     except CheckpointError as error:
         raise CheckpointError(f"{file.name}: {error}") from error
 
@@ -213,14 +228,14 @@ def _three(numbers: Sequence[float]) -> tuple[float, float, float]:
     return red, green, blue
 
 
-def _from_folder(folder: Path) -> tuple[MEAN, MeanConfig, str]:
+def _from_folder(folder: Path) -> Loaded:
     for name in (CONFIG_FILE, WEIGHTS_FILE):
         if not (folder / name).is_file():
             raise CheckpointError(f"The folder {folder.name} has no {name}: it holds no saved model.")
     return _from_safetensors(folder / WEIGHTS_FILE, folder / CONFIG_FILE)
 
 
-def _from_safetensors(weights_path: Path, config_path: Path) -> tuple[MEAN, MeanConfig, str]:
+def _from_safetensors(weights_path: Path, config_path: Path) -> Loaded:
     config, contents = _read_config(config_path)
     network = _empty_network(config, contents)
     expected = network.inference_state_dict() if contents == "inference" else network.state_dict()
@@ -228,16 +243,12 @@ def _from_safetensors(weights_path: Path, config_path: Path) -> tuple[MEAN, Mean
     if contents == "inference":  # the temperature of the loss is no part of an embedding
         state["logit_scale"] = torch.tensor(math.log(1 / START_TEMPERATURE))
     network.load_state_dict(state, strict=True, assign=True)
-    return network, config, file_sha256(weights_path)
+    return Loaded(network, config, file_sha256(weights_path), _calibration(weights_path.with_name(CALIBRATION_FILE)))
 
 
 def _read_config(path: Path) -> tuple[MeanConfig, Contents]:
     """The settings, and whether the weights beside them are all or those for inference."""
-    try:
-        with path.open("rb") as file:
-            settings = json.loads(file.read(_MAX_CONFIG_BYTES))
-    except (OSError, ValueError, RecursionError) as error:
-        raise ConfigError(f"{path.name} is no readable JSON: fetch it again.") from error
+    settings = _read_json(path)
     if not isinstance(settings, dict):
         raise ConfigError(f"{path.name} is no JSON object: fetch it again.")
     foreign = settings.get("architectures") or settings.get("architecture") or settings.get("model_type")
@@ -250,6 +261,18 @@ def _read_config(path: Path) -> tuple[MeanConfig, Contents]:
         return MeanConfig.from_dict(settings), contents
     except ConfigError as error:
         raise ConfigError(f"{path.name}: {error}") from error
+
+
+def _calibration(path: Path) -> Any:
+    return _read_json(path) if path.is_file() else None
+
+
+def _read_json(path: Path) -> Any:
+    try:
+        with path.open("rb") as file:
+            return json.loads(file.read(_MAX_CONFIG_BYTES))
+    except (OSError, ValueError, RecursionError) as error:
+        raise ConfigError(f"{path.name} is no readable JSON: fetch it again.") from error
 
 
 def _empty_network(config: MeanConfig, contents: Contents) -> MEAN:

@@ -12,7 +12,7 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from itertools import islice
-from typing import Literal, Self, TypeVar
+from typing import Any, Literal, Self, TypeVar
 
 import numpy as np
 import torch
@@ -93,6 +93,7 @@ class Embedder:
         name: of the weights, for people.
         fingerprint: short hash of weights and preprocessing; vectors of two fingerprints must not be compared.
         precision: "float32" or "bfloat16", what `embed` computes in.
+        calibration: JSON that came with the weights, or None: what searches with them are worth.
     """
 
     photo_errors = (PhotoError,)  # what `read` and `embed` raise for a photo; `gallery` asks, as it knows no mean_model
@@ -104,6 +105,7 @@ class Embedder:
         *,
         name: str = "unnamed",
         sha256: str | None = None,
+        calibration: Any = None,
         device: str | torch.device | None = None,
         precision: Precision = "auto",
         compile: bool = False,
@@ -117,6 +119,7 @@ class Embedder:
             config: of the network.
             name: of the weights, for people.
             sha256: of the file that the weights came from; computed from the weights when None.
+            calibration: what came with the weights on how far to believe a search; kept for who searches.
             device: such as "cpu" or "cuda:1"; None takes a GPU if there is one.
             precision: "auto" measures once which of the two is faster here, in about 0.2 s.
             compile: let torch.compile optimise for batches of one size. It takes a minute or two at the first batch
@@ -134,6 +137,7 @@ class Embedder:
             raise ConfigError("Compiling needs a C++ compiler and there is none: install g++, or go without --compile.")
         self.config = config
         self.name = name
+        self.calibration = calibration
         self.fingerprint = fingerprint(sha256 or weights_sha256(network), config)
         self.max_batch = max_batch or MAX_BATCH.get(self.device.type, 8)
         self.network = network.eval().requires_grad_(False)

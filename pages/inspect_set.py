@@ -116,8 +116,10 @@ def reliability_chart(reliability: Reliability | None) -> str | None:
     shares = [
         charts.Share(at, share, low, high, int(count)) for at, share, low, high, count in bins[columns].to_numpy(float)
     ]
-    of = "calibrated confidence" if reliability.of == "confidence" else "score of the first tile"
-    return charts.reliability(shares, of, "How often the first tile is right")
+    of, what = ("score of the first tile", "first tile")
+    if reliability.of == "confidence":
+        of, what = ("calibrated confidence", "place")
+    return charts.reliability(shares, of, f"How often the {what} is right")
 
 
 def distances_chart(distances: Distances | None) -> str | None:

@@ -21,10 +21,10 @@ ROOT = Path(app.__file__).parent
 def test_options_come_from_the_line_then_from_the_environment(monkeypatch, tmp_path):
     monkeypatch.setenv("MEAN_MODEL", "someone/weights")
     monkeypatch.setenv("MEAN_GALLERY", str(tmp_path))
-    assert app.options_of([]) == app.Options(tmp_path, "someone/weights", None, None, None, (), None, None)
-    line = "--gallery mine --model w.pth --matcher xfeat:x.pt --host 0.0.0.0 --port 8000"
+    assert app.options_of([]) == app.Options(tmp_path, "someone/weights", None, 0.95, None, None, (), None, None)
+    line = "--gallery mine --model w.pth --matcher xfeat:x.pt --trust 0.99 --host 0.0.0.0 --port 8000"
     given = app.options_of(line.split())
-    assert given == app.Options(Path("mine"), "w.pth", "xfeat:x.pt", None, None, (), "0.0.0.0", 8000)
+    assert given == app.Options(Path("mine"), "w.pth", "xfeat:x.pt", 0.99, None, None, (), "0.0.0.0", 8000)
     monkeypatch.delenv("MEAN_MODEL")
     monkeypatch.delenv("MEAN_GALLERY")
     assert app.options_of([]).gallery == app.SAMPLE and app.options_of([]).model is None
@@ -42,7 +42,7 @@ def test_a_mistake_on_the_line_is_one_sentence(line, capsys):
 def test_a_missing_sample_says_what_to_do(monkeypatch, tmp_path):
     monkeypatch.setattr(app, "SAMPLE", tmp_path / "sample")
     with pytest.raises(NotReady, match=r"python -m gallery build"):
-        app.loader(app.Options(tmp_path / "sample", None, None, None, None, (), None, None))()
+        app.loader(app.Options(tmp_path / "sample", None, None, 0.95, None, None, (), None, None))()
 
 
 def test_an_unknown_matcher_is_said_when_the_app_loads():

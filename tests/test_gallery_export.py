@@ -16,7 +16,8 @@ from gallery.tiles import Match, Tile
 def answer(photo="a.jpg", lon=10.0, tile_id="r/0") -> Answer:
     tile = Tile(tile_id, LonLat(lon, 50), rectangle(LonLat(lon, 50), 100, 100), 0.5, "r.tif")
     matches = (Match(1, tile, 0.75), Match(2, tile, 0.5))
-    return Answer(photo, matches, Position(lon, 50, 80.0), "located", None, ExifCheck(lon, 50.001, 111.2))
+    place = Position(lon, 50, 80.0)
+    return Answer(photo, matches, place, place, "located", None, ExifCheck(lon, 50.001, 111.2))
 
 
 ANSWERS = [answer(), PhotoProblem("b.pdf", "b.pdf is no picture.")]

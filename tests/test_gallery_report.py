@@ -37,7 +37,7 @@ def test_a_row_knows_the_rank_of_the_truth():
 def test_a_position_counts_before_the_best_tile():
     truth = LonLat(11.0, 50)
     near = destination(truth, 90, 12.0)
-    answer = Answer("a.jpg", ANSWER.matches, Position(near.lon, near.lat, 50))
+    answer = Answer("a.jpg", ANSWER.matches, Position(near.lon, near.lat, 50), Position(near.lon, near.lat, 50))
     assert row_of(answer, "q1", "a.jpg", truth).error_m == pytest.approx(12, abs=1e-3)
 
 

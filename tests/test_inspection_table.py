@@ -53,6 +53,13 @@ def test_an_old_report_knows_less_but_is_read(tmp_path):
     assert [entry.mark for entry in strip(inspection, "q")] == ["wrong", "true"]
 
 
+def test_a_place_is_right_within_its_radius_or_25_metres(tmp_path):
+    first = QueryRow("0", "", ["a"], [0.9], truth_rank=1)
+    cases = [(10.0, 5.0, True), (30.0, 5.0, False), (90.0, 100.0, True), (None, 5.0, True), (900.0, None, True)]
+    rows = [replace(first, id=str(n), error_m=off_m, radius_m=within) for n, (off_m, within, _) in enumerate(cases)]
+    assert looked_into(tmp_path, rows).table["place_right"].tolist() == [right for *_, right in cases]
+
+
 def test_nothing_at_all_is_known(tmp_path):
     inspection = looked_into(tmp_path, [QueryRow("q", "q.jpg", [], []), QueryRow("p", "", ["t"], [float("nan")])])
     assert not inspection.table["right"].any() and strip(inspection, "q") == ()

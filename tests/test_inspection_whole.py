@@ -115,7 +115,7 @@ def test_an_honest_confidence_has_no_error_and_a_bold_one_has():
     random = np.random.default_rng(0)
     confidence = random.uniform(0, 1, 20_000)
     right = random.uniform(0, 1, 20_000) < confidence
-    table = pd.DataFrame({"confidence": confidence, "score": 0.5, "right": right})
+    table = pd.DataFrame({"confidence": confidence, "score": 0.5, "right": False, "place_right": right})
     honest = reliability(table)
     assert honest.of == "confidence" and honest.expected_error < 0.02
     assert reliability(table.assign(confidence=1.0)).expected_error == pytest.approx(1 - right.mean(), abs=1e-9)

@@ -1,6 +1,7 @@
 """Publishing: the real client uploads to a Hub on loopback, and what was published loads again."""
 
 import json
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -12,10 +13,11 @@ from fake_hub import TOKEN, FakeHub, fake_hub
 from huggingface_hub import DatasetCard, ModelCard
 
 from gallery import Gallery, build_gallery
+from gallery.confidence import Calibration
 from gallery.errors import GalleryError
 from gallery.report import write_report
 from gallery.store import FILES, require_own_imagery
-from mean_model.checkpoint import load_network, save_model
+from mean_model.checkpoint import load_model, load_network, save_model
 from mean_model.config import MeanConfig
 from mean_model.embedder import fingerprint
 from mean_model.hub import Repo, fetch
@@ -132,6 +134,22 @@ def test_figures_of_other_weights_and_broken_models_are_not_published(model, tmp
     assert "model.safetensors is damaged" in capsys.readouterr().err
     assert main([str(model), "atto", *SAID, "--not-evaluated", "--dry-run"]) == 2
     assert "give it as user/name" in capsys.readouterr().err
+
+
+def test_a_calibration_is_published_with_what_it_is_about(hub, model, area, capsys):
+    document = Calibration("0" * 16, "a test", {}).to_dict()
+    folder = shutil.copytree(model, area.parent / "calibrated")
+    for place in (folder, area):
+        (place / "calibration.json").write_text(json.dumps(document))
+    assert main([str(folder), "me/atto", *SAID, "--not-evaluated"]) == 0
+    assert main([str(area), "me/area", *LICENCE, *DATA, "--limits", "Small."]) == 0
+    assert all("calibration.json" in hub.repos[of].files for of in (("models", "me/atto"), ("datasets", "me/area")))
+    with load_model("me/atto") as embedder:
+        assert embedder.calibration == document
+    (area / "calibration.json").write_text("{")
+    capsys.readouterr()
+    assert main([str(area), "me/area", *LICENCE, *DATA, "--limits", "Small.", "--dry-run"]) == 2
+    assert "calibration.json cannot be read" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("token", ["", "hf_another"])

@@ -138,6 +138,8 @@ def test_cells_are_counted(cells):
         assert 0 <= result[way]["recall"]["1"] <= result[way]["recall"]["5"] <= 100
         low, high = result[way]["interval95"]["1"]
         assert low <= result[way]["recall"]["1"] <= high
+        assert result[way]["located_wrongly"] <= result[way]["located"] <= 9 and result[way]["trust"] is None
+    assert result["pose_known"]["located"] > 0  # textures are found again by their features
     assert result["pose_known"]["recall"]["1"] > result["by_chance"]["1"]
     with pytest.raises(GalleryError, match="at least 1"):
         check_cells(folder, Reading(), views=0)

@@ -32,7 +32,7 @@ from gallery.verify import PICTURE_PX
 from mean_model.errors import MeanModelError
 from train_scripts.data.flights import clock, random_flight, shots_of
 from train_scripts.data.world import random_appearance
-from train_scripts.make_sample import REACH_M, SAMPLE, SATELLITE, Shoot, sample_scene, shoot
+from train_scripts.make_sample import REACH_M, SAMPLE, SATELLITE, SEED, Shoot, sample_scene, shoot
 
 COUNT = 36  # photos of a flight
 EVERY_S = 4.0
@@ -88,7 +88,7 @@ def render(folder: Path, seed: int, flights: int, workers: int) -> None:
         )
         tasks = {
             f"flight_{flight:02d}_{number:02d}.jpg": Shoot(
-                shot, 512, 0.4, 88, clock(moment), ELSEWHERE if number in ELSEWHERE_PHOTOS else None
+                shot, 512, 0.4, 88, clock(moment), ELSEWHERE if number in ELSEWHERE_PHOTOS else SEED
             )
             for number, (shot, moment) in enumerate(zip(shots, moments, strict=True))
         }

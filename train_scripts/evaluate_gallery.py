@@ -7,6 +7,7 @@ heading, pitch and height over flat ground, else below the camera.
 
 from __future__ import annotations
 
+import math
 import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -20,6 +21,7 @@ from tqdm import tqdm
 from gallery import Gallery, Localizer
 from gallery.answers import Answer
 from gallery.build import read_photo
+from gallery.confidence import is_right
 from gallery.errors import UnreadablePhoto
 from gallery.geo import LonLat, distance_m
 from gallery.intervals import wilson
@@ -27,9 +29,10 @@ from gallery.metrics import average_precision, position_scores
 from gallery.picture_facts import PictureFacts, picture_facts
 from gallery.ranking import Ranking
 from gallery.report import QueryRow, Standing, row_of, write_report
-from gallery.report_tiles import Tiles, tiles_file, write_tiles
+from gallery.report_tiles import Tiles, write_tiles
 from gallery.sources import noted_path
 from gallery.store import MANIFEST
+from gallery.trust import trust_of
 from gallery.verify import PICTURE_PX
 from mean_model.photo import Photo
 from train_scripts import protocols
@@ -217,7 +220,7 @@ def run(request: Request) -> Iterator[dict[str, Any]]:
                 stays = kept[protocol][ranking.rows]
                 best, check = Ranking(ranking.rows[stays], ranking.scores[stays]), None
                 if request.verify:
-                    check, best = localizer.verify(photo, views, best)
+                    check, best = localizer.verify(photo, views, best, math.inf)
                 one = _compared(query, localizer.judge(photo, views, best, SHOWN, check), best, right)
                 of.append(replace(one, facts=facts, vector=vector))
         about = {
@@ -246,7 +249,6 @@ def run(request: Request) -> Iterator[dict[str, Any]]:
             file = one_of_several(request.out, protocol) if len(found) > 1 else request.out
             rows = [_row(one, gallery, request.photos, file) for one in of]
             write_report(file, rows, {**summary, "root": noted_path(gallery.folder, file.parent)})
-            tiles_file(file).unlink(missing_ok=True)  # of an earlier report of this name
             if searched is not gallery:
                 write_tiles(file, Tiles(gallery.tiles["id"].to_numpy(object), searched.vectors, *gallery.centres.T))
             summary["report"] = file.name
@@ -302,6 +304,7 @@ def summary_of(found: Sequence[Found], gallery: Gallery, protocol: Protocol, ran
     }
     if protocol == "full":  # what is left by the paper's lies together by itself
         dared = [(one.answer.position, one.query.truth) for one in found if one.answer.position is not None]
+        figures["trust"] = _trust(found)
         figures["located"] = len(dared)
         figures["located_right"] = sum(distance_m(LonLat(at.lon, at.lat), truth) <= at.radius_m for at, truth in dared)
     fits = [(one.answer.check.fit, one.query.truth) for one in found if one.answer.check is not None]
@@ -312,6 +315,16 @@ def summary_of(found: Sequence[Found], gallery: Gallery, protocol: Protocol, ran
         figures["verified_median_error_m"] = float(np.median([error_m for error_m, _ in off_m])) if off_m else None
         figures["verified_far_off"] = sum(error_m > FAR_OFF_M for error_m, _ in off_m)
     return figures
+
+
+def _trust(found: Sequence[Found]) -> dict[str, Any] | None:
+    """How far the answers' confidences are to be believed; None where there are none."""
+    known = [
+        (one.answer.confidence, is_right(distance_m(LonLat(place.lon, place.lat), one.query.truth), place.radius_m))
+        for one in found
+        if one.answer.confidence is not None and (place := one.answer.place) is not None
+    ]
+    return trust_of(*map(np.array, zip(*known, strict=True))).to_dict() if known else None
 
 
 def _row(found: Found, gallery: Gallery, photos: Path, report: Path) -> QueryRow:

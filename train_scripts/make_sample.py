@@ -2,7 +2,8 @@
 
 `region` renders Null Island as one cloud-optimised GeoTIFF, `photos` renders drone photos of it with their truth,
 `flight` the example flight over town and sea, `gallery` embeds the region with the starter weights. All are
-deterministic by seed.
+deterministic by seed. `--world SEED` renders another place in its stead, which also lies around 0 N 0 E: its photos
+show what the sample gallery does not hold.
 """
 
 from __future__ import annotations
@@ -43,10 +44,12 @@ SAMPLE = Path(__file__).parents[1] / "gallery" / "sample"
 REACH_M = 0.44 * SIZE_M  # photos are taken this far from the centre at most, so that their ground lies on the map
 
 
-def sample_scene() -> Scene:
-    """Null Island: a whole island with town, harbour and river."""
-    style = replace(random_style(SEED, SIZE_M), coast=True, island=True, river=True)
-    return build_scene(SEED, SIZE_M, style)
+def sample_scene(world: int = SEED) -> Scene:
+    """Null Island, a whole island with town, harbour and river, or the world of another seed."""
+    style = random_style(world, SIZE_M)
+    if world == SEED:
+        style = replace(style, coast=True, island=True, river=True)
+    return build_scene(world, SIZE_M, style)
 
 
 def write_region(scene: Scene, path: Path, *, gsd_m: float = GSD_M, block_px: int = 1024, quality: int = 80) -> None:
@@ -91,19 +94,17 @@ class Shoot:
     finest_gsd_m: float
     jpeg_quality: int = 88
     taken_at: datetime | None = None
-    elsewhere: int | None = None  # the seed of another world that it shows; None: of Null Island
+    world: int = SEED
 
 
-@lru_cache(2)
-def _scene_of_this_process(elsewhere: int | None) -> Scene:
-    return sample_scene() if elsewhere is None else build_scene(elsewhere, SIZE_M, random_style(elsewhere, SIZE_M))
+_scene_of_this_process = lru_cache(2)(sample_scene)
 
 
 def _one(task: Shoot) -> RenderedPhoto:
     keep_freed_memory()
     torch.set_num_threads(1)  # the workers are the parallelism
     return take_photo(
-        _scene_of_this_process(task.elsewhere),
+        _scene_of_this_process(task.world),
         task.shot,
         width=task.width,
         height=task.width * 3 // 4,
@@ -113,19 +114,22 @@ def _one(task: Shoot) -> RenderedPhoto:
     )
 
 
-def planned_shots(count: int, seed: int) -> Iterator[Shot]:
+def planned_shots(count: int, seed: int, world: int = SEED) -> Iterator[Shot]:
     """Random flights over land: another season, sun and set of cars in every photo, the crops of the map's year."""
-    scene = sample_scene()
+    scene = sample_scene(world)
     for number in range(count):
         random = np.random.default_rng([seed, number])
         appearance = replace(random_appearance(random), crop_seed=SATELLITE.crop_seed)
         yield random_shot(scene, random, appearance, reach_m=REACH_M, seed=seed * 100_000 + number)
 
 
-def write_photos(folder: Path, count: int, seed: int, width: int, workers: int, finest_gsd_m: float) -> None:
+def write_photos(
+    folder: Path, count: int, seed: int, width: int, workers: int, finest_gsd_m: float, world: int = SEED
+) -> None:
     """Photos `null_island_NNN.jpg` of random places and their truth."""
-    shots = enumerate(planned_shots(count, seed))
-    tasks = {f"null_island_{number:03d}.jpg": Shoot(shot, width, finest_gsd_m) for number, shot in shots}
+    place = "null_island" if world == SEED else f"world_{world}"
+    shots = enumerate(planned_shots(count, seed, world))
+    tasks = {f"{place}_{number:03d}.jpg": Shoot(shot, width, finest_gsd_m, world=world) for number, shot in shots}
     shoot(folder, tasks, workers)
 
 
@@ -222,12 +226,15 @@ def main(argv: list[str] | None = None) -> None:
     gallery.add_argument("--model", default="starter")
     gallery.add_argument("--region", type=Path, default=SAMPLE / "region.tif")
     gallery.add_argument("--out", type=Path, default=SAMPLE)
+    for part in (region, photos):
+        part.add_argument("--world", type=int, default=SEED, help="seed of the place (default: Null Island's)")
     options = parser.parse_args(argv)
     logging.basicConfig(level=logging.INFO, format="%(message)s")
     if options.part == "region":
-        write_region(sample_scene(), options.out)
+        write_region(sample_scene(options.world), options.out)
     elif options.part == "photos":
-        write_photos(options.out, options.count, options.seed, options.width, options.workers, options.finest_gsd_m)
+        settings = (options.count, options.seed, options.width, options.workers, options.finest_gsd_m, options.world)
+        write_photos(options.out, *settings)
     elif options.part == "flight":
         write_flight(options.out, options.workers)
     else:

@@ -11,10 +11,11 @@ from pathlib import Path
 from typing import Any
 
 from gallery import Gallery
+from gallery.confidence import Calibration
 from gallery.errors import GalleryError
 from gallery.report import read_report
 from gallery.store import MANIFEST
-from mean_model.checkpoint import CARD_FILE, CONFIG_FILE, WEIGHTS_FILE
+from mean_model.checkpoint import CALIBRATION_FILE, CARD_FILE, CONFIG_FILE, WEIGHTS_FILE
 from mean_model.errors import HubError, MeanModelError
 from mean_model.hub import Kind, Repo, one_sentence
 from train_scripts.arguments import USER_MISTAKE, Parser
@@ -35,9 +36,10 @@ def prepare(folder: Path, facts: Facts, model: str | None = None) -> tuple[Kind,
     """
     if (folder / MANIFEST).is_file():
         gallery = _loadable(Gallery.open(folder), model)
-        return "dataset", {**_gallery_files(gallery), CARD_FILE: gallery_card(gallery, facts).encode()}
-    files: dict[str, Path | bytes] = {name: folder / name for name in (CONFIG_FILE, WEIGHTS_FILE)}
-    return "model", {**files, CARD_FILE: model_card(folder, facts).encode()}
+        files = {**_gallery_files(gallery), **_calibration_of(folder)}
+        return "dataset", {**files, CARD_FILE: gallery_card(gallery, facts).encode()}
+    files = {name: folder / name for name in (CONFIG_FILE, WEIGHTS_FILE)}
+    return "model", {**files, **_calibration_of(folder), CARD_FILE: model_card(folder, facts).encode()}
 
 
 def publish(repo: Repo, files: Mapping[str, Path | bytes], private: bool = False, message: str = "Publish") -> str:
@@ -91,6 +93,15 @@ def _gallery_files(gallery: Gallery) -> dict[str, Path | bytes]:
     found = [*names, *_files_in(places), *_files_in([root / "photos"])]
     manifest = json.dumps(gallery.manifest, indent=2, ensure_ascii=False).encode()
     return {MANIFEST: manifest, **{path.relative_to(root).as_posix(): path for path in found}}
+
+
+def _calibration_of(folder: Path) -> dict[str, Path]:
+    """How far searches are to be believed, where that was measured: `Calibration.read` refuses what is none."""
+    file = folder / CALIBRATION_FILE
+    if not file.is_file():
+        return {}
+    Calibration.read(file)
+    return {CALIBRATION_FILE: file}
 
 
 def _files_in(places: Sequence[Path]) -> list[Path]:

@@ -29,11 +29,13 @@ from tqdm import tqdm
 from gallery import Gallery, GalleryError, Localizer, build_gallery
 from gallery.answers import Answer, PhotoProblem
 from gallery.build import Embedder, read_photo
+from gallery.confidence import is_right
 from gallery.errors import UnreadablePhoto
-from gallery.geo import LonLat, area_m2, distances_m, moved
+from gallery.geo import LonLat, area_m2, distance_m, distances_m, moved
 from gallery.intervals import wilson
 from gallery.sources import IMAGE_SUFFIXES
 from gallery.tiles import Tile
+from gallery.trust import trust_of
 from mean_model.errors import MeanModelError
 from train_scripts.data.camera import Cameras, looking_at, pixel_grid, rays
 from train_scripts.data.photos import Shot, camera_metadata
@@ -131,13 +133,14 @@ def check_cells(folder: Path, embedder: Embedder, views: int, seed: int = 0) -> 
         place = Path(temporary)
         gallery = build_gallery(folder, place / "gallery", embedder, positions=folder / MANIFEST)
         order = np.resize(random.permutation(len(gallery)), views)
-        files, shares = [], []
+        files, shares, points = [], [], []
         for number, row in enumerate(tqdm(order, unit="view", file=sys.stderr)):
             tile = gallery.tile(int(row))
             size_px = gallery.image(tile, CELL_PX).size
             sides_m = _sides_m(tile, *size_px)
             view = random_view(*sides_m, random)
             files.append(place / f"view_{number:04d}.jpg")
+            points.append(moved(tile.centre, view.east_m, view.north_m))
             write_view(files[-1], gallery, tile, view, noise)
             shares.append(2 * view.altitude_m * math.tan(math.radians(FOV_DEG) / 2) / min(sides_m))
         truth = [gallery.tile(int(row)).id for row in order]
@@ -153,7 +156,7 @@ def check_cells(folder: Path, embedder: Embedder, views: int, seed: int = 0) -> 
             "tiles": len(gallery),
             "by_chance": {str(k): 100 * min(1.0, k / len(gallery)) for k in KS},
             "median_side_share": float(np.median(shares)),
-            **{name: _recall(answers, truth) for name, answers in asked.items()},
+            **{name: {**_recall(answers, truth), **_believed(answers, points)} for name, answers in asked.items()},
             **_model_facts(embedder),
             "seed": seed,
         }
@@ -166,6 +169,21 @@ def _recall(answers: Sequence[Answer | PhotoProblem], truth: Sequence[str]) -> d
     return {
         "recall": {str(k): 100 * hit / len(truth) for k, hit in hits.items()},
         "interval95": {str(k): wilson(hit, len(truth)) for k, hit in hits.items()},
+    }
+
+
+def _believed(answers: Sequence[Answer | PhotoProblem], points: Sequence[LonLat]) -> dict[str, Any]:
+    """How many answers were located, how many of these wrongly, and what their confidences are worth."""
+    known = [
+        (answer, is_right(distance_m(LonLat(answer.place.lon, answer.place.lat), point), answer.place.radius_m))
+        for answer, point in zip(answers, points, strict=True)
+        if isinstance(answer, Answer) and answer.place is not None
+    ]
+    sure = [(answer.confidence, right) for answer, right in known if answer.confidence is not None]
+    return {
+        "located": sum(answer.position is not None for answer, _ in known),
+        "located_wrongly": sum(answer.position is not None and not right for answer, right in known),
+        "trust": trust_of(*map(np.array, zip(*sure, strict=True))).to_dict() if sure else None,
     }
 
 

@@ -54,6 +54,14 @@ def of_photos(summary: Mapping[str, Any]) -> str:
     ]
     if "located" in summary:
         lines.append(f"position given for {summary['located']}, right for {summary['located_right']}")
+    if summary.get("trust"):
+        trust = summary["trust"]
+        kept = ", ".join(f"{100 * share:.1f} % at {float(at):.0%}" for at, share in trust["coverage"].items())
+        auc = "" if trust["auc_pr"] is None else f"AUC-PR {trust['auc_pr']:.3f}, "
+        lines.append(
+            f"confidence: {auc}calibration error {trust['calibration_error']:.3f}; answers that can be kept at a "
+            f"precision: {kept}"
+        )
     if summary.get("verified"):
         lines.append(
             f"verified by geometry {summary['verified']}, median {summary['verified_median_error_m']:.1f} m off; "

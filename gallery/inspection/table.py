@@ -10,6 +10,7 @@ from typing import Any, Literal
 import numpy as np
 import pandas as pd
 
+from gallery.confidence import RIGHT_M
 from gallery.geo import LonLat, all_offsets_m
 from gallery.inspection.flags import Thresholds, add_flags
 from gallery.report import Report, read_report
@@ -34,8 +35,8 @@ class Inspection:
             From the report: image, place, condition, verdict, altitude_m, margin, ap (0 to 1), true_lon, true_lat,
             confidence, sharpness, brightness, covered. Derived: rank (not a number: no true tile was ranked), right
             (rank 1), score and top_tile (of the best tile), true_tile, true_score, top_overlap (of the two), error_m
-            (from the truth to the best tile's centre), lon and lat (of that centre), answered_place, and the flags of
-            `inspection.flags`.
+            (from the truth to the best tile's centre), lon and lat (of that centre), answered_place, place_right (what
+            a confidence is the probability of: see `confidence.is_right`), and the flags of `inspection.flags`.
         notes: sentences to show beside the table.
     """
 
@@ -87,6 +88,9 @@ def inspection_of(report: Report, tiles: Tiles | None = None, thresholds: Thresh
     table["top_tile"] = _first(rows["tile_ids"], str)
     table["true_tile"] = _text(rows["true_tile_id"])
     table["top_overlap"] = _first(rows["tile_overlap"])
+    off_m, radius_m = _finite(rows["error_m"]), _finite(rows["radius_m"])
+    near = off_m <= radius_m.clip(lower=RIGHT_M)
+    table["place_right"] = near.where(off_m.notna() & radius_m.notna(), table["right"])
     table["error_m"] = _first(rows["tile_m"]).fillna(_finite(rows["error_m"]))
     for name in ("lon", "lat"):
         table[name] = _first(rows[f"tile_{name}s"]).fillna(table[name])

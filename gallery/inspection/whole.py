@@ -24,7 +24,10 @@ COSINE_NOTE = (
     "The score is a cosine, not a probability: the bars show how often answers with such a score are right in this "
     "report, and another model, gallery or region has other bars."
 )
-CONFIDENCE_NOTE = "Of answers with a confidence of 70 %, 70 of 100 should be right: bars on the diagonal are honest."
+CONFIDENCE_NOTE = (
+    "Of answers with a confidence of 70 %, 70 of 100 should lie within their radius (or 25 m): bars on the diagonal "
+    "are honest."
+)
 
 
 @dataclass(frozen=True)
@@ -179,7 +182,8 @@ def reliability(table: pd.DataFrame, bins: int = 10) -> Reliability | None:
     known = table[table[of].notna()]
     if not len(known):
         return None
-    values, right = known[of].to_numpy(), known["right"].to_numpy(bool)
+    values = known[of].to_numpy()
+    right = known["place_right" if of == "confidence" else "right"].to_numpy(bool)
     edges = np.unique(np.quantile(values, np.linspace(0, 1, bins + 1)))
     number = np.clip(np.searchsorted(edges, values, side="right") - 1, 0, max(0, len(edges) - 2))
     records: list[dict[str, Any]] = []
