@@ -216,9 +216,10 @@ class Desk:
             for match, picture in zip(answer.matches, pictures, strict=True)
         ]
         pins = [] if answer.exif is None else [_pin(answer, camera)]
+        shown = outlines(answer)
         return maps.draw_map(
-            spots=spots, pins=pins, rings=rings(answer, near), outlines=outlines(answer), ground=self.ground,
-            basemap=basemap,
+            spots=spots, pins=pins, rings=rings(answer, near), outlines=shown, ground=self.ground, basemap=basemap,
+            focus=shown[0].shape.bounds if shown else None,
         )  # fmt: skip
 
     def _many_map(

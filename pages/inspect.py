@@ -10,12 +10,12 @@ import gradio as gr
 
 from gallery.inspection import filters, take_away
 from gallery.inspection.filters import Filter, View
-from pages import inspect_query, inspect_set, widgets, words
+from pages import inspect_set, widgets, words
 from pages.bench import Bench
 from pages.desk import FreshPhoto
 from pages.errors import SPOKEN, BadQuestion, sentence
 from pages.inspect_files import figures_file
-from pages.inspect_fresh import fresh_sight
+from pages.inspect_fresh import fresh_view
 from pages.inspect_parts import MAP_ID, Parts, filter_of, make_parts, set_controls, top
 from pages.inspect_shown import (
     ROWS_A_PAGE,
@@ -223,7 +223,7 @@ class Events:
         how = how_of(look, against, near_m)
         shown = {self.parts.heat: gr.Row(visible=look in ("similarity", "saliency"))}
         if looking.fresh is not None:
-            return {**shown, self.parts.sight: inspect_query.sight(fresh_sight(looking.fresh, self.bench.engine, how))}
+            return {**shown, self.parts.sight: fresh_view(looking.fresh, self.bench.engine, how)}
         return {**shown, **show_query(self.bench, self.parts, looking, how)}
 
     @_spoken

@@ -9,11 +9,12 @@ from PIL import Image
 from gallery import Answer, Gallery, Localizer, Match
 from gallery.errors import GalleryError
 from gallery.geo import LonLat, distance_m
+from gallery.overlay import overlay_of
 from gallery.tiles import Tile, overlap
-from pages import looks, words
+from pages import looks, widgets, words
 from pages.desk import FreshPhoto
 from pages.engine import Engine
-from pages.inspect_query import Mark, Ranked, Sight
+from pages.inspect_query import Mark, Ranked, Sight, sight
 from pages.looks import PICTURE_PX, RANKED, STRIP_PX, How, uri_of
 
 VERDICTS = {
@@ -21,6 +22,21 @@ VERDICTS = {
     True: "Right, by the photo's EXIF",
     False: "Wrong, if the photo's EXIF is right",
 }
+
+
+def fresh_view(photo: FreshPhoto, engine: Engine, how: How) -> str:
+    """The photo as every query is shown, and below how it fits, where geometry found a fit.
+
+    Raises:
+        NotReady: the model cannot be loaded.
+    """
+    shown, fit = sight(fresh_sight(photo, engine, how)), photo.answer.fit
+    if fit is None:
+        return shown
+    try:
+        return shown + widgets.fit_view(photo.answer, overlay_of(photo.picture, fit, engine.wait().gallery))
+    except GalleryError:  # the ground's source is gone since
+        return shown
 
 
 def fresh_sight(photo: FreshPhoto, engine: Engine, how: How) -> Sight:

@@ -149,7 +149,7 @@ def make_parts(bench: Bench) -> Parts:
                 choices = [("First tile", "first"), ("True tile", "true")]
                 against = gr.Radio(choices, value="first", label="Heat of the query for the")
                 opacity = gr.Slider(0, 100, value=55, step=5, label="Opacity of the heat, %", elem_id="opacity")
-            sight = gr.HTML(elem_id="sight")
+            sight = gr.HTML(elem_id="sight", js_on_load=widgets.COMPARE_SCRIPT)
             earlier = gr.HTML(elem_id="earlier")
     return Parts(
         top=head,

@@ -15,7 +15,7 @@ from pages import inspect_compare, inspect_map, inspect_query, inspect_set, insp
 from pages.bench import Bench, slices_of
 from pages.desk import FreshPhoto
 from pages.errors import SPOKEN, sentence
-from pages.inspect_fresh import fresh_sight
+from pages.inspect_fresh import fresh_view
 from pages.inspect_parts import Parts, top
 from pages.looking import DISTRIBUTIONS, EMBEDDINGS, MAP, SLICES, Looking
 from pages.looks import How
@@ -41,7 +41,7 @@ def fresh_photo(bench: Bench, parts: Parts, photo: FreshPhoto) -> dict:
         parts.whole: gr.Column(visible=False),
         parts.listing: gr.Column(visible=False),
         parts.steps: gr.Row(visible=False),
-        parts.sight: inspect_query.sight(fresh_sight(photo, bench.engine, How())),
+        parts.sight: fresh_view(photo, bench.engine, How()),
         parts.looking: Looking(fresh=photo),
     }
 

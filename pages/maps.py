@@ -207,16 +207,21 @@ class Bridge(MacroElement):
     _template = Template("""{% macro script(this, kwargs) %}
       bridge({{ this._parent.get_name() }}, {{ this.box|tojson }}, {
         {% for number, marker, shape in this.spots %}{{ number }}: [{{ marker }}, {{ shape }}],{% endfor %}
-      });
+      }, {{ this.first|tojson }});
     {% endmacro %}""")
 
-    def __init__(self, spots: Sequence[tuple[int, str, str]], box: Box) -> None:
-        """Args: spots: (number, marker's and footprint's JavaScript names). box: what "show all" shows."""
+    def __init__(self, spots: Sequence[tuple[int, str, str]], box: Box, first: Box | None = None) -> None:
+        """Draw the joints.
+
+        Args:
+            spots: (number, marker's and footprint's JavaScript names).
+            box: what "show everything" shows.
+            first: what is shown before; None: everything.
+        """
         super().__init__()
         self._name = "Bridge"
         self.spots = spots
-        west, south, east, north = box
-        self.box = [[south, west], [north, east]]
+        self.box, self.first = ([[south, west], [north, east]] for west, south, east, north in (box, first or box))
 
 
 def _union(boxes: Iterable[Box]) -> Box:
@@ -335,6 +340,7 @@ def draw_map(
     ground: Picture | None = None,
     footprints: np.ndarray | None = None,
     frame: Box | None = None,
+    focus: Box | None = None,
     basemap: bool = False,
     every_spot_best: bool = False,
 ) -> str:
@@ -345,6 +351,7 @@ def draw_map(
         ground: the gallery's imagery in one picture, under everything.
         footprints: (N, 4) boxes of the gallery's tiles, drawn as a thin net.
         frame: what the map shows when there is nothing else to frame.
+        focus: what it shows first; a button shows everything.
         basemap: whether streets are asked from openstreetmap.org: the only way this page speaks to another host.
         every_spot_best: several photos, one spot each: no spot is better than another.
     """
@@ -377,7 +384,8 @@ def draw_map(
     boxes += [_around(ring.lon, ring.lat, ring.radius_m) for ring in rings]
     if not boxes:
         boxes = [frame or (ground.box if ground else (-180.0, -60.0, 180.0, 70.0))]
-    plan.add_child(Bridge(names[::-1], _union(boxes)))
+    everything = _union(boxes)
+    plan.add_child(Bridge(names[::-1], everything, focus))
     return plan.get_root().render()
 
 

@@ -72,6 +72,7 @@ def asked(home):
 
 def test_one_table_and_reports_that_compare(home, models, tmp_path, capsys):
     before = {path.name: (digest(path), path.stat().st_mtime_ns) for path in (home / "g").iterdir()}
+    (tmp_path / "r-tiny.tiles").write_bytes(b"of an earlier report, by a model that had not built the gallery")
     words = say(capsys, *models, *asked(home), "--out", tmp_path / "r.parquet")
     head, rule, *rows = words[words.index("Model ") :].splitlines()[:4]
     assert " ".join(head.split()) == "Model R@1 R@5 R@10 R@1% AP Params (M) GFLOP Input D Images/s"

@@ -184,6 +184,9 @@ def test_a_photo_of_the_first_page_is_inspected(chromium, address):
         fresh = opened.value
         fresh.locator("#sight .query h3", has_text="by the photo's EXIF").wait_for()
         assert fresh.locator("#sight .trio img").count() == 3
+        fresh.locator("#sight .fit summary").click()
+        fresh.locator("#sight .fit input").press("Home")
+        assert fresh.locator("#sight .compare").evaluate("part => part.style.getPropertyValue('--at')") == "0%"
         fresh.get_by_label("What the network sees").check()
         fresh.locator("#sight", has_text="64 pixels square").wait_for()
         fresh.goto(f"{address}/inspect?photo=nobody")

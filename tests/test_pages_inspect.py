@@ -2,6 +2,7 @@
 
 import html
 import math
+from dataclasses import replace
 from types import SimpleNamespace
 
 import gradio as gr
@@ -24,7 +25,7 @@ from pages.desk import Desk, Question
 from pages.engine import Engine
 from pages.errors import SPOKEN, BadQuestion
 from pages.inspect import Events
-from pages.inspect_fresh import fresh_sight
+from pages.inspect_fresh import fresh_sight, fresh_view
 from pages.inspect_parts import filter_of, make_parts
 from pages.kept import Kept
 from pages.looking import LENSES, Looking
@@ -264,3 +265,12 @@ def test_a_fresh_photo_is_judged_by_its_own_position(world):
     unknown = fresh_sight(silent, engine, looks.How())
     assert unknown.right is None and unknown.truth is None and "no position" in unknown.truth_missing
     assert not unknown.photo.startswith("data:image/jpeg;base64,/9j/4Q"), "no EXIF goes on"
+
+
+def test_a_fresh_photo_shows_how_it_fits(world):
+    folder, engine, _ = world
+    desk = Desk(engine, sorted((folder / "gallery" / "photos").glob("*.jpg")))
+    kept = desk.kept.get(desk.ask(desk.examples[0], Question()).kept_as)
+    assert kept.answer.fit is not None and "How it fits" in fresh_view(kept, engine, looks.How())
+    unfit = replace(kept, answer=replace(kept.answer, check=None))
+    assert "How it fits" not in fresh_view(unfit, engine, looks.How())

@@ -126,3 +126,9 @@ def test_a_picture_is_small_and_carries_no_position(tmp_path):
 
 def test_an_empty_map_shows_the_whole_world():
     assert "bridge(" in maps.draw_map()
+
+
+def test_a_map_may_show_a_part_first():
+    page = maps.draw_map(frame=(1, 2, 3, 4), focus=(1.5, 2.5, 1.6, 2.6))
+    everything, first = page.index("[[2, 1], [4, 3]]"), page.index("[[2.5, 1.5], [2.6, 1.6]]")
+    assert 0 < everything < first

@@ -17,6 +17,7 @@ import json
 import sys
 from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from mean_model.config import MeanConfig
@@ -71,6 +72,7 @@ class Cost:
         }
 
 
+@cache
 def cost(config: Config) -> Cost:
     """Count a network. Of another method, only what an embedding needs is here, and counts for all.
 

@@ -29,7 +29,7 @@ from gallery.metrics import average_precision, position_scores
 from gallery.picture_facts import PictureFacts, picture_facts
 from gallery.ranking import Ranking
 from gallery.report import QueryRow, Standing, row_of, write_report
-from gallery.report_tiles import Tiles, write_tiles
+from gallery.report_tiles import Tiles, tiles_file, write_tiles
 from gallery.sources import noted_path
 from gallery.store import MANIFEST
 from gallery.trust import trust_of
@@ -249,6 +249,7 @@ def run(request: Request) -> Iterator[dict[str, Any]]:
             file = one_of_several(request.out, protocol) if len(found) > 1 else request.out
             rows = [_row(one, gallery, request.photos, file) for one in of]
             write_report(file, rows, {**summary, "root": noted_path(gallery.folder, file.parent)})
+            tiles_file(file).unlink(missing_ok=True)  # of an earlier report of this name
             if searched is not gallery:
                 write_tiles(file, Tiles(gallery.tiles["id"].to_numpy(object), searched.vectors, *gallery.centres.T))
             summary["report"] = file.name

@@ -1,11 +1,11 @@
 // Joins the map to the page around its frame, by messages only: the frame has no origin.
 // all: [[south, west], [north, east]], what "show everything" shows.
-// spots: number -> [marker, footprint].
-function bridge(map, all, spots) {
+// spots: number -> [marker, footprint]. first: what is shown before anybody moves the map.
+function bridge(map, all, spots, first = all) {
   const calm = matchMedia('(prefers-reduced-motion: reduce)').matches;
-  const fit = animate => {
+  const fit = (box, animate) => {
     const edge = map.getSize().x < 500 ? 30 : 46;
-    map.fitBounds(all, {padding: [edge, edge], maxZoom: 18, animate});
+    map.fitBounds(box, {padding: [edge, edge], maxZoom: 18, animate});
   };
 
   const choose = (number, fly) => {
@@ -45,7 +45,7 @@ function bridge(map, all, spots) {
       button.innerHTML = '<svg viewBox="0 0 16 16" fill="none" stroke="currentColor" stroke-width="2">'
         + '<path d="M1 6V1h5M10 1h5v5M15 10v5h-5M6 15H1v-5"/></svg>';
       L.DomEvent.disableClickPropagation(bar);
-      L.DomEvent.on(button, 'click', event => { L.DomEvent.preventDefault(event); map.closePopup(); fit(!calm); });
+      L.DomEvent.on(button, 'click', event => { L.DomEvent.preventDefault(event); map.closePopup(); fit(all, !calm); });
       return bar;
     },
   });
@@ -55,8 +55,8 @@ function bridge(map, all, spots) {
   let moved = false;
   map.getContainer().addEventListener('pointerdown', () => { moved = true; });
   map.getContainer().addEventListener('wheel', () => { moved = true; }, {passive: true});
-  new ResizeObserver(() => { map.invalidateSize({pan: false}); if (!moved) fit(false); }).observe(map.getContainer());
-  fit(false);
+  new ResizeObserver(() => { map.invalidateSize({pan: false}); if (!moved) fit(first, false); }).observe(map.getContainer());
+  fit(first, false);
 
   addEventListener('message', event => {
     if (event.source !== parent || event.data?.src !== 'mean-page') return;
