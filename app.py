@@ -131,17 +131,23 @@ class Page:
 def more_pages(options: Options, desk: "Desk") -> list[Page]:
     """The pages beside the first one. Another page is one line here."""
     from pages.bench import Bench
+    from pages.flight import flight_page
+    from pages.flight_desk import FlightDesk
     from pages.inspect import inspect_page
 
     own = options.gallery / "report.parquet"
     report = options.report or (own if own.is_file() else None)
     bench = Bench(desk.engine, report, options.gallery, options.against, options.pictures)
-    return [Page("Inspect", "/inspect", lambda: inspect_page(bench, desk.kept))]
+    flights = FlightDesk(desk, photos_beside(options.gallery, "flight"))
+    return [
+        Page("Flight", "/flight", lambda: flight_page(flights)),
+        Page("Inspect", "/inspect", lambda: inspect_page(bench, desk.kept)),
+    ]
 
 
-def photos_beside(gallery: Path) -> list[Path]:
-    """The example photos that lie in the gallery's folder `photos`, by name."""
-    folder = gallery / "photos"
+def photos_beside(gallery: Path, name: str = "photos") -> list[Path]:
+    """The example photos that lie in a folder beside the gallery's files, by name."""
+    folder = gallery / name
     return sorted(path for path in folder.glob("*") if path.suffix.lower() in PHOTO_ENDINGS)
 
 

@@ -16,7 +16,7 @@ LEFT, RIGHT, TOP, BOTTOM = 46, 12, 26, 40
 
 STYLE = """text{font:12px system-ui,sans-serif;fill:#334155}.axis,.tick{stroke:#94a3b8}.grid{stroke:#e2e8f0}
 .right{fill:#0f766e}.wrong{fill:url(#hatch)}.one{fill:#0072b2}.other{fill:url(#hatch)}.bar-line{stroke:#334155}
-.dot{fill:#0072b2}.stripe{stroke:#b91c1c}.paper{fill:#fef2f2}.zero{stroke:#334155}"""
+.dot{fill:#0072b2}.ring{fill:#fff;stroke:#0072b2;stroke-width:2}.stripe{stroke:#b91c1c}.paper{fill:#fef2f2}.zero{stroke:#334155}"""
 """The light look, for a chart that leaves the page."""
 
 
@@ -38,6 +38,17 @@ class Share:
     low: float
     high: float
     count: int
+
+
+@dataclass(frozen=True)
+class Moment:
+    """A value at one time; None where there is none."""
+
+    number: int
+    at_s: float
+    value: float | None
+    told: str
+    sure: bool = True
 
 
 def histogram(series: Sequence[Series], edges: Sequence[float], x_label: str, title: str, zero: bool = False) -> str:
@@ -92,6 +103,31 @@ def reliability(shares: Sequence[Share], x_label: str, title: str) -> str:
             f'<circle class="dot" cx="{x:.1f}" cy="{frame.y(share.share):.1f}" r="5"><title>{told}</title></circle>'
         )
     return _svg(title, frame, x_label, "".join(marks), [])
+
+
+def timeline(moments: Sequence[Moment], keys: Sequence[tuple[str, Kind]], title: str) -> str:
+    """A dot for each value over time, hollow where it is not sure, and a hatched stripe where there is none.
+
+    Args:
+        moments: in their order; each dot bears its number for scripts (`data-number`).
+        keys: the names of dots and stripes.
+    """
+    end_s = max((moment.at_s for moment in moments), default=0.0) or 1.0
+    highest = max((moment.value for moment in moments if moment.value is not None), default=0.0)
+    frame = _Frame(-0.02 * end_s, 1.02 * end_s, 0.0, 1.08 * highest or 1.0)
+    half = 0.5 * (frame.x(end_s) - frame.x(0)) / max(1, len(moments) - 1)
+    marks = []
+    for moment in moments:
+        x = frame.x(moment.at_s)
+        if moment.value is None:
+            marks.append(_bar(x - half, TOP, 2 * half, HEIGHT - BOTTOM - TOP, "wrong", moment.told))
+            continue
+        kind = "dot" if moment.sure else "ring"
+        marks.append(
+            f'<circle class="{kind}" data-number="{moment.number}" cx="{x:.1f}" cy="{frame.y(moment.value):.1f}" r="4">'
+            f"<title>{html.escape(moment.told)}</title></circle>"
+        )
+    return _svg(title, frame, "seconds since the first photo", "".join(marks), keys)
 
 
 def standing_alone(svg: str) -> str:

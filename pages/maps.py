@@ -248,6 +248,16 @@ def lay(plan: OfflineMap, ground: Picture, opacity: float = 1.0) -> None:
     _overlay(ground.uri, ground.box, opacity).add_to(plan)
 
 
+def lay_under(plan: OfflineMap, ground: Picture | None, basemap: bool) -> None:
+    """Put streets, if they are wanted, and the gallery's imagery under everything else."""
+    if basemap:
+        folium.TileLayer(
+            BASEMAP_URL, attr="© OpenStreetMap contributors", max_zoom=MAX_ZOOM, max_native_zoom=19, control=False
+        ).add_to(plan)
+    if ground is not None:
+        lay(plan, ground, 0.6 if basemap else 1.0)
+
+
 def _outline(shape: BaseGeometry) -> list[list[tuple[float, float]]]:
     """The rings of a footprint as Leaflet wants them: latitude first, one list for each part."""
     parts = getattr(shape, "geoms", [shape])
@@ -356,12 +366,7 @@ def draw_map(
         every_spot_best: several photos, one spot each: no spot is better than another.
     """
     plan = OfflineMap()
-    if basemap:
-        folium.TileLayer(
-            BASEMAP_URL, attr="© OpenStreetMap contributors", max_zoom=MAX_ZOOM, max_native_zoom=19, control=False
-        ).add_to(plan)
-    if ground is not None:
-        lay(plan, ground, 0.6 if basemap else 1.0)
+    lay_under(plan, ground, basemap)
     if footprints is not None and len(footprints):
         plan.add_child(FlatFootprints(footprints))
     for ring in rings:

@@ -112,6 +112,16 @@ def make_small_world(folder: Path, side_px: int = 600) -> tuple[Gallery, list[Pa
     return gallery, photos
 
 
+def write_flight(folder: Path, count: int = 10, blank: Sequence[int] = ()) -> list[Path]:
+    """Photos of the small world on a way east, every 50 m; blank ones show nothing. The first name is hostile."""
+    pixels = imagery(600)
+    names = ["<img src=x onerror=hit()>.jpg", *(f"way_{number:02d}.jpg" for number in range(1, count))]
+    paths = [write_photo(folder / name, pixels, 50 * number, 250) for number, name in enumerate(names)]
+    for number in blank:
+        Image.new("RGB", (200, 200), (90, 90, 90)).save(paths[number])
+    return paths
+
+
 def desk_of(folder: Path) -> Desk:
     """A desk over a small world made in the folder, not started."""
     gallery, photos = make_small_world(folder)

@@ -152,7 +152,7 @@ def test_evidence_has_the_mean_of_silence_and_likes_the_best_tile_most(seed, lea
     scores = np.sort(random.uniform(least, 1, 20))[::-1]
     said = of_ranking(rows, scores, 50)
     assert said.likelihood.mean() == pytest.approx(1) and said.likelihood.argmax() == rows[0]
-    assert (said.likelihood > 0).all() and ((said.right >= 0) & (said.right <= 1)).all()
+    assert (said.likelihood > 0).all() and not said.fit_right.any()
     shifted = of_ranking(rows, 2 * scores + 3, 50)
     assert shifted.likelihood == pytest.approx(said.likelihood)
 
@@ -165,7 +165,7 @@ def test_a_fit_speaks_for_the_tiles_around_it_and_for_none_far_away(gallery):
     ground = Ground.of(gallery.centres, typical_side_m(gallery))
     tile = gallery.tile(40)
     said = of_fit(fit_at(tile.centre), ground)
-    assert said.likelihood.argmax() == 40 and said.right[40] > 0.99
+    assert said.likelihood.argmax() == 40 and said.fit_right[40] > 0.99
     outside = of_fit(fit_at(moved(tile.centre, 90_000, 0)), ground)
     assert outside.likelihood.max() < 0.06, "a fit that lies nowhere in the gallery speaks for no tile"
 

@@ -1,4 +1,8 @@
-"""What one photo says of where it was taken, as a likelihood of every tile."""
+"""What one photo says of where it was taken, as a likelihood of every tile.
+
+A likelihood is a mixture: with some chance the match is wrong, and then it says nothing of the place, as on ground that
+the gallery lacks.
+"""
 
 from dataclasses import dataclass
 
@@ -25,18 +29,18 @@ class Evidence:
 
     Attributes:
         likelihood: (N,) how much likelier this photo is at a tile than on other ground.
-        right: (N,) chance that the photo was matched rightly, if it shows this tile's ground.
         fit: where geometry laid the photo's centre; its radius is two standard deviations.
+        fit_right: (N,) chance that the fit is right, if the photo shows this tile's ground; 0 without a fit.
     """
 
     likelihood: np.ndarray
-    right: np.ndarray
-    fit: Position | None = None
+    fit: Position | None
+    fit_right: np.ndarray
 
 
 def silent(count: int) -> Evidence:
     """A photo that says nothing."""
-    return Evidence(np.ones(count), np.zeros(count))
+    return Evidence(np.ones(count), None, np.zeros(count))
 
 
 def of_fit(fit: Position, ground: Ground) -> Evidence:
@@ -44,7 +48,9 @@ def of_fit(fit: Position, ground: Ground) -> Evidence:
     deviation_m = np.hypot(fit.radius_m / 2, ground.pitch_m / 2)
     away_m = np.linalg.norm(ground.metres - ground.offset_m(LonLat(fit.lon, fit.lat)), axis=1)
     near = np.exp(-0.5 * (away_m / deviation_m) ** 2)
-    return _mixed(near * len(ground) / max(near.sum(), 1.0), WRONG_FIT, fit)
+    if_right = (1 - WRONG_FIT) * near * len(ground) / max(near.sum(), 1.0)
+    likelihood = if_right + WRONG_FIT
+    return Evidence(likelihood, fit, if_right / likelihood)
 
 
 def of_ranking(rows: np.ndarray, scores: np.ndarray, count: int) -> Evidence:
@@ -64,10 +70,4 @@ def of_ranking(rows: np.ndarray, scores: np.ndarray, count: int) -> Evidence:
     likely = 1 / (1 + np.exp((below - HALF_BELOW) / LOGISTIC_WIDTH))
     ratios = np.full(count, likely.min())
     ratios[rows] = likely
-    return _mixed(ratios / ratios.mean(), WRONG_RANKING)
-
-
-def _mixed(ratios: np.ndarray, wrong: float, fit: Position | None = None) -> Evidence:
-    """Args: ratios: (N,) with mean 1, as if the match were right; a wrong one says nothing."""
-    likelihood = (1 - wrong) * ratios + wrong
-    return Evidence(likelihood, (1 - wrong) * ratios / likelihood, fit)
+    return Evidence((1 - WRONG_RANKING) * ratios / ratios.mean() + WRONG_RANKING, None, np.zeros(count))

@@ -30,6 +30,9 @@ RANKED = 200
 CERTAIN = 0.9
 """A place is claimed when the posterior holds this share within one tile side."""
 
+SPEAKS_FOR = 3.0
+"""A photo is found where it is itself so many times likelier at its place than on other ground."""
+
 ASSUMED_EVERY_S = 5.0
 """Between photos that state no time, when nobody says better."""
 
@@ -243,28 +246,34 @@ def placed(tiles: np.ndarray, said: Evidence, ground: Ground) -> tuple[State, fl
     """What a posterior claims: state, certainty, and position.
 
     The position is the mean, and the radius two standard deviations, of the posterior within one tile side of where it
-    is densest. Where the photo's own fit is right, the fit's point stands for the tile (law of total expectation).
+    is densest. As far as the photo's own fit is right, its point stands for the tile (law of total expectation).
 
     Args: tiles: (N,) chances that the photo shows each tile's ground.
     """
-    middle = ground.metres[np.argmax(tiles)]
-    for _ in range(2):  # the likeliest tile may stand at the edge of a cluster
-        there = ground.tree.query_ball_point(middle, ground.side_m)
-        middle = tiles[there] @ ground.metres[there] / tiles[there].sum()
-    there = np.asarray(ground.tree.query_ball_point(middle, ground.side_m))
+    there = _densest(tiles, ground)
     chances = tiles[there]
     certainty = float(min(chances.sum(), 1.0))
     if certainty < CERTAIN:
         return "lost", certainty, None
-    right = chances * said.right[there]
-    by_fit = right if said.fit is not None else np.zeros_like(right)
-    point_m = ground.offset_m(LonLat(said.fit.lon, said.fit.lat)) if said.fit is not None else middle
-    points = np.concatenate([ground.metres[there], point_m[None]])
-    weights = np.append(chances - by_fit, by_fit.sum()) / chances.sum()
-    within = np.append(np.full(len(there), ground.pitch_m**2 / 12), (said.fit.radius_m / 2) ** 2 if said.fit else 0.0)
+    points, weights = ground.metres[there], chances / chances.sum()
+    variances_m2 = np.full(len(there), ground.pitch_m**2 / 12)
+    if said.fit is not None:
+        by_fit = weights * said.fit_right[there]
+        points = np.vstack([points, ground.offset_m(LonLat(said.fit.lon, said.fit.lat))])
+        weights = np.append(weights - by_fit, by_fit.sum())
+        variances_m2 = np.append(variances_m2, (said.fit.radius_m / 2) ** 2)
     mean = weights @ points
-    spread = (points - mean).T @ (weights[:, None] * (points - mean)) + np.eye(2) * (weights @ within)
+    covariance = (points - mean).T @ (weights[:, None] * (points - mean)) + np.eye(2) * (weights @ variances_m2)
     place = ground.point(mean)
-    radius_m = 2 * float(np.sqrt(np.linalg.eigvalsh(spread)[-1]))
-    state: State = "found" if right.sum() >= 0.5 * chances.sum() else "bridged"
+    radius_m = 2 * float(np.sqrt(np.linalg.eigvalsh(covariance)[-1]))
+    state: State = "found" if chances @ said.likelihood[there] >= SPEAKS_FOR * chances.sum() else "bridged"
     return state, certainty, Position(place.lon, place.lat, radius_m)
+
+
+def _densest(tiles: np.ndarray, ground: Ground) -> np.ndarray:
+    """The tiles within one tile side of where the posterior is densest."""
+    middle = ground.metres[np.argmax(tiles)]
+    for _ in range(2):  # the likeliest tile may stand at the edge of a cluster
+        there = ground.tree.query_ball_point(middle, ground.side_m)
+        middle = tiles[there] @ ground.metres[there] / tiles[there].sum()
+    return np.asarray(ground.tree.query_ball_point(middle, ground.side_m))
