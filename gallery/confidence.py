@@ -106,6 +106,13 @@ def evidence_of(ranking: Ranking, centres: np.ndarray, reach_m: float, inliers: 
     )
 
 
+def percent(probability: float) -> str:
+    """A probability in words that promise no certainty."""
+    if probability > 0.99:
+        return "over 99 %"
+    return "under 1 %" if probability < 0.01 else f"{100 * probability:.0f} %"
+
+
 @dataclass(frozen=True)
 class Logistic:
     """A probability by logistic regression on standardised evidence, as fitted for one way of searching.

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from gallery.agreement import AGREEMENT_LEAST, AGREEMENT_LEAST_ADDED_UP, agreement_of, located_by_rule
 from gallery.answers import Position
-from gallery.confidence import Calibration, Evidence, Way
+from gallery.confidence import Calibration, Evidence, Way, percent
 from gallery.tiles import Match
 from gallery.verify import Check
 from gallery.views import SearchedViews
@@ -69,9 +69,9 @@ def belief_in(
         return Belief(place, located, None, (reason, *checked))
     probability, least_probable = way.probability(evidence), way.located_at[trust]
     located = least_probable is not None and probability >= least_probable
+    told = f"The place is right with a probability of {percent(probability)}"
     if least_probable is None:
-        bound = f"no bound was found above which {trust:.0%} of such answers are right"
+        told += f"; no probability is enough for {percent(trust)} of the located ones to be right."
     else:
-        bound = f"{trust:.0%} of such answers are right from {least_probable:.0%} on"
-    told = f"The place is right with a probability of {probability:.0%}; {bound}."
+        told += f"; from {percent(least_probable)} on it counts as located, so that {percent(trust)} of these are."
     return Belief(place, located, probability, (*(checked if fit else (f"{agreement.sentence}.", *checked)), told))

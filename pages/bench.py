@@ -15,6 +15,7 @@ from PIL import Image
 
 from gallery import Gallery, Localizer
 from gallery.album import Album
+from gallery.confidence import percent
 from gallery.errors import GalleryError
 from gallery.geo import LonLat
 from gallery.inspection import scatter, whole
@@ -308,7 +309,7 @@ def _facts(row: "pd.Series[Any]") -> tuple[tuple[str, str, str], ...]:
         ("Margin", told(row["margin"], lambda value: f"{value:+.3f}"), "Best true minus best wrong score"),
         ("Error", told(row["error_m"], words.metres), "From the first tile's centre to the truth"),
         ("AP", told(row["ap"], lambda value: f"{value:.0%}"), "Average precision of the query"),
-        ("Confidence", told(row["confidence"], lambda value: f"{value:.0%}"), "Calibrated"),
+        ("Confidence", told(row["confidence"], percent), "Calibrated"),
     ]
     return tuple(fact for fact in facts if isinstance(fact[1], str) and fact[1])
 

@@ -7,6 +7,7 @@ import numpy as np
 from PIL import Image
 
 from gallery import Answer, Gallery, Localizer, Match
+from gallery.confidence import percent
 from gallery.errors import GalleryError
 from gallery.geo import LonLat, distance_m
 from gallery.overlay import overlay_of
@@ -109,7 +110,7 @@ def _facts(answer: Answer) -> tuple[tuple[str, str, str], ...]:
     if answer.exif is not None:
         facts.append(("Error", words.metres(answer.exif.error_m), "From the place by EXIF to the first tile's centre"))
     if answer.confidence is not None:
-        facts.append(("Confidence", f"{answer.confidence:.0%}", "Calibrated"))
+        facts.append(("Confidence", percent(answer.confidence), "Calibrated"))
     return tuple(facts)
 
 

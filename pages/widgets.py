@@ -9,6 +9,7 @@ from gradio import processing_utils
 from gradio.component_meta import ComponentMeta
 
 from gallery import Answer
+from gallery.confidence import percent
 from gallery.overlay import MOST_LINES, Overlay
 from pages import words
 from pages.maps import picture_uri
@@ -142,7 +143,7 @@ def verdict_card(answer: Answer, seen_uri: str, inspect: str = "") -> str:
         hint = f"From the place that the photo's EXIF gives to {where}. EXIF may be wrong."
         facts.append(("From place by EXIF", words.metres(answer.exif.error_m), hint))
     if answer.confidence is not None:
-        facts.append(("Confidence", f"{answer.confidence:.0%}", "Calibrated probability that the position is right."))
+        facts.append(("Confidence", percent(answer.confidence), "Calibrated probability that the position is right."))
     if answer.verdict == "located" and answer.position is not None:
         position = answer.position
         hint = "95 % of rendered photos lie within." if fitted else "The tiles that agree all lie within this radius."

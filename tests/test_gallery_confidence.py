@@ -20,6 +20,7 @@ from gallery.confidence import (
     Logistic,
     case_of,
     evidence_of,
+    percent,
 )  # fmt: skip
 from gallery.errors import GalleryError
 from gallery.ranking import Ranking
@@ -82,6 +83,13 @@ def test_a_probability_grows_with_what_speaks_for_it(amount, kind):
         low, high = (logistic(weight).probability(one) for one in (less, more))
         assert 0 <= low <= high <= 1
     assert logistic(0.01).probability(more) > logistic(0.01).probability(less)
+
+
+@pytest.mark.parametrize(
+    ("probability", "said"), [(0.0, "under 1 %"), (0.125, "12 %"), (0.95, "95 %"), (0.99, "99 %"), (1.0, "over 99 %")]
+)
+def test_no_certainty_is_promised(probability, said):
+    assert percent(probability) == said
 
 
 def test_average_evidence_has_the_bias_as_its_logit():

@@ -8,7 +8,7 @@ from PIL import Image
 from shapely.geometry import box
 
 from gallery.above import Pose
-from gallery.confidence import KINDS, Calibration, Evidence, Logistic
+from gallery.confidence import KINDS, Calibration, Evidence, Logistic, percent
 from gallery.geo import LonLat, rectangle
 from gallery.judging import belief_in, way_of
 from gallery.tiles import Match, Tile
@@ -70,7 +70,7 @@ def test_a_calibrated_probability_decides(bias, at_95, located):
         one = belief(found=found, by=calibration(bias, at_95, checked=False))
         assert one.located == located
         assert one.confidence == pytest.approx(calibration(bias, at_95, False).ways["stated"].probability(EVIDENCE))
-        assert f"{one.confidence:.0%}" in one.reasons[-1] and f"{found} of the best 5" in one.reasons[0]
+        assert percent(one.confidence) in one.reasons[-1] and f"{found} of the best 5" in one.reasons[0]
 
 
 def test_it_decides_over_a_fit_too():
