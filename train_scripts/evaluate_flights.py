@@ -1,9 +1,9 @@
 """Measures tracks on simulated flights over the sample region: `python -m train_scripts.evaluate_flights [options]`.
 
 Each flight is rendered once, its photos are asked once (with the pose that they state, and with a guessed one), and
-both are kept; the tracks themselves take seconds. In the middle of each flight a few photos show another world: there
-any claim is wrong. A share of the answers is then replaced by those of photos of other flights, as wrong matches would
-be. What each photo claims by itself is compared with what the track of all claims.
+both are kept; the tracks themselves take seconds. In the middle of each flight a few photos show another world, of
+which nothing should be claimed. A share of the answers is then replaced by those of photos of other flights, as wrong
+matches would be. What each photo claims by itself is compared with what the track of all claims.
 """
 
 from __future__ import annotations
@@ -183,21 +183,24 @@ def claims_together(localizer: Localizer, flight: Sequence[Asked], check: bool) 
 
 
 def figures(claims: Sequence[Claim]) -> dict[str, Any]:
-    """Errors in metres of what is claimed of the gallery's ground, shares in percent with 95 % Wilson intervals."""
+    """Errors in metres of what is claimed of the gallery's ground, shares in percent with 95 % Wilson intervals.
+
+    `found` and `wrong` are about photos of that ground, `claimed_elsewhere` is the share of photos of another world of
+    which a place is claimed all the same.
+    """
     here = [claim for claim in claims if claim.truth is not None]
-    made = [claim for claim in claims if claim.position is not None]
-    errors_m = np.array([claim.error_m for claim in here if claim.position is not None])
-    wrong = sum(claim.error_m > WRONG_M for claim in made)
-    within = sum(claim.error_m <= claim.position.radius_m for claim in made if claim.position is not None)
+    found = [claim for claim in here if claim.position is not None]
+    errors_m = np.array([claim.error_m for claim in found])
+    elsewhere = [claim.position is not None for claim in claims if claim.truth is None]
+    within = sum(claim.position is not None and claim.error_m <= claim.position.radius_m for claim in found)
     return {
         "photos": len(claims),
-        "elsewhere": len(claims) - len(here),
-        "claimed": len(made),
-        "median_m": float(np.median(errors_m)) if len(errors_m) else None,
-        "p95_m": float(np.percentile(errors_m, 95)) if len(errors_m) else None,
-        "found": _share(len(errors_m), len(here)),
-        "wrong": _share(wrong, len(made)),
-        "within_radius": _share(within, len(made)),
+        "median_m": float(np.median(errors_m)) if found else None,
+        "p95_m": float(np.percentile(errors_m, 95)) if found else None,
+        "found": _share(len(found), len(here)),
+        "wrong": _share(int((errors_m > WRONG_M).sum()), len(found)),
+        "within_radius": _share(within, len(found)),
+        "claimed_elsewhere": _share(sum(elsewhere), len(elsewhere)),
     }
 
 
@@ -224,22 +227,24 @@ def measure(
 
 def table(rows: Sequence[dict[str, Any]]) -> str:
     """The rows for reading."""
-    lines = [
-        f"{'pose':8} {'check':5} {'wrong':>5} {'filter':6} "
-        f"{'found':>22} {'wrong of found':>22} {'median':>8} {'95 %':>8}"
-    ]
+    shares = ("found", "wrong", "claimed_elsewhere")
+    heads = " ".join(f"{name.replace('_', ' '):>22}" for name in shares)
+    lines = [f"pose     check mixed filter {heads}   median      95 %"]
     for row in rows:
-        shares = [
-            f"{row[name]['percent']:5.1f} % ({low:.1f}-{high:.1f})" if row[name]["interval95"] else "–"
-            for name in ("found", "wrong")
-            for low, high in [row[name]["interval95"] or (0, 0)]
-        ]
-        metres = [f"{row[name]:6.1f} m" if row[name] is not None else "–" for name in ("median_m", "p95_m")]
+        told = " ".join(f"{_percent(row[name]):>22}" for name in shares)
+        metres = [f"{row[name]:7.1f} m" if row[name] is not None else f"{'–':>9}" for name in ("median_m", "p95_m")]
         lines.append(
             f"{row['pose']:8} {'yes' if row['check'] else 'no':5} {row['wrong_matches']:5.0%} "
-            f"{'yes' if row['filter'] else 'no':6} {shares[0]:>22} {shares[1]:>22} {metres[0]:>8} {metres[1]:>8}"
+            f"{'yes' if row['filter'] else 'no':6} {told} {' '.join(metres)}"
         )
     return "\n".join(lines)
+
+
+def _percent(share: dict[str, Any]) -> str:
+    if share["percent"] is None:
+        return "–"
+    low, high = share["interval95"]
+    return f"{share['percent']:.1f} % ({low:.1f}-{high:.1f})"
 
 
 def main(argv: list[str] | None = None) -> None:

@@ -1,7 +1,7 @@
 """What one photo says of where it was taken, as a likelihood of every tile.
 
-A likelihood is a mixture: with some chance the match is wrong, and then it says nothing of the place, as on ground that
-the gallery lacks.
+A likelihood is a mixture: with some chance the match is wrong, and then it says nothing of the place. It is given as a
+ratio to that of ground which the gallery lacks, where every match is wrong.
 """
 
 from dataclasses import dataclass
@@ -44,13 +44,15 @@ def silent(count: int) -> Evidence:
 
 
 def of_fit(fit: Position, ground: Ground) -> Evidence:
-    """A geometric fit: a Gaussian around its point, as wide as its radius and the tiles' grid, or else it is wrong."""
+    """A geometric fit: a Gaussian around its point, as wide as its radius and the tiles' grid, or else it is wrong.
+
+    On other ground only a wrong fit can be found at all, so that a fit also speaks against that.
+    """
     deviation_m = np.hypot(fit.radius_m / 2, ground.pitch_m / 2)
     away_m = np.linalg.norm(ground.metres - ground.offset_m(LonLat(fit.lon, fit.lat)), axis=1)
     near = np.exp(-0.5 * (away_m / deviation_m) ** 2)
-    if_right = (1 - WRONG_FIT) * near * len(ground) / max(near.sum(), 1.0)
-    likelihood = if_right + WRONG_FIT
-    return Evidence(likelihood, fit, if_right / likelihood)
+    if_right = (1 - WRONG_FIT) / WRONG_FIT * near * len(ground) / max(near.sum(), 1.0)
+    return Evidence(1 + if_right, fit, if_right / (1 + if_right))
 
 
 def of_ranking(rows: np.ndarray, scores: np.ndarray, count: int) -> Evidence:
