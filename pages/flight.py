@@ -11,6 +11,7 @@ from pages import flight_shown, maps, widgets, words
 from pages.desk import MOST_PHOTOS
 from pages.errors import SPOKEN, sentence
 from pages.flight_desk import FlightDesk, FlightQuestion, ShownFlight
+from pages.localize import SCROLL
 
 MAP_ID = "flight-map"
 PRIVATE: dict[str, Any] = {"api_visibility": "private"}
@@ -72,9 +73,9 @@ def _asking(desk: FlightDesk) -> tuple[gr.Files, list[gr.Component], gr.Button, 
         stop = gr.Button("Stop", variant="stop", interactive=False, elem_id="stop")
     with gr.Accordion("Settings", open=False, elem_id="settings"):
         every_s = gr.Number(
-            None,
+            0,
             label="Seconds between photos",
-            info="Empty: by the times that the photos state; of a video, one frame every 4 seconds.",
+            info="0: by the times that the photos state; of a video, one frame every 4 seconds.",
             minimum=0,
         )
         speed = gr.Slider(1, 60, value=20, step=1, label="Greatest speed, metres a second")
@@ -172,6 +173,7 @@ def _events(desk: FlightDesk, parts: Parts) -> None:
     page.load(opening, None, [parts.head, parts.card, parts.plan], **QUIET)
     parts.ask.click(find, [parts.files, *parts.question], parts.answer, show_progress_on=parts.card, **FLIGHTS)
     parts.example.click(show_example, parts.question, parts.answer, show_progress_on=parts.card, **FLIGHTS)
+    gr.on([parts.ask.click, parts.example.click], None, None, None, js=SCROLL, **PRIVATE)
     parts.stop.click(stop, None, None, queue=False, **QUIET)
 
 

@@ -4,6 +4,7 @@ import json
 import re
 
 import pytest
+from PIL import Image
 from small_world import desk_of, write_flight
 
 from gallery import Gallery
@@ -36,6 +37,22 @@ def test_the_track_of_a_flight_with_all_that_is_drawn(flights, shown):
     assert len(shown.pictures) == 10 and all(photo.startswith("data:image/jpeg") for photo, _ in shown.pictures)
     assert set(shown.files) == {"gpx", "kml", "geojson"} and shown.unasked == 0
     assert flights.ask_example(QUESTION) is shown, "the example is asked once"
+
+
+def test_a_video_is_a_flight_too(flights, tmp_path):
+    av = pytest.importorskip("av")
+    with av.open(str(tmp_path / "way.mp4"), "w") as container:
+        stream = container.add_stream("mpeg4", rate=1)
+        stream.width, stream.height, stream.pix_fmt, stream.bit_rate = 640, 640, "yuv420p", 20_000_000
+        for path in flights.example[:5]:
+            for packet in stream.encode(av.VideoFrame.from_image(Image.open(path))):
+                container.mux(packet)
+        for packet in stream.encode():
+            container.mux(packet)
+    video = [tmp_path / "way.mp4"]
+    shown = flights.ask(video, FlightQuestion(every_s=1.0, max_speed_m_s=60.0, turn="none", verify=False))
+    assert [fix.photo for fix in shown.track.fixes] == [f"way.mp4 at 0:{second:02d}.0" for second in range(5)]
+    assert [fix.time_s for fix in shown.track.fixes] == [0, 1, 2, 3, 4] and shown.track.count("found") == 5
 
 
 def test_the_gallery_can_be_gone_for_the_pictures(flights, monkeypatch):

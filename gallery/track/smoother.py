@@ -82,7 +82,7 @@ def smooth(likelihoods: np.ndarray, times_s: Sequence[float], ground: Ground, mo
     """The posterior of each photo's place.
 
     Each step costs time in proportion to the pairs of tiles within reach of each other, a few dozen for each tile; a
-    gallery of 50,000 tiles takes about a second for each photo.
+    gallery of 50,000 tiles takes about half a second for each photo.
 
     Args:
         likelihoods: (T, N) how much likelier a photo is at a tile than away.
