@@ -86,6 +86,7 @@ def parser() -> argparse.ArgumentParser:
     search.add_argument("photos", nargs="+", metavar="PHOTO", type=Path)
     search.add_argument("-k", type=int, default=5, metavar="N", help="how many tiles to show (default 5)")
     _search_options(search)
+    search.add_argument("--trust", type=float, choices=(0.9, 0.95, 0.99), default=0.95, help=_TRUST_HELP)
     _model_option(search, None, "the gallery's own")
     output = search.add_mutually_exclusive_group()
     output.add_argument("--format", choices=("geojson", "csv", "kml"), help="print the answers for GIS tools")
@@ -182,7 +183,6 @@ def _search_options(command: argparse.ArgumentParser) -> None:
     command.add_argument("--north-up", action=argparse.BooleanOptionalAction, default=True, help=_NORTH_UP_HELP)
     command.add_argument("--verify", action=argparse.BooleanOptionalAction, default=True, help=_VERIFY_HELP)
     command.add_argument("--matcher", metavar="xfeat:FILE", help=_MATCHER_HELP)
-    command.add_argument("--trust", type=float, choices=(0.9, 0.95, 0.99), default=0.95, help=_TRUST_HELP)
 
 
 def _model_option(command: argparse.ArgumentParser, default: str | None, shown: str) -> None:
@@ -272,14 +272,14 @@ def _matcher(source: str) -> "Matcher":
         raise GalleryError(str(error)) from error
 
 
-def _localizer(options: argparse.Namespace) -> "Localizer":
+def _localizer(options: argparse.Namespace, trust: float = 0.95) -> "Localizer":
     """What answers photos, as `_search_options` and the options for gallery and model say."""
     from gallery.search import Localizer
     from gallery.store import Gallery
 
     gallery = Gallery.open(_folder(options.gallery))
     matcher = None if options.matcher is None else _matcher(options.matcher)
-    return Localizer(gallery, _load(options.model or gallery.model_source), matcher, trust=options.trust)
+    return Localizer(gallery, _load(options.model or gallery.model_source), matcher, trust=trust)
 
 
 def _folder(gallery: Path) -> Path:
@@ -325,7 +325,7 @@ def _search(options: argparse.Namespace) -> int:
     from gallery.answers import PhotoProblem
     from gallery.export import render
 
-    localizer = _localizer(options)
+    localizer = _localizer(options, options.trust)
     area = options.near or options.bbox
     answers = localizer.localize_many(
         options.photos, options.k, area, options.rotations, options.north_up, options.verify
