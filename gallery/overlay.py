@@ -9,7 +9,7 @@ import numpy as np
 from PIL import Image
 
 from gallery.store import Gallery
-from gallery.verify import Alignment, Fit, apply, ground_around, jacobian, sides_m
+from gallery.verify import PICTURE_PX, Alignment, Fit, apply, ground_around, jacobian, sides_m
 
 MOST_LINES = 60
 """More of them hide the pictures."""
@@ -79,7 +79,7 @@ def overlay_of(image: Image.Image, fit: Fit, gallery: Gallery) -> Overlay:
     """
     alignment, photo = fit.alignment, np.asarray(image.convert("RGB"))
     ups_deg = (0.0, fit.heading_deg)
-    read = ground_around(gallery, alignment.tile, _reach_sides(alignment, ups_deg))
+    read = ground_around(gallery, alignment.tile, _reach_sides(alignment, ups_deg), PICTURE_PX)
     north_up, turned = (ground_under(alignment, *read, up_deg) for up_deg in ups_deg)
     beside, below = (lines(photo, alignment, turned, stacked) for stacked in (False, True))
     plain, laid = (

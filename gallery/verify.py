@@ -26,17 +26,24 @@ LEAST_INLIERS = 12
 LEAST_INLIERS_ANYHOW = 16
 """The same where points may match in any turn and size: of a photo as it is, or when they have neither of their own."""
 
-CLEAR_INLIERS = 30
+CLEAR_INLIERS = 24
 """The search stops at so many."""
 
-REACH_SIDES = 2.5
+REACH_SIDES = 2.0
 """The ground around a tile is read so many tile sides wide: a photo's centre may lie anywhere in the tile."""
 
 SAME_GROUND_SIDES = 0.6
 """A tile is not looked at again whose centre lies so near to that of one before it, in tile sides."""
 
+GROUND_PX = 480
+"""Longer side of the ground around a tile when it is compared: finer detail is less often the same in both pictures,
+and takes the place of what is."""
+
 PICTURE_PX = 1000
-"""Longer side of the pictures that are compared."""
+"""Longer side of a photo that is compared as it is, and of ground that is drawn."""
+
+MOST_PLACES = 10
+"""So many places are looked at where nothing fits."""
 
 LIMIT_S = 3.0
 """No further tile is looked at after so long."""
@@ -190,7 +197,7 @@ class Verifier:
         pose: Pose | None,
         matches: Sequence[Match],
         *,
-        most: int = 5,
+        most: int = MOST_PLACES,
         limit_s: float = LIMIT_S,
     ) -> Check:
         """Compare a photo with the ground around its best tiles, best first.
@@ -233,7 +240,8 @@ class Verifier:
 
     def _look_at(self, tile_id: str) -> tuple[Features, np.ndarray]:
         """The features of the ground around a tile, and the way from its pixels to metres east and north of it."""
-        image, to_metres = ground_around(self.gallery, self.gallery.tile(self.gallery.row(tile_id)), REACH_SIDES)
+        tile = self.gallery.tile(self.gallery.row(tile_id))
+        image, to_metres = ground_around(self.gallery, tile, REACH_SIDES, GROUND_PX)
         return self.matcher.features(np.asarray(image)), to_metres
 
 
@@ -251,15 +259,15 @@ def look_alike(matches: Sequence[Match], apart_m: float) -> bool:
     return any(best.score - match.score < ALIKE_MARGIN for match in others)
 
 
-def ground_around(gallery: Gallery, tile: Tile, sides: float) -> tuple[Image.Image, np.ndarray]:
-    """The ground around a tile, so many tile sides wide, its longer side at most `PICTURE_PX`.
+def ground_around(gallery: Gallery, tile: Tile, sides: float, max_px: int) -> tuple[Image.Image, np.ndarray]:
+    """The ground around a tile, so many tile sides wide, its longer side at most max_px.
 
     Returns: the picture, and (3, 3), its pixels to metres east and north of the tile's centre.
 
     Raises:
         GalleryError: its source is not there any more, or is damaged.
     """
-    image, place = gallery.around(tile, sides, PICTURE_PX)
+    image, place = gallery.around(tile, sides, max_px)
     return image, _to_metres(place, tile.centre, image.size)
 
 

@@ -43,7 +43,7 @@ def fit(gallery, photo) -> Fit:
 
 
 def under(gallery, fit: Fit, up_deg: float = 0.0) -> Ground:
-    return ground_under(fit.alignment, *ground_around(gallery, fit.alignment.tile, 2.5), up_deg)
+    return ground_under(fit.alignment, *ground_around(gallery, fit.alignment.tile, 2.5, 1000), up_deg)
 
 
 @pytest.mark.parametrize("stacked", [False, True])
@@ -97,7 +97,7 @@ def test_of_a_photo_with_horizon_only_what_lies_well_below_it_is_drawn(gallery, 
     ahead = np.column_stack([tilted.outline_px, np.ones(4)]) @ to_ground[2]
     assert ahead.min() >= LEAST_AHEAD - 1e-9 and ahead[:2] == pytest.approx(LEAST_AHEAD)
     assert np.abs(tilted.outline_m).max() < 60 / np.tan(np.radians(12)) / LEAST_AHEAD * 2
-    ground = ground_under(tilted, *ground_around(gallery, tilted.tile, 5.0))
+    ground = ground_under(tilted, *ground_around(gallery, tilted.tile, 5.0, 1000))
     assert lay(np.asarray(photo), tilted, ground).shape == ground.picture.shape
 
 
