@@ -358,7 +358,8 @@ def _told(answer: "Answer | PhotoProblem") -> str:
         centre = match.tile.centre
         lines.append(f"  {match.rank:>3}  {match.score:6.3f}  {centre.lon:11.6f} {centre.lat:11.6f}  {match.tile.id}")
     if answer.exif is not None:
-        lines.append(f"  By its EXIF, the photo is {answer.exif.error_m:.0f} m from the centre of the best tile.")
+        found = "this position" if answer.fit else "the centre of the best tile"
+        lines.append(f"  By its EXIF, the photo is {answer.exif.error_m:.0f} m from {found}.")
     return "\n".join([*lines, *(f"  {note}" for note in answer.notes)])
 
 
