@@ -36,7 +36,7 @@ from gallery.judging import way_of
 from gallery.search import typical_side_m
 from gallery.sources import images_below
 from gallery.trust import Trust, fit, trust_of
-from gallery.verify import PICTURE_PX, REACH_SIDES
+from gallery.verify import PICTURE_PX
 from mean_model.errors import MeanModelError
 from mean_model.files import replace_text
 from mean_model.photo import Photo
@@ -46,6 +46,10 @@ from train_scripts.data.errors import BadRequest, DatasetError
 from train_scripts.data.files import shown
 from train_scripts.evaluate_gallery import PoseError, disturbed
 from train_scripts.make_figures import SUFFIXES, save
+
+HIDDEN_SIDES = 3.0
+"""Tiles so near to the truth are hidden, in tile sides: the ground around those that stay shows nothing of the photo's
+middle, nor do its outer squares fit them."""
 
 
 @dataclass(frozen=True)
@@ -104,7 +108,7 @@ def ask(
     searched: list[np.ndarray | None] = [None]
     if truth is not None:
         away_m = distances_m(truth, *gallery.centres.T)
-        searched.append(away_m > REACH_SIDES * typical_side_m(gallery))
+        searched.append(away_m > HIDDEN_SIDES * typical_side_m(gallery))
     for allowed in searched:
         views, ranking = localizer.rank(photo, BEST, how.rotations, how.north_up, allowed)
         if not len(ranking.rows):
