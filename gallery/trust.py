@@ -21,6 +21,9 @@ LEAST_OF_EACH = 10
 
 BINS = 10
 
+LEAST_LOCATED = 0.8
+"""No answer is located that is less probable itself, however right the others are."""
+
 BELIEVED_ELSEWHERE = 0.1
 """Of the share of answers that may be wrong, so much at most of the photos of elsewhere may be located: nobody knows
 how many of a user's photos show places that the gallery lacks, and there no answer is right."""
@@ -97,8 +100,8 @@ def fit(evidence: Sequence[Evidence], right: np.ndarray, photos: Sequence[str], 
     """A probability fitted to answers by logistic regression (L2, standardised).
 
     The least probability of a located answer is chosen on answers that the fit has not seen: `FOLDS` folds, all answers
-    of a photo in one. From it on, the asked share is right, and of the photos of elsewhere `BELIEVED_ELSEWHERE` at most
-    are located.
+    of a photo in one. From it on, the asked share is right, of the photos of elsewhere `BELIEVED_ELSEWHERE` at most are
+    located, and it is not below `LEAST_LOCATED`.
 
     Args:
         evidence: of N answers that were all checked by geometry, or all not.
@@ -131,7 +134,8 @@ def fit(evidence: Sequence[Evidence], right: np.ndarray, photos: Sequence[str], 
 
 def _bound(probability: np.ndarray, right: np.ndarray, elsewhere: np.ndarray, share: float) -> float | None:
     """The least probability of a located answer; None where no bound is high enough."""
-    bound = _kept(probability, right, share)[1]
+    kept = _kept(probability, right, share)[1]
+    bound = None if kept is None else max(kept, LEAST_LOCATED)
     foreign = np.sort(probability[elsewhere])[::-1]
     allowed = math.floor(len(foreign) * (1 - share) * BELIEVED_ELSEWHERE)
     if bound is None or len(foreign) <= allowed:
