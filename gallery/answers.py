@@ -3,6 +3,8 @@
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+from gallery.confidence import is_right
+from gallery.geo import LonLat, distance_m
 from gallery.tiles import Match
 from gallery.verify import Check, Fit
 
@@ -58,6 +60,15 @@ class Answer:
     def fit(self) -> Fit | None:
         """The photo laid on the ground, where geometry found a place that fits."""
         return None if self.check is None else self.check.fit
+
+    def error_m(self, truth: LonLat) -> float | None:
+        """Metres from the truth to the place, believed or not; None where no tile was found."""
+        return None if self.place is None else distance_m(truth, LonLat(self.place.lon, self.place.lat))
+
+    def is_right(self, truth: LonLat) -> bool:
+        """Whether the place is right, believed or not: see `confidence.is_right`."""
+        off_m = self.error_m(truth)
+        return off_m is not None and self.place is not None and is_right(off_m, self.place.radius_m)
 
     def to_dict(self) -> dict[str, Any]:
         """The answer as the command line and the web API give it."""

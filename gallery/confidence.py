@@ -197,7 +197,7 @@ class Calibration:
         return {**head, "ways": ways}
 
 
-def case_of(way: Way, checked: bool) -> str:
+def case_of(way: str, checked: bool) -> str:
     """The name of a way of searching, with or without the geometric check."""
     return f"{way}, checked" if checked else way
 

@@ -315,7 +315,7 @@ class Localizer:
             )
             return Answer(photo.name, (), timings=timings, notes=(note,), seen=views.views[0].image)
         best = matches[0].tile
-        evidence = self.evidence(ranking, check)
+        evidence = None if self.calibration is None else self.evidence(ranking, check)
         by_chance = self._share_at(best, allowed)
         belief = belief_in(matches, views, by_chance, check, evidence, self.calibration, self.trust)
         fit = None if check is None else check.fit

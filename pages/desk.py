@@ -187,6 +187,12 @@ class Desk:
             footprints = None if self.ground else gallery.boxes
         return maps.draw_map(ground=self.ground, footprints=footprints, frame=frame, basemap=basemap)
 
+    def status(self) -> str:
+        """What answers here, in one line."""
+        localizer = self.engine.wait()
+        name = getattr(localizer.embedder, "name", "") or "model"
+        return f"{name} · {words.count(len(localizer.gallery), 'tile')}"
+
     def middle(self) -> LonLat:
         """The middle of the gallery, to five decimals: where a search near a point begins."""
         boxes = self.engine.wait().gallery.boxes

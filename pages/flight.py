@@ -7,7 +7,7 @@ from typing import Any
 
 import gradio as gr
 
-from pages import flight_shown, maps, widgets, words
+from pages import flight_shown, maps, widgets
 from pages.desk import MOST_PHOTOS
 from pages.errors import SPOKEN, sentence
 from pages.flight_desk import FlightDesk, FlightQuestion, ShownFlight
@@ -110,9 +110,7 @@ def _events(desk: FlightDesk, parts: Parts) -> None:
     def opening() -> dict:
         """Say what answers here, as soon as it can."""
         try:
-            localizer = desk.desk.engine.wait()
-            name = getattr(localizer.embedder, "name", "") or "model"
-            status = f"{name} · {words.count(len(localizer.gallery), 'tile')}"
+            status = desk.desk.status()
             plan = maps.iframe(desk.desk.first_map(), title="Map of the gallery")
             return {parts.head: widgets.header(status, "ready", PROMISE), parts.plan: plan}
         except SPOKEN as error:

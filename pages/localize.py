@@ -204,7 +204,7 @@ def _events(
     def opening() -> Iterator[dict]:
         """Say what answers here, as soon as it can."""
         try:
-            status = widgets.header(_status(desk), "ready")
+            status = widgets.header(desk.status(), "ready")
             middle = desk.middle()
             yield {head: status, inputs.lon: middle.lon, inputs.lat: middle.lat}
         except SPOKEN as error:
@@ -305,13 +305,6 @@ def _selection(outputs: Outputs) -> None:
     chosen = outputs.table.select(of_table, None, [number, outputs.strip], queue=False, **QUIET)
     chosen.then(None, number, None, **flown)
     outputs.plan.pick(of_map, outputs.count, outputs.strip, queue=False, **QUIET)
-
-
-def _status(desk: Desk) -> str:
-    """What answers here, in one line."""
-    localizer = desk.engine.wait()
-    name = getattr(localizer.embedder, "name", "") or "model"
-    return f"{name} · {words.count(len(localizer.gallery), 'tile')}"
 
 
 def _told(show: Callable[[], dict], desk: Desk, outputs: Outputs, *not_here: type[Exception]) -> dict:

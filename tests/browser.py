@@ -45,18 +45,21 @@ def launched() -> Iterator[Any]:
 def window(
     chromium: Any, address: str, width_px: int = 1280, height_px: int = 900, scheme: str = "light"
 ) -> Iterator[Any]:
-    """An empty page; afterwards nothing may have gone wrong in it or out of the machine."""
+    """An empty page; afterwards nothing may have gone wrong in it, run from a file (`hit()`), or left the machine."""
     context = chromium.new_context(
         viewport={"width": width_px, "height": height_px}, color_scheme=scheme, accept_downloads=True
     )
     page = context.new_page()
     page.set_default_timeout(PATIENCE_MS)
+    page.add_init_script("window.hits = 0; window.hit = () => { window.hits += 1; };")
     seen = SimpleNamespace(errors=[], asked=[])
     page.on("console", lambda message: seen.errors.append(message.text) if message.type == "error" else None)
     page.on("pageerror", lambda error: seen.errors.append(str(error)))
     page.on("request", lambda request: seen.asked.append(request.url))
     yield page
     away = [url for url in seen.asked if not url.startswith((address, "data:", "blob:", "about:"))]
+    hits = page.evaluate("window.hits")
     context.close()
     assert away == []
+    assert hits == 0
     assert seen.errors == []

@@ -79,6 +79,15 @@ class FakeEmbedder:
         return values / np.linalg.norm(values)
 
 
+@pytest.fixture(scope="module")
+def chromium():
+    """The browser that the page tests share."""
+    from browser import launched
+
+    with launched() as browser:
+        yield browser
+
+
 @pytest.fixture
 def embedder() -> FakeEmbedder:
     return FakeEmbedder()

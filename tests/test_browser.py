@@ -5,7 +5,7 @@ from contextlib import ExitStack, suppress
 from pathlib import Path
 
 import pytest
-from browser import PATIENCE_MS, launched, window
+from browser import PATIENCE_MS, window
 from small_world import bad_files, desk_of, imagery, served, write_photo
 from test_pages_maps import HOSTILE
 
@@ -19,12 +19,6 @@ def desk(tmp_path_factory):
 def address(desk):
     with served(desk) as address:
         yield address
-
-
-@pytest.fixture(scope="module")
-def chromium():
-    with launched() as browser:
-        yield browser
 
 
 @pytest.fixture

@@ -25,12 +25,11 @@ import numpy as np
 from tqdm import tqdm
 
 from gallery import Gallery, GalleryError, Localizer
-from gallery.answers import Answer
 from gallery.build import read_photo
-from gallery.confidence import BEST, CASES, SHARES, Calibration, Evidence, Logistic, case_of, is_right
+from gallery.confidence import BEST, CASES, SHARES, Calibration, Evidence, Logistic, case_of
 from gallery.errors import UnreadablePhoto
 from gallery.figures import reliability_curves
-from gallery.geo import LonLat, distance_m, distances_m
+from gallery.geo import LonLat, distances_m
 from gallery.intervals import wilson
 from gallery.judging import way_of
 from gallery.search import typical_side_m
@@ -117,21 +116,15 @@ def ask(
         for one, order in ((check, verified), (None, ranking)):
             answer = localizer.judge(photo, views, order, 1, one)
             there = truth if allowed is None else None
-            error_m = None if there is None else error_of(answer, there)
             yield Judged(
                 photo=name,
                 manner=manner,
                 case=case_of(way_of(views), one is not None),
                 lacking=there is None,
-                right=error_m is not None and answer.place is not None and is_right(error_m, answer.place.radius_m),
-                error_m=error_m,
+                right=there is not None and answer.is_right(there),
+                error_m=None if there is None else answer.error_m(there),
                 evidence=localizer.evidence(order, one),
             )
-
-
-def error_of(answer: Answer, truth: LonLat) -> float | None:
-    """Metres from the truth to where an answer puts the photo."""
-    return None if answer.place is None else distance_m(truth, LonLat(answer.place.lon, answer.place.lat))
 
 
 # --- fit and measure ---
@@ -314,7 +307,7 @@ def _measure(options: argparse.Namespace) -> None:
             own = [one for one in judged if one.manner == manner and one.case.endswith("checked") == checked]
             figures = figures_of(own, calibration, options.trust)
             if figures is not None:
-                found[case_name(manner, checked)] = figures
+                found[case_of(manner, checked)] = figures
     if options.plot is not None and found:
         save(reliability_curves({name: figures.trust for name, figures in found.items()}), options.plot)
     if options.json:
@@ -322,11 +315,6 @@ def _measure(options: argparse.Namespace) -> None:
         sys.stdout.write("\n")
     else:
         sys.stdout.write(table_of(found))
-
-
-def case_name(manner: str, checked: bool) -> str:
-    """What to call the answers of one manner."""
-    return f"{manner}, checked" if checked else manner
 
 
 def table_of(found: Mapping[str, Figures]) -> str:

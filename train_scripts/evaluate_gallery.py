@@ -21,7 +21,6 @@ from tqdm import tqdm
 from gallery import Gallery, Localizer
 from gallery.answers import Answer
 from gallery.build import read_photo
-from gallery.confidence import is_right
 from gallery.errors import UnreadablePhoto
 from gallery.geo import LonLat, distance_m
 from gallery.intervals import wilson
@@ -321,9 +320,9 @@ def summary_of(found: Sequence[Found], gallery: Gallery, protocol: Protocol, ran
 def _trust(found: Sequence[Found]) -> dict[str, Any] | None:
     """How far the answers' confidences are to be believed; None where there are none."""
     known = [
-        (one.answer.confidence, is_right(distance_m(LonLat(place.lon, place.lat), one.query.truth), place.radius_m))
+        (one.answer.confidence, one.answer.is_right(one.query.truth))
         for one in found
-        if one.answer.confidence is not None and (place := one.answer.place) is not None
+        if one.answer.confidence is not None
     ]
     return trust_of(*map(np.array, zip(*known, strict=True))).to_dict() if known else None
 

@@ -29,9 +29,8 @@ from tqdm import tqdm
 from gallery import Gallery, GalleryError, Localizer, build_gallery
 from gallery.answers import Answer, PhotoProblem
 from gallery.build import Embedder, read_photo
-from gallery.confidence import is_right
 from gallery.errors import UnreadablePhoto
-from gallery.geo import LonLat, area_m2, distance_m, distances_m, moved
+from gallery.geo import LonLat, area_m2, distances_m, moved
 from gallery.intervals import wilson
 from gallery.sources import IMAGE_SUFFIXES
 from gallery.tiles import Tile
@@ -175,7 +174,7 @@ def _recall(answers: Sequence[Answer | PhotoProblem], truth: Sequence[str]) -> d
 def _believed(answers: Sequence[Answer | PhotoProblem], points: Sequence[LonLat]) -> dict[str, Any]:
     """How many answers were located, how many of these wrongly, and what their confidences are worth."""
     known = [
-        (answer, is_right(distance_m(LonLat(answer.place.lon, answer.place.lat), point), answer.place.radius_m))
+        (answer, answer.is_right(point))
         for answer, point in zip(answers, points, strict=True)
         if isinstance(answer, Answer) and answer.place is not None
     ]
