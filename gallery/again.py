@@ -1,15 +1,17 @@
 """The tiles of a gallery embedded again by another model: the same rows, in a gallery of their own."""
 
+import posixpath
 from collections.abc import Callable, Iterator
-from dataclasses import replace
-from functools import partial
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from gallery.build import Embedder, Progress, build_from, read_photo, tile_px
+from gallery.build import Embedder, Progress, build_from, tile_px
+from gallery.candidates import Candidate, ReadPhoto
 from gallery.errors import GalleryError
-from gallery.sources import Candidate, Source, noted_path
-from gallery.store import MANIFEST, TILES, Gallery
+from gallery.handles import open_raster
+from gallery.sources import noted_path
+from gallery.store import MANIFEST, TILES, Gallery, image_file
 from gallery.tiles import Tile
 
 TILES_OF = "tiles_of"
@@ -48,7 +50,7 @@ def embed_again(
         "positions": None,
         TILES_OF: stated,
     }
-    source = Source(gallery.folder, len(gallery), lambda: _candidates(gallery, home, embedder))
+    source = GalleryTiles(gallery.folder, len(gallery), noted_path(gallery.folder, home), tile_px(embedder))
     files = [gallery.folder / TILES]
     return build_from(lambda: [source], home, embedder, settings, files, progress, model_source=model_source)
 
@@ -61,16 +63,29 @@ def _opened(home: Path) -> Gallery | None:
         return None
 
 
-def _candidates(gallery: Gallery, home: Path, embedder: Embedder) -> Iterator[Candidate]:
-    """The tiles in the order of their rows, pictures as a build gives them to the embedder."""
+@dataclass(frozen=True)
+class GalleryTiles:
+    """The tiles of another gallery as a `Source`, in the order of their rows."""
 
-    def load(tile: Tile) -> tuple[Tile, Any]:
+    path: Path
+    total: int
+    noted: str  # the other gallery's folder as this one names it
+    tile_px: int  # longer side of the picture that is embedded
+
+    def candidates(self) -> Iterator[Candidate]:
+        """The tiles as the gallery has them."""
+        gallery = Gallery.open(self.path)
+        for row in range(self.total):
+            tile = gallery.tile(row)
+            yield Candidate(tile.id, tile=tile)
+
+    def load(self, candidate: Candidate, read_photo: ReadPhoto) -> tuple[Tile, Any]:
+        """The tile with its source as this gallery names it, and the picture as a build gives it to the embedder."""
+        tile = candidate.tile
+        if tile is None:
+            raise ValueError(f"Candidate {candidate.id} is of no gallery.")
         if tile.window is None:
-            picture = read_photo(embedder, gallery.image_file(tile))
+            picture = read_photo(image_file(self.path, tile))
         else:
-            picture = gallery.image(tile, tile_px(embedder))
-        return replace(tile, source=noted_path(gallery.folder / tile.source, home)), picture
-
-    for row in range(len(gallery)):
-        tile = gallery.tile(row)
-        yield Candidate(tile.id, partial(load, tile))
+            picture = open_raster(self.path / tile.source).image(tile.window, self.tile_px)
+        return replace(tile, source=posixpath.normpath(posixpath.join(self.noted, tile.source))), picture

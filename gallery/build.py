@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -22,9 +23,10 @@ import numpy as np
 from filelock import FileLock, Timeout
 
 from gallery.build_parts import Part, known_of, read_part, write_part
+from gallery.candidates import Candidate, ReadPhoto, Skipped, Source
 from gallery.errors import BuildError, UnreadablePhoto
 from gallery.index import write_index
-from gallery.sources import Candidate, Skipped, Source, noted_path, open_sources
+from gallery.sources import Tiling, noted_path, open_sources
 from gallery.store import (
     DATA_FILES,
     FORMAT,
@@ -131,16 +133,10 @@ def build_gallery(
     places = None if positions is None else Path(positions)
     home = Path(out).resolve()  # a link to a folder stays a link
 
+    tiling = Tiling((float(tile_size_m),), overlap, tile_px(embedder))
+
     def look() -> list[Source]:
-        return open_sources(
-            paths,
-            home,
-            lambda path: read_photo(embedder, path),
-            tile_size_m=tile_size_m,
-            overlap=overlap,
-            positions=places,
-            tile_px=tile_px(embedder),
-        )
+        return open_sources(paths, home, tiling, places)
 
     settings = {
         "tile_size_m": float(tile_size_m),
@@ -300,14 +296,14 @@ def _embed_all(
     report()
     present: set[str] = set()
 
-    def unknown() -> Iterator[Candidate]:
+    def unknown() -> Iterator[tuple[Source, Candidate]]:
         for source in sources:
             for candidate in source.candidates():
                 present.add(candidate.id)
                 if candidate.id not in known:
-                    yield candidate
+                    yield source, candidate
 
-    for part, loaded in _one_ahead(_loaded(unknown(), batch_size)):
+    for part, loaded in _one_ahead(_loaded(unknown(), partial(read_photo, embedder), batch_size)):
         if loaded:
             vectors = embedder.embed(loaded)
             if vectors.shape != (len(loaded), embedder.dimension) or not is_unit(vectors):
@@ -322,15 +318,17 @@ def _embed_all(
     return present
 
 
-def _loaded(candidates: Iterable[Candidate], size: int) -> Iterator[tuple[Part, list[Any]]]:
-    """Read candidates, each before the next is asked for (its raster is open only so long).
+def _loaded(
+    candidates: Iterable[tuple[Source, Candidate]], read: ReadPhoto, size: int
+) -> Iterator[tuple[Part, list[Any]]]:
+    """Read candidates.
 
     Yields: for every `size` candidates their part, still without vectors, and what the embedder takes.
     """
     part, inputs = Part(), []
-    for candidate in candidates:
+    for source, candidate in candidates:
         try:
-            tile, picture = candidate.load()
+            tile, picture = source.load(candidate, read)
         except Skipped as reason:
             part.skipped[candidate.id] = str(reason)
         else:

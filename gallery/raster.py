@@ -3,6 +3,7 @@
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from types import TracebackType
 
@@ -71,8 +72,7 @@ class Raster:
             self._to_lonlat = Transformer.from_crs(self._view.crs.to_wkt(), "OGC:CRS84", always_xy=True)
             self._bands = _colour_bands(self._view)
             self._colours = _palette(self._file)
-            eight_bit = self._view.dtypes[0] == "uint8"
-            self.stretch = stretch or (None if eight_bit else _stretch(self._view, self._bands))
+            self._known_stretch = stretch
         except BaseException:
             self._file.close()
             raise
@@ -88,6 +88,13 @@ class Raster:
         if self._view is not self._file:  # a warped view
             self._view.close()
         self._file.close()
+
+    @cached_property
+    def stretch(self) -> Stretch | None:
+        """The map of samples to 0..255; None for 8-bit ones. Looks at all of the raster unless it was given."""
+        if self._view.dtypes[0] == "uint8":
+            return None
+        return self._known_stretch or _stretch(self._view, self._bands)
 
     @property
     def width_px(self) -> int:

@@ -19,8 +19,8 @@ from PIL import Image
 
 from gallery.errors import DamagedGallery, GalleryError, NotAGallery, WrongModel
 from gallery.geo import LonLat
+from gallery.handles import open_raster
 from gallery.index import VectorIndex
-from gallery.raster import Raster, Stretch
 from gallery.sources import read_picture
 from gallery.tiles import Tile, Window
 
@@ -57,7 +57,6 @@ class Gallery:
     def __init__(self, folder: Path, manifest: Mapping[str, Any]) -> None:
         self.folder = folder
         self.manifest = manifest
-        self._stretches: dict[str, Stretch | None] = {}  # by source; costly to work out for each picture
 
     @classmethod
     def open(cls, folder: str | Path) -> "Gallery":
@@ -176,9 +175,7 @@ class Gallery:
         """
         if tile.window is None:
             return read_picture(self.image_file(tile), max_px)
-        with Raster(self.folder / tile.source, self._stretches.get(tile.source)) as raster:
-            self._stretches[tile.source] = raster.stretch
-            return raster.image(tile.window, max_px)
+        return open_raster(self.folder / tile.source).image(tile.window, max_px)
 
     def image_file(self, tile: Tile) -> Path:
         """The file of a tile that is an image of a folder.
@@ -186,11 +183,7 @@ class Gallery:
         Raises:
             GalleryError: it lies outside that folder.
         """
-        source = self.folder / tile.source
-        image = source / (tile.image or "")
-        if not is_within(image, source):
-            raise GalleryError(f"The image of tile {tile.id} lies outside its folder and is not read.")
-        return image
+        return image_file(self.folder, tile)
 
     def around(self, tile: Tile, sides: float = 1.0, max_px: int = 1024) -> tuple[Image.Image, Tile]:
         """The ground around a tile, so many tile sides wide: of a raster as far as it reaches, of an image file itself.
@@ -202,10 +195,9 @@ class Gallery:
         """
         if tile.window is None:
             return self.image(tile, max_px), tile
-        with Raster(self.folder / tile.source, self._stretches.get(tile.source)) as raster:
-            self._stretches[tile.source] = raster.stretch
-            window = raster.around(tile.window, sides)
-            return raster.image(window, max_px), raster.tile(tile.id, window, tile.source)
+        raster = open_raster(self.folder / tile.source)
+        window = raster.around(tile.window, sides)
+        return raster.image(window, max_px), raster.tile(tile.id, window, tile.source)
 
     def require_model(self, fingerprint: str, name: str = "") -> None:
         """Refuse other weights than the gallery's.
@@ -256,6 +248,19 @@ class Gallery:
         except GalleryError as error:
             problems.append(Problem("counts", str(error)))
         return problems
+
+
+def image_file(folder: Path, tile: Tile) -> Path:
+    """The file of a tile that is an image of a folder. Args: folder: which the tile's source is relative to.
+
+    Raises:
+        GalleryError: it lies outside that folder.
+    """
+    source = folder / tile.source
+    image = source / (tile.image or "")
+    if not is_within(image, source):
+        raise GalleryError(f"The image of tile {tile.id} lies outside its folder and is not read.")
+    return image
 
 
 def standing_folder(folder: Path) -> Path:
