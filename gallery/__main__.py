@@ -152,6 +152,7 @@ _POSITIONS_HELP = (
     "CSV (file,lon,lat[,west,south,east,north]) or KML with the images' positions; "
     "without it, file names like a@LON@LAT@.jpg or EXIF count"
 )
+_AREA_HELP = "search only tiles that touch the polygons of a GeoJSON, KML, GeoPackage or (zipped) Shapefile"
 _TRUST_HELP = "share of the located answers that shall be right, where the model is calibrated (default 0.95)"
 _ROTATIONS_HELP = (
     "turns to search of a photo without a known heading: 1 takes its upper side for north, 4 are its quarter turns, "
@@ -179,6 +180,7 @@ def _search_options(command: argparse.ArgumentParser) -> None:
     area = command.add_mutually_exclusive_group()
     area.add_argument("--near", metavar="LON,LAT,RADIUS_KM", type=_near, help="search only tiles around this point")
     area.add_argument("--bbox", metavar="W,S,E,N", type=_bbox, help="search only tiles in this box, degrees")
+    area.add_argument("--area", metavar="FILE", type=_polygons, help=_AREA_HELP)
     command.add_argument("--rotations", type=int, choices=(1, 4, 16), default=16, help=_ROTATIONS_HELP)
     command.add_argument("--north-up", action=argparse.BooleanOptionalAction, default=True, help=_NORTH_UP_HELP)
     command.add_argument("--verify", action=argparse.BooleanOptionalAction, default=True, help=_VERIFY_HELP)
@@ -231,18 +233,24 @@ def _count(text: str) -> int:
 def _near(text: str) -> "Area":
     from gallery.areas import Near
 
-    return _area(Near, _numbers(text, "LON,LAT,RADIUS_KM"))
+    return _area(Near, *_numbers(text, "LON,LAT,RADIUS_KM"))
 
 
 def _bbox(text: str) -> "Area":
     from gallery.geo import Bounds
 
-    return _area(Bounds, _numbers(text, "W,S,E,N"))
+    return _area(Bounds, *_numbers(text, "W,S,E,N"))
 
 
-def _area(kind: Callable[..., "Area"], numbers: Sequence[float]) -> "Area":
+def _polygons(text: str) -> "Area":
+    from gallery.areas import Polygons
+
+    return _area(Polygons.read, text)
+
+
+def _area(make: Callable[..., "Area"], *given: Any) -> "Area":
     try:
-        return kind(*numbers)
+        return make(*given)
     except GalleryError as error:
         raise argparse.ArgumentTypeError(str(error)) from error
 
@@ -326,7 +334,7 @@ def _search(options: argparse.Namespace) -> int:
     from gallery.export import render
 
     localizer = _localizer(options, options.trust)
-    area = options.near or options.bbox
+    area = options.near or options.bbox or options.area
     answers = localizer.localize_many(
         options.photos, options.k, area, options.rotations, options.north_up, options.verify
     )
@@ -375,7 +383,7 @@ def _track(options: argparse.Namespace) -> int:
     motion = Motion(max_speed_m_s=options.max_speed)
     flight = command.flight_of(options.photos, options.every)
     localizer = _localizer(options)
-    area = options.near or options.bbox
+    area = options.near or options.bbox or options.area
     seen: list[Sighting] = []
     asked = sightings(localizer, flight.frames, area, options.rotations, options.north_up, options.verify)
     stopped = False

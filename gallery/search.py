@@ -16,7 +16,7 @@ from gallery.areas import MOST_DEG_PER_M, Area, distances_to_boxes_m, tiles_in
 from gallery.build import Embedder, read_photo
 from gallery.confidence import BEST, CALIBRATION, SHARES, Calibration, Evidence, evidence_of
 from gallery.errors import AreaError, GalleryError, UnreadablePhoto, WrongModel
-from gallery.geo import Bounds, LonLat, distance_m, distances_m, looked_at
+from gallery.geo import LonLat, distance_m, distances_m, looked_at
 from gallery.judging import belief_in
 from gallery.local_features import Matcher
 from gallery.ranking import Ranker, Ranking
@@ -350,7 +350,7 @@ class Localizer:
         return float(np.count_nonzero(distances_m(tile.centre, lons[chosen], lats[chosen]) <= reach_m) / searched)
 
     def _nearest_km(self, near: Area | None) -> float:
-        centre = near.centre if isinstance(near, Bounds) else LonLat(near.lon, near.lat) if near else LonLat(0, 0)
+        centre = LonLat(0, 0) if near is None else near.centre
         return float(distances_to_boxes_m(self.gallery.boxes, centre).min()) / 1000
 
 

@@ -157,6 +157,18 @@ def test_priors_with_negative_numbers(region, capsys, prior):
     assert status == 0 and 1 <= len(found) < len(Gallery.open(region / "g"))
 
 
+def test_a_prior_from_a_file(region, capsys):
+    ring = [[-0.0012, 0.0008], [-0.0008, 0.0008], [-0.0008, 0.0012], [-0.0012, 0.0008]]
+    (region / "area.geojson").write_text(json.dumps({"type": "Polygon", "coordinates": [ring]}))
+    given = ["search", region / "g", region / "0.jpg", "-k", 100, "--json", "--area"]
+    status, stdout, _ = run(capsys, *given, region / "area.geojson")
+    found = json.loads(stdout)[0]["matches"]
+    assert status == 0 and 1 <= len(found) < len(Gallery.open(region / "g"))
+    with pytest.raises(SystemExit):
+        main([str(each) for each in (*given, region / "0.jpg")])
+    assert "0.jpg is no area" in capsys.readouterr().err
+
+
 def test_joining_leaves_everything_else():
     given = ["search", "-k", "3", "--near", "-1,2,3", "--bbox", "1,2,3,4", "--near", "--json", "a", "--near"]
     assert _joined(given) == [

@@ -9,16 +9,12 @@ import numpy as np
 import pytest
 import rasterio
 from conftest import FakeAttitude, FakeEmbedder, FakePhoto, FakePosition, textured, write_raster
-from hypothesis import given, settings
-from hypothesis import strategies as st
 from PIL import Image
 from pyproj import Transformer
-from shapely.geometry import box
 
 from gallery import Gallery, Localizer, Near, build_gallery
 from gallery.agreement import agreement_of, located_by_rule
 from gallery.answers import Answer, PhotoProblem
-from gallery.areas import tiles_in
 from gallery.errors import AreaError, GalleryError, UnreadablePhoto, WrongModel
 from gallery.geo import Bounds, LonLat, destination, distance_m, looked_at, rectangle
 from gallery.positions import FILM_DIAGONAL_MM
@@ -324,40 +320,6 @@ def test_a_pose_that_is_not_stated_is_guessed(gallery, attitude):
     assert empty.matches == () and "No tile" in empty.notes[0]
     both = localizer.localize_many([photo, photo_of(gallery, 3), photo], k=3, rotations=16)
     assert both[0].matches == both[2].matches == answer.matches and both[1].photo == "3.jpg"
-
-
-# --- the prior area ------------------------------------------------------------------------------
-
-boxes = st.tuples(st.floats(-180, 179), st.floats(-80, 79), st.floats(0.001, 2), st.floats(0.001, 1)).map(
-    lambda values: (values[0], values[1], values[0] + values[2], values[1] + values[3])
-)
-
-
-@given(st.lists(boxes, min_size=1, max_size=20), boxes)
-@settings(deadline=None)
-def test_box_prior_equals_shapely(tiles, area):
-    bounds = Bounds(area[0], area[1], area[2] if area[2] <= 180 else area[2] - 360, area[3])
-    expected = [
-        any(box(*tile).intersects(box(area[0] + turn, area[1], area[2] + turn, area[3])) for turn in (-360, 0, 360))
-        for tile in tiles
-    ]
-    assert tiles_in(np.array(tiles), bounds).tolist() == expected
-
-
-@given(boxes, st.floats(0, 360), st.floats(0.1, 300))
-@settings(deadline=None)
-def test_circle_prior_reaches_what_lies_within_the_radius(tile, azimuth_deg, radius_km):
-    corner = LonLat((tile[0] + 180) % 360 - 180, tile[1])
-    inside = destination(corner, azimuth_deg, radius_km * 1000 * 0.98)
-    assert tiles_in(np.array([tile]), Near(inside.lon, inside.lat, radius_km)).all()
-
-
-def test_circle_prior_leaves_out_what_lies_beyond():
-    tile = np.array([[10, 50, 10.001, 50.001]])
-    away = destination(LonLat(10, 50), 200, 1010)
-    assert not tiles_in(tile, Near(away.lon, away.lat, 1.0)).any()
-    assert tiles_in(tile, Near(away.lon, away.lat, 1.02)).all()
-    assert tiles_in(np.array([[179.9, 0, 180.1, 0.1]]), Near(-179.95, 0.05, 0.01)).all()
 
 
 def test_names_of_problems_hold_no_path_and_no_control_characters():
