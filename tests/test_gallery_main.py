@@ -14,7 +14,8 @@ from conftest import textured, write_raster
 from PIL import Image
 
 from gallery import Gallery
-from gallery.__main__ import _joined, main, parser
+from gallery.__main__ import main, parser
+from gallery.commands.options import joined
 
 ROOT = Path(__file__).parents[1]
 
@@ -171,7 +172,7 @@ def test_a_prior_from_a_file(region, capsys):
 
 def test_joining_leaves_everything_else():
     given = ["search", "-k", "3", "--near", "-1,2,3", "--bbox", "1,2,3,4", "--near", "--json", "a", "--near"]
-    assert _joined(given) == [
+    assert joined(given) == [
         "search",
         "-k",
         "3",

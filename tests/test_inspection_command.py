@@ -6,7 +6,8 @@ from dataclasses import replace
 import pandas as pd
 import pytest
 
-from gallery.__main__ import SORT_KEYS, main
+from gallery.__main__ import main
+from gallery.commands.inspect import SORT_KEYS
 from gallery.inspection.filters import SORTS
 from gallery.inspection.table import open_inspection
 from gallery.report import QueryRow, write_report

@@ -1,0 +1,92 @@
+"""The command `build`: a gallery from rasters and folders of images."""
+
+import argparse
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from gallery.commands.loading import load
+from gallery.commands.options import json_option, model_option
+from gallery.commands.output import say, say_json
+from gallery.errors import BuildError
+
+if TYPE_CHECKING:
+    from gallery.build import Progress
+
+_TILE_SIZE_HELP = "side of a raster's tiles on the ground; assumed for images of unknown extent (default 100)"
+_OVERLAP_HELP = "share of a tile that its neighbour shows too (default 0.5)"
+_POSITIONS_HELP = (
+    "CSV (file,lon,lat[,west,south,east,north]) or KML with the images' positions; "
+    "without it, file names like a@LON@LAT@.jpg or EXIF count"
+)
+
+
+def add(commands: Any) -> None:
+    """The command and its options."""
+    build = commands.add_parser(
+        "build",
+        help="make a gallery from rasters or folders of images",
+        description="Make a gallery from rasters with a CRS (GeoTIFF, COG, JPEG 2000) and folders of images with "
+        "positions. A build that was stopped goes on when the same command is given again.",
+    )
+    build.add_argument("sources", nargs="+", metavar="SOURCE", type=Path, help="a raster, or a folder of images")
+    build.add_argument("--out", required=True, metavar="DIR", type=Path, help="the gallery's folder")
+    model_option(build, "starter", "starter")
+    build.add_argument("--tile-size-m", type=float, default=100.0, metavar="M", help=_TILE_SIZE_HELP)
+    build.add_argument("--overlap", type=float, default=0.5, metavar="SHARE", help=_OVERLAP_HELP)
+    build.add_argument("--positions", type=Path, metavar="FILE", help=_POSITIONS_HELP)
+    build.add_argument("--compile", action="store_true", help="compile the model first: worth it for long builds")
+    json_option(build)
+    build.set_defaults(run=run)
+
+
+def run(options: argparse.Namespace) -> int:
+    """Run the command. Returns: the exit status."""
+    from gallery.build import build_gallery
+
+    for source in options.sources:
+        if not source.exists():
+            raise BuildError(f"There is no raster or folder {source}. Check the path.")
+    embedder = load(options.model, compile=options.compile)
+    with _Bar() as bar:
+        gallery = build_gallery(
+            options.sources,
+            options.out,
+            embedder,
+            tile_size_m=options.tile_size_m,
+            overlap=options.overlap,
+            positions=options.positions,
+            progress=bar,
+            model_source=options.model,
+        )
+    if options.json:
+        say_json(gallery.info())
+    else:
+        left_out = "".join(f"; left out: {count} {reason}" for reason, count in gallery.manifest["skipped"].items())
+        say(f"{options.out}: {len(gallery)} tiles{left_out}")
+    return 0
+
+
+class _Bar:
+    """A progress bar on stderr from the first progress on: count, rate and what was left out."""
+
+    def __init__(self) -> None:
+        self._bar: Any = None
+
+    def __enter__(self) -> "_Bar":
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        if self._bar is not None:
+            self._bar.close()
+
+    def __call__(self, progress: "Progress") -> None:
+        if self._bar is None:
+            from tqdm import tqdm
+
+            self._bar = tqdm(
+                total=progress.total, initial=progress.resumed, unit=" tiles", file=sys.stderr, dynamic_ncols=True
+            )
+        if progress.skipped:
+            self._bar.set_postfix_str(f"{progress.skipped} left out", refresh=False)
+        self._bar.update(progress.done - self._bar.n)
