@@ -2,48 +2,26 @@
 
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from types import TracebackType
 
 import numpy as np
-import rasterio
 from PIL import Image
 from pyproj import Transformer
-from pyproj.exceptions import ProjError
-from rasterio.enums import ColorInterp, Resampling
-from rasterio.errors import RasterioError, RasterioIOError
-from rasterio.vrt import WarpedVRT
+from rasterio.enums import Resampling
+from rasterio.errors import RasterioError
 from rasterio.windows import Window as RasterWindow
 from shapely.geometry import Polygon
 
+from gallery.bands import Stretch, colour_bands, holds_data, palette, stretch_of
 from gallery.errors import NotGeoreferenced, SourceError
 from gallery.geo import LonLat, distance_m, wrap_lon
+from gallery.raster_files import crs_of, north_up, open_file
 from gallery.tiles import Tile, Window
-
-DRIVERS = {".tif": "GTiff", ".tiff": "GTiff", ".jp2": "JP2OpenJPEG"}
-"""What is opened, by suffix: formats that hold their own pixels. A VRT could point at any file or host."""
 
 MIN_TILE_PX = 16
 """A tile of fewer raster pixels shows nothing that could be recognised."""
-
-STRETCH_PERCENTILES = (2.0, 98.0)
-"""Which values become black and white when samples have more than 8 bits."""
-
-
-@dataclass(frozen=True)
-class Stretch:
-    """The linear map of one raster's samples to 0..255, the same for all of its tiles."""
-
-    low: np.ndarray  # (bands,)
-    high: np.ndarray  # (bands,)
-
-    def __call__(self, samples: np.ndarray) -> np.ndarray:
-        """(bands, H, W) of any type -> uint8."""
-        low, high = self.low[:, None, None], self.high[:, None, None]
-        scaled = (samples.astype(np.float32) - low) / np.maximum(high - low, 1e-12)
-        return (np.clip(np.nan_to_num(scaled), 0, 1) * 255 + 0.5).astype(np.uint8)
 
 
 class Raster:
@@ -56,22 +34,24 @@ class Raster:
         NotGeoreferenced: it has no coordinate reference system.
     """
 
-    def __init__(self, path: Path, stretch: Stretch | None = None) -> None:
-        """Args: stretch: as it was found when the same raster was open before; spares a look at all of it."""
+    def __init__(self, path: Path, stretch: Stretch | None = None, crs: str | None = None) -> None:
+        """Open a raster.
+
+        Args:
+            stretch: as it was found when the same raster was open before; spares a look at its samples.
+            crs: of a raster that states none.
+        """
         self.path = path
-        if not path.is_file():
-            raise SourceError(f"There is no file {path.name}. Check the path of the raster.")
+        self._file = open_file(path)
         try:
-            self._file = rasterio.open(path, driver=DRIVERS.get(path.suffix.lower(), "GTiff"))
-        except RasterioIOError as error:
-            raise SourceError(
-                f"{path.name} cannot be read as a raster. Give a GeoTIFF (or COG) or a georeferenced JPEG 2000."
-            ) from error
-        try:
-            self._view = _north_up(self._file, path.name)
-            self._to_lonlat = Transformer.from_crs(self._view.crs.to_wkt(), "OGC:CRS84", always_xy=True)
-            self._bands = _colour_bands(self._view)
-            self._colours = _palette(self._file)
+            self.crs = crs_of(self._file, path, crs)
+            self._view = north_up(self._file, path, self.crs)
+            shown_in = self.crs if self._view is self._file else self._view.crs.to_wkt()
+            self._to_lonlat = Transformer.from_crs(shown_in, "OGC:CRS84", always_xy=True)
+            self._bands = colour_bands(self._view)
+            self._colours = palette(self._file)
+            if any(self._view.dtypes[band - 1].startswith("complex") for band in self._bands):
+                raise SourceError(f"{path.name} holds complex numbers, which are no picture.")
             self._known_stretch = stretch
         except BaseException:
             self._file.close()
@@ -91,10 +71,11 @@ class Raster:
 
     @cached_property
     def stretch(self) -> Stretch | None:
-        """The map of samples to 0..255; None for 8-bit ones. Looks at all of the raster unless it was given."""
-        if self._view.dtypes[0] == "uint8":
-            return None
-        return self._known_stretch or _stretch(self._view, self._bands)
+        """The map of samples to 0..255; None for 8-bit ones. Looks at samples of all the raster unless it was given."""
+        try:
+            return self._known_stretch or stretch_of(self._view, self._bands)
+        except RasterioError as error:
+            raise self._damaged() from error
 
     @property
     def width_px(self) -> int:
@@ -187,12 +168,11 @@ class Raster:
 
     def data_share(self, window: Window) -> float:
         """Share of the window that holds data (not transparent, not nodata), in [0, 1]."""
-        shape = _fitted(window, 64)
         try:
-            mask = self._view.dataset_mask(out_shape=shape, window=_rasterio(window))
+            there = holds_data(self._view, self._bands, _rasterio(window), _fitted(window, 64))
         except RasterioError as error:
             raise self._damaged() from error
-        return float(np.count_nonzero(mask) / mask.size)
+        return float(np.count_nonzero(there) / there.size)
 
     def _damaged(self) -> SourceError:
         return SourceError(f"{self.path.name} is damaged: part of its pixels cannot be read. Copy it again.")
@@ -214,81 +194,6 @@ class Raster:
             return Image.fromarray(self._colours[samples[0]])
         rgb = samples if self.stretch is None else self.stretch(samples)
         return Image.fromarray(np.ascontiguousarray(np.moveaxis(np.broadcast_to(rgb, (3, *rgb.shape[1:])), 0, -1)))
-
-
-def is_georeferenced(path: Path) -> bool:
-    """Whether a file is a raster that states its coordinate system; a quick look."""
-    try:
-        with rasterio.open(path, driver=DRIVERS.get(path.suffix.lower(), "GTiff")) as file:
-            return file.crs is not None or file.gcps[1] is not None
-    except RasterioIOError:
-        return False
-
-
-def _north_up(file: rasterio.DatasetReader, name: str) -> rasterio.DatasetReader | WarpedVRT:
-    gcps, gcps_crs = file.gcps
-    if file.crs is None and gcps_crs is None:
-        raise NotGeoreferenced(
-            f"{name} has no coordinate reference system (CRS). "
-            "Save it with one, or list images with their positions in a CSV."
-        )
-    transform = file.transform
-    if file.crs is not None and transform.is_identity:
-        raise NotGeoreferenced(f"{name} has a CRS but no position. Save it as a GeoTIFF with its extent.")
-    if file.crs is not None and transform.b == transform.d == 0 and transform.a > 0 > transform.e:
-        return file
-    source_crs = file.crs or gcps_crs
-    x, y = (
-        transform @ (file.width / 2, file.height / 2)
-        if file.crs is not None
-        else (np.mean([point.x for point in gcps]), np.mean([point.y for point in gcps]))
-    )
-    try:
-        lon, lat = Transformer.from_crs(source_crs.to_wkt(), "OGC:CRS84", always_xy=True).transform(x, y, errcheck=True)
-    except ProjError as error:
-        raise NotGeoreferenced(f"{name} lies outside the area of its coordinate system. Check its CRS.") from error
-    zone = min(60, int((wrap_lon(lon) + 180) // 6) + 1)
-    masked = ColorInterp.alpha in file.colorinterp or file.nodata is not None
-    return WarpedVRT(
-        file,
-        src_crs=source_crs,
-        crs=f"EPSG:{(32600 if lat >= 0 else 32700) + zone}",
-        resampling=Resampling.bilinear,
-        add_alpha=not masked,
-    )
-
-
-def _colour_bands(view: rasterio.DatasetReader | WarpedVRT) -> list[int]:
-    """Band numbers of red, green, blue, or of the one grey band."""
-    meaning = {colour: band for band, colour in enumerate(view.colorinterp, start=1)}
-    named = [meaning.get(colour) for colour in (ColorInterp.red, ColorInterp.green, ColorInterp.blue)]
-    if all(named):
-        return [band for band in named if band]
-    plain = [band for band, colour in enumerate(view.colorinterp, start=1) if colour != ColorInterp.alpha]
-    return plain[:3] if len(plain) >= 3 else plain[:1]
-
-
-def _palette(file: rasterio.DatasetReader) -> np.ndarray | None:
-    """(256, 3) colours of a palette raster, else None."""
-    if file.colorinterp[0] != ColorInterp.palette or file.dtypes[0] != "uint8":
-        return None
-    table = np.zeros((256, 3), np.uint8)
-    for value, colour in file.colormap(1).items():
-        table[value] = colour[:3]
-    return table
-
-
-def _stretch(view: rasterio.DatasetReader | WarpedVRT, bands: list[int]) -> Stretch:
-    """Percentiles of the whole raster, from a reduced copy, so that neighbouring tiles keep their contrast."""
-    shape = _fitted(Window(0, 0, view.width, view.height), 1024)
-    samples = view.read(bands, out_shape=(len(bands), *shape), resampling=Resampling.nearest).astype(np.float64)
-    valid = (view.dataset_mask(out_shape=shape) > 0)[None] & np.isfinite(samples)
-    lows, highs = [], []
-    for band, known in zip(samples, valid, strict=True):
-        low, high = np.percentile(band[known], STRETCH_PERCENTILES) if known.any() else (0.0, 1.0)
-        lows.append(low)
-        highs.append(high if high > low else low + 1)
-    return Stretch(np.array(lows, np.float32), np.array(highs, np.float32))
 
 
 def _fitted(window: Window, max_px: int) -> tuple[int, int]:

@@ -14,8 +14,8 @@ from gallery.errors import GalleryError, PositionsError, SourceError
 from gallery.handles import open_raster
 from gallery.image_folder import ImageFolder
 from gallery.positions import Positions, read_positions
-from gallery.raster import DRIVERS as RASTER_SUFFIXES
-from gallery.raster import Raster, is_georeferenced
+from gallery.raster import Raster
+from gallery.raster_files import states_its_place
 from gallery.tiles import Tile
 
 log = logging.getLogger(__name__)
@@ -48,11 +48,12 @@ class RasterSource:
     prefix: str  # of tile ids
     noted: str  # the raster as the gallery names it
     tiling: Tiling
+    crs: str | None = None  # of a raster that states none
 
     def candidates(self) -> Iterator[Candidate]:
         """The windows of each scale, row by row."""
         several = len(self.tiling.sizes_m) > 1
-        with Raster(self.path) as raster:
+        with Raster(self.path, crs=self.crs) as raster:
             for size_m in self.tiling.sizes_m:
                 prefix = f"{self.prefix}/{size_m:g}m" if several else self.prefix
                 for window in raster.windows(size_m, self.tiling.overlap):
@@ -61,7 +62,7 @@ class RasterSource:
 
     def load(self, candidate: Candidate, read_photo: ReadPhoto) -> tuple[Tile, Any]:
         """The window as a tile, and its picture."""
-        raster, window = open_raster(self.path), candidate.window
+        raster, window = open_raster(self.path, self.crs), candidate.window
         if window is None:
             raise ValueError(f"Candidate {candidate.id} is of no raster.")
         if raster.data_share(window) < MIN_DATA_SHARE:
@@ -90,7 +91,7 @@ def open_sources(paths: Sequence[Path], home: Path, tiling: Tiling, positions: P
     for path in {path.resolve(): path for path in paths}.values():
         if path.is_dir():
             sources += _folder_sources(path, home, tiling, positions, taken)
-        elif path.suffix.lower() in RASTER_SUFFIXES or path.is_file():
+        elif path.is_file():
             sources.append(_raster_source(path, home, tiling, taken))
         else:
             raise SourceError(f"There is no raster or folder {path.name}. Check the path.")
@@ -128,7 +129,7 @@ def _folder_sources(
     images = list(images_below(folder))
     rasters: list[Path] = []
     if positions is None:
-        rasters = [image for image in images if image.suffix.lower() in RASTER_SUFFIXES and is_georeferenced(image)]
+        rasters = [image for image in images if states_its_place(image)]
     yield from (_raster_source(raster, home, tiling, taken) for raster in rasters)
     plain = [image for image in images if image not in set(rasters)]
     if plain:

@@ -175,7 +175,7 @@ class Gallery:
         """
         if tile.window is None:
             return read_picture(self.image_file(tile), max_px)
-        return open_raster(self.folder / tile.source).image(tile.window, max_px)
+        return open_raster(self.folder / tile.source, self.manifest["build"].get("crs")).image(tile.window, max_px)
 
     def image_file(self, tile: Tile) -> Path:
         """The file of a tile that is an image of a folder.
@@ -195,7 +195,7 @@ class Gallery:
         """
         if tile.window is None:
             return self.image(tile, max_px), tile
-        raster = open_raster(self.folder / tile.source)
+        raster = open_raster(self.folder / tile.source, self.manifest["build"].get("crs"))
         window = raster.around(tile.window, sides)
         return raster.image(window, max_px), raster.tile(tile.id, window, tile.source)
 

@@ -1,18 +1,25 @@
 """Rasters: tiles cover them with equal ground size, in any projection, and read as pictures."""
 
+import math
 from itertools import pairwise
 
 import numpy as np
 import pytest
+import rasterio
 from affine import Affine
 from conftest import textured
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from PIL import Image
+from pyproj import CRS, Transformer
+from rasterio.control import GroundControlPoint
 from rasterio.enums import ColorInterp
+from rasterio.shutil import copy
 
 from gallery.errors import NotGeoreferenced, SourceError
-from gallery.geo import area_m2, size_m
+from gallery.geo import LonLat, area_m2, distance_m, size_m
 from gallery.raster import Raster, _starts, _step
+from gallery.raster_files import states_its_place
 from gallery.tiles import Window
 
 PROJECTIONS = {
@@ -91,8 +98,6 @@ def test_grey_palette_and_alpha(make_raster):
     with Raster(make_raster("grey.tif", pixels=grey)) as raster:
         assert np.array_equal(np.asarray(raster.image(Window(0, 0, 40, 40), 40)), np.repeat(grey[0][..., None], 3, 2))
     path = make_raster("palette.tif", pixels=np.full((1, 40, 40), 7, np.uint8))
-    import rasterio
-
     with rasterio.open(path, "r+") as file:
         file.write_colormap(1, {7: (10, 200, 30, 255)})
     with Raster(path) as raster:
@@ -103,8 +108,6 @@ def test_share_of_data_from_alpha_nodata_and_mask(make_raster):
     pixels = np.full((4, 100, 100), 255, np.uint8)
     pixels[3, :, 30:] = 0
     path = make_raster("alpha.tif", pixels=pixels)
-    import rasterio
-
     with rasterio.open(path, "r+") as file:
         file.colorinterp = (ColorInterp.red, ColorInterp.green, ColorInterp.blue, ColorInterp.alpha)
     window = Window(0, 0, 100, 100)
@@ -153,13 +156,171 @@ def test_refusals_say_what_to_do(make_raster, tmp_path):
         list(raster.windows(100, 0.5))
 
 
-def test_a_virtual_raster_is_not_opened(make_raster, tmp_path):
-    from rasterio.shutil import copy
-
+def test_a_virtual_raster_under_another_name_is_not_opened(make_raster, tmp_path):
     copy(make_raster(), tmp_path / "mosaic.vrt", driver="VRT")
     (tmp_path / "mosaic.vrt").rename(tmp_path / "mosaic.tif")
     with pytest.raises(SourceError):
         Raster(tmp_path / "mosaic.tif")
+
+
+def test_a_vrt_shows_what_it_points_at(make_raster, tmp_path):
+    path = make_raster()
+    copy(path, tmp_path / "mosaic.vrt", driver="VRT")
+    window = Window(100, 50, 64, 32)
+    with Raster(path) as raster, Raster(tmp_path / "mosaic.vrt") as virtual:
+        assert virtual.image(window, 64) == raster.image(window, 64)
+        assert virtual.tile("t", window, "r") == raster.tile("t", window, "r")
+
+
+def test_mbtiles_lie_where_their_raster_lay(make_raster, tmp_path):
+    zoom_17_m = 2 * math.pi * 6378137 / 256 / 2**17
+    path = make_raster(pixel=zoom_17_m, pixels=textured(300, 500))
+    copy(path, tmp_path / "area.mbtiles", driver="MBTiles", TILE_FORMAT="PNG")
+    with Raster(path) as raster, Raster(tmp_path / "area.mbtiles") as archive:
+        assert (archive.width_px, archive.height_px) == (500, 300)
+        assert distance_m(archive.lonlat(0, 0), raster.lonlat(0, 0)) < zoom_17_m
+        seen, meant = (np.asarray(one.image(Window(100, 100, 100, 100), 100), float) for one in (archive, raster))
+        assert np.corrcoef(seen.ravel(), meant.ravel())[0, 1] > 0.99
+
+
+@pytest.mark.parametrize(
+    ("suffix", "world", "size"),
+    [(".jpg", ".jgw", 1), (".png", ".pgw", 1), (".tif", ".tfw", 1), (".jpg", ".wld", 2), (".png", ".pngw", 2)],
+)
+def test_a_picture_with_a_world_file(tmp_path, suffix, world, size):
+    path = tmp_path / f"sheet{suffix}"
+    Image.fromarray(np.moveaxis(textured(200, 300), 0, -1)).save(path)
+    assert not states_its_place(path)
+    path.with_suffix(world).write_text(f"{size}\n0\n0\n-{size}\n500000\n5000000\n")
+    assert states_its_place(path)
+    with pytest.raises(NotGeoreferenced, match="--crs"):
+        Raster(path)
+    with Raster(path, crs="EPSG:32633") as raster:
+        tile = raster.tile("t", Window(0, 0, 300, 200), "r")
+    assert distance_m(tile.centre, LonLat(15, 45.15)) < 1000
+    assert size_m(tile.bounds) == pytest.approx((300 * size, 200 * size), rel=1e-2)
+    path.with_suffix(".prj").write_text(CRS.from_epsg(32634).to_wkt("WKT1_ESRI"))
+    with Raster(path, crs="EPSG:32633") as raster:
+        assert raster.lonlat(0, 0).lon == pytest.approx(21, abs=0.01), "what lies beside the file counts first"
+
+
+def test_what_states_no_crs_takes_the_assumed_one_and_others_keep_theirs(make_raster):
+    with Raster(make_raster(crs=None), crs="EPSG:3857") as raster, Raster(make_raster("b.tif"), crs="EPSG:4326") as own:
+        assert raster.lonlat(0, 0) == own.lonlat(0, 0)
+
+
+DEPTHS = {
+    "one band": (1, "uint8", {}, 0),
+    "two plain bands": (2, "uint8", {}, 0),
+    "grey and alpha": (2, "uint8", {"alpha": "YES"}, 0),
+    "rgb and infrared": (4, "uint8", {"photometric": "RGB", "alpha": "NO"}, 0),
+    "six bands": (6, "uint8", {}, 0),
+    "uint16 rgb and infrared": (4, "uint16", {}, 2000),
+    "int16 with nodata": (3, "int16", {"nodata": -9999}, -500),
+    "float32": (3, "float32", {}, 0.25),
+    "int32 one band": (1, "int32", {}, 70_000),
+}
+
+
+@pytest.mark.parametrize(("bands", "dtype", "profile", "offset"), DEPTHS.values(), ids=DEPTHS.keys())
+def test_any_count_of_bands_and_any_depth(make_raster, bands, dtype, profile, offset):
+    pixels = (textured(80, 120, bands=bands) / (256 if dtype == "float32" else 1) + offset).astype(dtype)
+    if "alpha" in profile and profile["alpha"] == "YES":
+        pixels[1] = 255
+    with Raster(make_raster(pixels=pixels, **profile)) as raster:
+        seen = np.asarray(raster.image(Window(0, 0, 120, 80), 120), float)
+        assert raster.data_share(Window(0, 0, 120, 80)) == 1
+    shown = 3 if bands >= 3 else 1
+    for band in range(3):
+        meant = pixels[band if shown == 3 else 0].astype(float)
+        assert np.corrcoef(seen[..., band].ravel(), meant.ravel())[0, 1] > 0.99
+    assert seen.min() < 30 and seen.max() > 225, "the whole range of greys is used"
+
+
+def test_what_is_no_number_is_no_data(make_raster):
+    pixels = (textured(100, 100) / 255).astype(np.float32)
+    pixels[:, :, 70:] = np.nan
+    for name, nodata in (("plain.tif", None), ("stated.tif", float("nan"))):
+        with Raster(make_raster(name, pixels=pixels, nodata=nodata)) as raster:
+            assert raster.data_share(Window(0, 0, 100, 100)) == pytest.approx(0.7, abs=0.02)
+            assert np.isfinite(raster.stretch.low).all() and raster.stretch.high.max() <= 1
+
+
+def test_a_mask_within_the_file_counts(make_raster):
+    path = make_raster(pixels=textured(100, 100))
+    with rasterio.open(path, "r+") as file:
+        file.write_mask(np.repeat([[255] * 40 + [0] * 60], 100, axis=0).astype(np.uint8))
+    with Raster(path) as raster:
+        assert raster.data_share(Window(0, 0, 100, 100)) == pytest.approx(0.4, abs=0.02)
+
+
+def test_the_stretch_ignores_nodata_and_is_the_same_when_opened_again(make_raster):
+    pixels = np.random.default_rng(0).integers(1000, 2000, (3, 900, 3000)).astype(np.uint16)
+    pixels[:, :, 1500:] = 65535
+    path = make_raster(pixels=pixels, nodata=65535)
+    with Raster(path) as first, Raster(path) as again:
+        assert np.array_equal(first.stretch.low, again.stretch.low)
+        assert np.array_equal(first.stretch.high, again.stretch.high)
+        assert first.stretch.low == pytest.approx([1020] * 3, abs=5)
+        assert first.stretch.high == pytest.approx([1980] * 3, abs=5)
+
+
+def test_complex_samples_are_refused(make_raster):
+    with pytest.raises(SourceError, match="complex"):
+        Raster(make_raster(pixels=np.ones((1, 40, 40), np.complex64)))
+
+
+SHEAR = Affine.translation(500_000, 5_000_000) @ Affine(0.5, 0.1, 0, 0.05, -0.5, 0)
+CORNERS = [GroundControlPoint(row, col, 500_000 + col / 2, 5_000_000 - row / 2) for row in (0, 200) for col in (0, 400)]
+
+
+@pytest.mark.parametrize(
+    ("bands", "dtype", "place"),
+    [(3, "uint8", {"transform": SHEAR}), (1, "float32", {"transform": SHEAR}), (3, "uint16", {"gcps": CORNERS})],
+)
+def test_sheared_rasters_and_control_points(tmp_path, bands, dtype, place):
+    path = tmp_path / "turned.tif"
+    pixels = textured(200, 400, bands=bands).astype(dtype)
+    options = {"crs": "EPSG:32633", "width": 400, "height": 200, "count": bands, "dtype": dtype, **place}
+    with rasterio.open(path, "w", driver="GTiff", **options) as file:
+        file.write(pixels)
+    with Raster(path) as raster:
+        whole = raster.tile("t", Window(0, 0, raster.width_px, raster.height_px), "r")
+        middle = raster.image(Window(raster.width_px // 2 - 5, raster.height_px // 2 - 5, 10, 10), 10)
+    expected = (np.mean([place.x for place in CORNERS]), np.mean([place.y for place in CORNERS]))
+    if "transform" in place:
+        expected = SHEAR @ (200, 100)
+    lon, lat = Transformer.from_crs(32633, 4326, always_xy=True).transform(*expected)
+    assert distance_m(whole.centre, LonLat(lon, lat)) < 2 and np.asarray(middle).std() > 0
+
+
+def test_control_points_that_give_no_place_are_refused(tmp_path):
+    points = [GroundControlPoint(0, col, 500_000 + col, 5_000_000) for col in range(0, 100, 10)]
+    with rasterio.open(
+        tmp_path / "line.tif",
+        "w",
+        driver="GTiff",
+        width=9,
+        height=9,
+        count=1,
+        dtype="uint8",
+        crs="EPSG:3857",
+        gcps=points,
+    ) as file:
+        file.write(np.ones((1, 9, 9), np.uint8))
+    with pytest.raises(NotGeoreferenced, match="control points"):
+        Raster(tmp_path / "line.tif")
+
+
+def test_a_turned_palette_keeps_its_colours(make_raster):
+    turned = Affine.translation(500_000, 5_000_000) @ Affine.rotation(30) @ Affine.scale(0.5, -0.5)
+    pixels = np.tile(np.array([[[1, 200]]], np.uint8), (1, 40, 20))
+    path = make_raster(crs="EPSG:32633", transform=turned, pixels=pixels)
+    with rasterio.open(path, "r+") as file:
+        file.write_colormap(1, {1: (250, 0, 0, 255), 200: (0, 0, 250, 255)})
+    with Raster(path) as raster:
+        seen = np.asarray(raster.image(Window(0, 0, raster.width_px, raster.height_px), 500)).reshape(-1, 3)
+    assert {tuple(map(int, colour)) for colour in np.unique(seen, axis=0)} <= {(250, 0, 0), (0, 0, 250), (0, 0, 0)}
 
 
 @given(st.floats(-80, 80), st.floats(0.2, 2), st.floats(0, 0.8))
