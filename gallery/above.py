@@ -20,6 +20,7 @@ LEAST_SEEN = 0.02
 
 MOST_PX = 1536
 LEAST_PX = 192
+SHARE_PX = 64
 
 
 @dataclass(frozen=True)
@@ -98,6 +99,16 @@ def seen_from_above(image: Image.Image, pose: Pose, side_m: float) -> Ground:
     filled.paste(warped, mask=Image.fromarray(held.astype(np.uint8) * 255))
     grown = whole_px / image.width
     return Ground(filled, held, side_m, np.diag([grown, grown, 1.0]) @ to_photo)
+
+
+def share_shown(size: tuple[int, int], pose: Pose, side_m: float) -> float:
+    """Share of a square of ground around the point under its centre that a photo shows, within about 0.02.
+
+    Args: size: width and height of the whole picture, pixels; pose, side_m: as for `seen_from_above`.
+    """
+    focal_px = pose.focal_35mm / FILM_DIAGONAL_MM * math.hypot(*size)
+    to_photo = _ground_to_photo(pose, focal_px, size) @ _pixels_to_ground(side_m, SHARE_PX)
+    return float(_held(to_photo, SHARE_PX, size).mean())
 
 
 def _pixels_to_ground(side_m: float, side_px: int) -> np.ndarray:

@@ -27,10 +27,22 @@ class Ranking:
 
 
 class Ranker:
-    """Ranks the tiles of one gallery."""
+    """Ranks the tiles of one gallery, or some of them, such as those of one scale."""
 
-    def __init__(self, gallery: Gallery) -> None:
+    def __init__(self, gallery: Gallery, among: np.ndarray | None = None) -> None:
+        """Args: among: (N,) bool; only these tiles are ranked, and stand for each other's neighbours. None: all."""
         self.gallery = gallery
+        self._among = among
+
+    def search(self, vectors: np.ndarray, k: int, allowed: np.ndarray | None) -> tuple[np.ndarray, np.ndarray]:
+        """`VectorIndex.search` among the tiles that are ranked."""
+        return self.gallery.index.search(vectors, k, self.ranked(allowed))
+
+    def ranked(self, allowed: np.ndarray | None) -> np.ndarray | None:
+        """(N,) bool, which of the allowed tiles are ranked; None where all are."""
+        if self._among is None or allowed is None:
+            return allowed if self._among is None else self._among
+        return self._among & allowed
 
     def best_of(self, vectors: np.ndarray, k: int, allowed: np.ndarray | None = None) -> Ranking:
         """Each tile counts by its best score over the views, which show the same ground in different turns.
@@ -40,7 +52,7 @@ class Ranker:
             k: how many tiles.
             allowed: (N,) bool; only these tiles are ranked. None: all.
         """
-        scores, rows = (found.ravel() for found in self.gallery.index.search(vectors, k, allowed))
+        scores, rows = (found.ravel() for found in self.search(vectors, k, allowed))
         order = np.lexsort((rows, -scores))
         _, first = np.unique(rows[order], return_index=True)
         kept = order[np.sort(first)][:k]
@@ -61,7 +73,7 @@ class Ranker:
             k: how many tiles.
             allowed: (N,) bool; only these tiles are ranked, others still count as their neighbours. None: all.
         """
-        _, rows = self.gallery.index.search(vectors, max(k, CANDIDATES), allowed)
+        _, rows = self.search(vectors, max(k, CANDIDATES), allowed)
         proposed = [
             self.neighbours(found, -view.east_m, -view.north_m, SAME_PLACE * side_m)
             for found, view in zip(rows, views, strict=True)
@@ -89,10 +101,13 @@ class Ranker:
             return rows
         centres = self.gallery.centres[rows]
         lons, lats = moved_all(centres[:, 0], centres[:, 1], east_m, north_m)
-        distance_m, nearest = self._tree.query(cartesian_m(lons, lats), distance_upper_bound=within_m)
-        return np.where(np.isfinite(distance_m), nearest, -1)
+        own, tree = self._tree
+        distance_m, nearest = tree.query(cartesian_m(lons, lats), distance_upper_bound=within_m)
+        return np.where(np.isfinite(distance_m), own.take(nearest, mode="clip"), -1)
 
     @cached_property
-    def _tree(self) -> cKDTree:
-        centres = self.gallery.centres
-        return cKDTree(cartesian_m(centres[:, 0], centres[:, 1]))
+    def _tree(self) -> tuple[np.ndarray, cKDTree]:
+        """The rows that are ranked, and a tree over their centres."""
+        rows = np.arange(len(self.gallery)) if self._among is None else np.flatnonzero(self._among)
+        lons, lats = self.gallery.centres[rows].T
+        return rows, cKDTree(cartesian_m(lons, lats))

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from gallery.above import Pose, seen_from_above
+from gallery.above import Pose, pose_of, seen_from_above
 from gallery.agreement import AGREEMENT_OF, place_size_m
 from gallery.answers import Answer, ExifCheck, PhotoProblem
 from gallery.areas import MOST_DEG_PER_M, Area, distances_to_boxes_m, tiles_in
@@ -20,6 +20,7 @@ from gallery.geo import LonLat, distance_m, distances_m, looked_at
 from gallery.judging import belief_in
 from gallery.local_features import Matcher
 from gallery.ranking import Ranker, Ranking
+from gallery.scales import scales_of, suited
 from gallery.store import Gallery
 from gallery.tiles import Match, Tile
 from gallery.verify import LIMIT_S, PICTURE_PX, Check, Verifier
@@ -71,13 +72,16 @@ class Localizer:
         self.trust = trust
         self.gallery = gallery
         self.embedder = embedder
-        self._ranker = Ranker(gallery)
+        self._scales = scales_of(gallery) if getattr(embedder, "from_above", False) else ()
+        self._rankers: dict[float | None, Ranker] = {None: Ranker(gallery)}
+        self._rankers |= {scale.side_m: Ranker(gallery, scale.rows) for scale in self._scales}
         self._verifier = Verifier(gallery, matcher)
-        self._above_m = typical_side_m(gallery) if getattr(embedder, "from_above", False) else None
 
     def views(self, photo: Any, rotations: int = 16, north_up: bool = True) -> SearchedViews:
         """What is embedded of a photo whose pose is not guessed: `searched_views` for this gallery and network."""
-        return searched_views(photo, rotations, north_up, self._above_m)
+        pose = pose_of(photo) if north_up else None
+        side_m = suited(self._scales, photo.image.size, pose).side_m if pose and self._scales else None
+        return searched_views(photo, rotations, north_up, side_m)
 
     def rank(
         self, photo: Any, k: int, rotations: int = 16, north_up: bool = True, allowed: np.ndarray | None = None
@@ -239,7 +243,7 @@ class Localizer:
         self, photos: Sequence[Any], k: int, allowed: np.ndarray | None, rotations: int, north_up: bool
     ) -> list[tuple[SearchedViews, Ranking, float, float]]:
         """Views, ranking, and seconds of embedding and of searching of each photo; those with one way share batches."""
-        guesses = [guessed_poses(photo, rotations, north_up, self._above_m) for photo in photos]
+        guesses = [self._guesses(photo, rotations, north_up) for photo in photos]
         begun = time.perf_counter()
         plain = [
             self.views(photo, rotations, north_up) for photo, poses in zip(photos, guesses, strict=True) if not poses
@@ -253,34 +257,46 @@ class Localizer:
                 continue
             begun = time.perf_counter()
             views, vectors = next(embedded)
-            if views.side_m is None:
-                ranking = self._ranker.best_of(vectors, k, allowed)
-            else:
-                ranking = self._ranker.added_up(vectors, views.views, views.side_m, k, allowed)
+            ranking = self._ranking(views, vectors, k, allowed)
             ranked.append((views, ranking, embed_s, time.perf_counter() - begun))
         return ranked
 
+    def _ranking(self, views: SearchedViews, vectors: np.ndarray, k: int, allowed: np.ndarray | None) -> Ranking:
+        """The tiles by all views: turns by the best of them, ground squares together among the tiles of their size."""
+        ranker = self._rankers[views.side_m]
+        if views.side_m is None:
+            return ranker.best_of(vectors, k, allowed)
+        return ranker.added_up(vectors, views.views, views.side_m, k, allowed)
+
+    def _guesses(self, photo: Any, rotations: int, north_up: bool) -> list[tuple[Pose, float]]:
+        """Poses to try for a photo without one, each with the side of the tiles that its views are searched among."""
+        return [
+            (pose, scale.side_m)
+            for scale in self._scales
+            for pose in guessed_poses(photo, rotations, north_up, scale.side_m)
+        ]
+
     def _guessed(
-        self, image: Any, poses: Sequence[Pose], k: int, allowed: np.ndarray | None
+        self, image: Any, guesses: Sequence[tuple[Pose, float]], k: int, allowed: np.ndarray | None
     ) -> tuple[SearchedViews, Ranking, float, float]:
         """As `_ranked`, by the pose whose views the gallery answers with the best score.
 
         The middle square under each pose is searched first; only the most promising poses are followed up.
         """
-        assert self._above_m is not None
         begun = time.perf_counter()
-        middles = [View(seen_from_above(image, pose, self._above_m).image) for pose in poses]
+        middles = [View(seen_from_above(image, pose, side_m).image) for pose, side_m in guesses]
         [vectors] = self._embed([middles])
-        scores, _ = self.gallery.index.search(vectors, 1, allowed)
-        promising = np.argsort(-scores.max(axis=1, initial=-1.0), kind="stable")[:FOLLOWED_UP]
-        options = [guessed_views(image, poses[number], self._above_m, len(poses)) for number in promising]
+        scores = np.empty(len(guesses))
+        for scale in self._scales:
+            own = [number for number, (_, side_m) in enumerate(guesses) if side_m == scale.side_m]
+            found, _ = self._rankers[scale.side_m].search(vectors[own], 1, allowed)
+            scores[own] = found.max(axis=1, initial=-1.0)
+        promising = np.argsort(-scores, kind="stable")[:FOLLOWED_UP]
+        options = [guessed_views(image, *guesses[int(number)], tried=len(guesses)) for number in promising]
         options = [views for views in options if views.views]
         embedded = self._embed([views.views for views in options])
         embed_s = time.perf_counter() - begun
-        rankings = [
-            self._ranker.added_up(own, views.views, self._above_m, k, allowed)
-            for own, views in zip(embedded, options, strict=True)
-        ]
+        rankings = [self._ranking(views, own, k, allowed) for own, views in zip(embedded, options, strict=True)]
         best = max(range(len(options)), key=lambda number: rankings[number].scores.max(initial=-1.0))
         return options[best], rankings[best], embed_s, time.perf_counter() - begun - embed_s
 
@@ -316,7 +332,7 @@ class Localizer:
             return Answer(photo.name, (), timings=timings, notes=(note,), seen=views.views[0].image)
         best = matches[0].tile
         evidence = None if self.calibration is None else self.evidence(ranking, check)
-        by_chance = self._share_at(best, allowed)
+        by_chance = self._share_at(best, self._rankers[views.side_m].ranked(allowed))
         belief = belief_in(matches, views, by_chance, check, evidence, self.calibration, self.trust)
         fit = None if check is None else check.fit
         exif, exif_notes = _exif_check(photo.position, best.centre if fit is None else fit.point)
@@ -352,12 +368,6 @@ class Localizer:
     def _nearest_km(self, near: Area | None) -> float:
         centre = LonLat(0, 0) if near is None else near.centre
         return float(distances_to_boxes_m(self.gallery.boxes, centre).min()) / 1000
-
-
-def typical_side_m(gallery: Gallery) -> float:
-    """Median of the tiles' longer sides, metres, over a sample spread evenly over the gallery."""
-    rows = np.unique(np.linspace(0, len(gallery) - 1, min(len(gallery), 99)).astype(int))
-    return float(np.median([place_size_m(gallery.tile(int(row))) for row in rows]))
 
 
 def calibration_for(gallery: Gallery, embedder: Embedder) -> Calibration | None:

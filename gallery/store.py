@@ -137,6 +137,13 @@ class Gallery:
         return self.tiles[["lon", "lat"]].to_numpy(np.float64)
 
     @cached_property
+    def scales_m(self) -> np.ndarray:
+        """(N,) the size that each tile was cut to, metres; zeros where the gallery does not state it."""
+        if "scale_m" not in self.tiles:
+            return np.zeros(len(self))
+        return self.tiles["scale_m"].fillna(0).to_numpy(np.float64)
+
+    @cached_property
     def _rows(self) -> dict[str, int]:
         return {tile_id: row for row, tile_id in enumerate(self.tiles["id"])}
 

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from gallery.above import LEAST_PX, MOST_PX, NOT_SEEN, Pose, pose_of, seen_from_above
+from gallery.above import LEAST_PX, MOST_PX, NOT_SEEN, Pose, pose_of, seen_from_above, share_shown
 from gallery.positions import FILM_DIAGONAL_MM
 from train_scripts.data.camera import ground_grid_rays, looking_at
 from train_scripts.data.renderer import Surfaces, north_up, render
@@ -140,3 +140,11 @@ def test_a_pose_needs_no_position():
 def test_no_pose_from_less(changed):
     attitude = FakeAttitude(**{**COMPLETE, **changed})
     assert pose_of(FakePhoto(Image.new("RGB", (40, 40)), "a", FakePosition(1, 2), attitude)) is None
+
+
+@given(headings, pitches, heights, st.floats(20, 500))
+@settings(deadline=None, max_examples=25)
+def test_the_share_that_a_photo_shows_is_known_without_drawing_it(heading_deg, pitch_deg, height_m, side_m):
+    stated = pose(heading_deg, pitch_deg, height_m)
+    drawn = seen_from_above(Image.new("RGB", (WIDTH, HEIGHT)), stated, side_m).held.mean()
+    assert share_shown((WIDTH, HEIGHT), stated, side_m) == pytest.approx(drawn, abs=0.02)

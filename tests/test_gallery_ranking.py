@@ -66,6 +66,25 @@ def test_adding_up_equals_brute_force(gallery, seed):
     assert found.scores == pytest.approx(total[found.rows], abs=1e-4) and (np.diff(found.scores) <= 0).all()
 
 
+@given(st.integers(0, 1000), st.booleans())
+@settings(deadline=None, max_examples=8)
+def test_among_some_tiles_the_others_neither_rank_nor_stand_for_views(gallery, seed, with_area):
+    random = np.random.default_rng(seed)
+    among = random.random(len(gallery)) < 0.5
+    allowed = random.random(len(gallery)) < 0.7 if with_area else None
+    vectors = random_rows(3, gallery.dimension, seed)
+    ranker = Ranker(gallery, among)
+    offsets = [(0, 0), (50, 0), (-50, 100)]
+    found = ranker.added_up(vectors, views_at(offsets, [1, 1, 1]), SIDE_M, 20, allowed)
+    ranked = among if allowed is None else among & allowed
+    assert len(found.rows) and ranked[found.rows].all() and ranked[ranker.best_of(vectors, 20, allowed).rows].all()
+    lons, lats = gallery.centres.T
+    for row in found.rows[:5]:
+        away_m = np.where(among, distances_m(moved(LonLat(lons[row], lats[row]), 50, 0), lons, lats), np.inf)
+        expected = int(away_m.argmin()) if away_m.min() <= SAME_PLACE * SIDE_M else -1
+        assert ranker.neighbours(np.array([row]), 50, 0, SAME_PLACE * SIDE_M).tolist() == [expected]
+
+
 def test_the_best_are_found_without_scoring_all(gallery):
     """Only candidates are scored: of views cut from one ground, the few best are those of the whole ranking."""
     assert len(gallery) > CANDIDATES

@@ -13,7 +13,7 @@ from gallery import Gallery, Localizer, Near, build_gallery
 from gallery.answers import Position
 from gallery.errors import TrackError
 from gallery.geo import LonLat, distance_m, moved
-from gallery.search import typical_side_m
+from gallery.scales import typical_side_m
 from gallery.track.evidence import of_fit, of_ranking, silent
 from gallery.track.flight import ASSUMED_EVERY_S, Frame, Sighting, in_time, placed, sightings, track
 from gallery.track.motion import Ground

@@ -32,7 +32,7 @@ from gallery.figures import reliability_curves
 from gallery.geo import LonLat, distances_m
 from gallery.intervals import wilson
 from gallery.judging import way_of
-from gallery.search import typical_side_m
+from gallery.scales import typical_side_m
 from gallery.sources import images_below
 from gallery.trust import Trust, fit, trust_of
 from gallery.verify import PICTURE_PX

@@ -13,7 +13,8 @@ from gallery.areas import Area, tiles_in
 from gallery.build import read_photo
 from gallery.errors import TrackError, UnreadablePhoto
 from gallery.geo import LonLat, distance_m
-from gallery.search import Localizer, typical_side_m
+from gallery.scales import typical_side_m
+from gallery.search import Localizer
 from gallery.tiles import Match
 from gallery.track.evidence import Evidence, of_fit, of_ranking, silent
 from gallery.track.motion import Ground, Motion
