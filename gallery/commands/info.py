@@ -14,15 +14,23 @@ def add(commands: Any) -> None:
     """The command and its options."""
     info = commands.add_parser("info", help="what a gallery holds", description="Say what a gallery holds.")
     info.add_argument("gallery", metavar="DIR", type=Path, help=GALLERY_HELP)
+    info.add_argument(
+        "--health", action="store_true", help="look for repeated, look-alike and empty tiles, and for gaps between them"
+    )
     json_option(info)
     info.set_defaults(run=run)
 
 
 def run(options: argparse.Namespace) -> int:
     """Run the command. Returns: the exit status."""
+    from gallery.health import examine
     from gallery.store import Gallery
 
-    info = Gallery.open(gallery_folder(options.gallery)).info()
+    gallery = Gallery.open(gallery_folder(options.gallery))
+    info = gallery.info()
+    if options.health:
+        health = examine(gallery)
+        info["health"] = health.to_dict(gallery) if options.json else [each.sentence for each in health.findings]
     if options.json:
         say_json(info)
     else:

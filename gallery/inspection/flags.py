@@ -104,11 +104,19 @@ def _same_place(tiles: Tiles, places: np.ndarray | None, rows: np.ndarray, part:
     if places is not None:
         same |= places[rows, None] == places[part]
     if tiles.boxes is not None:
-        centres, sizes = (tiles.boxes[:, :2] + tiles.boxes[:, 2:]) / 2, tiles.boxes[:, 2:] - tiles.boxes[:, :2]
-        apart = np.abs(centres[rows, None] - centres[part])
-        apart[..., 0] = np.minimum(apart[..., 0], 360 - apart[..., 0])
-        same |= (apart < (sizes[rows, None] + sizes[part]) * (0.5 - 1e-6)).all(axis=2)
+        same |= overlapping(tiles.boxes[rows, None], tiles.boxes[part])
     return same
+
+
+def overlapping(boxes: np.ndarray, others: np.ndarray) -> np.ndarray:
+    """Whether boxes share ground; those that only touch do not.
+
+    Args: boxes, others: (..., 4) west, south, east, north in degrees, of shapes that broadcast.
+    """
+    apart = np.abs(boxes[..., :2] + boxes[..., 2:] - others[..., :2] - others[..., 2:]) / 2
+    apart[..., 0] = np.minimum(apart[..., 0], 360 - apart[..., 0])
+    sizes = boxes[..., 2:] - boxes[..., :2] + others[..., 2:] - others[..., :2]
+    return (apart < sizes * (0.5 - 1e-6)).all(axis=-1)
 
 
 # --- what they explain ---
