@@ -10,7 +10,7 @@ from gallery.build import Embedder, Progress, build_from, tile_px
 from gallery.candidates import Candidate, ReadPhoto
 from gallery.errors import GalleryError
 from gallery.handles import open_raster
-from gallery.sources import noted_path
+from gallery.paths import noted_path
 from gallery.store import MANIFEST, TILES, Gallery, image_file
 from gallery.tiles import Tile
 

@@ -26,7 +26,8 @@ from gallery.build_parts import Part, known_of, read_part, write_part
 from gallery.candidates import Candidate, ReadPhoto, Skipped, Source
 from gallery.errors import BuildError, UnreadablePhoto
 from gallery.index import write_index
-from gallery.sources import Tiling, noted_path, open_sources
+from gallery.paths import noted_path
+from gallery.sources import IMAGERY, MOSAICS, Stated, Tiling, open_sources
 from gallery.store import (
     DATA_FILES,
     FORMAT,
@@ -103,13 +104,15 @@ def build_gallery(
     positions: str | Path | None = None,
     progress: Callable[[Progress], None] | None = None,
     *,
+    crs: str | None = None,
     batch_size: int = 32,
     model_source: str = "",
 ) -> Gallery:
     """Build a gallery in the folder `out` and open it. Stopped at any moment, the same call goes on.
 
     Args:
-        sources: GeoTIFF (or COG) files with a CRS, and folders of images with positions.
+        sources: rasters (GeoTIFF, COG, VRT, MBTiles, JPEG 2000, pictures with a world file) and folders of images
+            with positions. Rasters that touch or overlap become one mosaic.
         out: the gallery's folder. An older gallery in it is replaced at the end, other files in it stay.
         embedder: makes the vectors; only a gallery and an embedder of one fingerprint work together.
         tile_size_m: side of a tile on the ground; also of the square that is assumed for an image of unknown extent.
@@ -117,6 +120,7 @@ def build_gallery(
         positions: CSV (`file,lon,lat[,west,south,east,north]`) or KML for the images of folders; None: their file
             names (`@lon@lat@`), or else their EXIF.
         progress: called after each batch.
+        crs: of rasters and world files that state none, such as "EPSG:32633".
         batch_size: tiles that are embedded at once.
         model_source: what the command line loads this embedder by; noted in the gallery.
 
@@ -130,21 +134,21 @@ def build_gallery(
         raise BuildError(f"An overlap of {overlap:g} is not between 0 and 0.95.")
     listed = [sources] if isinstance(sources, str | Path) else list(sources)
     paths = [Path(source) for source in listed]
-    places = None if positions is None else Path(positions)
+    stated = Stated(None if positions is None else Path(positions), crs)
     home = Path(out).resolve()  # a link to a folder stays a link
 
     tiling = Tiling((float(tile_size_m),), overlap, tile_px(embedder))
 
     def look() -> list[Source]:
-        return open_sources(paths, home, tiling, places)
+        return open_sources(paths, home, aside(home, "building"), tiling, stated)
 
     settings = {
         "tile_size_m": float(tile_size_m),
         "overlap": float(overlap),
         "sources": [noted_path(path, home) for path in paths],
-        "positions": None if places is None else noted_path(places, home),
+        **stated.noted(home),
     }
-    files = [*paths, *([places] if places else [])]
+    files = [*paths, *([stated.positions] if stated.positions else [])]
     return build_from(look, home, embedder, settings, files, progress, batch_size=batch_size, model_source=model_source)
 
 
@@ -176,7 +180,6 @@ def build_from(
         with _alone(home):
             _recover(home)
             _check_place(home)
-            opened = look()
             model = {
                 "source": _noted_model(model_source, home),
                 "name": str(getattr(embedder, "name", "")),
@@ -186,7 +189,8 @@ def build_from(
             workplace = aside(home, "building")
             key = _key(settings, model, files)
             if not _is_whole(workplace, key):
-                present = _embed_all(opened, workplace, key, embedder, batch_size, progress)
+                _clear(workplace, key)
+                present = _embed_all(look(), workplace, key, embedder, batch_size, progress)
                 _assemble(workplace, settings, model, present)
             _put_in_place(workplace, home)
     except OSError as error:
@@ -268,6 +272,16 @@ def _key(settings: dict, model: dict, paths: Sequence[Path]) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
+def _clear(workplace: Path, key: str) -> None:
+    """Throw away what a build of other settings or sources left, but for fetched imagery, which may serve again."""
+    if not workplace.exists() or _same_key(workplace, key):
+        return
+    log.info("The settings or sources changed: what an earlier build left is thrown away.")
+    for entry in workplace.iterdir():
+        if entry.name != IMAGERY:
+            shutil.rmtree(entry) if entry.is_dir() else entry.unlink()
+
+
 def _embed_all(
     sources: Sequence[Source],
     workplace: Path,
@@ -277,9 +291,6 @@ def _embed_all(
     progress: Callable[[Progress], None] | None,
 ) -> set[str]:
     """Write a part for each batch of candidates that no earlier run has written. Returns: the ids of all candidates."""
-    if workplace.exists() and not _same_key(workplace, key):
-        log.info("The settings or sources changed: what an earlier build left is thrown away.")
-        shutil.rmtree(workplace)
     parts = workplace / PARTS
     parts.mkdir(parents=True, exist_ok=True)
     _write_whole(workplace / KEY, key.encode())
@@ -424,7 +435,8 @@ def _put_in_place(workplace: Path, home: Path) -> None:
     if previous.exists() and (home / MANIFEST).is_file():
         shutil.rmtree(previous)  # an exchange was stopped after its second rename
     if home.is_dir() and not (home / MANIFEST).is_file() and any(home.iterdir()):
-        for name in (*DATA_FILES, MANIFEST):  # a folder of other things: no gallery to protect, its files stay
+        for name in (*_imagery_of(workplace), *DATA_FILES, MANIFEST):  # a folder of other things: its files stay
+            (home / name).parent.mkdir(exist_ok=True)
             (workplace / name).replace(home / name)
         shutil.rmtree(workplace)
         return
@@ -438,8 +450,14 @@ def _put_in_place(workplace: Path, home: Path) -> None:
     shutil.rmtree(previous, ignore_errors=True)
 
 
+def _imagery_of(workplace: Path) -> list[str]:
+    """What the sources of a build wrote, by its path below the gallery's folder."""
+    return [f"{folder}/{file.name}" for folder in (MOSAICS, IMAGERY) for file in sorted((workplace / folder).glob("*"))]
+
+
 def _keep_other_files(home: Path, workplace: Path) -> None:
     """Link what else lies in the old gallery's folder (the raster, a read-me) into the new one."""
+    own = set(_imagery_of(workplace))
     for root, folders, names in os.walk(home):
         beside = workplace / Path(root).relative_to(home)
         for folder in folders:
@@ -449,6 +467,8 @@ def _keep_other_files(home: Path, workplace: Path) -> None:
                 (beside / folder).mkdir(exist_ok=True)
         for name in names:
             if Path(root) == home and name in (*DATA_FILES, MANIFEST, KEY):
+                continue
+            if (beside / name).relative_to(workplace).as_posix() in own:
                 continue
             (beside / name).unlink(missing_ok=True)
             try:

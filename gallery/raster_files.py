@@ -36,6 +36,12 @@ def driver_of(path: Path) -> str | None:
     return DRIVERS.get(path.suffix.lower())
 
 
+def stem_of(path: Path) -> str:
+    """A raster's name without the ending that says its format."""
+    name = path.name
+    return name[: -len(MOSAIC_SUFFIX)] if name.lower().endswith(MOSAIC_SUFFIX) else path.stem
+
+
 def open_file(path: Path) -> rasterio.DatasetReader:
     """Open a raster by the driver that its name asks for, GeoTIFF if it asks for none.
 

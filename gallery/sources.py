@@ -13,9 +13,11 @@ from gallery.candidates import Candidate, ReadPhoto, Skipped, Source
 from gallery.errors import GalleryError, PositionsError, SourceError
 from gallery.handles import open_raster
 from gallery.image_folder import ImageFolder
+from gallery.mosaic import clusters, look_at, write_mosaic
+from gallery.paths import noted_path
 from gallery.positions import Positions, read_positions
 from gallery.raster import Raster
-from gallery.raster_files import states_its_place
+from gallery.raster_files import states_its_place, stem_of
 from gallery.tiles import Tile
 
 log = logging.getLogger(__name__)
@@ -25,6 +27,9 @@ IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".tif", ".tiff", ".bmp", ".a
 
 MAX_IMAGE_PX = 250_000_000
 """Pictures of more pixels are not decoded when shown."""
+
+MOSAICS, IMAGERY = "mosaics", "imagery"
+"""The folders within a gallery that hold the indexes of its mosaics, and imagery that was fetched for it."""
 
 MIN_DATA_SHARE = 0.5
 """A raster tile with less than this share of data is left out; overlapping neighbours hold its rest."""
@@ -70,42 +75,58 @@ class RasterSource:
         return raster.tile(candidate.id, window, self.noted), raster.image(window, self.tiling.tile_px)
 
 
-def open_sources(paths: Sequence[Path], home: Path, tiling: Tiling, positions: Path | None = None) -> list[Source]:
-    """Look at rasters and folders, without reading their pixels.
+@dataclass(frozen=True)
+class Stated:
+    """What a user says of sources that do not say it themselves."""
+
+    positions: Path | None = None  # CSV or KML for the images of folders; None: file names, then EXIF
+    crs: str | None = None  # of rasters and world files that state none, such as "EPSG:32633"
+
+    def noted(self, home: Path) -> dict[str, Any]:
+        """As the gallery in the folder `home` notes it; `crs` is needed again to read such rasters."""
+        positions = None if self.positions is None else noted_path(self.positions, home)
+        return {"positions": positions} | ({} if self.crs is None else {"crs": self.crs})
+
+
+def open_sources(
+    paths: Sequence[Path], home: Path, workplace: Path, tiling: Tiling, stated: Stated = Stated()
+) -> list[Source]:
+    """Look at rasters and folders, without reading their pixels. Rasters that touch or overlap become one mosaic.
 
     Args:
-        paths: GeoTIFF files and folders of images. A GeoTIFF with a CRS inside a folder without `positions` is cut
-            like one that is named itself.
+        paths: rasters and folders of images. A raster that says where it lies inside a folder without positions is
+            cut like one that is named itself.
         home: the gallery's folder, which sources are noted relative to.
+        workplace: a folder beside it that becomes it in the end; indexes of mosaics are written there.
         tiling: how rasters are cut; its first size is also that of the square that is assumed for an image whose
             extent is unknown.
-        positions: CSV or KML for the folders' images; None: file names (`@lon@lat@`), then EXIF.
+        stated: what the sources do not say themselves.
 
     Raises:
         SourceError, PositionsError: with what to do about it.
     """
-    if positions is not None and not any(path.is_dir() for path in paths):
+    if stated.positions is not None and not any(path.is_dir() for path in paths):
         raise PositionsError("Positions belong to a folder of images, but no folder is among the sources.")
-    sources: list[Source] = []
-    taken: set[str] = set()
+    rasters: list[Path] = []
+    folders: list[tuple[Path, list[Path]]] = []
     for path in {path.resolve(): path for path in paths}.values():
         if path.is_dir():
-            sources += _folder_sources(path, home, tiling, positions, taken)
+            images = list(images_below(path))
+            placed = [] if stated.positions is not None else [image for image in images if states_its_place(image)]
+            rasters += placed
+            folders.append((path, [image for image in images if image not in set(placed)]))
         elif path.is_file():
-            sources.append(_raster_source(path, home, tiling, taken))
+            rasters.append(path)
         else:
             raise SourceError(f"There is no raster or folder {path.name}. Check the path.")
+    taken: set[str] = set()
+    sources: list[Source] = [*_raster_sources(rasters, home, workplace, tiling, stated.crs, taken)]
+    sources += [
+        _folder_source(folder, images, home, tiling, stated.positions, taken) for folder, images in folders if images
+    ]
     if not any(source.total for source in sources):
         raise SourceError("The sources hold no image. Give a GeoTIFF or a folder of images with positions.")
     return sources
-
-
-def noted_path(path: Path, home: Path) -> str:
-    """A path as the gallery notes it: relative to the gallery's folder, absolute only across drives."""
-    try:
-        return Path(os.path.relpath(path.resolve(), home.resolve())).as_posix()
-    except ValueError:  # another drive
-        return path.resolve().as_posix()
 
 
 def _prefix(name: str, taken: set[str]) -> str:
@@ -117,26 +138,27 @@ def _prefix(name: str, taken: set[str]) -> str:
     return prefix
 
 
-def _raster_source(path: Path, home: Path, tiling: Tiling, taken: set[str]) -> RasterSource:
-    with Raster(path) as raster:
-        total = sum(1 for size_m in tiling.sizes_m for _ in raster.windows(size_m, tiling.overlap))
-    return RasterSource(path, total, _prefix(path.stem, taken), noted_path(path, home), tiling)
+def _raster_sources(
+    rasters: Sequence[Path], home: Path, workplace: Path, tiling: Tiling, crs: str | None, taken: set[str]
+) -> Iterator[RasterSource]:
+    """Each raster that stands alone, and a mosaic of those that touch, in the order of the first of each."""
+    for cluster in clusters([look_at(raster, crs) for raster in rasters]):
+        path, noted = cluster[0].path, noted_path(cluster[0].path, home)
+        if len(cluster) > 1:
+            path = write_mosaic(cluster, workplace / MOSAICS)
+            noted = f"{MOSAICS}/{path.name}"
+        with Raster(path, crs=crs) as raster:
+            total = sum(1 for size_m in tiling.sizes_m for _ in raster.windows(size_m, tiling.overlap))
+        yield RasterSource(path, total, _prefix(stem_of(path), taken), noted, tiling, crs)
 
 
-def _folder_sources(
-    folder: Path, home: Path, tiling: Tiling, positions: Path | None, taken: set[str]
-) -> Iterator[Source]:
-    images = list(images_below(folder))
-    rasters: list[Path] = []
-    if positions is None:
-        rasters = [image for image in images if states_its_place(image)]
-    yield from (_raster_source(raster, home, tiling, taken) for raster in rasters)
-    plain = [image for image in images if image not in set(rasters)]
-    if plain:
-        named = tuple(image.relative_to(folder).as_posix() for image in plain)
-        prefix = _prefix(folder.resolve().name, taken) if taken else _prefix("", taken)
-        known = None if positions is None else _known_places(positions, folder, named)
-        yield ImageFolder(folder, named, prefix, noted_path(folder, home), tiling.sizes_m[0], known)
+def _folder_source(
+    folder: Path, images: Sequence[Path], home: Path, tiling: Tiling, positions: Path | None, taken: set[str]
+) -> ImageFolder:
+    named = tuple(image.relative_to(folder).as_posix() for image in images)
+    prefix = _prefix(folder.resolve().name, taken) if taken else _prefix("", taken)
+    known = None if positions is None else _known_places(positions, folder, named)
+    return ImageFolder(folder, named, prefix, noted_path(folder, home), tiling.sizes_m[0], known)
 
 
 def _known_places(positions: Path, folder: Path, images: Sequence[str]) -> Positions:

@@ -3,7 +3,6 @@
 import hashlib
 import json
 import logging
-import os
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -21,6 +20,8 @@ from gallery.errors import DamagedGallery, GalleryError, NotAGallery, WrongModel
 from gallery.geo import LonLat
 from gallery.handles import open_raster
 from gallery.index import VectorIndex
+from gallery.own_imagery import require_own_pixels
+from gallery.paths import is_within
 from gallery.sources import read_picture
 from gallery.tiles import Tile, Window
 
@@ -277,11 +278,6 @@ def standing_folder(folder: Path) -> Path:
     return folder
 
 
-def is_within(path: Path, folder: Path) -> bool:
-    """Whether a path stays in a folder as it is written: files in the Hub's cache are links that lead out of it."""
-    return Path(os.path.normpath(path)).is_relative_to(os.path.normpath(folder))
-
-
 def require_own_imagery(folder: Path) -> Path:
     """The folder of somebody else's gallery, unless its tiles name files that lie elsewhere on this machine.
 
@@ -297,6 +293,8 @@ def require_own_imagery(folder: Path) -> Path:
             raise DamagedGallery(
                 f"The gallery names imagery outside its folder ({Path(str(source)).name}): not opened."
             )
+        if (folder / str(source)).is_file():
+            require_own_pixels(folder / str(source), folder)
     return folder
 
 

@@ -78,7 +78,10 @@ def test_empty_tiles_are_skipped_and_counted(make_raster, tmp_path, embedder):
 
 
 def test_several_rasters_of_one_name(make_raster, tmp_path, embedder):
-    rasters = [make_raster(f"{part}/map.tif", pixels=textured(200, 200, seed)) for seed, part in enumerate("ab")]
+    rasters = [
+        make_raster(f"{part}/map.tif", origin=(1_000_000 + 900 * number, 6_000_000), pixels=textured(200, 200, number))
+        for number, part in enumerate("ab")
+    ]
     gallery = build_gallery([*rasters, rasters[0]], tmp_path / "g", embedder)
     assert len(set(gallery.tiles["id"])) == len(gallery) and set(gallery.tiles["source"]) == {
         "../a/map.tif",

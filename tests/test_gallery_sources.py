@@ -21,7 +21,7 @@ TILING = Tiling((80.0,), 0.5, 64)
 def sources(make_raster, make_photos, tmp_path, embedder):
     raster = make_raster("maps/a.tif")
     gallery = build_gallery(raster, tmp_path / "g", embedder, tile_size_m=80)
-    opened = open_sources([raster, make_photos(3)], tmp_path / "h", TILING)
+    opened = open_sources([raster, make_photos(3)], tmp_path / "h", tmp_path / "h.building", TILING)
     return [*opened, GalleryTiles(gallery.folder, len(gallery), "../g", 64)]
 
 

@@ -19,6 +19,7 @@ _POSITIONS_HELP = (
     "CSV (file,lon,lat[,west,south,east,north]) or KML with the images' positions; "
     "without it, file names like a@LON@LAT@.jpg or EXIF count"
 )
+_CRS_HELP = "coordinate system of rasters and of pictures with a world file that state none themselves"
 
 
 def add(commands: Any) -> None:
@@ -35,6 +36,7 @@ def add(commands: Any) -> None:
     build.add_argument("--tile-size-m", type=float, default=100.0, metavar="M", help=_TILE_SIZE_HELP)
     build.add_argument("--overlap", type=float, default=0.5, metavar="SHARE", help=_OVERLAP_HELP)
     build.add_argument("--positions", type=Path, metavar="FILE", help=_POSITIONS_HELP)
+    build.add_argument("--crs", metavar="EPSG:N", help=_CRS_HELP)
     build.add_argument("--compile", action="store_true", help="compile the model first: worth it for long builds")
     json_option(build)
     build.set_defaults(run=run)
@@ -56,6 +58,7 @@ def run(options: argparse.Namespace) -> int:
             tile_size_m=options.tile_size_m,
             overlap=options.overlap,
             positions=options.positions,
+            crs=options.crs,
             progress=bar,
             model_source=options.model,
         )

@@ -1,0 +1,17 @@
+"""How a gallery names the files that lie around it, so that both may be moved together."""
+
+import os
+from pathlib import Path
+
+
+def noted_path(path: Path, home: Path) -> str:
+    """A path as it is noted in a folder's files: relative to the folder, absolute only across drives."""
+    try:
+        return Path(os.path.relpath(path.resolve(), home.resolve())).as_posix()
+    except ValueError:  # another drive
+        return path.resolve().as_posix()
+
+
+def is_within(path: Path, folder: Path) -> bool:
+    """Whether a path stays in a folder as it is written: files in the Hub's cache are links that lead out of it."""
+    return Path(os.path.normpath(path)).is_relative_to(os.path.normpath(folder))
