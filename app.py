@@ -6,6 +6,7 @@ import os
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
@@ -14,11 +15,13 @@ if TYPE_CHECKING:
 
     from gallery import Localizer
     from gallery.local_features import Matcher
+    from mean_model.embedder import Embedder
     from mean_model.lent_gpu import LentGpu
-    from pages.desk import Desk
+    from pages.shelf import Shelf
 
 ROOT = Path(__file__).resolve().parent
 SAMPLE = ROOT / "gallery" / "sample"
+MANIFEST = "gallery.json"  # as `gallery.store` names it, which is imported late
 PRIVATE_FOLDERS = (".git", "mean_model", "train_scripts", "tests", "pages")  # never served, whatever a page returns
 LARGEST_UPLOAD = "50mb"
 FILES_LIVE_S = 3600  # uploads and downloads are looked through once in this time, and go when they are older
@@ -40,6 +43,12 @@ class Options:
     pictures: tuple[Path, ...]
     host: str | None  # None: Gradio's own choice, 127.0.0.1 unless GRADIO_SERVER_NAME says otherwise
     port: int | None
+    others: tuple[Path, ...] = ()  # further galleries to choose from
+
+    @property
+    def galleries(self) -> tuple[Path, ...]:
+        """All galleries, the one that answers first at the front."""
+        return (self.gallery, *self.others)
 
 
 class Parser(argparse.ArgumentParser):
@@ -56,11 +65,13 @@ def options_of(arguments: Sequence[str]) -> Options:
     parser.add_argument(
         "--gallery",
         type=Path,
-        default=Path(os.environ.get("MEAN_GALLERY") or SAMPLE),
+        action="append",
+        default=[],
         metavar="DIR",
         help="gallery of tiles: a folder, or a dataset of the Hub user/name[@revision] (default: MEAN_GALLERY, or the "
-        "bundled sample region)",
+        "bundled sample region); may be given again: visitors choose",
     )
+    parser.add_argument("--galleries", type=Path, metavar="FOLDER", help="every gallery that lies in this folder")
     parser.add_argument(
         "--model",
         default=os.environ.get("MEAN_MODEL"),
@@ -100,20 +111,37 @@ def options_of(arguments: Sequence[str]) -> Options:
     for folder in given.pictures:
         if not folder.is_dir():
             parser.error(f"there is no folder {folder.name}; --pictures names one with the report's photos")
+    galleries = list(given.gallery)
+    if given.galleries is not None:
+        below = galleries_below(given.galleries)
+        if not below:
+            parser.error(f"there is no gallery in {given.galleries.name}; each is a folder with a {MANIFEST}")
+        galleries += below
+    first, *others = galleries or [Path(os.environ.get("MEAN_GALLERY") or SAMPLE)]
     reports = given.report, given.against, tuple(given.pictures)
-    return Options(given.gallery, given.model, given.matcher, given.trust, *reports, given.host, given.port)
+    where = given.host, given.port, tuple(others)
+    return Options(first, given.model, given.matcher, given.trust, *reports, *where)
 
 
-def with_gallery(options: Options) -> Options:
-    """The options with the gallery's folder on this machine: one of the Hub is fetched, unless the cache has it."""
+def galleries_below(folder: Path) -> list[Path]:
+    """The folders in a folder that hold a gallery, by name."""
+    return sorted(manifest.parent for manifest in folder.glob(f"*/{MANIFEST}"))
+
+
+def with_galleries(options: Options) -> Options:
+    """The options with the galleries' folders on this machine: one of the Hub is fetched, unless the cache has it."""
     from gallery.errors import GalleryError
     from gallery.store import FILES, require_own_imagery
     from mean_model.errors import HubError
     from mean_model.hub import folder_of
 
+    def fetched(gallery: Path) -> Path:
+        folder = folder_of(gallery, FILES, ["*"])
+        return folder if folder == gallery else require_own_imagery(folder)
+
     try:
-        folder = folder_of(options.gallery, FILES, ["*"])
-        return options if folder == options.gallery else replace(options, gallery=require_own_imagery(folder))
+        first, *others = map(fetched, options.galleries)
+        return replace(options, gallery=first, others=tuple(others))
     except (HubError, GalleryError) as error:
         sys.stderr.write(f"app.py: {error}\n")
         raise SystemExit(2) from error
@@ -128,19 +156,34 @@ class Page:
     build: Callable[[], None]
 
 
-def more_pages(options: Options, desk: "Desk") -> list[Page]:
+def shelf_of(options: Options, load: "Callable[[Path], Localizer]") -> "Shelf":
+    """What answers from each gallery; the first one is loaded when the pages are served, another when it is chosen."""
+    from pages.desk import Desk, FreshPhoto
+    from pages.engine import Engine
+    from pages.flight_desk import FlightDesk
+    from pages.kept import Kept
+    from pages.shelf import Shelf, Stand, keys_of
+
+    kept: Kept[FreshPhoto] = Kept()
+    stands = []
+    for key, folder in zip(keys_of(options.galleries), options.galleries, strict=True):
+        desk = Desk(Engine(partial(load, folder)), photos_beside(folder), kept)
+        stands.append(Stand(key, key, folder, desk, FlightDesk(desk, photos_beside(folder, "flight"))))
+    return Shelf(stands)
+
+
+def more_pages(options: Options, shelf: "Shelf") -> list[Page]:
     """The pages beside the first one. Another page is one line here."""
     from pages.bench import Bench
     from pages.flight import flight_page
-    from pages.flight_desk import FlightDesk
     from pages.inspect import inspect_page
 
     own = options.gallery / "report.parquet"
     report = options.report or (own if own.is_file() else None)
+    desk = shelf.first.desk
     bench = Bench(desk.engine, report, options.gallery, options.against, options.pictures)
-    flights = FlightDesk(desk, photos_beside(options.gallery, "flight"))
     return [
-        Page("Flight", "/flight", lambda: flight_page(flights)),
+        Page("Flight", "/flight", lambda: flight_page(shelf)),
         Page("Inspect", "/inspect", lambda: inspect_page(bench, desk.kept)),
     ]
 
@@ -171,33 +214,40 @@ def matcher_of(source: str) -> "Matcher":
     return NetworkPoints(load_points(source))
 
 
-def loader(options: Options, lent: "LentGpu | None" = None) -> "Callable[[], Localizer]":
-    """What opens gallery and model when it is called: the heavy imports wait until then."""
+def loader(options: Options, lent: "LentGpu | None" = None) -> "Callable[[Path], Localizer]":
+    """What opens a gallery and its model when it is called: the heavy imports wait until then."""
+    from pages.embedders import Embedders
 
-    def load() -> "Localizer":
+    def load_embedder(source: str) -> "Embedder":
+        from mean_model import load_model
+
+        return load_model(source, lent=lent)
+
+    embedders = Embedders(load_embedder)
+
+    def load(folder: Path) -> "Localizer":
         from gallery import Gallery, Localizer
         from gallery.errors import NotAGallery
-        from mean_model import load_model
         from pages.errors import NotReady
 
         try:
-            opened = Gallery.open(options.gallery)
+            opened = Gallery.open(folder)
         except NotAGallery as error:
-            if options.gallery != SAMPLE:
+            if folder != SAMPLE:
                 raise
             raise NotReady(
                 "The sample gallery is not there. Build your own with: python -m gallery build SOURCE --out DIR, "
                 "then start with: python app.py --gallery DIR."
             ) from error
 
-        embedder = load_model(options.model or opened.model_source, lent=lent)
+        embedder = embedders.get(options.model or opened.model_source, opened.fingerprint)
         matcher = None if options.matcher is None else matcher_of(options.matcher)
         return Localizer(opened, embedder, matcher, trust=options.trust)
 
     return load
 
 
-def build(desk: "Desk", others: Sequence[Page] = ()) -> "gr.Blocks":
+def build(shelf: "Shelf", others: Sequence[Page] = ()) -> "gr.Blocks":
     """All pages as one Gradio app. The first one answers photos; each has the same navigation."""
     import gradio as gr
 
@@ -208,7 +258,7 @@ def build(desk: "Desk", others: Sequence[Page] = ()) -> "gr.Blocks":
 
     with gr.Blocks(title="MEAN locator", analytics_enabled=False, delete_cache=(FILES_LIVE_S, FILES_LIVE_S)) as app:
         navigation()
-        localize_page(desk)
+        localize_page(shelf)
     for page in others:
         with app.route(page.title, page.path):
             navigation()
@@ -216,7 +266,7 @@ def build(desk: "Desk", others: Sequence[Page] = ()) -> "gr.Blocks":
     return app.queue(default_concurrency_limit=4, max_size=MOST_WAITING)
 
 
-def serve(app: "gr.Blocks", desk: "Desk", host: str | None = None, port: int | None = None) -> str:
+def serve(app: "gr.Blocks", shelf: "Shelf", host: str | None = None, port: int | None = None) -> str:
     """Serve the pages, then load the model beside them. Returns: the address; the server runs in its own thread."""
     from pages.theme import LOGO_FILE, page_head, theme
 
@@ -229,30 +279,27 @@ def serve(app: "gr.Blocks", desk: "Desk", host: str | None = None, port: int | N
         head=page_head(),
         favicon_path=LOGO_FILE,
         max_file_size=LARGEST_UPLOAD,
-        allowed_paths=[str(path) for path in desk.examples],  # file by file: the Hub's cache holds links
+        allowed_paths=[str(path) for path in shelf.offered()],  # file by file: the Hub's cache holds links
         blocked_paths=[str(ROOT / name) for name in PRIVATE_FOLDERS],
         run_history=False,
         footer_links=["api", "settings"],
         show_error=False,
     )
-    desk.engine.start()
+    shelf.first.desk.engine.start()
     return address
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Serve until interrupted. Returns: the exit status."""
-    options = with_gallery(options_of(sys.argv[1:] if arguments is None else arguments))
+    options = with_galleries(options_of(sys.argv[1:] if arguments is None else arguments))
     logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(message)s", stream=sys.stderr)
     os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"
     from mean_model.memory import keep_freed_memory
 
     keep_freed_memory()  # before torch comes: a batch then takes up to half the time
-    from pages.desk import Desk
-    from pages.engine import Engine
-
-    desk = Desk(Engine(loader(options, lent_gpu())), photos_beside(options.gallery))
-    app = build(desk, more_pages(options, desk))
-    serve(app, desk, options.host, options.port)
+    shelf = shelf_of(options, loader(options, lent_gpu()))
+    app = build(shelf, more_pages(options, shelf))
+    serve(app, shelf, options.host, options.port)
     app.block_thread()
     return 0
 

@@ -4,6 +4,7 @@ import logging
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal
 
@@ -75,6 +76,7 @@ class FreshPhoto:
 
     answer: Answer
     picture: Image.Image  # small, without metadata
+    engine: Engine  # that answered it
 
 
 @dataclass(frozen=True)
@@ -96,15 +98,31 @@ class ShownMany:
 class Desk:
     """Takes questions for one engine and keeps what every visitor is shown."""
 
-    def __init__(self, engine: Engine, examples: Sequence[Path] = ()) -> None:
+    def __init__(self, engine: Engine, offered: Sequence[Path] = (), kept: Kept[FreshPhoto] | None = None) -> None:
+        """Args:
+        offered: example photos; those that cannot be read are left out.
+        kept: where photos are kept for the inspect page; several desks may share it.
+        """
         self.engine = engine
-        pictured = _pictured(examples)
-        self.examples = tuple(path for path, _ in pictured)
-        self.thumbnails = tuple(thumbnail for _, thumbnail in pictured)
+        self.offered = tuple(offered)
         self.ground: maps.Picture | None = None
         self.first: Shown | None = None
-        self.kept: Kept[FreshPhoto] = Kept()
+        self.kept: Kept[FreshPhoto] = Kept() if kept is None else kept
         engine.then(self._draw_ground, self._answer_first)
+
+    @cached_property
+    def _pictured(self) -> list[tuple[Path, Image.Image]]:
+        return _pictured(self.offered)
+
+    @property
+    def examples(self) -> tuple[Path, ...]:
+        """The example photos."""
+        return tuple(path for path, _ in self._pictured)
+
+    @property
+    def thumbnails(self) -> tuple[Image.Image, ...]:
+        """A small picture of each example."""
+        return tuple(thumbnail for _, thumbnail in self._pictured)
 
     def ask(self, source: object, question: Question) -> Shown:
         """Answer one photo.
@@ -125,7 +143,7 @@ class Desk:
         answer = replace(answer, timings={**answer.timings, "draw": time.perf_counter() - begun})
         picture = photo.image.copy()
         picture.thumbnail((KEPT_PX, KEPT_PX))
-        kept_as = self.kept.put(FreshPhoto(answer, picture))
+        kept_as = self.kept.put(FreshPhoto(answer, picture, self.engine))
         return Shown(answer, seen, pictures, page, kept_as, overlay, question.basemap)
 
     def locate(self, source: object, question: Question) -> Answer:

@@ -8,10 +8,12 @@ from typing import Any
 import gradio as gr
 
 from pages import flight_shown, maps, widgets
+from pages.choice import Choice, choice_of
 from pages.desk import MOST_PHOTOS
 from pages.errors import SPOKEN, sentence
 from pages.flight_desk import FlightDesk, FlightQuestion, ShownFlight
 from pages.localize import SCROLL
+from pages.shelf import Shelf, Stand
 
 MAP_ID = "flight-map"
 PRIVATE: dict[str, Any] = {"api_visibility": "private"}
@@ -30,6 +32,7 @@ KINDS = {"gpx": "GPX", "kml": "KML", "geojson": "GeoJSON", "html": "Map as HTML"
 class Parts:
     """The page's components."""
 
+    choice: Choice
     head: gr.HTML
     files: gr.Files
     question: list[gr.Component]  # in the order of `question_of`
@@ -54,15 +57,17 @@ def question_of(every_s: float | None, max_speed_m_s: float, turn: str, verify: 
     return FlightQuestion(every_s or None, max_speed_m_s, turn, bool(verify), bool(basemap))  # type: ignore[arg-type]
 
 
-def flight_page(desk: FlightDesk) -> None:
+def flight_page(shelf: Shelf) -> None:
     """Put the page's parts and events into the Blocks at hand."""
     head = gr.HTML(widgets.header("Loading the model…", promise=PROMISE), elem_id="head")
     with gr.Row(elem_id="desk"):
         with gr.Column(scale=4, min_width=330, elem_id="ask"):
-            files, question, ask, example, stop = _asking(desk)
+            choice = choice_of(shelf)
+            asking = _asking(shelf.first.flights)
         with gr.Column(scale=9, min_width=330, elem_id="answer"):
             card, plan, details, player, chart, downloads = _answering()
-    _events(desk, Parts(head, files, question, ask, example, stop, card, plan, details, player, chart, downloads))
+    parts = Parts(choice, head, *asking, card, plan, details, player, chart, downloads)
+    _events(shelf, parts)
 
 
 def _asking(desk: FlightDesk) -> tuple[gr.Files, list[gr.Component], gr.Button, gr.Button, gr.Button]:
@@ -104,18 +109,30 @@ def _answering() -> tuple[gr.HTML, gr.HTML, gr.Column, gr.HTML, gr.HTML, dict[st
     return card, plan, details, player, chart, downloads
 
 
-def _events(desk: FlightDesk, parts: Parts) -> None:
+def _events(shelf: Shelf, parts: Parts) -> None:
     stopping: set[str] = set()  # sessions whose visitor pressed Stop
 
-    def opening() -> dict:
+    def opening(remembered: Any) -> Iterator[dict]:
         """Say what answers here, as soon as it can."""
+        stand, menu = parts.choice.opened(remembered)
+        yield menu
+        yield _told_of(stand)
+
+    def turned_to(remembered: Any, key: str) -> Iterator[dict]:
+        """Another gallery was chosen."""
+        stand, kept = parts.choice.chosen(remembered, key)
+        yield {**kept, parts.head: widgets.header("Loading the model…", promise=PROMISE)}
+        yield {**_told_of(stand), parts.details: gr.Column(visible=False)}
+
+    def _told_of(stand: Stand) -> dict:
+        example = {parts.example: gr.Button(visible=bool(stand.flights.example))}
         try:
-            status = desk.desk.status()
-            plan = maps.iframe(desk.desk.first_map(), title="Map of the gallery")
-            return {parts.head: widgets.header(status, "ready", PROMISE), parts.plan: plan}
+            status = widgets.header(stand.desk.status(), "ready", PROMISE)
+            plan = maps.iframe(stand.desk.first_map(), title="Map of the gallery")
+            return {**example, parts.head: status, parts.card: widgets.message_card(*EMPTY), parts.plan: plan}
         except SPOKEN as error:
             head = widgets.header("Not ready", "error", PROMISE)
-            return {parts.head: head, parts.card: _trouble(error), parts.plan: ""}
+            return {**example, parts.head: head, parts.card: _trouble(error), parts.plan: ""}
 
     def answered(ask: Callable[..., ShownFlight], request: gr.Request, progress: gr.Progress) -> Iterator[dict]:
         """The track that `ask` finds, or the sentence of its error; Stop may be pressed on the way."""
@@ -142,13 +159,15 @@ def _events(desk: FlightDesk, parts: Parts) -> None:
         turn: str,
         verify: bool,
         basemap: bool,
+        key: str,
         request: gr.Request,
         progress=gr.Progress(),  # noqa: B008
     ) -> Iterator[dict]:
         """The track of what was dropped."""
         chosen = [Path(path) for path in paths or ()]
         question = question_of(every_s, max_speed_m_s, turn, verify, basemap)
-        yield from answered(lambda step, stopped: desk.ask(chosen, question, step, stopped), request, progress)
+        flights = shelf.get(key).flights
+        yield from answered(lambda step, stopped: flights.ask(chosen, question, step, stopped), request, progress)
 
     def show_example(
         every_s: float | None,
@@ -156,21 +175,26 @@ def _events(desk: FlightDesk, parts: Parts) -> None:
         turn: str,
         verify: bool,
         basemap: bool,
+        key: str,
         request: gr.Request,
         progress=gr.Progress(),  # noqa: B008
     ) -> Iterator[dict]:
         """The track of the example flight."""
         question = question_of(every_s, max_speed_m_s, turn, verify, basemap)
-        yield from answered(lambda step, stopped: desk.ask_example(question, step, stopped), request, progress)
+        flights = shelf.get(key).flights
+        yield from answered(lambda step, stopped: flights.ask_example(question, step, stopped), request, progress)
 
     def stop(request: gr.Request) -> None:
         stopping.add(str(request.session_hash))
 
     page = gr.context.Context.root_block
     assert page is not None
-    page.load(opening, None, [parts.head, parts.card, parts.plan], **QUIET)
-    parts.ask.click(find, [parts.files, *parts.question], parts.answer, show_progress_on=parts.card, **FLIGHTS)
-    parts.example.click(show_example, parts.question, parts.answer, show_progress_on=parts.card, **FLIGHTS)
+    menu, browser = parts.choice.menu, parts.choice.browser
+    told = [parts.head, parts.card, parts.plan, parts.example]
+    page.load(opening, browser, [menu, *told], **QUIET)
+    menu.input(turned_to, [browser, menu], [browser, *told, parts.details], **QUIET)
+    parts.ask.click(find, [parts.files, *parts.question, menu], parts.answer, show_progress_on=parts.card, **FLIGHTS)
+    parts.example.click(show_example, [*parts.question, menu], parts.answer, show_progress_on=parts.card, **FLIGHTS)
     gr.on([parts.ask.click, parts.example.click], None, None, None, js=SCROLL, **PRIVATE)
     parts.stop.click(stop, None, None, queue=False, **QUIET)
 

@@ -104,7 +104,7 @@ class Events:
         photo = self.kept.get(token)
         if photo is None:
             raise BadQuestion(GONE)
-        yield fresh_photo(self.bench, self.parts, photo)
+        yield fresh_photo(self.parts, photo)
 
     def _report(self, asked: str) -> Iterator[Shown]:
         bench, parts = self.bench, self.parts
@@ -223,7 +223,7 @@ class Events:
         how = how_of(look, against, near_m)
         shown = {self.parts.heat: gr.Row(visible=look in ("similarity", "saliency"))}
         if looking.fresh is not None:
-            return {**shown, self.parts.sight: fresh_view(looking.fresh, self.bench.engine, how)}
+            return {**shown, self.parts.sight: fresh_view(looking.fresh, how)}
         return {**shown, **show_query(self.bench, self.parts, looking, how)}
 
     @_spoken

@@ -14,7 +14,6 @@ from gallery.overlay import overlay_of
 from gallery.tiles import Tile, overlap
 from pages import looks, widgets, words
 from pages.desk import FreshPhoto
-from pages.engine import Engine
 from pages.inspect_query import Mark, Ranked, Sight, sight
 from pages.looks import PICTURE_PX, RANKED, STRIP_PX, How, uri_of
 
@@ -25,28 +24,28 @@ VERDICTS = {
 }
 
 
-def fresh_view(photo: FreshPhoto, engine: Engine, how: How) -> str:
+def fresh_view(photo: FreshPhoto, how: How) -> str:
     """The photo as every query is shown, and below how it fits, where geometry found a fit.
 
     Raises:
         NotReady: the model cannot be loaded.
     """
-    shown, fit = sight(fresh_sight(photo, engine, how)), photo.answer.fit
+    shown, fit = sight(fresh_sight(photo, how)), photo.answer.fit
     if fit is None:
         return shown
     try:
-        return shown + widgets.fit_view(photo.answer, overlay_of(photo.picture, fit, engine.wait().gallery))
+        return shown + widgets.fit_view(photo.answer, overlay_of(photo.picture, fit, photo.engine.wait().gallery))
     except GalleryError:  # the ground's source is gone since
         return shown
 
 
-def fresh_sight(photo: FreshPhoto, engine: Engine, how: How) -> Sight:
+def fresh_sight(photo: FreshPhoto, how: How) -> Sight:
     """The photo with its best tiles, and with the tile that covers the place its EXIF states.
 
     Raises:
         NotReady: the model cannot be loaded.
     """
-    gallery, answer = engine.wait().gallery, photo.answer
+    gallery, answer = photo.engine.wait().gallery, photo.answer
     point = None if answer.exif is None else LonLat(answer.exif.lon, answer.exif.lat)
     true = None if point is None else covering(gallery, point)
     ranked = tuple(_ranked(gallery, match, point, true, how.near_m) for match in answer.matches[:RANKED])
@@ -67,7 +66,7 @@ def fresh_sight(photo: FreshPhoto, engine: Engine, how: How) -> Sight:
         truth=truth,
         truth_missing="The photo states no position." if point is None else "No tile covers the place in its EXIF.",
     )
-    return looks.looked(shown, engine, partial(_pictures, photo, true), how)
+    return looks.looked(shown, photo.engine, partial(_pictures, photo, true), how)
 
 
 def covering(gallery: Gallery, point: LonLat) -> Tile | None:

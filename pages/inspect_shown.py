@@ -33,7 +33,7 @@ def refused(parts: Parts, error: Exception) -> dict:
     }
 
 
-def fresh_photo(bench: Bench, parts: Parts, photo: FreshPhoto) -> dict:
+def fresh_photo(parts: Parts, photo: FreshPhoto) -> dict:
     """The view of one photo from the first page, and of nothing else."""
     return {
         parts.top: top(photo.answer.photo, "ready"),
@@ -41,7 +41,7 @@ def fresh_photo(bench: Bench, parts: Parts, photo: FreshPhoto) -> dict:
         parts.whole: gr.Column(visible=False),
         parts.listing: gr.Column(visible=False),
         parts.steps: gr.Row(visible=False),
-        parts.sight: fresh_view(photo, bench.engine, How()),
+        parts.sight: fresh_view(photo, How()),
         parts.looking: Looking(fresh=photo),
     }
 

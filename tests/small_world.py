@@ -22,6 +22,8 @@ from gallery.report import row_of, write_report
 from mean_model import MeanModelError, Photo, load_photo
 from pages.desk import Desk
 from pages.engine import Engine
+from pages.flight_desk import FlightDesk
+from pages.shelf import Shelf, Stand, keys_of
 
 WEST_DEG, NORTH_DEG = 0.01, 0.012
 METRES_PER_DEG = 111_320.0
@@ -99,9 +101,10 @@ def write_photo(
     return path
 
 
-def make_small_world(folder: Path, side_px: int = 600) -> tuple[Gallery, list[Path]]:
+def make_small_world(folder: Path, side_px: int = 600, seed: int = 0) -> tuple[Gallery, list[Path]]:
     """A gallery of side_px metres square with 50 % overlap, and four photos of it; the last one has no position."""
-    pixels = imagery(side_px)
+    pixels = imagery(side_px, seed)
+    folder.mkdir(parents=True, exist_ok=True)
     raster = write_raster(folder / "imagery.tif", pixels)
     gallery = build_gallery([raster], folder / "gallery", ColourEmbedder(), tile_size_m=100)
     spots = [(103, 202), (300, 53), (402, 400), (50, 450)]
@@ -122,19 +125,26 @@ def write_flight(folder: Path, count: int = 10, blank: Sequence[int] = ()) -> li
     return paths
 
 
-def desk_of(folder: Path) -> Desk:
+def desk_of(folder: Path, seed: int = 0, side_px: int = 600) -> Desk:
     """A desk over a small world made in the folder, not started."""
-    gallery, photos = make_small_world(folder)
+    gallery, photos = make_small_world(folder, side_px, seed)
     return Desk(Engine(lambda: Localizer(gallery, ColourEmbedder())), photos)
 
 
+def shelf_of(*desks: Desk, flights: FlightDesk | None = None) -> Shelf:
+    """Galleries to choose from, by the names gallery, gallery-2, … Args: flights: of the first one."""
+    keys = keys_of([Path("gallery")] * len(desks))
+    answers = [flights or FlightDesk(desks[0]), *map(FlightDesk, desks[1:])]
+    return Shelf([Stand(*each) for each in zip(keys, keys, map(Path, keys), desks, answers, strict=True)])
+
+
 @contextmanager
-def served(desk: Desk, others: Sequence[Any] = ()) -> Iterator[str]:
+def served(shelf: Shelf, others: Sequence[Any] = ()) -> Iterator[str]:
     """The app on a free port of this machine. Args: others: pages beside the first one. Yields: its address."""
     import app
 
-    pages = app.build(desk, others)
-    address = app.serve(pages, desk, "127.0.0.1", free_port())
+    pages = app.build(shelf, others)
+    address = app.serve(pages, shelf, "127.0.0.1", free_port())
     try:
         yield address
     finally:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 from gradio_client import Client, handle_file
-from small_world import desk_of, free_port, imagery, write_photo, write_raster
+from small_world import desk_of, free_port, imagery, shelf_of, write_photo, write_raster
 
 import app
 from mean_model import MeanModelError
@@ -42,7 +42,7 @@ def test_a_mistake_on_the_line_is_one_sentence(line, capsys):
 def test_a_missing_sample_says_what_to_do(monkeypatch, tmp_path):
     monkeypatch.setattr(app, "SAMPLE", tmp_path / "sample")
     with pytest.raises(NotReady, match=r"python -m gallery build"):
-        app.loader(app.Options(tmp_path / "sample", None, None, 0.95, None, None, (), None, None))()
+        app.loader(app.Options(tmp_path / "sample", None, None, 0.95, None, None, (), None, None))(tmp_path / "sample")
 
 
 def test_an_unknown_matcher_is_said_when_the_app_loads():
@@ -61,8 +61,7 @@ def test_examples_are_the_photos_beside_the_gallery(tmp_path):
 def test_another_page_is_one_line(tmp_path):
     import gradio as gr
 
-    desk = desk_of(tmp_path)
-    pages = app.build(desk, [app.Page("Inspect", "/inspect", lambda: gr.Markdown("Later"))])
+    pages = app.build(shelf_of(desk_of(tmp_path)), [app.Page("Inspect", "/inspect", lambda: gr.Markdown("Later"))])
     assert ("inspect", "Inspect") in [(path, name) for path, name, *_ in pages.pages]
     bars = [block for block in pages.blocks.values() if isinstance(block, gr.Navbar)]
     assert len(bars) == 2 and all(bar.visible for bar in bars)
@@ -116,3 +115,33 @@ def wait_for(address: str, server: subprocess.Popen) -> None:
         except OSError:
             time.sleep(0.1)
     raise AssertionError("the page did not answer within a minute")
+
+
+def test_galleries_are_given_again_or_by_their_folder(tmp_path, capsys, monkeypatch):
+    monkeypatch.delenv("MEAN_GALLERY", raising=False)
+    assert app.options_of(["--gallery", "a", "--gallery", "b"]).galleries == (Path("a"), Path("b"))
+    for name in ("two", "one", "no_gallery"):
+        (tmp_path / name).mkdir()
+    for name in ("two", "one"):
+        (tmp_path / name / "gallery.json").touch()
+    found = app.options_of(["--galleries", str(tmp_path)]).galleries
+    assert found == (tmp_path / "one", tmp_path / "two")
+    with pytest.raises(SystemExit):
+        app.options_of(["--galleries", str(tmp_path / "one")])
+    assert "there is no gallery in one" in capsys.readouterr().err
+
+
+def test_a_model_is_loaded_once_for_all_galleries_that_it_built(tmp_path, monkeypatch):
+    from gallery import build_gallery
+
+    raster = write_raster(tmp_path / "imagery.tif", imagery(200))
+    model = small_model(tmp_path / "model")
+    folders = [tmp_path / name / "gallery" for name in ("a", "b")]
+    for folder in folders:
+        build_gallery([raster], folder, model, model_source=str(tmp_path / "model"))
+    load = app.loader(app.options_of([]))
+    first, second = map(load, folders)
+    assert first.embedder is second.embedder and first.gallery.folder != second.gallery.folder
+    shelf = app.shelf_of(app.Options(folders[0], None, None, 0.95, None, None, (), None, None, (folders[1],)), load)
+    assert [stand.key for stand in shelf.public] == ["gallery", "gallery-2"]
+    assert not shelf.named("gallery-2").desk.engine.ready, "loaded when it is chosen"

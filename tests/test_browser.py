@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 from browser import PATIENCE_MS, window
-from small_world import bad_files, desk_of, imagery, served, write_photo
+from small_world import bad_files, desk_of, imagery, served, shelf_of, write_photo
 from test_pages_maps import HOSTILE
 
 
@@ -17,7 +17,7 @@ def desk(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def address(desk):
-    with served(desk) as address:
+    with served(shelf_of(desk)) as address:
         yield address
 
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 from browser import window
-from small_world import desk_of, served, write_flight
+from small_world import desk_of, served, shelf_of, write_flight
 
 import app
 from pages.flight import flight_page
@@ -20,8 +20,9 @@ def flights(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def address(flights):
-    page = app.Page("Flight", "/flight", lambda: flight_page(flights))
-    with served(flights.desk, [page]) as address:
+    shelf = shelf_of(flights.desk, flights=flights)
+    page = app.Page("Flight", "/flight", lambda: flight_page(shelf))
+    with served(shelf, [page]) as address:
         yield address.rstrip("/")
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 from browser import window
-from small_world import desk_of, served, write_small_report
+from small_world import desk_of, served, shelf_of, write_small_report
 from test_pages_maps import HOSTILE
 
 import app
@@ -34,7 +34,7 @@ def address(reports):
     desk, folder, now, _ = reports
     bench = Bench(desk.engine, now, folder / "gallery")
     page = app.Page("Inspect", "/inspect", lambda: inspect_page(bench, desk.kept))
-    with served(desk, [page]) as address:
+    with served(shelf_of(desk), [page]) as address:
         yield address.rstrip("/")
 
 

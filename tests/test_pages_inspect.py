@@ -258,11 +258,11 @@ def test_a_fresh_photo_is_judged_by_its_own_position(world):
     desk = Desk(engine, sorted((folder / "gallery" / "photos").glob("*.jpg")))
     shown = desk.ask(desk.examples[0], Question())
     kept = desk.kept.get(shown.kept_as)
-    far = fresh_sight(kept, engine, looks.How(near_m=0))
+    far = fresh_sight(kept, looks.How(near_m=0))
     assert far.right and far.truth is not None and far.strip[0].mark == "true"
-    assert {tile.mark for tile in fresh_sight(kept, engine, looks.How(near_m=1e6)).strip} <= {"true", "near"}
+    assert {tile.mark for tile in fresh_sight(kept, looks.How(near_m=1e6)).strip} <= {"true", "near"}
     silent = desk.kept.get(desk.ask(desk.examples[3], Question()).kept_as)
-    unknown = fresh_sight(silent, engine, looks.How())
+    unknown = fresh_sight(silent, looks.How())
     assert unknown.right is None and unknown.truth is None and "no position" in unknown.truth_missing
     assert not unknown.photo.startswith("data:image/jpeg;base64,/9j/4Q"), "no EXIF goes on"
 
@@ -271,6 +271,6 @@ def test_a_fresh_photo_shows_how_it_fits(world):
     folder, engine, _ = world
     desk = Desk(engine, sorted((folder / "gallery" / "photos").glob("*.jpg")))
     kept = desk.kept.get(desk.ask(desk.examples[0], Question()).kept_as)
-    assert kept.answer.fit is not None and "How it fits" in fresh_view(kept, engine, looks.How())
+    assert kept.answer.fit is not None and "How it fits" in fresh_view(kept, looks.How())
     unfit = replace(kept, answer=replace(kept.answer, check=None))
-    assert "How it fits" not in fresh_view(unfit, engine, looks.How())
+    assert "How it fits" not in fresh_view(unfit, looks.How())

@@ -6,7 +6,7 @@ import urllib.request
 
 import pytest
 from gradio_client import Client, handle_file
-from small_world import bad_files, desk_of, served
+from small_world import bad_files, desk_of, served, shelf_of
 
 
 @pytest.fixture(scope="module")
@@ -16,7 +16,7 @@ def desk(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def address(desk):
-    with served(desk) as address:
+    with served(shelf_of(desk)) as address:
         yield address
 
 

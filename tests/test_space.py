@@ -16,7 +16,7 @@ import pytest
 import yaml
 from fake_hub import COMMIT, fake_hub
 from gradio_client import Client, handle_file
-from small_world import desk_of, free_port
+from small_world import desk_of, free_port, shelf_of
 from test_app import wait_for
 
 import app
@@ -68,7 +68,7 @@ def test_the_requirements_bring_all_that_is_imported():
 
 
 def test_uploads_go_after_an_hour_and_the_queue_has_an_end(tmp_path):
-    pages = app.build(desk_of(tmp_path))
+    pages = app.build(shelf_of(desk_of(tmp_path)))
     assert pages.delete_cache == (3600, 3600)
     assert pages._queue.max_size == app.MOST_WAITING and pages._queue.default_concurrency_limit == 4
 

@@ -1,0 +1,87 @@
+"""The shelf of galleries: keys, what a visitor may choose, own galleries that go again."""
+
+import time
+from pathlib import Path
+
+import pytest
+
+from pages.choice import Remembered
+from pages.desk import Desk
+from pages.embedders import Embedders
+from pages.engine import Engine
+from pages.errors import BadQuestion
+from pages.flight_desk import FlightDesk
+from pages.shelf import Shelf, Stand, keys_of
+
+
+def stand(key, folder=Path("x"), own=False):
+    desk = Desk(Engine(lambda: None))
+    return Stand(key, key, folder, desk, FlightDesk(desk), own)
+
+
+def test_keys_are_the_folders_names_once_each():
+    folders = [Path("a/world"), Path("b/world"), Path("world-2"), Path("c/world"), Path("/")]
+    assert keys_of(folders) == ["world", "world-2", "world-2-2", "world-3", "gallery"]
+
+
+def test_whatever_a_browser_says_there_is_a_gallery():
+    shelf = Shelf([stand("a"), stand("b")])
+    assert shelf.get("b").key == "b"
+    for odd in ("", "c", None, 7, ["b"], {"key": "b"}):
+        assert shelf.get(odd).key == "a"
+    assert shelf.named(None).key == shelf.named("").key == "a"
+    with pytest.raises(BadQuestion, match="a, b"):
+        shelf.named("c")
+
+
+def test_an_own_gallery_is_seen_by_who_knows_its_key_and_goes_with_its_folder(tmp_path):
+    shelf = Shelf([stand("a")])
+    folder = tmp_path / "mine"
+    (folder / "deep").mkdir(parents=True)
+    shelf.put(stand("secret", folder, own=True), 3600)
+    assert [each.key for each in shelf.seen_by([])] == ["a"]
+    assert [each.key for each in shelf.seen_by(["secret", "a", "nobody", 3, "secret"])] == ["a", "secret"]
+    with pytest.raises(BadQuestion) as refused:
+        shelf.named("x")
+    assert shelf.own_count == 1 and "secret" not in str(refused.value)
+    shelf.drop("a")
+    shelf.drop("nobody")
+    assert shelf.get("a").key == "a"
+    shelf.drop("secret")
+    assert not folder.exists() and shelf.get("secret").key == "a"
+
+
+def test_an_own_gallery_goes_by_itself(tmp_path):
+    shelf = Shelf([stand("a")])
+    (tmp_path / "mine").mkdir()
+    shelf.put(stand("secret", tmp_path / "mine", own=True), 0.05)
+    begun = time.monotonic()
+    while (tmp_path / "mine").exists() and time.monotonic() - begun < 10:
+        time.sleep(0.02)
+    assert not (tmp_path / "mine").exists() and shelf.own_count == 0
+
+
+@pytest.mark.parametrize("odd", [None, 3, "x", [], {}, {"chosen": 4, "own": "abc"}, {"own": [1, None, {}]}])
+def test_what_a_browser_remembers_may_be_anything(odd):
+    assert Remembered.read(odd) == Remembered()
+
+
+def test_what_a_browser_remembers_comes_back():
+    remembered = Remembered("b", ("x", "y"))
+    assert Remembered.read(remembered.to_dict()) == remembered
+
+
+def test_embedders_are_known_by_name_and_by_fingerprint():
+    loads = []
+
+    class Loaded:
+        def __init__(self, source):
+            loads.append(source)
+            self.fingerprint = source.upper()
+
+    embedders = Embedders(Loaded)
+    first = embedders.get("a", "A")
+    assert embedders.get("a", "A") is embedders.get("elsewhere/a", "A") is first
+    assert embedders.get("b", "B") is not first
+    assert embedders.get("a", "Z") is first, "what the source names; the gallery then refuses it"
+    assert loads == ["a", "b"]
