@@ -390,28 +390,25 @@ def _assemble(workplace: Path, settings: dict, model: dict, present: set[str]) -
         shutil.rmtree(workplace)
         raise BuildError(f"No tile came out of the sources ({why}). {_advice(reasons)}")
 
-    def blocks() -> Iterator[np.ndarray]:
-        for file in files:
-            vectors = read_part(file, present).vectors
-            if vectors is not None and len(vectors):
-                yield vectors
-
     stored = np.lib.format.open_memmap(
         workplace / VECTORS, mode="w+", dtype=np.float16, shape=(len(tiles), model["dimension"])
     )
     row = 0
-    for block in blocks():
-        stored[row : row + len(block)] = block
-        row += len(block)
+    for file in files:
+        block = read_part(file, present).vectors
+        if block is not None:
+            stored[row : row + len(block)] = block
+            row += len(block)
     stored.flush()
+    index = write_index(workplace / INDEX, stored)
     del stored
-    write_index(workplace / INDEX, blocks(), model["dimension"])
     table_of(tiles, contents).to_parquet(workplace / TILES, index=False)
     manifest = {
         "format": FORMAT,
         "model": model,
         "build": settings,
         "tiles": len(tiles),
+        "index": index,
         "skipped": dict(sorted(reasons.items())),
         "files": file_facts(workplace),
     }

@@ -1,57 +1,33 @@
-"""VectorIndex: exact inner-product search over a gallery's vectors (FAISS, IndexFlatIP)."""
+"""VectorIndex: which vectors of a gallery are nearest to a query; exact, approximate, or by a server."""
 
-from collections.abc import Iterable
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any, Protocol
 
-import faiss  # its stubs lack the wrappers of faiss/class_wrappers.py
 import numpy as np
 
-from gallery.errors import DamagedGallery
+from gallery.approximate import LEAST_TILES, ApproximateIndex
+from gallery.errors import BuildError, DamagedGallery
+from gallery.exact import ExactIndex
 
-TIES_MARGIN = 32
-"""How many more neighbours than asked are fetched, so that equal scores at the cut can be put in order."""
+KINDS = ("auto", "exact", "approximate")
 
-
-def write_index(path: Path, blocks: Iterable[np.ndarray], dimension: int) -> int:
-    """Write an exact index over blocks of (n, dimension) vectors. Returns: how many vectors it holds."""
-    index = faiss.IndexFlatIP(dimension)
-    for block in blocks:
-        index.add(np.ascontiguousarray(block, dtype=np.float32))
-    faiss.write_index(index, str(path))
-    return int(index.ntotal)
+EXACT_NUMBERS = 64_000_000
+"""Tiles times dimension up to which "auto" searches exactly: the 25 views of a photo then take 150 ms on two cores."""
 
 
-class VectorIndex:
-    """Neighbours by inner product, exact; equal scores stand in the order of their rows."""
+class VectorIndex(Protocol):
+    """Neighbours by inner product; scores are exact, equal ones stand in the order of their rows."""
 
-    def __init__(self, index: faiss.Index) -> None:
-        self._index = index
-
-    @classmethod
-    def open(cls, path: Path) -> "VectorIndex":
-        """Map the index from disk without reading it.
-
-        Raises:
-            DamagedGallery: the file is missing or is no FAISS index.
-        """
-        try:
-            index = faiss.read_index(str(path), faiss.IO_FLAG_MMAP_IFC)
-        except RuntimeError as error:
-            raise DamagedGallery(f"{path.name} is missing or damaged. Build the gallery again.") from error
-        if not isinstance(index, faiss.IndexFlat) or index.metric_type != faiss.METRIC_INNER_PRODUCT:
-            raise DamagedGallery(f"{path.name} is no exact inner-product index. Build the gallery again.")
-        return cls(index)
-
-    def __len__(self) -> int:
-        return int(self._index.ntotal)
+    def __len__(self) -> int: ...
 
     @property
     def dimension(self) -> int:
         """Numbers in each vector."""
-        return int(self._index.d)
+        ...
 
     def search(self, queries: np.ndarray, k: int, allowed: np.ndarray | None = None) -> tuple[np.ndarray, np.ndarray]:
-        """The k best rows for each query, best first; fewer when the index (or what is allowed) holds fewer.
+        """The k best rows for each query, best first; fewer only when the index (or what is allowed) holds fewer.
 
         Args:
             queries: (Q, D) float32.
@@ -61,21 +37,54 @@ class VectorIndex:
         Returns:
             scores (Q, K) float32 and rows (Q, K) int64 with K = min(k, number of searched rows).
         """
-        queries = np.ascontiguousarray(queries, dtype=np.float32)
-        available = len(self) if allowed is None else int(np.count_nonzero(allowed))
-        wanted = min(k, available)
-        if wanted == 0:
-            return np.empty((len(queries), 0), np.float32), np.empty((len(queries), 0), np.int64)
-        selection = None
-        if allowed is not None:
-            bitmap = np.packbits(np.asarray(allowed, bool), bitorder="little")
-            selection = faiss.SearchParameters(sel=faiss.IDSelectorBitmap(bitmap))  # type: ignore[call-arg, arg-type]
-        fetched = min(wanted + TIES_MARGIN, available)
-        while True:
-            scores, rows = self._index.search(queries, fetched, params=selection)
-            cut_in_ties = fetched < available and bool(np.any(scores[:, -1] == scores[:, wanted - 1]))
-            if not cut_in_ties:
-                break
-            fetched = min(fetched * 2, available)
-        order = np.lexsort((rows, -scores), axis=1)[:, :wanted]
-        return np.take_along_axis(scores, order, axis=1), np.take_along_axis(rows, order, axis=1)
+        ...
+
+
+def check_kind(kind: str) -> None:
+    """Refuse what `write_index` does not know.
+
+    Raises:
+        BuildError: says what is possible.
+    """
+    if kind not in KINDS:
+        raise BuildError(f"There is no index {kind!r}: {', '.join(KINDS)} are possible.")
+
+
+def write_index(path: Path, vectors: np.ndarray, kind: str = "auto") -> dict[str, Any]:
+    """Write the index of a gallery; the same bytes for the same vectors on the same number of cores.
+
+    Args:
+        path: of the file to write.
+        vectors: (N, D) float16 unit rows, which may be mapped from disk: they are read block by block.
+        kind: "exact", "approximate" (exact where the tiles are too few, or the recall is not reached), or "auto", which
+            is approximate above EXACT_NUMBERS.
+
+    Returns: facts for gallery.json and `open_index`: "kind", and how an approximate one is searched.
+
+    Raises:
+        BuildError: the kind does not exist.
+    """
+    check_kind(kind)
+    large = vectors.size > EXACT_NUMBERS if kind == "auto" else kind == "approximate"
+    if large and len(vectors) >= LEAST_TILES and (facts := ApproximateIndex.write(path, vectors)) is not None:
+        return {"kind": "approximate", **facts}
+    ExactIndex.write(path, vectors)
+    return {"kind": "exact"}
+
+
+def open_index(path: Path, vectors: np.ndarray, facts: Mapping[str, Any]) -> VectorIndex:
+    """Open what `write_index` wrote; nothing is read that is not asked for.
+
+    Args:
+        vectors: (N, D) float16 of the gallery, mapped.
+        facts: what `write_index` returned; empty for a gallery of an earlier version, which is exact.
+
+    Raises:
+        DamagedGallery: the file is missing, or is no such index.
+    """
+    kind = facts.get("kind", "exact")
+    if kind == "exact":
+        return ExactIndex.open(path)
+    if kind == "approximate":
+        return ApproximateIndex.open(path, vectors, facts)
+    raise DamagedGallery(f"The gallery has an index of the unknown kind {kind!r}. Build it again.")

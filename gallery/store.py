@@ -19,7 +19,7 @@ from PIL import Image
 from gallery.errors import DamagedGallery, GalleryError, NotAGallery, WrongModel
 from gallery.geo import LonLat
 from gallery.handles import open_raster
-from gallery.index import VectorIndex
+from gallery.index import VectorIndex, open_index
 from gallery.own_imagery import require_own_pixels
 from gallery.paths import is_within
 from gallery.sources import read_picture
@@ -124,8 +124,8 @@ class Gallery:
 
     @cached_property
     def index(self) -> VectorIndex:
-        """Exact search over the vectors."""
-        return VectorIndex.open(self.folder / INDEX)
+        """Search over the vectors, as the build chose."""
+        return open_index(self.folder / INDEX, self.vectors, self.manifest.get("index", {}))
 
     @cached_property
     def boxes(self) -> np.ndarray:

@@ -5,13 +5,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gallery.errors import DamagedGallery
-from gallery.index import VectorIndex, write_index
+from gallery import index as index_module
+from gallery.approximate import ApproximateIndex
+from gallery.errors import BuildError, DamagedGallery
+from gallery.exact import BLOCK, ExactIndex
+from gallery.index import VectorIndex, open_index, write_index
 
 
 def make(vectors: np.ndarray, folder) -> VectorIndex:
-    write_index(folder / "index.faiss", np.array_split(vectors, 3), vectors.shape[1])
-    return VectorIndex.open(folder / "index.faiss")
+    return open_index(folder / "index.faiss", vectors, write_index(folder / "index.faiss", vectors))
 
 
 @st.composite
@@ -52,10 +54,34 @@ def test_another_kind_of_index_is_refused(tmp_path):
 
     faiss.write_index(faiss.IndexFlatL2(4), str(tmp_path / "index.faiss"))
     with pytest.raises(DamagedGallery, match="inner-product"):
-        VectorIndex.open(tmp_path / "index.faiss")
+        ExactIndex.open(tmp_path / "index.faiss")
 
 
 def test_a_file_that_is_no_index(tmp_path):
     (tmp_path / "index.faiss").write_bytes(b"nothing")
     with pytest.raises(DamagedGallery, match=r"index\.faiss"):
-        VectorIndex.open(tmp_path / "index.faiss")
+        ExactIndex.open(tmp_path / "index.faiss")
+
+
+def test_many_blocks_are_one_index(tmp_path):
+    vectors = np.random.default_rng(1).standard_normal((BLOCK + 5, 2)).astype(np.float16)
+    index = make(vectors, tmp_path)
+    assert len(index) == BLOCK + 5 and index.search(np.ones((1, 2)), 1)[1] == vectors.astype(float).sum(axis=1).argmax()
+
+
+def test_auto_chooses_by_size(tmp_path, monkeypatch):
+    vectors = np.random.default_rng(0).standard_normal((1200, 8)).astype(np.float16)
+    assert write_index(tmp_path / "small", vectors) == {"kind": "exact"}
+    monkeypatch.setattr(index_module, "EXACT_NUMBERS", 1200 * 8 - 1)
+    facts = write_index(tmp_path / "large", vectors)
+    assert facts["kind"] == "approximate" and write_index(tmp_path / "small", vectors, "exact") == {"kind": "exact"}
+    assert isinstance(open_index(tmp_path / "large", vectors, facts), ApproximateIndex)
+    assert isinstance(open_index(tmp_path / "small", vectors, {}), ExactIndex)
+    assert write_index(tmp_path / "few", vectors[:999], "approximate") == {"kind": "exact"}
+
+
+def test_kinds_that_do_not_exist(tmp_path):
+    with pytest.raises(BuildError, match="exact, approximate"):
+        write_index(tmp_path / "i", np.eye(4), "quick")
+    with pytest.raises(DamagedGallery, match="unknown kind 'later'"):
+        open_index(tmp_path / "i", np.eye(4), {"kind": "later"})
