@@ -12,6 +12,9 @@ from gallery.exact import ExactIndex
 
 KINDS = ("auto", "exact", "approximate")
 
+EXACT = {"kind": "exact"}
+"""The facts of an exact index, and of a gallery that states none."""
+
 EXACT_NUMBERS = 64_000_000
 """Tiles times dimension up to which "auto" searches exactly: the 25 views of a photo then take 150 ms on two cores."""
 
@@ -69,7 +72,7 @@ def write_index(path: Path, vectors: np.ndarray, kind: str = "auto") -> dict[str
     if large and len(vectors) >= LEAST_TILES and (facts := ApproximateIndex.write(path, vectors)) is not None:
         return {"kind": "approximate", **facts}
     ExactIndex.write(path, vectors)
-    return {"kind": "exact"}
+    return dict(EXACT)
 
 
 def open_index(path: Path, vectors: np.ndarray, facts: Mapping[str, Any]) -> VectorIndex:
@@ -77,12 +80,12 @@ def open_index(path: Path, vectors: np.ndarray, facts: Mapping[str, Any]) -> Vec
 
     Args:
         vectors: (N, D) float16 of the gallery, mapped.
-        facts: what `write_index` returned; empty for a gallery of an earlier version, which is exact.
+        facts: what `write_index` returned.
 
     Raises:
         DamagedGallery: the file is missing, or is no such index.
     """
-    kind = facts.get("kind", "exact")
+    kind = facts["kind"]
     if kind == "exact":
         return ExactIndex.open(path)
     if kind == "approximate":

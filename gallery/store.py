@@ -19,7 +19,7 @@ from PIL import Image
 from gallery.errors import DamagedGallery, GalleryError, NotAGallery, WrongModel
 from gallery.geo import LonLat
 from gallery.handles import open_raster
-from gallery.index import VectorIndex, open_index
+from gallery.index import EXACT, VectorIndex, open_index
 from gallery.own_imagery import require_own_pixels
 from gallery.paths import is_within
 from gallery.sources import read_picture
@@ -125,7 +125,7 @@ class Gallery:
     @cached_property
     def index(self) -> VectorIndex:
         """Search over the vectors, as the build chose."""
-        return open_index(self.folder / INDEX, self.vectors, self.manifest.get("index", {}))
+        return open_index(self.folder / INDEX, self.vectors, self.manifest.get("index", EXACT))
 
     @cached_property
     def boxes(self) -> np.ndarray:
@@ -337,6 +337,9 @@ def _is_complete(manifest: Mapping[str, Any]) -> bool:
     if not all(type(manifest.get(key)) is kind for key, kind in tops.items()):
         return False
     model, files = manifest["model"], [manifest["files"].get(name) for name in DATA_FILES]
+    index = manifest.get("index", EXACT)
+    if not (isinstance(index, dict) and type(index.get("kind")) is str):
+        return False
     return (
         all(type(model.get(key)) is str for key in ("fingerprint", "name", "source"))
         and type(model.get("dimension")) is int

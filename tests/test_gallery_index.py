@@ -9,7 +9,7 @@ from gallery import index as index_module
 from gallery.approximate import ApproximateIndex
 from gallery.errors import BuildError, DamagedGallery
 from gallery.exact import BLOCK, ExactIndex
-from gallery.index import VectorIndex, open_index, write_index
+from gallery.index import EXACT, VectorIndex, open_index, write_index
 
 
 def make(vectors: np.ndarray, folder) -> VectorIndex:
@@ -71,13 +71,13 @@ def test_many_blocks_are_one_index(tmp_path):
 
 def test_auto_chooses_by_size(tmp_path, monkeypatch):
     vectors = np.random.default_rng(0).standard_normal((1200, 8)).astype(np.float16)
-    assert write_index(tmp_path / "small", vectors) == {"kind": "exact"}
+    assert write_index(tmp_path / "small", vectors) == EXACT
     monkeypatch.setattr(index_module, "EXACT_NUMBERS", 1200 * 8 - 1)
     facts = write_index(tmp_path / "large", vectors)
-    assert facts["kind"] == "approximate" and write_index(tmp_path / "small", vectors, "exact") == {"kind": "exact"}
+    assert facts["kind"] == "approximate" and write_index(tmp_path / "small", vectors, "exact") == EXACT
     assert isinstance(open_index(tmp_path / "large", vectors, facts), ApproximateIndex)
-    assert isinstance(open_index(tmp_path / "small", vectors, {}), ExactIndex)
-    assert write_index(tmp_path / "few", vectors[:999], "approximate") == {"kind": "exact"}
+    assert isinstance(open_index(tmp_path / "small", vectors, EXACT), ExactIndex)
+    assert write_index(tmp_path / "few", vectors[:999], "approximate") == EXACT
 
 
 def test_kinds_that_do_not_exist(tmp_path):
