@@ -70,14 +70,12 @@ class Tuning:
         """From what `ApproximateIndex.write` returned.
 
         Raises:
-            DamagedGallery: something is missing.
+            DamagedGallery: something is missing, or no count.
         """
-        try:
-            return cls(**{name: facts[name] for name in cls.__dataclass_fields__})
-        except KeyError as error:
-            raise DamagedGallery(
-                f"The gallery does not say how its index is searched ({error}). Build it again."
-            ) from error
+        for name in ("lists", "directions", "nprobe", "reranked", "queries"):
+            if type(facts.get(name)) is not int or facts[name] < 1:
+                raise DamagedGallery(f"The gallery does not state its index's {name!r}. Build it again.")
+        return cls(**{field.name: facts.get(field.name, {}) for field in fields(cls)})
 
 
 class ApproximateIndex:
