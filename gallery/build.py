@@ -27,6 +27,8 @@ from gallery.candidates import Candidate, ReadPhoto, Skipped, Source
 from gallery.errors import BuildError, UnreadablePhoto
 from gallery.index import write_index
 from gallery.paths import noted_path
+from gallery.place_names import TileNames
+from gallery.placing import Unplaced
 from gallery.sources import IMAGERY, MOSAICS, Stated, Tiling, open_sources
 from gallery.store import (
     DATA_FILES,
@@ -53,7 +55,8 @@ class Embedder(Protocol):
     """What turns pictures into vectors; `mean_model.load_model` returns one.
 
     Optional attributes: `image_size` (side in pixels that it looks at, 384 if it does not say), `name` (of its
-    weights), `photo_errors` (what `read` raises for a photo that it refuses; OSError and ValueError always count).
+    weights), `photo_errors` (what `read` raises for a photo that it refuses; OSError and ValueError always count),
+    `position` (of a photo by its path, without decoding it).
     """
 
     @property
@@ -104,6 +107,9 @@ def build_gallery(
     positions: str | Path | None = None,
     progress: Callable[[Progress], None] | None = None,
     *,
+    unplaced: Unplaced = "error",
+    zoom: int | None = None,
+    tms: bool = False,
     crs: str | None = None,
     batch_size: int = 32,
     model_source: str = "",
@@ -117,9 +123,12 @@ def build_gallery(
         embedder: makes the vectors; only a gallery and an embedder of one fingerprint work together.
         tile_size_m: side of a tile on the ground; also of the square that is assumed for an image of unknown extent.
         overlap: share of a tile that its neighbour in a row or column shows too, in [0, 0.95].
-        positions: CSV (`file,lon,lat[,west,south,east,north]`) or KML for the images of folders; None: their file
-            names (`@lon@lat@`), or else their EXIF.
+        positions: CSV (`file,lon,lat[,west,south,east,north]`) or KML for the images of folders; None: their names
+            (`z/x/y`, `@lon@lat@`, UTM) and their EXIF, which must agree.
         progress: called after each batch.
+        unplaced: whether images without a position, or with several that disagree, are an error or left out.
+        zoom: of images that are named x_y like map tiles, and which zoom counts in a folder of several.
+        tms: whether the y of map tiles counts from the south.
         crs: of rasters and world files that state none, such as "EPSG:32633".
         batch_size: tiles that are embedded at once.
         model_source: what the command line loads this embedder by; noted in the gallery.
@@ -134,13 +143,15 @@ def build_gallery(
         raise BuildError(f"An overlap of {overlap:g} is not between 0 and 0.95.")
     listed = [sources] if isinstance(sources, str | Path) else list(sources)
     paths = [Path(source) for source in listed]
-    stated = Stated(None if positions is None else Path(positions), crs)
+    stated = Stated(None if positions is None else Path(positions), unplaced, TileNames(zoom, tms), crs)
     home = Path(out).resolve()  # a link to a folder stays a link
 
     tiling = Tiling((float(tile_size_m),), overlap, tile_px(embedder))
 
     def look() -> list[Source]:
-        return open_sources(paths, home, aside(home, "building"), tiling, stated)
+        return open_sources(
+            paths, home, aside(home, "building"), tiling, lambda path: read_position(embedder, path), stated
+        )
 
     settings = {
         "tile_size_m": float(tile_size_m),
@@ -232,6 +243,21 @@ def read_photo(embedder: Embedder, source: Any, least_px: int = 0) -> Any:
     try:
         return embedder.read(source, least_px)
     except refusals as error:
+        raise UnreadablePhoto(str(error)) from error
+
+
+def read_position(embedder: Embedder, source: Path) -> Any:
+    """What an image states of where it was taken, without decoding it where the embedder can do that.
+
+    Raises:
+        UnreadablePhoto: with the embedder's own sentence.
+    """
+    looks = getattr(embedder, "position", None)
+    if looks is None:
+        return read_photo(embedder, source).position
+    try:
+        return looks(source)
+    except (*getattr(embedder, "photo_errors", ()), OSError, ValueError) as error:
         raise UnreadablePhoto(str(error)) from error
 
 

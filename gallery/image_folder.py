@@ -4,15 +4,16 @@ import logging
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Any
 
 from PIL import ExifTags, Image
 
 from gallery.candidates import Candidate, ReadPhoto, Skipped
-from gallery.errors import AreaError, UnreadablePhoto
-from gallery.geo import LonLat, area_m2
-from gallery.positions import Camera, Place, Positions, footprint_of_photo, place_in_name
+from gallery.errors import UnreadablePhoto
+from gallery.geo import area_m2
+from gallery.placing import Placing
+from gallery.positions import Camera, footprint_of_photo
 from gallery.tiles import Tile
 
 log = logging.getLogger(__name__)
@@ -27,7 +28,7 @@ class ImageFolder:
     prefix: str  # of tile ids; may be empty
     noted: str  # the folder as the gallery names it
     assumed_size_m: float  # side of the square that is assumed for an image of unknown extent
-    positions: Positions | None = None  # None: names, then EXIF
+    placing: Placing
 
     @property
     def total(self) -> int:
@@ -37,27 +38,24 @@ class ImageFolder:
     def candidates(self) -> Iterator[Candidate]:
         """The images in their order."""
         for image in self.images:
-            below = PurePosixPath(image)
-            place = self.positions.of(below) if self.positions is not None else place_in_name(below.name)
             tile_id = f"{self.prefix}/{image}" if self.prefix else image
-            yield Candidate(tile_id, image=image, place=place, scale_m=self.assumed_size_m)
+            yield Candidate(tile_id, image=image, place=self.placing.places.get(image), scale_m=self.assumed_size_m)
 
     def load(self, candidate: Candidate, read_photo: ReadPhoto) -> tuple[Tile, Any]:
         """A whole image as one tile, and the photo."""
         image, place = str(candidate.image), candidate.place
         if not image.isprintable():
             raise Skipped("file name with characters that cannot be written")
-        if self.positions is not None and place is None:
-            raise Skipped("not in the list of positions")
+        if image in self.placing.left_out:
+            raise Skipped(self.placing.left_out[image])
         path = self.path / image
         try:
             photo = read_photo(path)
         except UnreadablePhoto as error:
             log.warning("Left out %s: %s", path.name, error)
             raise Skipped("unreadable") from error
-        place = place or _place_of(photo.position)
-        if place is None:
-            raise Skipped("without a position")
+        if place is None:  # it could not be read when places were settled
+            raise Skipped("unreadable")
         width_px, height_px = _size_px(photo)
         if place.footprint is not None:
             footprint, placed = place.footprint, "stated extent"
@@ -73,16 +71,6 @@ def _size_px(photo: Any) -> tuple[int, int]:
     """Original size of what was read, upright."""
     size = getattr(photo, "width_px", None), getattr(photo, "height_px", None)
     return (size[0], size[1]) if size[0] and size[1] else photo.image.size
-
-
-def _place_of(position: Any) -> Place | None:
-    """The place that a photo states in its EXIF."""
-    if position is None:
-        return None
-    try:
-        return Place(LonLat(position.lon, position.lat))
-    except AreaError:
-        return None
 
 
 def _camera(position: Any, path: Path) -> Camera:

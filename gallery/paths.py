@@ -15,3 +15,8 @@ def noted_path(path: Path, home: Path) -> str:
 def is_within(path: Path, folder: Path) -> bool:
     """Whether a path stays in a folder as it is written: files in the Hub's cache are links that lead out of it."""
     return Path(os.path.normpath(path)).is_relative_to(os.path.normpath(folder))
+
+
+def printable(name: str) -> str:
+    """A name of a file as one printable line."""
+    return "".join(letter if letter.isprintable() else "?" for letter in name)

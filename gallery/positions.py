@@ -25,9 +25,12 @@ COLUMNS: Mapping[str, tuple[str, ...]] = {
 }
 """Headers that a list of positions may use for each value; the first one present counts. Others are ignored."""
 
-EXTENT = ("west", "south", "east", "north")
+NAME_LIST = "new_name_list.txt"
+"""The list of ids and names beside a KML."""
 
-_IN_NAME = re.compile(r"@(?P<lon>[+-]?\d+(?:\.\d+)?)@(?P<lat>[+-]?\d+(?:\.\d+)?)@")
+_NAMED_ID = re.compile(r"\s*(\d{4})\s+(.+?)\s*$")
+
+EXTENT = ("west", "south", "east", "north")
 
 
 @dataclass(frozen=True)
@@ -38,22 +41,25 @@ class Place:
     footprint: Polygon | None = None
 
 
+@dataclass(frozen=True)
 class Positions:
     """A list of places, asked by the path of an image below its folder."""
 
-    def __init__(self, places: Mapping[str, Place], unplaced: int = 0, by_stem: bool = False) -> None:
-        """Args: places: by path with forward slashes, or by stem; unplaced: rows of the list without a position."""
-        self._places = places
-        self._by_stem = by_stem
-        self.unplaced = unplaced
+    places: Mapping[str, tuple[Place, ...]]  # by path with forward slashes, or by what `by_name` asks for
+    unplaced: int = 0  # rows of the list without a position
+    by_name: bool = False  # by stem, file name or folder, as a KML names its placemarks
 
     def __len__(self) -> int:
-        return len(self._places)
+        return len(self.places)
+
+    def all_of(self, path: PurePosixPath) -> tuple[Place, ...]:
+        """The places that the list states for an image by its path below the folder; one, unless it repeats itself."""
+        keys = map(_plain, (path.stem, path.name, path.parent.name)) if self.by_name else (str(path),)
+        return next((self.places[key] for key in keys if key in self.places), ())
 
     def of(self, path: PurePosixPath) -> Place | None:
-        """The place of an image by its path below the folder; None when the list does not name it."""
-        keys = (path.stem, path.name) if self._by_stem else (str(path),)
-        return next((self._places[key] for key in keys if key in self._places), None)
+        """The first of them; None when the list does not name the image."""
+        return next(iter(self.all_of(path)), None)
 
 
 def read_positions(file: Path, folder: Path) -> Positions:
@@ -61,7 +67,8 @@ def read_positions(file: Path, folder: Path) -> Positions:
 
     Args:
         file: CSV with the headers of `COLUMNS` (comma, semicolon or tab), or KML whose placemarks are named like the
-            images (points give the middle, polygons the footprint).
+            images or their folders, by number or (with `NAME_LIST` beside it) by building, as for University-1652;
+            points give the middle, polygons the footprint.
         folder: the folder of the images; the CSV's paths count from there, or else from the CSV's own folder.
 
     Raises:
@@ -76,17 +83,6 @@ def read_positions(file: Path, folder: Path) -> Positions:
     raise PositionsError(f"{file.name} is neither .csv nor .kml. Give positions as one of these.")
 
 
-def place_in_name(name: str) -> Place | None:
-    """The place that a file name states as `@lon@lat@`; None when it states none or an impossible one."""
-    found = _IN_NAME.search(name)
-    if found is None:
-        return None
-    try:
-        return Place(LonLat(float(found["lon"]), float(found["lat"])))
-    except AreaError:
-        return None
-
-
 def _read_csv(file: Path, folder: Path) -> Positions:
     try:
         text = file.read_text("utf-8-sig")
@@ -96,7 +92,7 @@ def _read_csv(file: Path, folder: Path) -> Positions:
     delimiter = max(",;\t", key=header.count)
     reader = csv.DictReader(text.splitlines(), delimiter=delimiter)
     columns = _columns(reader.fieldnames or [], file.name)
-    places: dict[str, Place] = {}
+    places: dict[str, tuple[Place, ...]] = {}
     unplaced = 0
     for row in reader:
         name = (row[columns["file"]] or "").strip()
@@ -109,7 +105,7 @@ def _read_csv(file: Path, folder: Path) -> Positions:
         if place is None:
             unplaced += 1
             continue
-        places[_below(name, folder, file.parent)] = place
+        _enter(places, _below(name, folder, file.parent), place)
     if not places:
         raise PositionsError(f"{file.name} lists no image with a position.")
     return Positions(places, unplaced)
@@ -179,22 +175,57 @@ def _read_kml(file: Path) -> Positions:
     import pyogrio
     from pyogrio.errors import DataSourceError
 
-    places: dict[str, Place] = {}
-    unplaced = 0
     try:
         layers = [geopandas.read_file(file, layer=name, engine="pyogrio") for name in pyogrio.list_layers(file)[:, 0]]
     except DataSourceError as error:
         raise PositionsError(f"{file.name} is not a readable KML file.") from error
+    ids = read_name_list(file.with_name(NAME_LIST))
+    places: dict[str, tuple[Place, ...]] = {}
+    unplaced = 0
     for layer in layers:
         for name, shape in zip(layer["Name"], layer.geometry, strict=True):
             place = _place_of_shape(shape)
             if place is None or not isinstance(name, str) or not name.strip():
                 unplaced += 1
                 continue
-            places[name.strip()] = place
+            for key in _keys(name.strip(), ids):
+                _enter(places, key, place)
     if not places:
         raise PositionsError(f"{file.name} holds no named placemark with a point or a polygon.")
-    return Positions(places, unplaced, by_stem=True)
+    return Positions(places, unplaced, by_name=True)
+
+
+def _keys(name: str, ids: Mapping[str, str]) -> set[str]:
+    """What images are asked by that a placemark's name means: itself, the number it begins with, a building's id."""
+    head = name.split()[0]
+    return {_plain(key) for key in (name, head if head.isdecimal() else None, ids.get(name.casefold())) if key}
+
+
+def read_name_list(file: Path) -> dict[str, str]:
+    """The id of a place by its name in lower case, from lines such as `0007 Library, University`.
+
+    University-1652's repository has such a list, for a KML that names the buildings. Names that repeat are left out;
+    empty where there is no file.
+    """
+    if not file.is_file():
+        return {}
+    lines = file.read_text("utf-8-sig", errors="replace").splitlines()
+    pairs = [(match[2].casefold(), match[1]) for match in map(_NAMED_ID.match, lines) if match]
+    ids: dict[str, set[str]] = {}
+    for name, one in pairs:
+        ids.setdefault(name, set()).add(one)
+    return {name: next(iter(found)) for name, found in ids.items() if len(found) == 1}
+
+
+def _enter(places: dict[str, tuple[Place, ...]], key: str, place: Place) -> None:
+    """Add a place, unless the list said the same before."""
+    if place not in places.get(key, ()):
+        places[key] = (*places.get(key, ()), place)
+
+
+def _plain(name: str) -> str:
+    """A name as it is compared: numbers without leading zeros."""
+    return str(int(name)) if name.isdecimal() else name
 
 
 def _place_of_shape(shape: BaseGeometry | None) -> Place | None:

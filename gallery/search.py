@@ -19,6 +19,7 @@ from gallery.errors import AreaError, GalleryError, UnreadablePhoto, WrongModel
 from gallery.geo import LonLat, distance_m, distances_m, looked_at
 from gallery.judging import belief_in
 from gallery.local_features import Matcher
+from gallery.paths import printable
 from gallery.ranking import Ranker, Ranking
 from gallery.scales import scales_of, suited
 from gallery.store import Gallery
@@ -442,4 +443,4 @@ def _name(photo: Any) -> str:
     """What to call a photo that could not be read: its file name, never its path, as text that can be printed."""
     named = photo if isinstance(photo, str | Path) else getattr(photo, "name", None) or getattr(photo, "filename", "")
     name = Path(named).name if isinstance(named, str | Path) else ""
-    return "".join(letter if letter.isprintable() else "?" for letter in name) or "photo"
+    return printable(name) or "photo"

@@ -3,7 +3,7 @@
 import logging
 import os
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import Any, BinaryIO
 
@@ -15,6 +15,8 @@ from gallery.handles import open_raster
 from gallery.image_folder import ImageFolder
 from gallery.mosaic import clusters, look_at, write_mosaic
 from gallery.paths import noted_path
+from gallery.place_names import TileNames
+from gallery.placing import ReadPosition, Unplaced, settle
 from gallery.positions import Positions, read_positions
 from gallery.raster import Raster
 from gallery.raster_files import states_its_place, stem_of
@@ -80,16 +82,24 @@ class Stated:
     """What a user says of sources that do not say it themselves."""
 
     positions: Path | None = None  # CSV or KML for the images of folders; None: file names, then EXIF
+    unplaced: Unplaced = "error"  # what becomes of images without a position, or with several that disagree
+    tile_names: TileNames = field(default_factory=TileNames)
     crs: str | None = None  # of rasters and world files that state none, such as "EPSG:32633"
 
     def noted(self, home: Path) -> dict[str, Any]:
         """As the gallery in the folder `home` notes it; `crs` is needed again to read such rasters."""
-        positions = None if self.positions is None else noted_path(self.positions, home)
-        return {"positions": positions} | ({} if self.crs is None else {"crs": self.crs})
+        noted: dict[str, Any] = {"positions": None if self.positions is None else noted_path(self.positions, home)}
+        options = {"unplaced": self.unplaced, "zoom": self.tile_names.zoom, "tms": self.tile_names.tms, "crs": self.crs}
+        return noted | {name: value for name, value in options.items() if value not in (None, False, "error")}
 
 
 def open_sources(
-    paths: Sequence[Path], home: Path, workplace: Path, tiling: Tiling, stated: Stated = Stated()
+    paths: Sequence[Path],
+    home: Path,
+    workplace: Path,
+    tiling: Tiling,
+    read_position: ReadPosition,
+    stated: Stated,
 ) -> list[Source]:
     """Look at rasters and folders, without reading their pixels. Rasters that touch or overlap become one mosaic.
 
@@ -100,6 +110,7 @@ def open_sources(
         workplace: a folder beside it that becomes it in the end; indexes of mosaics are written there.
         tiling: how rasters are cut; its first size is also that of the square that is assumed for an image whose
             extent is unknown.
+        read_position: what an image of a folder states of where it was taken.
         stated: what the sources do not say themselves.
 
     Raises:
@@ -122,7 +133,9 @@ def open_sources(
     taken: set[str] = set()
     sources: list[Source] = [*_raster_sources(rasters, home, workplace, tiling, stated.crs, taken)]
     sources += [
-        _folder_source(folder, images, home, tiling, stated.positions, taken) for folder, images in folders if images
+        _folder_source(folder, images, home, tiling, read_position, stated, taken)
+        for folder, images in folders
+        if images
     ]
     if not any(source.total for source in sources):
         raise SourceError("The sources hold no image. Give a GeoTIFF or a folder of images with positions.")
@@ -153,12 +166,20 @@ def _raster_sources(
 
 
 def _folder_source(
-    folder: Path, images: Sequence[Path], home: Path, tiling: Tiling, positions: Path | None, taken: set[str]
+    folder: Path,
+    images: Sequence[Path],
+    home: Path,
+    tiling: Tiling,
+    read_position: ReadPosition,
+    stated: Stated,
+    taken: set[str],
 ) -> ImageFolder:
     named = tuple(image.relative_to(folder).as_posix() for image in images)
     prefix = _prefix(folder.resolve().name, taken) if taken else _prefix("", taken)
-    known = None if positions is None else _known_places(positions, folder, named)
-    return ImageFolder(folder, named, prefix, noted_path(folder, home), tiling.sizes_m[0], known)
+    known = None if stated.positions is None else _known_places(stated.positions, folder, named)
+    size_m = tiling.sizes_m[0]
+    placing = settle(folder, named, known, stated.tile_names, read_position, within_m=size_m, unplaced=stated.unplaced)
+    return ImageFolder(folder, named, prefix, noted_path(folder, home), size_m, placing)
 
 
 def _known_places(positions: Path, folder: Path, images: Sequence[str]) -> Positions:
@@ -166,8 +187,8 @@ def _known_places(positions: Path, folder: Path, images: Sequence[str]) -> Posit
     known = read_positions(positions, folder)
     if known.unplaced:
         log.warning("%d entries of the list of positions have no position.", known.unplaced)
-    found = sum(known.of(PurePosixPath(image)) is not None for image in images)
-    if found < len(known):
+    found = sum(bool(known.all_of(PurePosixPath(image))) for image in images)
+    if found < len(known) and not known.by_name:
         log.warning("%d of the %d listed positions belong to no image of the folder.", len(known) - found, len(known))
     return known
 

@@ -5,6 +5,7 @@ import hashlib
 import json
 import logging
 import math
+import os
 import shutil
 import threading
 import time
@@ -12,7 +13,7 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from itertools import islice
-from typing import Any, Literal, Self, TypeVar
+from typing import Any, BinaryIO, Literal, Self, TypeVar
 
 import numpy as np
 import torch
@@ -23,7 +24,7 @@ from .errors import ConfigError, MeanModelError, PhotoError
 from .lent_gpu import LentGpu
 from .network import MEAN
 from .other_networks import OtherConfig, OtherNetwork
-from .photo import Photo, PhotoSource, load_photo
+from .photo import Photo, PhotoPosition, PhotoSource, load_photo, read_position
 
 _log = logging.getLogger(__name__)
 
@@ -173,6 +174,10 @@ class Embedder:
         Args: least_px: the shorter side of a larger photo is not shrunk below this, for work that needs more detail.
         """
         return load_photo(source, max(self.image_size, -(-least_px // 2)))
+
+    def position(self, source: str | os.PathLike[str] | bytes | BinaryIO) -> PhotoPosition | None:
+        """Where a photo says that it was taken, by its metadata alone."""
+        return read_position(source)
 
     def seen(self, photo: PhotoSource) -> Image.Image:
         """The square picture that the network sees of a photo."""

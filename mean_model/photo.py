@@ -122,6 +122,15 @@ def load_photo(source: PhotoSource, target_px: int | None = None) -> Photo:
     return _finish(lambda: _decode(image, target_px), image, name, target_px)
 
 
+def read_position(source: str | os.PathLike[str] | bytes | BinaryIO) -> PhotoPosition | None:
+    """Where a photo says that it was taken: its metadata are read, its pixels are not.
+
+    Raises:
+        PhotoError: as `load_photo`, but for damage that only decoding finds.
+    """
+    return _metadata(_open(*_read_bytes(source)))[1]
+
+
 def _read_bytes(source: str | os.PathLike[str] | bytes | BinaryIO) -> tuple[bytes, str]:
     """The bytes of the file, never more than the limit, and the name to show."""
     if isinstance(source, bytes | bytearray | memoryview):

@@ -99,7 +99,10 @@ def test_folder_with_csv(make_photos, tmp_path, embedder):
     photos = make_photos(4)
     (photos / "broken.jpg").write_text("no picture")
     places = write_csv(photos, ["0.jpg,10,50", "1.jpg,10.01,50", "2.jpg,10.02,50", "broken.jpg,10,50"])
-    gallery = build_gallery(photos, tmp_path / "g", embedder, tile_size_m=90, positions=places)
+    with pytest.raises(PositionsError, match=r"1 of 5 images are not in the list of positions: 3\.jpg\. "):
+        build_gallery(photos, tmp_path / "g", embedder, tile_size_m=90, positions=places)
+    assert embedder.embedded == 0 and not (tmp_path / "g").exists()
+    gallery = build_gallery(photos, tmp_path / "g", embedder, tile_size_m=90, positions=places, unplaced="skip")
     assert list(gallery.tiles["id"]) == ["0.jpg", "1.jpg", "2.jpg"]
     assert gallery.manifest["skipped"] == {"not in the list of positions": 1, "unreadable": 1}
     tile = gallery.tile(1)
@@ -119,7 +122,9 @@ def test_positions_from_names_and_from_exif(make_photos, tmp_path):
     photos = make_photos(3)
     (photos / "0.jpg").rename(photos / "@11.5@47.25@.jpg")
     embedder = FakeEmbedder(positions={"1.jpg": FakePosition(8, 46)})
-    gallery = build_gallery(photos, tmp_path / "g", embedder)
+    with pytest.raises(PositionsError, match=r"1 of 3 images have no position.*: 2\.jpg\. .*--unplaced skip"):
+        build_gallery(photos, tmp_path / "g", embedder)
+    gallery = build_gallery(photos, tmp_path / "g", embedder, unplaced="skip")
     assert [tuple(pair) for pair in gallery.centres] == [(8, 46), (11.5, 47.25)]
     assert gallery.manifest["skipped"] == {"without a position": 1}
 
@@ -140,8 +145,10 @@ def test_refusals(make_raster, make_photos, tmp_path, embedder):
         build_gallery(tmp_path / "absent", tmp_path / "g", embedder)
     with pytest.raises(PositionsError, match="no folder"):
         build_gallery(raster, tmp_path / "g", embedder, positions=tmp_path / "p.csv")
-    with pytest.raises(BuildError, match="--positions"):
+    with pytest.raises(PositionsError, match="--positions"):
         build_gallery(make_photos(2), tmp_path / "g", embedder)
+    with pytest.raises(BuildError, match="--positions"):
+        build_gallery(make_photos(2), tmp_path / "g", embedder, unplaced="skip")
     (tmp_path / "file").touch()
     with pytest.raises(BuildError, match="is a file"):
         build_gallery(raster, tmp_path / "file", embedder)

@@ -1,14 +1,12 @@
-"""Positions: lists in CSV and KML, file names, and footprints of photos whose extent nobody states."""
+"""Positions: lists in CSV and KML, and footprints of photos whose extent nobody states."""
 
 from pathlib import PurePosixPath
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from gallery.errors import PositionsError
 from gallery.geo import LonLat, area_m2, distance_m, size_m
-from gallery.positions import Camera, footprint_of_photo, place_in_name, read_positions
+from gallery.positions import Camera, footprint_of_photo, read_positions
 
 
 @pytest.fixture
@@ -101,6 +99,26 @@ def test_kml_placemarks_by_stem_or_name(folder):
     assert place.centre == LonLat(1.5, 1.5) and place.footprint.bounds == (1, 1, 2, 2)
 
 
+def test_kml_of_university_1652_names_folders_by_number_or_building(folder):
+    mark = "<Placemark><name>{}</name><Point><coordinates>{},{},0</coordinates></Point></Placemark>"
+    marks = [("7", 10, 50), ("0008 Library, Somewhere", 11, 50), ("Great Hall", 12, 50), ("Twin", 13, 50)]
+    (folder.parent / "new_name_list.txt").write_text("0009 Great hall\n0010 Twin\n0011 Twin\n")
+    known = listed(
+        folder, KML[: KML.index("<Folder>")] + "".join(mark.format(*m) for m in marks) + "</Document></kml>", "u.kml"
+    )
+    found = {
+        number: known.of(PurePosixPath(f"query_satellite/{number}/{number}.jpg")) for number in ("0007", "0008", "0009")
+    }
+    assert [place.centre.lon for place in found.values()] == [10, 11, 12]
+    assert known.of(PurePosixPath("gallery_drone/0008/image-01.jpeg")) == found["0008"]
+    assert known.of(PurePosixPath("0010/0010.jpg")) is None
+
+
+def test_a_list_that_repeats_itself_tells_all_that_it_said(folder):
+    known = listed(folder, "file,lon,lat\na.jpg,10,50\na.jpg,10,50\nsub/b.jpg,1,2\nsub/b.jpg,1,3\n")
+    assert [len(known.all_of(PurePosixPath(name))) for name in ("a.jpg", "sub/b.jpg", "c.jpg")] == [1, 2, 0]
+
+
 def test_broken_lists(folder, tmp_path):
     with pytest.raises(PositionsError, match="not a readable KML"):
         listed(folder, "no markup", "places.kml")
@@ -111,16 +129,6 @@ def test_broken_lists(folder, tmp_path):
     (tmp_path / "latin.csv").write_bytes(b"file,lon,lat\n\xff,1,2\n")
     with pytest.raises(PositionsError, match="UTF-8"):
         read_positions(tmp_path / "latin.csv", folder)
-
-
-@given(st.decimals(-180, 180, places=6), st.decimals(-90, 90, places=6))
-def test_place_in_a_file_name(lon, lat):
-    assert place_in_name(f"tile_@{lon}@{lat}@_7.jpg").centre == LonLat(float(lon), float(lat))
-
-
-@pytest.mark.parametrize("name", ["a.jpg", "@1@2.jpg", "@1@200@.jpg", "@a@b@.jpg"])
-def test_names_without_a_place(name):
-    assert place_in_name(name) is None
 
 
 def test_footprint_from_height_and_focal_length():

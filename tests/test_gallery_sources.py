@@ -12,21 +12,26 @@ from gallery.again import GalleryTiles
 from gallery.candidates import Skipped
 from gallery.errors import SourceError
 from gallery.handles import MOST_OPEN, _kept, open_raster
-from gallery.sources import Tiling, open_sources
+from gallery.sources import Stated, Tiling, open_sources
 
 TILING = Tiling((80.0,), 0.5, 64)
+POSITIONS = {f"{number}.jpg": FakePosition(8, 46 + number) for number in range(1, 4)}
 
 
 @pytest.fixture
 def sources(make_raster, make_photos, tmp_path, embedder):
     raster = make_raster("maps/a.tif")
     gallery = build_gallery(raster, tmp_path / "g", embedder, tile_size_m=80)
-    opened = open_sources([raster, make_photos(3)], tmp_path / "h", tmp_path / "h.building", TILING)
+    photos = make_photos(4)
+    stated = Stated(unplaced="skip")
+    opened = open_sources(
+        [raster, photos], tmp_path / "h", tmp_path / "h.building", TILING, lambda path: POSITIONS.get(path.name), stated
+    )
     return [*opened, GalleryTiles(gallery.folder, len(gallery), "../g", 64)]
 
 
 def test_a_source_loads_the_same_wherever_it_is_sent(sources):
-    read = FakeEmbedder(positions={f"{number}.jpg": FakePosition(8, 46 + number) for number in range(3)}).read
+    read = FakeEmbedder(positions=POSITIONS).read
     for source in sources:
         there = pickle.loads(pickle.dumps(source))
         here = list(source.candidates())

@@ -204,7 +204,7 @@ def check_flight(folder: Path, embedder: Embedder) -> dict[str, Any]:
             writer = csv.writer(table)
             writer.writerow(("file", "lon", "lat"))
             writer.writerows((file.relative_to(folder).as_posix(), at.lon, at.lat) for file, at in tiles)
-        gallery = build_gallery(folder, place / "gallery", embedder, positions=place / "positions.csv")
+        gallery = build_gallery(folder, place / "gallery", embedder, positions=place / "positions.csv", unplaced="skip")
         answers = Localizer(gallery, embedder).localize_many([file for file, _ in queries], k=1)
         lons, lats = gallery.centres.T
         away_m = np.array([distances_m(at, lons, lats) for _, at in queries])

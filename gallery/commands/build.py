@@ -17,8 +17,10 @@ _TILE_SIZE_HELP = "side of a raster's tiles on the ground; assumed for images of
 _OVERLAP_HELP = "share of a tile that its neighbour shows too (default 0.5)"
 _POSITIONS_HELP = (
     "CSV (file,lon,lat[,west,south,east,north]) or KML with the images' positions; "
-    "without it, file names like a@LON@LAT@.jpg or EXIF count"
+    "without it, names (z/x/y, a@LON@LAT@.jpg, UTM) and EXIF count"
 )
+_UNPLACED_HELP = "what becomes of images without a position, or with several that disagree (default error)"
+_ZOOM_HELP = "of images named x_y or x/y like map tiles, and which zoom counts where there are several"
 _CRS_HELP = "coordinate system of rasters and of pictures with a world file that state none themselves"
 
 
@@ -36,6 +38,9 @@ def add(commands: Any) -> None:
     build.add_argument("--tile-size-m", type=float, default=100.0, metavar="M", help=_TILE_SIZE_HELP)
     build.add_argument("--overlap", type=float, default=0.5, metavar="SHARE", help=_OVERLAP_HELP)
     build.add_argument("--positions", type=Path, metavar="FILE", help=_POSITIONS_HELP)
+    build.add_argument("--unplaced", choices=("error", "skip"), default="error", help=_UNPLACED_HELP)
+    build.add_argument("--zoom", type=int, metavar="Z", help=_ZOOM_HELP)
+    build.add_argument("--tms", action="store_true", help="map tiles are numbered from the south (TMS)")
     build.add_argument("--crs", metavar="EPSG:N", help=_CRS_HELP)
     build.add_argument("--compile", action="store_true", help="compile the model first: worth it for long builds")
     json_option(build)
@@ -58,6 +63,9 @@ def run(options: argparse.Namespace) -> int:
             tile_size_m=options.tile_size_m,
             overlap=options.overlap,
             positions=options.positions,
+            unplaced=options.unplaced,
+            zoom=options.zoom,
+            tms=options.tms,
             crs=options.crs,
             progress=bar,
             model_source=options.model,

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from gallery.commands.loading import open_localizer
 from gallery.commands.options import GALLERY_HELP, json_option, model_option, search_options
 from gallery.commands.output import fail, say, say_json
+from gallery.paths import printable
 
 if TYPE_CHECKING:
     from gallery.answers import Answer, PhotoProblem
@@ -60,7 +61,7 @@ def _told(answer: "Answer | PhotoProblem") -> str:
     """An answer for reading."""
     from gallery.answers import PhotoProblem
 
-    photo = "".join(letter if letter.isprintable() else "?" for letter in answer.photo)
+    photo = printable(answer.photo)
     if isinstance(answer, PhotoProblem):
         return f"{photo}: {answer.error}"
     lines = [f"{photo}: {answer.verdict}"]

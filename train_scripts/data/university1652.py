@@ -6,10 +6,10 @@ has 55 drone pictures, all others 54; some `google/` folders are empty. Position
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
+from gallery.positions import read_name_list
 from train_scripts.data.denseuav import is_denseuav
 from train_scripts.data.errors import BadRequest, WrongFolder
 from train_scripts.data.files import Listing, parts_in, root_of_parts, shown, subfolders
@@ -113,16 +113,5 @@ def known_positions(top: Path, places: set[str], file: Path | None) -> tuple[Kno
 
 
 def _names(top: Path) -> dict[str, str]:
-    """Place by building name, from the list that the dataset's repository has; names that repeat are left out."""
-    found: dict[str, str] = {}
-    twice: set[str] = set()
-    for name in NAME_LISTS:
-        if not (top / name).is_file():
-            continue
-        for line in (top / name).read_text("utf-8-sig", errors="replace").splitlines():
-            match = re.match(r"\s*(\d{4})\s+(.+?)\s*$", line)
-            if match:
-                key = match[2].casefold()
-                twice.update({key} if found.get(key, match[1]) != match[1] else ())
-                found[key] = match[1]
-    return {key: place for key, place in found.items() if key not in twice}
+    """Place by building name, from the lists that the dataset's repository has; names that repeat are left out."""
+    return {name: place for file in NAME_LISTS for name, place in read_name_list(top / file).items()}
