@@ -17,102 +17,41 @@ import math
 import sys
 import tempfile
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
-from PIL import Image
 from tqdm import tqdm
 
 from gallery import Gallery, GalleryError, Localizer, build_gallery
 from gallery.answers import Answer, PhotoProblem
 from gallery.build import Embedder, read_photo
 from gallery.errors import UnreadablePhoto
-from gallery.geo import LonLat, area_m2, distances_m, moved
+from gallery.geo import LonLat, area_m2, distances_m
 from gallery.intervals import wilson
 from gallery.sources import IMAGE_SUFFIXES
 from gallery.tiles import Tile
 from gallery.trust import trust_of
 from mean_model.errors import MeanModelError
-from train_scripts.data.camera import Cameras, looking_at, pixel_grid, rays
-from train_scripts.data.photos import Shot, camera_metadata
-from train_scripts.data.rasterise import Appearance
-from train_scripts.data.renderer import Surfaces, render
-from train_scripts.data.sensor import photometry
+from train_scripts.data.flat_ground import FOV_DEG, Ground, View, random_view, write_view
 
 MANIFEST = "manifest.csv"
-VIEW_PX = 512
-FOV_DEG = 60.0  # of the square view: the middle of a 4:3 drone picture
 SHARE = (0.5, 1.0)  # of the cell's side that a view covers, before it is fitted into the cell
-PITCH_DEG = (-90.0, -60.0)
-PHOTOMETRY = 0.6
 CELL_PX = 4096  # cells are read at this side at most
 KS = (1, 5)
 
 
-@dataclass(frozen=True)
-class View:
-    """A camera over a cell of known side, metres from the cell's centre."""
-
-    east_m: float
-    north_m: float
-    altitude_m: float
-    heading_deg: float
-    pitch_deg: float
-
-    def cameras(self) -> Cameras:
-        """The camera, looking at its ground point at height 0."""
-        heading, pitch, altitude = (torch.tensor([v]) for v in (self.heading_deg, self.pitch_deg, self.altitude_m))
-        target = torch.tensor([[self.east_m, self.north_m, 0.0]])
-        return looking_at(target, altitude, heading, pitch, hfov_deg=FOV_DEG)
+def ground_of(gallery: Gallery, tile: Tile) -> Ground:
+    """A cell as a picture of the ground; its pixels are taken for squares."""
+    pixels = np.array(gallery.image(tile, CELL_PX))
+    return Ground(pixels, tile.centre, math.sqrt(area_m2(tile.footprint) / (pixels.shape[0] * pixels.shape[1])))
 
 
-def random_view(width_m: float, height_m: float, random: np.random.Generator) -> View:
-    """A view whose whole footprint lies in a cell: one that would look over the edge flies lower instead."""
-    share = random.uniform(*SHARE)
-    heading_deg, pitch_deg = random.uniform(0, 360), max(random.uniform(*PITCH_DEG), -89.9)
-    altitude_m = share * min(width_m, height_m) / (2 * math.tan(math.radians(FOV_DEG) / 2))
-    corners = corners_m(View(0, 0, altitude_m, heading_deg, pitch_deg))
-    low, high = corners.min(axis=0), corners.max(axis=0)
-    fit = min(1.0, *(0.999 * np.array([width_m, height_m]) / (high - low)))  # the footprint grows with the altitude
-    half = np.array([width_m, height_m]) / 2
-    east_m, north_m = random.uniform(-half - fit * low, half - fit * high)
-    return View(float(east_m), float(north_m), altitude_m * float(fit), heading_deg, pitch_deg)
-
-
-def corners_m(view: View) -> np.ndarray:
-    """(4, 2) metres east, north of the ground under the picture's corners, at height 0."""
-    cameras = view.cameras()
-    directions = rays(cameras, pixel_grid(2, 2) * VIEW_PX, VIEW_PX)[0]
-    points = cameras.position[0] - directions * (cameras.position[0, 2] / directions[:, 2])[:, None]
-    return points[:, :2].double().numpy()
-
-
-def write_view(file: Path, gallery: Gallery, tile: Tile, view: View, noise: torch.Generator) -> None:
-    """Render a view of a cell and write it as a drone would: JPEG with position and attitude."""
-    cell = np.asarray(gallery.image(tile, CELL_PX))
-    gsd_m = _sides_m(tile, cell.shape[1], cell.shape[0])[0] / cell.shape[1]
-    west_m, north_m = -cell.shape[1] * gsd_m / 2, cell.shape[0] * gsd_m / 2
-    pixels = torch.from_numpy(cell.copy())[None]
-    surfaces = Surfaces.stack(pixels, torch.zeros(pixels.shape[:3]), gsd_m, [west_m], [north_m])
-    first = torch.zeros(1, dtype=torch.long)
-    picture, _ = render(surfaces, first, view.cameras(), VIEW_PX, VIEW_PX, steps=1, facades=False)
-    picture = photometry(picture, noise, PHOTOMETRY)
-    back_m = view.altitude_m / math.tan(math.radians(-view.pitch_deg))
-    heading = math.radians(view.heading_deg)
-    camera = moved(tile.centre, view.east_m - back_m * math.sin(heading), view.north_m - back_m * math.cos(heading))
-    shot = Shot(view.east_m, view.north_m, view.altitude_m, view.heading_deg, view.pitch_deg, 0.0, Appearance(), 0.0, 0)
-    exif, xmp = camera_metadata(camera.lon, camera.lat, view.altitude_m, shot, FOV_DEG, 1.0)
-    image = Image.fromarray(picture[0].permute(1, 2, 0).round().to(torch.uint8).numpy())
-    image.save(file, "JPEG", quality=92, exif=exif, xmp=xmp)
-
-
-def _sides_m(tile: Tile, width_px: int, height_px: int) -> tuple[float, float]:
-    """Metres of a cell's sides, as its area and its pixels say."""
-    gsd_m = math.sqrt(area_m2(tile.footprint) / (width_px * height_px))
-    return width_px * gsd_m, height_px * gsd_m
+def view_of(ground: Ground, random: np.random.Generator) -> View:
+    """A random view that covers half to all of a cell's shorter side."""
+    reach_m = min(ground.size_m) / (2 * math.tan(math.radians(FOV_DEG) / 2))
+    return random_view(ground.size_m, (SHARE[0] * reach_m, SHARE[1] * reach_m), random)
 
 
 def check_cells(folder: Path, embedder: Embedder, views: int, seed: int = 0) -> dict[str, Any]:
@@ -135,13 +74,12 @@ def check_cells(folder: Path, embedder: Embedder, views: int, seed: int = 0) -> 
         files, shares, points = [], [], []
         for number, row in enumerate(tqdm(order, unit="view", file=sys.stderr)):
             tile = gallery.tile(int(row))
-            size_px = gallery.image(tile, CELL_PX).size
-            sides_m = _sides_m(tile, *size_px)
-            view = random_view(*sides_m, random)
+            ground = ground_of(gallery, tile)
+            view = view_of(ground, random)
             files.append(place / f"view_{number:04d}.jpg")
-            points.append(moved(tile.centre, view.east_m, view.north_m))
-            write_view(files[-1], gallery, tile, view, noise)
-            shares.append(2 * view.altitude_m * math.tan(math.radians(FOV_DEG) / 2) / min(sides_m))
+            points.append(ground.place(view.right_m, view.up_m))
+            write_view(files[-1], ground, view, noise)
+            shares.append(2 * view.altitude_m * math.tan(math.radians(FOV_DEG) / 2) / min(ground.size_m))
         truth = [gallery.tile(int(row)).id for row in order]
         localizer = Localizer(gallery, embedder)
         asked = {

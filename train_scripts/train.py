@@ -2,7 +2,8 @@
 
 A config with `dataset = "KIND:PATH"` trains on photographed places, as the paper does (`train_scripts.train_places`);
 on many GPUs with `torchrun --nproc-per-node N -m train_scripts.train CONFIG.toml`. One with `worlds = "FOLDER"` trains
-on simulated pairs, by the clock (`train_scripts.train_worlds`). Either goes on from its last checkpoint when the same
+on simulated pairs of packed worlds, one with `worlds = "gallery:DIR"` on those of a gallery's own imagery, without any
+label, both by the clock (`train_scripts.train_worlds`). Either goes on from its last checkpoint when the same
 command is given again.
 """
 
@@ -33,7 +34,8 @@ STOPPED = 130
 def read_config(file: Path, overrides: Sequence[str] = ()) -> TrainConfig | PlacesConfig:
     """A TOML file with `key=value` overrides on top (`section.key=value` within a section).
 
-    Returns: what to do with places photographed (`dataset = "KIND:PATH"`), or in the simulator (`worlds = "FOLDER"`).
+    Returns: what to do with places photographed (`dataset = "KIND:PATH"`), or in the simulator (`worlds = "FOLDER"` or
+    `"gallery:DIR"`).
 
     Raises:
         ConfigError: an unknown key, or a value of the wrong type.

@@ -1,6 +1,7 @@
-"""Training on simulated pairs from packed worlds, by the clock: how the starter weights were made.
+"""Training on simulated pairs, by the clock: of packed worlds, as the starter was made, or of a gallery's own ground.
 
-`train_scripts.train` runs it for configs with `worlds = "FOLDER"`. It goes on from its last checkpoint.
+`train_scripts.train` runs it for configs with `worlds = "FOLDER"` or `worlds = "gallery:DIR"`. It goes on from its last
+checkpoint.
 """
 
 from __future__ import annotations
@@ -17,12 +18,14 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from gallery import Gallery
 from mean_model.checkpoint import save_model
 from mean_model.config import MeanConfig
 from mean_model.errors import MeanModelError
 from mean_model.losses import Losses, LossWeights, info_nce, total
 from mean_model.network import MEAN
-from train_scripts.data.simulator import FlightRange, Pairs, Pool, easier, load_pool, places_of, random_pairs
+from train_scripts.data.region import region_of
+from train_scripts.data.simulator import FlightRange, Pairs, Pool, at_scale, easier, load_pool, places_of, random_pairs
 from train_scripts.muon import Muon
 from train_scripts.starts import begin
 from train_scripts.step import network_input
@@ -34,7 +37,8 @@ log = logging.getLogger("train")
 class TrainConfig:
     """Everything that a run depends on but the machine."""
 
-    worlds: str = "runs/worlds"
+    worlds: str = "runs/worlds"  # a folder of packed worlds, or gallery:DIR
+    tile_m: float = 0.0  # of a gallery's ground: side of the tiles to train; 0 takes that of the gallery's tiles
     out: str = "runs/train"
     start: str = "scratch"  # or weights whose backbone to begin from, see train_scripts.starts.begin
     minutes: float = 60.0  # of training in all, over every resumption
@@ -265,17 +269,32 @@ def export(run: Run, config: TrainConfig, folder: Path) -> None:
     save_model(folder, network.eval(), config.model)
 
 
+def open_worlds(config: TrainConfig) -> tuple[Pool, TrainConfig]:
+    """What `config.worlds` names, and the config for it: over a gallery all lengths are in proportion to its tiles."""
+    kind, _, folder = config.worlds.partition(":")
+    if kind != "gallery":
+        return load_pool(Path(config.worlds)), config
+    region = region_of(Gallery.open(Path(folder).expanduser()), config.tile_m)
+    log.info("blocks of %.0f m: %d trained on, %d held out", region.block_m, len(region.trained), len(region.held_out))
+    pool = region.pool(config.model.image_size)
+    flight = at_scale(config.flight, region.tile_m)
+    filled = math.ceil(config.batch / (places_of(pool, flight) // pool.worlds))
+    return pool, replace(config, flight=flight, worlds_per_batch=max(config.worlds_per_batch, filled))
+
+
 def run_config(config: TrainConfig) -> None:
     """Load the worlds, train, and write the averaged weights to `out/model`.
 
     Raises:
         MeanModelError: a loss that is not finite, or weights that do not fit.
         FileNotFoundError: there are no worlds.
+        GalleryError: there is no gallery, or too little ground in it.
     """
     for stop in (signal.SIGINT, signal.SIGTERM):  # a background job starts with Ctrl-C ignored
         signal.signal(stop, signal.default_int_handler)
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    pool = load_pool(Path(config.worlds)).to(device)
+    pool, config = open_worlds(config)
+    pool = pool.to(device)
     model = replace(config.model, classes=places_of(pool, config.flight), from_above=config.flight.from_above > 0)
     config = replace(config, model=model)
     log.info("%d worlds, %d places, device %s", pool.worlds, config.model.classes, device)

@@ -60,6 +60,13 @@ def easier(flight: FlightRange, difficulty: float) -> FlightRange:
     )
 
 
+def at_scale(flight: FlightRange, tile_m: float) -> FlightRange:
+    """The same views of tiles of another size: flights higher or lower in proportion, in the same air."""
+    grown = tile_m / flight.tile_m
+    low, high = flight.altitude_m
+    return replace(flight, tile_m=tile_m, altitude_m=(low * grown, high * grown))
+
+
 @dataclass(frozen=True)
 class Pool:
     """Packed worlds: A appearances each of W worlds share one height map.
