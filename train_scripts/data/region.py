@@ -82,7 +82,7 @@ class Region:
 
 
 def region_of(gallery: Gallery, tile_m: float = 0.0) -> Region:
-    """Cut a gallery's ground into blocks, and hold a fifth of them out: by their names, so always the same ones.
+    """Cut a gallery's ground into blocks, and hold a fifth of them out: by their places, so always the same ones.
 
     Args:
         tile_m: side of the tiles to train; 0 takes that of the gallery's tiles, the smallest of several scales.
@@ -101,10 +101,15 @@ def region_of(gallery: Gallery, tile_m: float = 0.0) -> Region:
             f"{gallery.folder.name} has {len(blocks)} squares of {block_m:.0f} m, and {FEWEST} at least are needed to "
             f"train on some and measure on others. Set tile_m below {tile_m:.3g}, or add imagery."
         )
-    mixed = sorted(blocks, key=lambda block: hashlib.sha256(block.id.encode()).digest())
+    mixed = sorted(blocks, key=_lot)
     held_out = {block.id for block in mixed[: max(1, round(HELD_OUT * len(blocks)))]}
     trained = tuple(block for block in blocks if block.id not in held_out)
     return Region(gallery, tile_m, block_m, trained, tuple(block for block in blocks if block.id in held_out))
+
+
+def _lot(block: Tile) -> bytes:
+    """A number drawn by the place of a block, whatever its source is called."""
+    return hashlib.sha256(f"{block.centre.lon:.5f} {block.centre.lat:.5f}".encode()).digest()
 
 
 def _raster_blocks(gallery: Gallery, block_m: float) -> Iterator[Tile]:
