@@ -7,6 +7,7 @@ GalleryError
 ├── BuildError            the build cannot go on
 ├── NotAGallery           the folder holds no gallery, or one of another format
 ├── DamagedGallery        a gallery whose files do not fit together
+├── IndexServerError      the server that holds the vectors does not answer
 ├── WrongModel            the gallery was embedded by other weights
 ├── UnreadablePhoto       one photo that cannot be read
 ├── TrackError            photos or a video that make no flight
@@ -40,6 +41,10 @@ class NotAGallery(GalleryError):
 
 class DamagedGallery(GalleryError):
     """A gallery whose files are missing, cut short, or do not fit together."""
+
+
+class IndexServerError(GalleryError):
+    """The server or file of Milvus that holds a gallery's vectors does not answer, or lacks them."""
 
 
 class WrongModel(GalleryError):

@@ -1,6 +1,6 @@
 """VectorIndex: which vectors of a gallery are nearest to a query; exact, approximate, or by a server."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -9,8 +9,11 @@ import numpy as np
 from gallery.approximate import LEAST_TILES, ApproximateIndex
 from gallery.errors import BuildError, DamagedGallery
 from gallery.exact import ExactIndex
+from gallery.milvus import MilvusIndex, check_uri
 
-KINDS = ("auto", "exact", "approximate")
+KINDS = ("auto", "exact", "approximate", "milvus:URI")
+
+MILVUS = "milvus:"
 
 EXACT = {"kind": "exact"}
 """The facts of an exact index, and of a gallery that states none."""
@@ -44,30 +47,40 @@ class VectorIndex(Protocol):
 
 
 def check_kind(kind: str) -> None:
-    """Refuse what `write_index` does not know.
+    """Refuse what `write_index` could not write, before a gallery is built.
 
     Raises:
-        BuildError: says what is possible.
+        BuildError: says what is possible, or what is missing.
     """
-    if kind not in KINDS:
+    if kind.startswith(MILVUS):
+        check_uri(kind.removeprefix(MILVUS))
+    elif kind not in KINDS[:3]:
         raise BuildError(f"There is no index {kind!r}: {', '.join(KINDS)} are possible.")
 
 
-def write_index(path: Path, vectors: np.ndarray, kind: str = "auto") -> dict[str, Any]:
+def write_index(
+    path: Path, vectors: np.ndarray, kind: str = "auto", places: Callable[[], np.ndarray] | None = None
+) -> dict[str, Any]:
     """Write the index of a gallery; the same bytes for the same vectors on the same number of cores.
 
     Args:
-        path: of the file to write.
+        path: of the file to write, in the gallery's folder or beside that; with Milvus there is none.
         vectors: (N, D) float16 unit rows, which may be mapped from disk: they are read block by block.
-        kind: "exact", "approximate" (exact where the tiles are too few, or the recall is not reached), or "auto", which
-            is approximate above EXACT_NUMBERS.
+        kind: "exact", "approximate" (exact where the tiles are too few, or the recall is not reached), "auto", which
+            is approximate above EXACT_NUMBERS, or "milvus:" and an address or a file.
+        places: gives (N, 2) longitudes and latitudes of the tiles' centres; Milvus holds them too.
 
-    Returns: facts for gallery.json and `open_index`: "kind", and how an approximate one is searched.
+    Returns: facts for gallery.json and `open_index`: "kind", and how an index is searched, or where it is.
 
     Raises:
-        BuildError: the kind does not exist.
+        BuildError: the kind does not exist, or Milvus is not installed.
+        IndexServerError: Milvus does not answer.
     """
     check_kind(kind)
+    if kind.startswith(MILVUS):
+        assert places is not None
+        uri = kind.removeprefix(MILVUS)
+        return {"kind": "milvus", **MilvusIndex.write(path.parent, uri, vectors, places())}
     large = vectors.size > EXACT_NUMBERS if kind == "auto" else kind == "approximate"
     if large and len(vectors) >= LEAST_TILES and (facts := ApproximateIndex.write(path, vectors)) is not None:
         return {"kind": "approximate", **facts}
@@ -75,19 +88,26 @@ def write_index(path: Path, vectors: np.ndarray, kind: str = "auto") -> dict[str
     return dict(EXACT)
 
 
-def open_index(path: Path, vectors: np.ndarray, facts: Mapping[str, Any]) -> VectorIndex:
+def open_index(
+    path: Path, vectors: np.ndarray, facts: Mapping[str, Any], places: Callable[[], np.ndarray] | None = None
+) -> VectorIndex:
     """Open what `write_index` wrote; nothing is read that is not asked for.
 
     Args:
         vectors: (N, D) float16 of the gallery, mapped.
         facts: what `write_index` returned.
+        places: as for `write_index`; asked when Milvus needs them for a filter.
 
     Raises:
         DamagedGallery: the file is missing, or is no such index.
+        IndexServerError: Milvus does not answer, or lacks the vectors.
     """
     kind = facts["kind"]
     if kind == "exact":
         return ExactIndex.open(path)
     if kind == "approximate":
         return ApproximateIndex.open(path, vectors, facts)
+    if kind == "milvus":
+        assert places is not None
+        return MilvusIndex.open(path.parent, vectors, facts, places)
     raise DamagedGallery(f"The gallery has an index of the unknown kind {kind!r}. Build it again.")
