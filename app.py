@@ -176,14 +176,18 @@ def more_pages(options: Options, shelf: "Shelf") -> list[Page]:
     """The pages beside the first one. Another page is one line here."""
     from pages.bench import Bench
     from pages.flight import flight_page
+    from pages.galleries import galleries_page
+    from pages.galleries_desk import GalleriesDesk
     from pages.inspect import inspect_page
 
     own = options.gallery / "report.parquet"
     report = options.report or (own if own.is_file() else None)
     desk = shelf.first.desk
+    galleries = GalleriesDesk(shelf)
     bench = Bench(desk.engine, report, options.gallery, options.against, options.pictures)
     return [
         Page("Flight", "/flight", lambda: flight_page(shelf)),
+        Page("Galleries", "/galleries", lambda: galleries_page(galleries)),
         Page("Inspect", "/inspect", lambda: inspect_page(bench, desk.kept)),
     ]
 

@@ -88,7 +88,7 @@ class Health:
         same = f"{_many(repeated, 'tile')} with the same pixels as another one."
         twin = f"{_many(alike, 'tile')} that could be taken for one of another place."
         plain = f"{_many(blank, 'tile')} with hardly any detail."
-        holes = f"{_many(len(self.gaps), 'gap')} in the area, {_square(open_m2)} in all."
+        holes = f"{_many(len(self.gaps), 'gap')} in the area, {square(open_m2)} in all."
         return (
             Finding("duplicate", repeated, same if repeated else "No tile repeats another one."),
             Finding(
@@ -135,7 +135,7 @@ def examine(gallery: Gallery) -> Health:
     alike, compared = lookalikes(gallery)
     return Health(
         tiles=len(gallery),
-        area_m2=sum(area_m2(Polygon(part.exterior)) - sum(map(_ring_m2, part.interiors)) for part in _parts(covered)),
+        area_m2=ground_area_m2(covered),
         parts=len(_parts(covered)),
         duplicates=duplicates(gallery),
         lookalikes=alike,
@@ -204,15 +204,25 @@ def detail_of(picture: Image.Image) -> float:
     return float(ImageStat.Stat(picture.convert("L")).stddev[0])
 
 
-def coverage(gallery: Gallery) -> Polygon | MultiPolygon:
-    """The ground that the tiles show, in WGS84 degrees; longitudes go on past 180 where the gallery lies across it."""
-    footprints = gallery.tiles.geometry.to_numpy()
+def footprints(gallery: Gallery) -> np.ndarray:
+    """(N,) polygons of the tiles in WGS84 degrees; longitudes go on past 180 where the gallery lies across it."""
+    shapes = gallery.tiles.geometry.to_numpy()
     wests, easts = gallery.boxes[:, 0], gallery.boxes[:, 2]
-    if len(footprints) and easts.max() - wests.min() > 180:
+    if len(shapes) and easts.max() - wests.min() > 180:
+        shapes = shapes.copy()
         turned = np.flatnonzero((wests + easts) / 2 < 0)
-        footprints = footprints.copy()
-        footprints[turned] = shapely.transform(footprints[turned], lambda corners: corners + np.array([360, 0]))
-    return shapely.union_all(footprints)
+        shapes[turned] = shapely.transform(shapes[turned], lambda corners: corners + np.array([360, 0]))
+    return shapes
+
+
+def coverage(gallery: Gallery) -> Polygon | MultiPolygon:
+    """The ground that the tiles show, as `footprints`."""
+    return shapely.union_all(footprints(gallery))
+
+
+def ground_area_m2(covered: Polygon | MultiPolygon) -> float:
+    """Square metres on the ground of a shape in degrees, holes left out."""
+    return sum(area_m2(Polygon(part.exterior)) - sum(map(_ring_m2, part.interiors)) for part in _parts(covered))
 
 
 def gaps_in(covered: Polygon | MultiPolygon, gallery: Gallery) -> tuple[Gap, ...]:
@@ -222,7 +232,7 @@ def gaps_in(covered: Polygon | MultiPolygon, gallery: Gallery) -> tuple[Gap, ...
     holes = [Polygon(ring) for part in _parts(covered) for ring in part.interiors]
     wide = [hole for hole in holes if not hole.buffer(-half_width).is_empty]
     found = [part for hole in wide for part in _parts(hole.difference(covered))]  # tiles may stand inside
-    gaps = (Gap(hole, area_m2(Polygon(hole.exterior)) - sum(map(_ring_m2, hole.interiors))) for hole in found)
+    gaps = (Gap(hole, ground_area_m2(hole)) for hole in found)
     return tuple(sorted(gaps, key=lambda gap: -gap.area_m2))
 
 
@@ -243,5 +253,8 @@ def _many(count: int, what: str) -> str:
     return f"{count:,} {what if count == 1 else what + 's'}"
 
 
-def _square(area_m2: float) -> str:
-    return f"{area_m2 / 1e6:,.2f} km²" if area_m2 >= 1e4 else f"{area_m2:,.0f} m²"
+def square(area_m2: float) -> str:
+    """An area in words: "640 m²", "0.25 km²", "1,240 km²"."""
+    if area_m2 < 1e4:
+        return f"{area_m2:,.0f} m²"
+    return f"{area_m2 / 1e6:,.2f} km²" if area_m2 < 1e8 else f"{area_m2 / 1e6:,.0f} km²"

@@ -26,8 +26,7 @@ class FlightTrack(MacroElement):
 def flight_map(track: Track, ground: maps.Picture | None, basemap: bool = False) -> str:
     """The HTML page of a flight's map."""
     plan = maps.OfflineMap()
-    script = (maps.STATIC / "flight_map.js").read_text("utf-8")
-    plan.get_root().header.add_child(maps.Raw(f"<script>{script}</script>"), name="flight_map")  # type: ignore[attr-defined]
+    plan.add_script("flight_map.js")
     maps.lay_under(plan, ground, basemap)
     fixes: list[dict[str, object]] = []
     known: list[tuple[float, float]] = []

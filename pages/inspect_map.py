@@ -31,8 +31,7 @@ class ErrorLines(MacroElement):
 def error_map(lines: pd.DataFrame, ground: maps.Picture | None) -> str:
     """The HTML page of a map of errors. Args: lines: as `gallery.inspection.places.error_lines` gives them."""
     plan = maps.OfflineMap()
-    script = (maps.STATIC / "error_lines.js").read_text("utf-8")
-    plan.get_root().header.add_child(maps.Raw(f"<script>{script}</script>"), name="error_lines")  # type: ignore[attr-defined]
+    plan.add_script("error_lines.js")
     if ground is not None:
         maps.lay(plan, ground)
     worst = lines.sort_values("error_m", ascending=False, kind="stable").head(MOST_LINES)

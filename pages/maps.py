@@ -152,12 +152,17 @@ class OfflineMap(folium.Map):
     default_js: list[tuple[str, str]] = []  # noqa: RUF012  # folium reads them from the class
     default_css: list[tuple[str, str]] = []  # noqa: RUF012
 
-    def __init__(self) -> None:
+    def __init__(self, title: str = "Map of the answer") -> None:
         super().__init__(tiles=None, max_zoom=MAX_ZOOM, control_scale=True, zoom_control=True, prefer_canvas=False)
         self.options["zoomSnap"] = 0.25  # so that a small area fills its frame
         page = cast(Figure, self.get_root())
-        page.title = "Map of the answer"
+        page.title = title
         page.header.add_child(Raw(leaflet_head()), name="leaflet_inline")
+
+    def add_script(self, name: str) -> None:
+        """Put a script of static/ into the page."""
+        script = (STATIC / name).read_text("utf-8")
+        cast(Figure, self.get_root()).header.add_child(Raw(f"<script>{script}</script>"), name=name)
 
 
 class Text(MacroElement):
@@ -341,6 +346,13 @@ def _sign(
     marker.add_to(plan)
 
 
+def draw_outline(plan: OfflineMap, outline: Outline) -> None:
+    """Draw a shape on the ground with its text."""
+    shape = folium.Polygon(_outline(outline.shape), color=SHOWN_COLOUR, weight=3, fill=True, fill_opacity=0.08)
+    shape.add_child(Text([("", outline.text)], "Tooltip", sticky=True))
+    shape.add_to(plan)
+
+
 def draw_map(
     *,
     spots: Sequence[Spot] = (),
@@ -375,9 +387,7 @@ def draw_map(
         circle.add_child(Text([("", ring.text)], "Tooltip", sticky=True))
         circle.add_to(plan)
     for outline in outlines:
-        shape = folium.Polygon(_outline(outline.shape), color=SHOWN_COLOUR, weight=3, fill=True, fill_opacity=0.08)
-        shape.add_child(Text([("", outline.text)], "Tooltip", sticky=True))
-        shape.add_to(plan)
+        draw_outline(plan, outline)
     best = spots[0].number if spots else None
     names = [_draw_spot(plan, spot, every_spot_best or spot.number == best) for spot in reversed(spots)]
     for pin in pins:

@@ -45,5 +45,6 @@ def theme() -> gr.themes.Base:
 
 def page_head() -> str:
     """The style sheet for the page's head: of `css`, Gradio rewrites the selectors, and wrongly within @media."""
-    sheets = "\n".join((STATIC / name).read_text("utf-8") for name in ("page.css", "inspect.css", "flight.css"))
+    names = ("page.css", "inspect.css", "flight.css", "galleries.css")
+    sheets = "\n".join((STATIC / name).read_text("utf-8") for name in names)
     return f"<style>{sheets}</style>"
