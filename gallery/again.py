@@ -50,7 +50,9 @@ def embed_again(
         "positions": None,
         TILES_OF: stated,
     }
-    source = GalleryTiles(gallery.folder, len(gallery), noted_path(gallery.folder, home), tile_px(embedder))
+    source = GalleryTiles(
+        gallery.folder, len(gallery), noted_path(gallery.folder, home), tile_px(embedder), settings.get("crs")
+    )
     files = [gallery.folder / TILES]
     return build_from(lambda: [source], home, embedder, settings, files, progress, model_source=model_source)
 
@@ -71,6 +73,7 @@ class GalleryTiles:
     total: int
     noted: str  # the other gallery's folder as this one names it
     tile_px: int  # longer side of the picture that is embedded
+    crs: str | None = None  # of rasters that state none
 
     def candidates(self) -> Iterator[Candidate]:
         """The tiles as the gallery has them."""
@@ -87,5 +90,5 @@ class GalleryTiles:
         if tile.window is None:
             picture = read_photo(image_file(self.path, tile))
         else:
-            picture = open_raster(self.path / tile.source).image(tile.window, self.tile_px)
+            picture = open_raster(self.path / tile.source, self.crs).image(tile.window, self.tile_px)
         return replace(tile, source=posixpath.normpath(posixpath.join(self.noted, tile.source))), picture

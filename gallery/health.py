@@ -6,9 +6,9 @@ from typing import Any, Literal
 import numpy as np
 import pandas as pd
 import shapely
-from PIL import Image, ImageStat
 from shapely.geometry import MultiPolygon, Polygon
 
+from gallery.batches import detail_of
 from gallery.errors import GalleryError
 from gallery.geo import area_m2
 from gallery.inspection.flags import Thresholds, overlapping
@@ -197,11 +197,6 @@ def without_detail(gallery: Gallery, least: float = LEAST_DETAIL) -> tuple[tuple
         except GalleryError:  # its source is gone: `Gallery.check` says so
             continue
     return tuple(row for row, detail in details.items() if detail < least), len(details)
-
-
-def detail_of(picture: Image.Image) -> float:
-    """Standard deviation of a picture's luminance, 0 to 127.5."""
-    return float(ImageStat.Stat(picture.convert("L")).stddev[0])
 
 
 def footprints(gallery: Gallery) -> np.ndarray:

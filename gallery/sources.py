@@ -3,7 +3,7 @@
 import logging
 import os
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePosixPath
 from typing import Any, BinaryIO
 
@@ -74,7 +74,8 @@ class RasterSource:
             raise ValueError(f"Candidate {candidate.id} is of no raster.")
         if raster.data_share(window) < MIN_DATA_SHARE:
             raise Skipped("empty (no data or transparent)")
-        return raster.tile(candidate.id, window, self.noted), raster.image(window, self.tiling.tile_px)
+        tile = replace(raster.tile(candidate.id, window, self.noted), scale_m=candidate.scale_m)
+        return tile, raster.image(window, self.tiling.tile_px)
 
 
 @dataclass(frozen=True)

@@ -33,6 +33,7 @@ class Tile:
     window: Window | None = None
     image: str | None = None  # path below the folder `source`, with forward slashes
     placed: str = "georeferenced"  # how the footprint is known; says so when it is estimated or assumed
+    scale_m: float | None = None  # side that a raster's tile was cut to, metres
 
     @property
     def bounds(self) -> Bounds:

@@ -13,11 +13,10 @@ import pytest
 from conftest import FakeEmbedder, FakePosition, digest, textured
 from PIL import Image
 
-import gallery.build as build_module
 from gallery import Gallery, build_gallery
 from gallery.errors import BuildError, GalleryError, PositionsError, SourceError
 from gallery.geo import LonLat, distance_m, size_m
-from gallery.store import DATA_FILES, MANIFEST, aside
+from gallery.store import DATA_FILES, MANIFEST, VECTORS, aside
 
 ROOT = Path(__file__).parents[1]
 
@@ -75,6 +74,75 @@ def test_empty_tiles_are_skipped_and_counted(make_raster, tmp_path, embedder):
         empty = make_raster("empty.tif", pixels=np.zeros((3, 200, 200), np.uint8), nodata=0)
         build_gallery(empty, tmp_path / "h", embedder)
     assert not aside(tmp_path / "h", "building").exists()
+
+
+def test_tiles_without_detail_are_left_out_unless_they_shall_be_kept(make_raster, tmp_path, embedder):
+    pixels = textured(400, 600)
+    pixels[:, :, 300:] = 120 + (textured(400, 300) > 128)  # by half a grey level
+    raster = make_raster(pixels=pixels)
+    gallery = build_gallery(raster, tmp_path / "g", embedder, 60, overlap=0)
+    kept = build_gallery(raster, tmp_path / "h", embedder, 60, overlap=0, keep_featureless=True)
+    assert gallery.manifest["skipped"] == {"without detail": len(kept) - len(gallery)} and len(gallery) < len(kept)
+    details = kept.table.numbers("detail")
+    assert np.count_nonzero(details < 1) == len(kept) - len(gallery) and gallery.table.numbers("detail").min() >= 1
+
+
+def test_several_scales_in_one_gallery(make_raster, tmp_path, embedder):
+    raster = make_raster()
+    gallery = build_gallery(raster, tmp_path / "g", embedder, [80, 160])
+    parts = [build_gallery(raster, tmp_path / str(size_m), embedder, size_m) for size_m in (80, 160)]
+    assert len(gallery) == sum(map(len, parts)) and len(set(gallery.tiles["id"])) == len(gallery)
+    assert gallery.scales_m.tolist() == [*[80.0] * len(parts[0]), *[160.0] * len(parts[1])]
+    assert np.array_equal(gallery.vectors, np.concatenate([part.vectors for part in parts]))
+    assert gallery.manifest["build"]["tile_size_m"] == [80, 160] and gallery.tile(0).scale_m == 80
+    for sizes_m in ([], [80, 80], [80, -1]):
+        with pytest.raises(BuildError, match=r"[Tt]ile size"):
+            build_gallery(raster, tmp_path / "g", embedder, sizes_m)
+
+
+def test_the_same_pixels_are_embedded_once(make_raster, tmp_path, embedder):
+    pixels = textured(400, 400)
+    pixels[:, 200:, 200:] = pixels[:, :200, :200]
+    raster = make_raster("a.tif", "EPSG:32633", (500_000, 5_500_000), pixels=np.tile(pixels, (1, 1, 2)))
+    gallery = build_gallery(raster, tmp_path / "g", embedder, 100, overlap=0, batch_size=5)
+    different = len(set(gallery.tiles["content"]))
+    assert different < len(gallery) and embedder.embedded == different
+    again = build_gallery(raster, tmp_path / "g", embedder, 100, overlap=0)
+    assert embedder.embedded == different and same(again, build_gallery(raster, tmp_path / "h", embedder, 100, 0))
+    other = FakeEmbedder(fingerprint="another")
+    build_gallery(raster, tmp_path / "g", other, 100, overlap=0)
+    assert other.embedded == different
+
+
+def test_a_damaged_gallery_lends_no_vectors(make_raster, tmp_path, embedder):
+    raster = make_raster()
+    built = build_gallery(raster, tmp_path / "g", embedder)
+    whole, count = (built.folder / VECTORS).read_bytes(), embedder.embedded
+    (built.folder / VECTORS).write_bytes(whole[:-1] + b"\x11")
+    assert build_gallery(raster, tmp_path / "g", embedder).check() == [] and embedder.embedded == 2 * count
+    assert (tmp_path / "g" / VECTORS).read_bytes() == whole
+
+
+def test_what_progress_raises_stops_a_build_that_goes_on_later(make_raster, tmp_path, embedder):
+    class Stopped(Exception):
+        pass
+
+    def stop(progress):
+        seen.append(progress)
+        if progress.done >= 20:
+            raise Stopped
+
+    raster, out, seen = make_raster(), tmp_path / "g", []
+    old = build_gallery(raster, out, embedder, 120)
+    whole = build_gallery(raster, tmp_path / "whole", FakeEmbedder(), 50, batch_size=10)
+    with pytest.raises(Stopped):
+        build_gallery(raster, out, embedder, 50, progress=stop, batch_size=10)
+    assert [progress.done for progress in seen] == [0, 10, 20] and seen[0].seconds_left is None
+    assert seen[1].seconds_left == pytest.approx((seen[1].total - 10) / seen[1].per_second)
+    assert Gallery.open(out).manifest == old.manifest
+    before = embedder.embedded
+    assert same(build_gallery(raster, out, embedder, 50, batch_size=10), whole)
+    assert embedder.embedded - before <= len(whole) - 20
 
 
 def test_several_rasters_of_one_name(make_raster, tmp_path, embedder):
@@ -213,7 +281,7 @@ def test_other_settings_do_not_go_on_with_old_parts(make_raster, tmp_path, embed
     assert embedder.embedded == len(gallery) and gallery.check() == []
 
 
-@pytest.mark.parametrize("step", ["write_index", "file_facts", "_put_in_place", "os.rename", "shutil.rmtree"])
+@pytest.mark.parametrize("step", ["assemble.write_index", "assemble.file_facts", "build.put_in_place", "os.rename"])
 def test_the_old_gallery_opens_wherever_a_build_dies(make_raster, tmp_path, embedder, monkeypatch, step):
     old_raster = make_raster("g/old.tif", pixels=textured(300, 300, 1))
     old = build_gallery(old_raster, tmp_path / "g", embedder)
@@ -232,10 +300,8 @@ def test_the_old_gallery_opens_wherever_a_build_dies(make_raster, tmp_path, embe
                 return original(path, target)
 
             patch.setattr(Path, "rename", once)
-        elif step == "shutil.rmtree":
-            patch.setattr(build_module.shutil, "rmtree", die)
         else:
-            patch.setattr(build_module, step, die)
+            patch.setattr(f"gallery.{step}", die)
         with pytest.raises(KeyboardInterrupt):
             build_gallery(new_raster, tmp_path / "g", embedder)
     standing = Gallery.open(tmp_path / "g")
@@ -339,7 +405,7 @@ def test_real_cells_with_their_manifest(tmp_path, embedder):
 def test_gallery_json_is_readable_json(make_raster, tmp_path, embedder):
     gallery = build_gallery(make_raster(), tmp_path / "g", embedder, model_source="starter")
     manifest = json.loads((gallery.folder / MANIFEST).read_text())
-    assert manifest["format"] == 1 and manifest["tiles"] == len(gallery)
+    assert manifest["format"] == 2 and manifest["tiles"] == len(gallery)
     assert manifest["model"] == {"source": "starter", "name": "fake", "fingerprint": "fake-8x8", "dimension": 193}
     assert all(len(entry["sha256"]) == 64 for entry in manifest["files"].values())
 

@@ -89,6 +89,16 @@ def test_build_tells_progress_and_result(region, model, capsys):
     assert Gallery.open(out).manifest["model"]["source"].startswith("..")
 
 
+def test_several_scales_by_one_command(region, model, capsys, tmp_path):
+    build = ("build", region / "region.tif", "--out", tmp_path / "g", "--model", model, "--tile-size-m")
+    assert run(capsys, *build, "150,300", "--index", "exact", "--keep-featureless")[0] == 0
+    gallery = Gallery.open(tmp_path / "g")
+    assert gallery.manifest["build"]["tile_size_m"] == [150, 300] and set(gallery.scales_m) == {150, 300}
+    assert gallery.manifest["index"] == {"kind": "exact"}
+    status, _, stderr = run(capsys, *build, "150,wide")
+    assert status == 2 and "'150,wide' is not M,M" in stderr
+
+
 def test_search_answers_as_the_contract_says(region, capsys):
     status, stdout, _ = run(
         capsys, "search", region / "g", region / "0.jpg", region / "broken.jpg", region / "1.jpg", "--json", "-k", 3

@@ -166,7 +166,8 @@ def test_files_of_different_galleries_do_not_open(gallery, make_raster, tmp_path
 
 
 def test_duplicates_are_remarks(make_raster, tmp_path, embedder):
-    gallery = build_gallery(make_raster(pixels=np.full((3, 400, 400), 90, np.uint8)), tmp_path / "g", embedder)
+    plain = make_raster(pixels=np.full((3, 400, 400), 90, np.uint8))
+    gallery = build_gallery(plain, tmp_path / "g", embedder, keep_featureless=True)
     problems = gallery.check()
     assert {problem.kind for problem in problems} == {"duplicate"} and not any(problem.damage for problem in problems)
     assert len([problem for problem in problems if "pixels" in problem.message]) >= len(gallery) // 2

@@ -6,14 +6,17 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from gallery.commands.loading import load
-from gallery.commands.options import json_option, model_option
+from gallery.commands.options import json_option, model_option, numbers
 from gallery.commands.output import say, say_json
 from gallery.errors import BuildError
 
 if TYPE_CHECKING:
     from gallery.build import Progress
 
-_TILE_SIZE_HELP = "side of a raster's tiles on the ground; assumed for images of unknown extent (default 100)"
+_TILE_SIZE_HELP = (
+    "side of a raster's tiles on the ground, or several sides for a gallery of several scales; "
+    "the first is assumed for images of unknown extent (default 100)"
+)
 _OVERLAP_HELP = "share of a tile that its neighbour shows too (default 0.5)"
 _POSITIONS_HELP = (
     "CSV (file,lon,lat[,west,south,east,north]) or KML with the images' positions; "
@@ -22,6 +25,10 @@ _POSITIONS_HELP = (
 _UNPLACED_HELP = "what becomes of images without a position, or with several that disagree (default error)"
 _ZOOM_HELP = "of images named x_y or x/y like map tiles, and which zoom counts where there are several"
 _CRS_HELP = "coordinate system of rasters and of pictures with a world file that state none themselves"
+_FEATURELESS_HELP = "keep tiles that show nothing (less than one grey level of detail), which are left out otherwise"
+KINDS = ("auto", "exact", "approximate")
+"""As `gallery.index.KINDS`; the module itself is imported late."""
+_INDEX_HELP = "how vectors are searched: exact, approximate, or by their number (default auto)"
 
 
 def add(commands: Any) -> None:
@@ -35,16 +42,22 @@ def add(commands: Any) -> None:
     build.add_argument("sources", nargs="+", metavar="SOURCE", type=Path, help="a raster, or a folder of images")
     build.add_argument("--out", required=True, metavar="DIR", type=Path, help="the gallery's folder")
     model_option(build, "starter", "starter")
-    build.add_argument("--tile-size-m", type=float, default=100.0, metavar="M", help=_TILE_SIZE_HELP)
+    build.add_argument("--tile-size-m", type=_sizes, default=(100.0,), metavar="M[,M…]", help=_TILE_SIZE_HELP)
     build.add_argument("--overlap", type=float, default=0.5, metavar="SHARE", help=_OVERLAP_HELP)
     build.add_argument("--positions", type=Path, metavar="FILE", help=_POSITIONS_HELP)
     build.add_argument("--unplaced", choices=("error", "skip"), default="error", help=_UNPLACED_HELP)
     build.add_argument("--zoom", type=int, metavar="Z", help=_ZOOM_HELP)
     build.add_argument("--tms", action="store_true", help="map tiles are numbered from the south (TMS)")
     build.add_argument("--crs", metavar="EPSG:N", help=_CRS_HELP)
+    build.add_argument("--keep-featureless", action="store_true", help=_FEATURELESS_HELP)
+    build.add_argument("--index", choices=KINDS, default="auto", help=_INDEX_HELP)
     build.add_argument("--compile", action="store_true", help="compile the model first: worth it for long builds")
     json_option(build)
     build.set_defaults(run=run)
+
+
+def _sizes(text: str) -> list[float]:
+    return numbers(text, ",".join(["M"] * len(text.split(","))))
 
 
 def run(options: argparse.Namespace) -> int:
@@ -67,6 +80,8 @@ def run(options: argparse.Namespace) -> int:
             zoom=options.zoom,
             tms=options.tms,
             crs=options.crs,
+            keep_featureless=options.keep_featureless,
+            index=options.index,
             progress=bar,
             model_source=options.model,
         )
@@ -98,6 +113,7 @@ class _Bar:
             self._bar = tqdm(
                 total=progress.total, initial=progress.resumed, unit=" tiles", file=sys.stderr, dynamic_ncols=True
             )
-        if progress.skipped:
-            self._bar.set_postfix_str(f"{progress.skipped} left out", refresh=False)
+        if progress.reasons:
+            left_out = ", ".join(f"{count} {reason}" for reason, count in progress.reasons.items())
+            self._bar.set_postfix_str(f"left out: {left_out}", refresh=False)
         self._bar.update(progress.done - self._bar.n)

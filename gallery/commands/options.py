@@ -79,14 +79,15 @@ def joined(arguments: Sequence[str]) -> list[str]:
     return joined
 
 
-def _numbers(text: str, names: str) -> list[float]:
+def numbers(text: str, names: str) -> list[float]:
+    """Numbers with commas between. Args: names: what they are, in their order."""
     try:
-        numbers = [float(part) for part in text.split(",")]
+        found = [float(part) for part in text.split(",")]
     except ValueError:
-        numbers = []
-    if len(numbers) != len(names.split(",")):
+        found = []
+    if len(found) != len(names.split(",")):
         raise argparse.ArgumentTypeError(f"{text!r} is not {names} (numbers with decimal points, no spaces)")
-    return numbers
+    return found
 
 
 def count(text: str) -> int:
@@ -100,14 +101,14 @@ def near(text: str) -> "Area":
     """LON,LAT,RADIUS_KM as a circle."""
     from gallery.areas import Near
 
-    return _area(Near, *_numbers(text, "LON,LAT,RADIUS_KM"))
+    return _area(Near, *numbers(text, "LON,LAT,RADIUS_KM"))
 
 
 def bbox(text: str) -> "Area":
     """W,S,E,N as a box."""
     from gallery.geo import Bounds
 
-    return _area(Bounds, *_numbers(text, "W,S,E,N"))
+    return _area(Bounds, *numbers(text, "W,S,E,N"))
 
 
 def polygons(text: str) -> "Area":

@@ -1,0 +1,86 @@
+"""A gallery's files written from a stream of its rows, in memory that does not grow with their number."""
+
+import json
+import os
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from gallery.build_state import Block
+from gallery.errors import BuildError
+from gallery.exchange import KEY
+from gallery.index import write_index
+from gallery.store import DATA_FILES, FORMAT, INDEX, MANIFEST, TILES, VECTORS, Gallery, file_facts
+from gallery.tile_table import TableWriter
+
+
+def write_gallery(
+    folder: Path,
+    key: str,
+    blocks: Iterable[Block],
+    count: int,
+    model: Mapping[str, Any],
+    build: Mapping[str, Any],
+    skipped: Mapping[str, int],
+    index: str = "auto",
+) -> None:
+    """Write the files of a gallery into a folder; gallery.json comes last and says that all is there.
+
+    Args:
+        key: of the build that is whole then.
+        blocks: `count` rows in all.
+        model, build, skipped: as gallery.json notes them.
+        index: as for `gallery.index.write_index`.
+    """
+    dimension = int(model["dimension"])
+    with TableWriter(folder / TILES) as table, (folder / VECTORS).open("wb") as stream:
+        header = {"descr": "<f2", "fortran_order": False, "shape": (count, dimension)}
+        np.lib.format.write_array_header_1_0(stream, header)
+        written = 0
+        for block in blocks:
+            table.add(block.rows)
+            stream.write(np.ascontiguousarray(block.vectors, "<f2").tobytes())
+            written += len(block.vectors)
+    if written != count:
+        raise BuildError(f"The build found {written} tiles in place of {count}. Build again.")
+    stored = np.load(folder / VECTORS, mmap_mode="r", allow_pickle=False)
+    manifest = {
+        "format": FORMAT,
+        "model": dict(model),
+        "build": dict(build),
+        "tiles": count,
+        "index": write_index(folder / INDEX, stored, index),
+        "skipped": dict(sorted(skipped.items())),
+        "files": file_facts(folder),
+    }
+    for name in DATA_FILES:
+        _to_disk(folder / name)
+    _write_whole(folder / KEY, key)
+    _write_whole(folder / MANIFEST, json.dumps(manifest, indent=2, ensure_ascii=False) + "\n")
+
+
+def blocks_of(gallery: Gallery, kept: np.ndarray | None = None) -> Iterator[Block]:
+    """The rows of a gallery. Args: kept: (N,) bool, of these rows only."""
+    first = 0
+    for rows in gallery.table.batches():
+        part = slice(first, first + len(rows))
+        first += len(rows)
+        if kept is None:
+            yield Block(rows, gallery.vectors[part])
+        elif kept[part].any():
+            yield Block(rows.filter(kept[part]), gallery.vectors[part][kept[part]])
+
+
+def _write_whole(file: Path, text: str) -> None:
+    """Write a file so that it is there complete or not at all."""
+    unfinished = file.with_name(f"{file.name}.unfinished")
+    unfinished.write_text(text, "utf-8")
+    _to_disk(unfinished)
+    unfinished.replace(file)
+
+
+def _to_disk(file: Path) -> None:
+    with file.open("rb+") as stream:
+        os.fsync(stream.fileno())
