@@ -1,6 +1,6 @@
-"""The command line: python -m gallery build | search | track | inspect | info | check. A thin shell over the package.
+"""The command line: python -m gallery build | remove | search | track | inspect | info | check.
 
-Heavy imports wait until a command runs, so that --help is quick.
+A thin shell over the package. Heavy imports wait until a command runs, so that --help is quick.
 """
 
 import argparse
@@ -8,7 +8,7 @@ import logging
 import sys
 from collections.abc import Sequence
 
-from gallery.commands import build, check, info, inspect, search, track
+from gallery.commands import build, check, info, inspect, remove, search, track
 from gallery.commands.options import Parser, joined
 from gallery.commands.output import INTERRUPTED, fail
 from gallery.errors import GalleryError
@@ -35,7 +35,7 @@ def parser() -> argparse.ArgumentParser:
     """The commands and their options."""
     top = Parser(prog="python -m gallery", description="Build and search galleries of tiles with positions.")
     commands = top.add_subparsers(title="commands", required=True, metavar="COMMAND", parser_class=Parser)
-    for command in (build, search, track, inspect, info, check):
+    for command in (build, remove, search, track, inspect, info, check):
         command.add(commands)
     return top
 

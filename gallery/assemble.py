@@ -2,18 +2,20 @@
 
 import json
 import os
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
 
 from gallery.build_state import Block
 from gallery.errors import BuildError
 from gallery.exchange import KEY
 from gallery.index import write_index
 from gallery.store import DATA_FILES, FORMAT, INDEX, MANIFEST, TILES, VECTORS, Gallery, file_facts
-from gallery.tile_table import TableWriter
+from gallery.tile_table import ROW_SCHEMA, TableWriter
 
 
 def write_gallery(
@@ -64,13 +66,26 @@ def write_gallery(
 def blocks_of(gallery: Gallery, kept: np.ndarray | None = None) -> Iterator[Block]:
     """The rows of a gallery. Args: kept: (N,) bool, of these rows only."""
     first = 0
-    for rows in gallery.table.batches():
+    for rows in map(_with_scale(gallery), gallery.table.batches()):
         part = slice(first, first + len(rows))
         first += len(rows)
         if kept is None:
             yield Block(rows, gallery.vectors[part])
         elif kept[part].any():
             yield Block(rows.filter(kept[part]), gallery.vectors[part][kept[part]])
+
+
+def _with_scale(gallery: Gallery) -> Callable[[pa.Table], pa.Table]:
+    """What fills in the size of tiles of format 1, which were all cut to one."""
+    size_m = gallery.manifest["build"].get("tile_size_m")
+    if "scale_m" in gallery.table.columns or not isinstance(size_m, int | float):
+        return lambda rows: rows
+    at = ROW_SCHEMA.get_field_index("scale_m")
+
+    def filled(rows: pa.Table) -> pa.Table:
+        return rows.set_column(at, ROW_SCHEMA.field(at), pc.if_else(rows["col_px"].is_valid(), float(size_m), None))
+
+    return filled
 
 
 def _write_whole(file: Path, text: str) -> None:

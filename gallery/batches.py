@@ -3,12 +3,16 @@
 import hashlib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from itertools import chain
 from typing import Any
 
+import numpy as np
 from PIL import Image, ImageStat
 
 from gallery.build_state import Outcome
 from gallery.candidates import Candidate, ReadPhoto, Skipped, Source
+from gallery.store import Gallery
+from gallery.tile_table import WINDOW
 
 LEAST_DETAIL = 1.0
 """Pictures with less `detail_of` are left out: less than one grey level. Tiles with more are worth their place: of the
@@ -18,7 +22,31 @@ on: 98 %. The least of 1,500 real overhead photos is 5.2."""
 FEATURELESS = "without detail"
 """The reason of a candidate that was left out for that."""
 
+PRESENT = "already in the gallery"
+"""The reason of a candidate whose raster window or image is there."""
+
 Task = tuple[Source, Candidate]
+
+
+class Standing:
+    """The raster windows and images that a gallery holds, 8 bytes for each."""
+
+    def __init__(self, gallery: Gallery | None = None) -> None:
+        """Args: gallery: None holds nothing."""
+        names = ("source", "image", *WINDOW)
+        parts = () if gallery is None else gallery.table.batches(*names)
+        rows = chain.from_iterable(zip(*(part[name].to_pylist() for name in names), strict=True) for part in parts)
+        self._known = np.unique(np.fromiter((_place(*row) for row in rows), np.uint64))
+
+    def __contains__(self, task: Task) -> bool:
+        source, candidate = task
+        place = np.uint64(_place(source.noted, candidate.image, *(candidate.window or (None,) * len(WINDOW))))
+        at = np.searchsorted(self._known, place)
+        return bool(at < len(self._known) and self._known[at] == place)
+
+
+def _place(*what: Any) -> int:
+    return int.from_bytes(hashlib.blake2b(repr(what).encode(), digest_size=8).digest())
 
 
 @dataclass(frozen=True)
@@ -34,12 +62,13 @@ class Batch:
         return [outcome.content for outcome in self.outcomes if outcome.tile is not None]
 
 
-def read_batch(tasks: Iterable[Task], read_photo: ReadPhoto, least_detail: float) -> Batch:
+def read_batch(tasks: Iterable[Task], read_photo: ReadPhoto, least_detail: float, standing: Standing) -> Batch:
     """Read candidates.
 
     Args:
         read_photo: reads the images of folders.
         least_detail: a picture with less `detail_of` becomes no tile.
+        standing: what becomes no tile because it is one.
 
     Raises:
         SourceError: a source is gone or damaged.
@@ -48,6 +77,8 @@ def read_batch(tasks: Iterable[Task], read_photo: ReadPhoto, least_detail: float
     pictures: dict[str, Any] = {}
     for source, candidate in tasks:
         try:
+            if (source, candidate) in standing:
+                raise Skipped(PRESENT)
             tile, picture = source.load(candidate, read_photo)
             image = getattr(picture, "image", picture)
             detail = detail_of(image)

@@ -14,24 +14,25 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import partial
-from itertools import islice
+from itertools import chain, islice
 from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
 
-from gallery.assemble import write_gallery
-from gallery.batches import FEATURELESS, LEAST_DETAIL, Batch, Task, read_batch
+from gallery.assemble import blocks_of, write_gallery
+from gallery.batches import FEATURELESS, LEAST_DETAIL, PRESENT, Batch, Standing, Task, read_batch
 from gallery.build_state import BuildState, open_state
 from gallery.candidates import Source
 from gallery.errors import BuildError, GalleryError, UnreadablePhoto
 from gallery.exchange import KEY, alone, is_whole, put_in_place
+from gallery.history import added, built
 from gallery.index import check_kind
 from gallery.paths import noted_path
 from gallery.place_names import TileNames
 from gallery.placing import Unplaced
 from gallery.sources import MOSAICS, Stated, Tiling, open_sources
-from gallery.store import DATA_FILES, FORMAT, MANIFEST, TILES, VECTORS, Gallery, aside, sha256
+from gallery.store import DATA_FILES, FORMAT, MANIFEST, Gallery, aside
 
 STATE = "state.sqlite"
 """What is done so far, in DIR.building."""
@@ -108,7 +109,8 @@ def build_gallery(
     tms: bool = False,
     crs: str | None = None,
     keep_featureless: bool = False,
-    index: str = "auto",
+    index: str | None = None,
+    add: bool = False,
     batch_size: int = 32,
     model_source: str = "",
 ) -> Gallery:
@@ -130,13 +132,16 @@ def build_gallery(
         tms: whether the y of map tiles counts from the south.
         crs: of rasters and world files that state none, such as "EPSG:32633".
         keep_featureless: keep tiles whose picture has less detail than `LEAST_DETAIL`.
-        index: "exact", "approximate" or "auto", as `gallery.index.write_index`.
+        index: as for `gallery.index.write_index`; None: as the gallery notes it that is added to, else "auto".
+        add: add the tiles to those of the gallery in `out`. What is there already, by raster window or image, is left
+            out; nothing is embedded again.
         batch_size: candidates that are read and embedded at once.
         model_source: what the command line loads this embedder by; noted in the gallery.
 
     Raises:
         SourceError, PositionsError: the sources cannot become tiles.
         BuildError: no tile came out, another build writes here, or `out` cannot be written.
+        NotAGallery, DamagedGallery, WrongModel: there is nothing to add to, or it is of another model.
     """
     sizes_m = _sizes(tile_size_m)
     if not 0 <= overlap <= 0.95:
@@ -148,9 +153,9 @@ def build_gallery(
     tiling = Tiling(sizes_m, overlap, tile_px(embedder))
 
     def look() -> list[Source]:
-        return open_sources(
-            paths, home, aside(home, "building"), tiling, lambda path: read_position(embedder, path), stated
-        )
+        taken = Gallery.open(home).table.prefixes() if add else ()
+        workplace, position_of = aside(home, "building"), partial(read_position, embedder)
+        return open_sources(paths, home, workplace, tiling, position_of, stated, taken)
 
     settings = {
         "tile_size_m": sizes_m[0] if len(sizes_m) == 1 else list(sizes_m),
@@ -168,6 +173,7 @@ def build_gallery(
         progress,
         least_detail=0.0 if keep_featureless else LEAST_DETAIL,
         index=index,
+        add=add,
         batch_size=batch_size,
         model_source=model_source,
     )
@@ -191,8 +197,9 @@ def build_from(
     files: Sequence[Path],
     progress: Callable[[Progress], None] | None = None,
     *,
+    add: bool = False,
     least_detail: float = 0.0,
-    index: str = "auto",
+    index: str | None = None,
     batch_size: int = 32,
     model_source: str = "",
 ) -> Gallery:
@@ -204,41 +211,65 @@ def build_from(
         settings: are noted as the gallery's `build`; other ones than those of a stopped build begin anew.
         files: another size or time of one of them begins anew, too.
         least_detail: a picture whose luminance deviates less (0 to 127.5) becomes no tile.
-        progress, index, batch_size, model_source: as for `build_gallery`.
+        progress, add, index, batch_size, model_source: as for `build_gallery`.
 
     Raises:
-        SourceError, PositionsError, BuildError: as `build_gallery`.
+        SourceError, PositionsError, BuildError, NotAGallery, DamagedGallery, WrongModel: as `build_gallery`.
     """
-    check_kind(index)
+    if index is not None:
+        check_kind(index)
+        settings = {**settings, "index": index}
     with alone(home) as workplace:
-        old = _reusable(home, embedder.fingerprint)
-        model: dict[str, Any] = {
-            "source": _noted_model(model_source, home),
-            "name": str(getattr(embedder, "name", "")),
-            "fingerprint": embedder.fingerprint,
-            "dimension": int(embedder.dimension),
-        }
-        key = _key({**settings, "least_detail": least_detail, "index": index}, model, files, old)
+        old = _to_add_to(home, embedder) if add else _reusable(home, embedder.fingerprint)
+        key = _key([settings, least_detail, add], embedder.fingerprint, files, old)
         if not is_whole(workplace, key):
             sources = _looked(look, workplace)
             workplace.mkdir(exist_ok=True)
             with open_state(workplace / STATE) as state:
                 hashes = (part["content"].to_pylist() for part in old.table.batches("content")) if old else ()
-                state.begin(model["fingerprint"], key, hashes)
-                _embed_all(sources, state, embedder, least_detail, batch_size, progress)
-                count, skipped = state.tiles(), state.reasons()
+                state.begin(embedder.fingerprint, key, hashes)
+                standing = Standing(old if add else None)
+                read = partial(
+                    read_batch, read_photo=partial(read_photo, embedder), least_detail=least_detail, standing=standing
+                )
+                _embed_all(sources, state, embedder, read, batch_size, progress)
+                count, reasons = state.tiles(), state.reasons()
                 if count:
-                    vectors = old.vectors if old else np.empty((0, model["dimension"]), np.float16)
-                    blocks = state.blocks(model["dimension"], vectors)
-                    write_gallery(workplace, key, blocks, count, model, settings, skipped, index)
+                    model = _model(embedder, model_source, home)
+                    _write(workplace, key, state, old, add, model, settings)
             if not count:
                 shutil.rmtree(workplace)
-                why = ", ".join(f"{number} {reason}" for reason, number in skipped.items())
-                raise BuildError(f"No tile came out of the sources ({why}). {_advice(skipped)}")
+                if reasons.keys() == {PRESENT}:
+                    return Gallery.open(home)
+                why = ", ".join(f"{number} {reason}" for reason, number in reasons.items())
+                raise BuildError(f"No tile came out of the sources ({why}). {_advice(reasons)}")
         for left in workplace.glob(f"{STATE}*"):
             left.unlink()
         put_in_place(workplace, home)
     return Gallery.open(home)
+
+
+def _write(
+    workplace: Path,
+    key: str,
+    state: BuildState,
+    old: Gallery | None,
+    add: bool,
+    model: Mapping[str, Any],
+    settings: Mapping[str, Any],
+) -> None:
+    """Write what a build has come to, behind the old gallery's rows if it adds to them."""
+    count, skipped = state.tiles(), state.reasons()
+    dimension = int(model["dimension"])
+    blocks = state.blocks(dimension, old.vectors if old else np.empty((0, dimension), np.float16))
+    build = built(settings, count)
+    if add and old is not None:
+        build = added(old.manifest["build"], settings, count)
+        blocks = chain(blocks_of(old), blocks)
+        del skipped[PRESENT]
+        skipped.update(old.manifest["skipped"])
+        count, model = count + len(old), old.manifest["model"]
+    write_gallery(workplace, key, blocks, count, model, build, skipped, build.get("index", "auto"))
 
 
 def _looked(look: Callable[[], Sequence[Source]], workplace: Path) -> Sequence[Source]:
@@ -295,6 +326,16 @@ def read_position(embedder: Embedder, source: Path) -> Any:
         raise UnreadablePhoto(str(error)) from error
 
 
+def _model(embedder: Embedder, source: str, home: Path) -> dict[str, Any]:
+    """The embedder as the gallery notes it."""
+    return {
+        "source": _noted_model(source, home),
+        "name": str(getattr(embedder, "name", "")),
+        "fingerprint": embedder.fingerprint,
+        "dimension": int(embedder.dimension),
+    }
+
+
 def _noted_model(source: str, home: Path) -> str:
     """The model's source as the gallery notes it; a path is relative to the gallery and starts with a dot.
 
@@ -311,18 +352,24 @@ def _reusable(home: Path, fingerprint: str) -> Gallery | None:
     """The gallery that stands in a folder, if it is of this model and undamaged: its vectors are not made again."""
     try:
         gallery = Gallery.open(home)
+        gallery.require_intact()
     except GalleryError:
         return None
-    stated = gallery.manifest["files"]
-    whole = all(sha256(home / name) == stated[name]["sha256"] for name in (TILES, VECTORS))
-    return gallery if whole and gallery.fingerprint == fingerprint else None
+    return gallery if gallery.fingerprint == fingerprint else None
 
 
-def _key(settings: Mapping[str, Any], model: Mapping[str, Any], paths: Sequence[Path], old: Gallery | None) -> str:
-    """Changes with what changes the tiles: settings, model, size and time of the files among the paths, old gallery."""
+def _to_add_to(home: Path, embedder: Embedder) -> Gallery:
+    gallery = Gallery.open(home)
+    gallery.require_model(embedder.fingerprint, str(getattr(embedder, "name", "")))
+    gallery.require_intact()
+    return gallery
+
+
+def _key(choices: Sequence[Any], fingerprint: str, paths: Sequence[Path], old: Gallery | None) -> str:
+    """Changes with what changes the tiles: choices, model, size and time of the files among the paths, old gallery."""
     files = [(path.stat().st_size, path.stat().st_mtime_ns) if path.is_file() else None for path in paths]
     standing = None if old is None else old.manifest["files"]
-    text = json.dumps([FORMAT, settings, model["fingerprint"], files, standing], sort_keys=True)
+    text = json.dumps([FORMAT, choices, fingerprint, files, standing], sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()
 
 
@@ -330,7 +377,7 @@ def _embed_all(
     sources: Sequence[Source],
     state: BuildState,
     embedder: Embedder,
-    least_detail: float,
+    read: Callable[[list[Task]], Batch],
     batch_size: int,
     progress: Callable[[Progress], None] | None,
 ) -> None:
@@ -345,7 +392,6 @@ def _embed_all(
 
     report()
     waiting = islice(_candidates(sources), resumed, None)
-    read = partial(read_batch, read_photo=partial(read_photo, embedder), least_detail=least_detail)
     for batch in _one_ahead(read, _batches(waiting, batch_size)):
         state.add(done, batch.outcomes, _embedded(batch, state, embedder))
         done += len(batch.outcomes)

@@ -37,6 +37,11 @@ class Source(Protocol):
         ...
 
     @property
+    def noted(self) -> str:
+        """The file or folder as the gallery names it."""
+        ...
+
+    @property
     def total(self) -> int:
         """How many candidates it yields."""
         ...

@@ -2,7 +2,7 @@
 
 import logging
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePosixPath
 from typing import Any, BinaryIO
@@ -101,6 +101,7 @@ def open_sources(
     tiling: Tiling,
     read_position: ReadPosition,
     stated: Stated,
+    taken: Iterable[str] = (),
 ) -> list[Source]:
     """Look at rasters and folders, without reading their pixels. Rasters that touch or overlap become one mosaic.
 
@@ -113,6 +114,7 @@ def open_sources(
             extent is unknown.
         read_position: what an image of a folder states of where it was taken.
         stated: what the sources do not say themselves.
+        taken: beginnings of tile ids that are in use already.
 
     Raises:
         SourceError, PositionsError: with what to do about it.
@@ -131,10 +133,10 @@ def open_sources(
             rasters.append(path)
         else:
             raise SourceError(f"There is no raster or folder {path.name}. Check the path.")
-    taken: set[str] = set()
-    sources: list[Source] = [*_raster_sources(rasters, home, workplace, tiling, stated.crs, taken)]
+    used = set(taken)
+    sources: list[Source] = [*_raster_sources(rasters, home, workplace, tiling, stated.crs, used)]
     sources += [
-        _folder_source(folder, images, home, tiling, read_position, stated, taken)
+        _folder_source(folder, images, home, tiling, read_position, stated, used)
         for folder, images in folders
         if images
     ]

@@ -199,6 +199,16 @@ class Gallery:
 
         return problems_of(self, fingerprint)
 
+    def require_intact(self) -> None:
+        """Refuse a table or vectors that are not what was built.
+
+        Raises:
+            DamagedGallery: names the file.
+        """
+        for name in (TILES, VECTORS):
+            if sha256(self.folder / name) != self.manifest["files"][name]["sha256"]:
+                raise DamagedGallery(f"{name} of the gallery {self.folder.name} is damaged. Build it again.")
+
     def info(self) -> dict[str, Any]:
         """Counts, model, extent and settings, ready for JSON."""
         boxes = self.boxes

@@ -200,6 +200,11 @@ class TileTable:
         except shapely.errors.ShapelyError as error:
             raise self._damaged() from error
 
+    def prefixes(self) -> set[str]:
+        """What stands before the first slash of the tiles' ids."""
+        starts = (pc.list_element(pc.split_pattern(part["id"], "/", max_splits=1), 0) for part in self.batches("id"))
+        return {prefix for part in starts for prefix in part.unique().to_pylist()}
+
     def row(self, tile_id: str) -> int:
         """The row of the tile of that id, -1 if there is none."""
         return int(pc.index(self._ids(), tile_id).as_py())

@@ -1,6 +1,5 @@
 """A build that is killed 30 times at random moments: the old gallery opens each time, and the result is the same."""
 
-import json
 import os
 import subprocess
 import sys
@@ -36,19 +35,21 @@ def digests(gallery):
 pixels = textured(400, 500)
 pixels[:, 200:, :200], pixels[:, :100, 300:] = pixels[:, :200, :200], 80
 write_raster(folder / "region.tif", pixels=pixels)
-expected = {size_m: digests(build(folder / f"whole {size_m}", size_m)) for size_m in (30, 36)}
+expected = {}
+for size_m in (30, 36):
+    begun = time.monotonic()
+    expected[size_m] = digests(build(folder / f"whole {size_m}", size_m))
+    whole_s = time.monotonic() - begun
 build(folder / "g", 36)
-standing, wanted, killed, resumed = expected[36], 30, 0, 0
+standing, wanted, killed = expected[36], 30, 0
 while killed < kills:
-    begun = (folder / "g.building" / "state.sqlite").exists()
     process = os.fork()
     if not process:
         build(folder / "g", wanted)
         os._exit(0)
-    time.sleep(random.uniform(0.02, 0.3))
+    time.sleep(random.uniform(0, whole_s / 2))
     os.kill(process, signal.SIGKILL)
     if os.WIFEXITED(os.waitpid(process, 0)[1]):
-        resumed += begun
         assert digests(Gallery.open(folder / "g")) == expected[wanted], "the resumed build is another one"
         standing, wanted = expected[wanted], 66 - wanted
     else:
@@ -56,7 +57,7 @@ while killed < kills:
         found = digests(Gallery.open(folder / "g"))
         assert found in (standing, expected[wanted])
         standing = found
-print(resumed)
+assert digests(build(folder / "g", wanted)) == expected[wanted], "the resumed build is another one"
 """
 
 
@@ -66,4 +67,3 @@ def test_a_build_survives_30_kills(tmp_path):
         [sys.executable, "-c", PROGRAM, str(tmp_path), str(KILLS)], cwd=ROOT, env=environment, capture_output=True
     )
     assert done.returncode == 0, done.stderr.decode()
-    assert json.loads(done.stdout) >= 1, "some builds were killed and came to their end"

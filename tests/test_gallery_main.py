@@ -99,6 +99,21 @@ def test_several_scales_by_one_command(region, model, capsys, tmp_path):
     assert status == 2 and "'150,wide' is not M,M" in stderr
 
 
+def test_areas_are_added_and_removed(region, model, capsys, tmp_path):
+    write_raster(tmp_path / "east.tif", "EPSG:4326", (0.01, 0.002), 1e-5, textured(300, 300, 9))
+    build = ("build", region / "region.tif", "--out", tmp_path / "g", "--model", model, "--tile-size-m", 150)
+    assert run(capsys, *build)[0] == 0
+    before = len(Gallery.open(tmp_path / "g"))
+    add = ("build", tmp_path / "east.tif", "--out", tmp_path / "g", "--add", "--tile-size-m", 150)
+    assert run(capsys, *add)[0] == 0 and len(Gallery.open(tmp_path / "g")) > before  # by the gallery's own model
+    status, stdout, _ = run(capsys, "remove", tmp_path / "g", "--bbox", "-0.1,-0.1,0.005,0.1", "--json")
+    assert status == 0 and json.loads(stdout)["build"]["areas"][-1]["tiles"] == before
+    status, _, stderr = run(capsys, "remove", tmp_path / "g", "--source", "region.tif")
+    assert status == 2 and "has no source region.tif. It has east.tif" in stderr
+    status, _, stderr = run(capsys, "build", tmp_path / "east.tif", "--out", tmp_path / "none", "--add")
+    assert status == 2 and "is no gallery" in stderr
+
+
 def test_search_answers_as_the_contract_says(region, capsys):
     status, stdout, _ = run(
         capsys, "search", region / "g", region / "0.jpg", region / "broken.jpg", region / "1.jpg", "--json", "-k", 3
@@ -270,14 +285,14 @@ def test_check_finds_damage(region, tmp_path, capsys):
 
 def test_every_command_and_option_has_help():
     commands = next(action for action in parser()._actions if hasattr(action, "choices") and action.choices)
-    assert set(commands.choices) == {"build", "search", "track", "inspect", "info", "check"}
+    assert set(commands.choices) == {"build", "remove", "search", "track", "inspect", "info", "check"}
     for command in commands.choices.values():
         assert command.description
         for action in command._actions:
             assert action.help or action.dest == "photos"
 
 
-@pytest.mark.parametrize("command", [[], ["build"], ["search"], ["inspect"], ["info"], ["check"]])
+@pytest.mark.parametrize("command", [[], ["build"], ["remove"], ["search"], ["inspect"], ["info"], ["check"]])
 def test_help_loads_nothing_heavy(command):
     done = subprocess.run(
         [sys.executable, "-m", "gallery", *command, "--help"], cwd=ROOT, capture_output=True, text=True

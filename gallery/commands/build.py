@@ -25,6 +25,7 @@ _POSITIONS_HELP = (
 _UNPLACED_HELP = "what becomes of images without a position, or with several that disagree (default error)"
 _ZOOM_HELP = "of images named x_y or x/y like map tiles, and which zoom counts where there are several"
 _CRS_HELP = "coordinate system of rasters and of pictures with a world file that state none themselves"
+_ADD_HELP = "add the tiles to the gallery in DIR; what is there is left out, nothing is embedded again"
 _FEATURELESS_HELP = "keep tiles that show nothing (less than one grey level of detail), which are left out otherwise"
 KINDS = ("auto", "exact", "approximate")
 """As `gallery.index.KINDS`; the module itself is imported late."""
@@ -41,7 +42,8 @@ def add(commands: Any) -> None:
     )
     build.add_argument("sources", nargs="+", metavar="SOURCE", type=Path, help="a raster, or a folder of images")
     build.add_argument("--out", required=True, metavar="DIR", type=Path, help="the gallery's folder")
-    model_option(build, "starter", "starter")
+    build.add_argument("--add", action="store_true", help=_ADD_HELP)
+    model_option(build, None, "starter; with --add, the gallery's own")
     build.add_argument("--tile-size-m", type=_sizes, default=(100.0,), metavar="M[,M…]", help=_TILE_SIZE_HELP)
     build.add_argument("--overlap", type=float, default=0.5, metavar="SHARE", help=_OVERLAP_HELP)
     build.add_argument("--positions", type=Path, metavar="FILE", help=_POSITIONS_HELP)
@@ -50,7 +52,7 @@ def add(commands: Any) -> None:
     build.add_argument("--tms", action="store_true", help="map tiles are numbered from the south (TMS)")
     build.add_argument("--crs", metavar="EPSG:N", help=_CRS_HELP)
     build.add_argument("--keep-featureless", action="store_true", help=_FEATURELESS_HELP)
-    build.add_argument("--index", choices=KINDS, default="auto", help=_INDEX_HELP)
+    build.add_argument("--index", choices=KINDS, default=None, help=_INDEX_HELP)
     build.add_argument("--compile", action="store_true", help="compile the model first: worth it for long builds")
     json_option(build)
     build.set_defaults(run=run)
@@ -63,11 +65,13 @@ def _sizes(text: str) -> list[float]:
 def run(options: argparse.Namespace) -> int:
     """Run the command. Returns: the exit status."""
     from gallery.build import build_gallery
+    from gallery.store import Gallery
 
     for source in options.sources:
         if not source.exists():
             raise BuildError(f"There is no raster or folder {source}. Check the path.")
-    embedder = load(options.model, compile=options.compile)
+    model = options.model or (Gallery.open(options.out).model_source if options.add else "starter")
+    embedder = load(model, compile=options.compile)
     with _Bar() as bar:
         gallery = build_gallery(
             options.sources,
@@ -83,7 +87,8 @@ def run(options: argparse.Namespace) -> int:
             keep_featureless=options.keep_featureless,
             index=options.index,
             progress=bar,
-            model_source=options.model,
+            add=options.add,
+            model_source=model,
         )
     if options.json:
         say_json(gallery.info())

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from gallery.areas import Area
 
 GALLERY_HELP = "the gallery's folder, or a dataset of the Hub user/name[@revision]"
-_AREA_HELP = "search only tiles that touch the polygons of a GeoJSON, KML, GeoPackage or (zipped) Shapefile"
+_POLYGON_FILES = "a GeoJSON, KML, GeoPackage or (zipped) Shapefile"
 _ROTATIONS_HELP = (
     "turns to search of a photo without a known heading: 1 takes its upper side for north, 4 are its quarter turns, "
     "16 guess its pitch and height too (default 16)"
@@ -38,12 +38,16 @@ class Parser(argparse.ArgumentParser):
         self.exit(USER_MISTAKE, f"{self.prog}: {message}\n")
 
 
+def area_options(group: Any, what: str) -> None:
+    """--near, --bbox and --area. Args: what: is done with the area, for the help."""
+    group.add_argument("--near", metavar="LON,LAT,RADIUS_KM", type=near, help=f"{what} the circle around this point")
+    group.add_argument("--bbox", metavar="W,S,E,N", type=bbox, help=f"{what} this box, degrees")
+    group.add_argument("--area", metavar="FILE", type=polygons, help=f"{what} the polygons of {_POLYGON_FILES}")
+
+
 def search_options(command: argparse.ArgumentParser) -> None:
     """Where and how photos are searched."""
-    area = command.add_mutually_exclusive_group()
-    area.add_argument("--near", metavar="LON,LAT,RADIUS_KM", type=near, help="search only tiles around this point")
-    area.add_argument("--bbox", metavar="W,S,E,N", type=bbox, help="search only tiles in this box, degrees")
-    area.add_argument("--area", metavar="FILE", type=polygons, help=_AREA_HELP)
+    area_options(command.add_mutually_exclusive_group(), "search only tiles that touch")
     command.add_argument("--rotations", type=int, choices=(1, 4, 16), default=16, help=_ROTATIONS_HELP)
     command.add_argument("--north-up", action=argparse.BooleanOptionalAction, default=True, help=_NORTH_UP_HELP)
     command.add_argument("--verify", action=argparse.BooleanOptionalAction, default=True, help=_VERIFY_HELP)
