@@ -120,7 +120,7 @@ class ApproximateIndex:
         sample = np.asarray(vectors[rows], np.float32)
         energies, axes = np.linalg.eigh(sample.T @ sample)
         kept = int(np.searchsorted(np.cumsum(energies[::-1]) / energies.sum(), ENERGY)) + 1
-        queries = held_out_queries(vectors, min(QUERIES, len(vectors)))
+        queries, _ = held_out_queries(vectors, min(QUERIES, len(vectors)))
         truth = nearest(vectors, queries, ASKED)
         while True:
             directions = min(32 * math.ceil(kept / 32), vectors.shape[1])
@@ -170,7 +170,9 @@ class ApproximateIndex:
             nprobe *= 2
 
 
-def held_out_queries(vectors: np.ndarray, count: int, likeness: float = LIKENESS) -> np.ndarray:
+def held_out_queries(
+    vectors: np.ndarray, count: int, likeness: float = LIKENESS, seed: int = SEED + 1
+) -> tuple[np.ndarray, np.ndarray]:
     """Unit vectors that resemble a tile as a photo does: a tile's vector, turned away from it towards what else occurs.
 
     The direction that it is turned into is the difference of two other tiles, so that the queries stay among the
@@ -181,15 +183,15 @@ def held_out_queries(vectors: np.ndarray, count: int, likeness: float = LIKENESS
         count: how many, at most N.
         likeness: cosine to the tile.
 
-    Returns: (count, D) float32.
+    Returns: (count, D) float32, and (count,) rows of the tiles.
     """
-    generator = np.random.default_rng(SEED + 1)
+    generator = np.random.default_rng(seed)
     drawn = [np.sort(generator.choice(len(vectors), count, replace=False)) for _ in range(3)]
     tile, one, other = (np.asarray(vectors[rows], np.float32) for rows in drawn)
     aside = generator.permutation(one) - generator.permutation(other)
     aside -= np.sum(aside * tile, axis=1, keepdims=True) * tile
     aside /= np.maximum(np.linalg.norm(aside, axis=1, keepdims=True), 1e-6)
-    return np.asarray(likeness * tile + math.sqrt(1 - likeness**2) * aside, np.float32)
+    return np.asarray(likeness * tile + math.sqrt(1 - likeness**2) * aside, np.float32), drawn[0]
 
 
 def nearest(vectors: np.ndarray, queries: np.ndarray, k: int) -> np.ndarray:

@@ -129,6 +129,12 @@ def build_ratio(model: str, raster: Path, rounds: int, tile_size_m: float) -> di
 
 
 def main(argv: list[str] | None = None) -> None:
+    given = sys.argv[1:] if argv is None else argv
+    if given[:1] == ["gallery"]:
+        from train_scripts import benchmark_gallery
+
+        benchmark_gallery.main(given[1:])
+        return
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--model", default="starter")
     parser.add_argument("--gallery", type=Path, default=SAMPLE)
@@ -137,7 +143,7 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument("--tile-size-m", type=float, default=160)
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--json", action="store_true")
-    options = parser.parse_args(argv)
+    options = parser.parse_args(given)
     photos = sorted(options.photos.glob("*.jpg"))
     if not photos:
         parser.error(f"there are no JPEG photos in {options.photos.name}.")
