@@ -21,7 +21,7 @@ import faiss
 import numpy as np
 
 from gallery.errors import DamagedGallery
-from gallery.exact import BLOCK, best_first, nothing, read_faiss, scores_of, search_rows, selector
+from gallery.exact import BLOCK, as_float32, best_first, nothing, read_faiss, scores_of, search_rows, selector
 
 log = logging.getLogger(__name__)
 
@@ -117,7 +117,7 @@ class ApproximateIndex:
         """
         generator = np.random.default_rng(SEED)
         rows = np.sort(generator.choice(len(vectors), min(TRAINED_ON, len(vectors)), replace=False))
-        sample = np.asarray(vectors[rows], np.float32)
+        sample = as_float32(vectors[rows])
         energies, axes = np.linalg.eigh(sample.T @ sample)
         kept = int(np.searchsorted(np.cumsum(energies[::-1]) / energies.sum(), ENERGY)) + 1
         queries, _ = held_out_queries(vectors, min(QUERIES, len(vectors)))
@@ -126,7 +126,7 @@ class ApproximateIndex:
             directions = min(32 * math.ceil(kept / 32), vectors.shape[1])
             index = _trained(sample, axes[:, ::-1][:, :directions], lists_for(len(vectors)))
             for start in range(0, len(vectors), BLOCK):
-                index.add(np.asarray(vectors[start : start + BLOCK], np.float32))
+                index.add(as_float32(vectors[start : start + BLOCK]))
             tuning = _tuned(index, directions, vectors, queries, truth)
             if tuning is not None:
                 faiss.write_index(index, str(path))
@@ -187,7 +187,7 @@ def held_out_queries(
     """
     generator = np.random.default_rng(seed)
     drawn = [np.sort(generator.choice(len(vectors), count, replace=False)) for _ in range(3)]
-    tile, one, other = (np.asarray(vectors[rows], np.float32) for rows in drawn)
+    tile, one, other = (as_float32(vectors[rows]) for rows in drawn)
     aside = generator.permutation(one) - generator.permutation(other)
     aside -= np.sum(aside * tile, axis=1, keepdims=True) * tile
     aside /= np.maximum(np.linalg.norm(aside, axis=1, keepdims=True), 1e-6)
@@ -198,7 +198,7 @@ def nearest(vectors: np.ndarray, queries: np.ndarray, k: int) -> np.ndarray:
     """The rows that an exact search finds, block by block. Returns: (Q, k) int64."""
     best = nothing(len(queries))
     for start in range(0, len(vectors), BLOCK):
-        block = np.asarray(vectors[start : start + BLOCK], np.float32)
+        block = as_float32(vectors[start : start + BLOCK])
         scores, rows = faiss.knn(queries, block, min(k, len(block)), metric=faiss.METRIC_INNER_PRODUCT)
         best = best_first(np.hstack([best[0], scores]), np.hstack([best[1], rows + start]), k)
     return best[1]
