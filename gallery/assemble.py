@@ -14,8 +14,8 @@ from gallery.build_state import Block
 from gallery.errors import BuildError
 from gallery.exchange import KEY
 from gallery.index import write_index
-from gallery.store import DATA_FILES, FORMAT, INDEX, MANIFEST, TILES, VECTORS, Gallery, file_facts
-from gallery.tile_table import ROW_SCHEMA, TableWriter
+from gallery.store import FORMAT, INDEX, MANIFEST, TILES, VECTORS, Gallery, data_files, file_facts
+from gallery.tile_table import ROW_SCHEMA, TableWriter, TileTable
 
 
 def write_gallery(
@@ -48,16 +48,21 @@ def write_gallery(
     if written != count:
         raise BuildError(f"The build found {written} tiles in place of {count}. Build again.")
     stored = np.load(folder / VECTORS, mmap_mode="r", allow_pickle=False)
-    manifest = {
+
+    def places() -> np.ndarray:
+        tiles = TileTable(folder / TILES, count)
+        return np.stack([tiles.numbers("lon"), tiles.numbers("lat")], axis=1)
+
+    manifest: dict[str, Any] = {
         "format": FORMAT,
         "model": dict(model),
         "build": dict(build),
         "tiles": count,
-        "index": write_index(folder / INDEX, stored, index),
+        "index": write_index(folder / INDEX, stored, index, places),
         "skipped": dict(sorted(skipped.items())),
-        "files": file_facts(folder),
     }
-    for name in DATA_FILES:
+    manifest["files"] = file_facts(folder, data_files(manifest))
+    for name in manifest["files"]:
         _to_disk(folder / name)
     _write_whole(folder / KEY, key)
     _write_whole(folder / MANIFEST, json.dumps(manifest, indent=2, ensure_ascii=False) + "\n")

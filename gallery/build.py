@@ -27,7 +27,7 @@ from gallery.candidates import Source
 from gallery.errors import BuildError, GalleryError, UnreadablePhoto
 from gallery.exchange import KEY, alone, is_whole, put_in_place
 from gallery.history import added, built
-from gallery.index import check_kind
+from gallery.index import check_kind, noted_kind
 from gallery.paths import noted_path
 from gallery.place_names import TileNames
 from gallery.placing import Unplaced
@@ -218,7 +218,7 @@ def build_from(
     """
     if index is not None:
         check_kind(index)
-        settings = {**settings, "index": index}
+        settings = {**settings, "index": noted_kind(index, home)}
     with alone(home) as workplace:
         old = _to_add_to(home, embedder) if add else _reusable(home, embedder.fingerprint)
         key = _key([settings, least_detail, add], embedder.fingerprint, files, old)

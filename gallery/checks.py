@@ -11,7 +11,7 @@ import pandas as pd
 import shapely
 
 from gallery.errors import GalleryError
-from gallery.store import DATA_FILES, INDEX, MANIFEST, VECTORS, Gallery, sha256
+from gallery.store import INDEX, MANIFEST, VECTORS, Gallery, data_files, sha256
 
 
 @dataclass(frozen=True)
@@ -45,7 +45,7 @@ def problems_of(gallery: Gallery, fingerprint: str | None = None) -> list[Proble
 
 def _file_problems(folder: Path, manifest: Mapping[str, Any]) -> list[Problem]:
     problems = []
-    for name in DATA_FILES:
+    for name in data_files(manifest):
         if not (folder / name).is_file():
             problems.append(Problem("missing", f"{name} is missing"))
         elif sha256(folder / name) != manifest["files"][name]["sha256"]:

@@ -101,7 +101,8 @@ def _move_into(workplace: Path, home: Path) -> None:
         if (workplace / name).is_dir():
             shutil.copytree(workplace / name, home / name, dirs_exist_ok=True, copy_function=os.replace)
     for name in (*DATA_FILES, MANIFEST):
-        (workplace / name).replace(home / name)
+        if (workplace / name).exists():
+            (workplace / name).replace(home / name)
     shutil.rmtree(workplace)
 
 

@@ -9,9 +9,11 @@ import numpy as np
 from gallery.approximate import LEAST_TILES, ApproximateIndex
 from gallery.errors import BuildError, DamagedGallery
 from gallery.exact import ExactIndex
-from gallery.milvus import MilvusIndex, check_uri
+from gallery.milvus import MilvusIndex, check_uri, is_address
+from gallery.paths import noted_path
 
-KINDS = ("auto", "exact", "approximate", "milvus:URI")
+KINDS = ("auto", "exact", "approximate")
+"""And "milvus:" with an address or the path of a file."""
 
 MILVUS = "milvus:"
 
@@ -54,8 +56,14 @@ def check_kind(kind: str) -> None:
     """
     if kind.startswith(MILVUS):
         check_uri(kind.removeprefix(MILVUS))
-    elif kind not in KINDS[:3]:
-        raise BuildError(f"There is no index {kind!r}: {', '.join(KINDS)} are possible.")
+    elif kind not in KINDS:
+        raise BuildError(f"There is no index {kind!r}: {', '.join(KINDS)}, milvus:URI are possible.")
+
+
+def noted_kind(kind: str, folder: Path) -> str:
+    """A kind for `write_index` into a folder or one beside it: the path of a file of Milvus counts from there."""
+    uri = kind.removeprefix(MILVUS)
+    return kind if uri == kind or is_address(uri) else MILVUS + noted_path(Path(uri), folder)
 
 
 def write_index(
@@ -67,16 +75,15 @@ def write_index(
         path: of the file to write, in the gallery's folder or beside that; with Milvus there is none.
         vectors: (N, D) float16 unit rows, which may be mapped from disk: they are read block by block.
         kind: "exact", "approximate" (exact where the tiles are too few, or the recall is not reached), "auto", which
-            is approximate above EXACT_NUMBERS, or "milvus:" and an address or a file.
+            is approximate above EXACT_NUMBERS, or as `noted_kind` returns it.
         places: gives (N, 2) longitudes and latitudes of the tiles' centres; Milvus holds them too.
 
     Returns: facts for gallery.json and `open_index`: "kind", and how an index is searched, or where it is.
 
     Raises:
-        BuildError: the kind does not exist, or Milvus is not installed.
+        BuildError: the kind does not exist.
         IndexServerError: Milvus does not answer.
     """
-    check_kind(kind)
     if kind.startswith(MILVUS):
         assert places is not None
         uri = kind.removeprefix(MILVUS)

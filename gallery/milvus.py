@@ -72,8 +72,8 @@ class MilvusIndex:
         uri, collection = facts.get("uri"), facts.get("collection")
         if not (isinstance(uri, str) and isinstance(collection, str)):
             raise DamagedGallery("The gallery does not say which Milvus holds its vectors. Build it again.")
-        place = uri if _is_address(uri) else str(folder / uri)
-        if not _is_address(uri) and not Path(place).exists():
+        place = uri if is_address(uri) else str(folder / uri)
+        if not is_address(uri) and not Path(place).exists():
             raise IndexServerError(
                 f"{Path(uri).name}, which holds the gallery's vectors, is not there. Build it again."
             )
@@ -90,18 +90,18 @@ class MilvusIndex:
         """Fill a collection with a gallery's vectors; one that is half full is filled up, a full one is left.
 
         Args:
-            folder: the gallery's, or beside it: a file is noted relative to it.
-            uri: http(s)://host:port, or the path of a file that ends with .db.
+            folder: the gallery's, or beside it.
+            uri: an address, or the path of a file, from the folder on.
             vectors: (N, D) float16 unit rows.
             places: (N, 2) longitudes and latitudes.
 
         Returns: where they are, for `open`; no secret.
 
         Raises:
-            BuildError: the address cannot be one, or pymilvus is not installed.
-            IndexServerError: nothing answers there, or it takes the rows in no way.
+            IndexServerError: nothing answers there, or it does not take the rows.
         """
-        check_uri(uri)
+        noted = uri if is_address(uri) else noted_path(folder / uri, folder)
+        uri = uri if is_address(uri) else str(folder / uri)
         collection = f"tiles_{_content(vectors, places)}"
         client = connect(uri)
         try:
@@ -119,7 +119,6 @@ class MilvusIndex:
             client.close()
         if held != len(vectors):
             raise IndexServerError(f"{_name(uri)} held {held} rows after {len(vectors)} were sent. Build again.")
-        noted = uri if _is_address(uri) else noted_path(Path(uri), folder)
         return {"uri": noted, "collection": collection}
 
     def __len__(self) -> int:
@@ -191,18 +190,25 @@ def box_filter(places: np.ndarray) -> str:
 
 
 def check_uri(uri: str) -> None:
-    """Refuse what cannot be an address, before anything is built.
+    """Refuse what cannot be an address, or does not answer, before anything is built.
 
     Raises:
         BuildError: it is none, holds a secret, or pymilvus is not installed.
+        IndexServerError: nothing answers there.
     """
     if importlib.util.find_spec("pymilvus") is None:
         raise BuildError("--index milvus needs pymilvus: pip install -r requirements-cluster.txt")
-    if not _is_address(uri):
+    if not is_address(uri):
         if not uri.endswith(".db") or not Path(uri).parent.is_dir():
             raise BuildError(f"milvus:{uri} is neither http://HOST:PORT nor a .db file in a folder that exists.")
     elif "@" in urlsplit(uri).netloc:
         raise BuildError(f"Give the secret for {_name(uri)} in the environment variable {TOKEN}, not in the address.")
+    connect(uri).close()
+
+
+def is_address(uri: str) -> bool:
+    """Whether this is a server's address, else the path of a file."""
+    return uri.startswith(("http://", "https://", "tcp://"))
 
 
 def connect(uri: str) -> Any:
@@ -211,14 +217,16 @@ def connect(uri: str) -> Any:
     Raises:
         IndexServerError: nothing answers there, or pymilvus is not installed.
     """
+    os.environ.setdefault("GRPC_VERBOSITY", "NONE")  # what goes wrong is raised, and need not stand on stderr too
     try:
         from pymilvus import MilvusClient
     except ImportError as error:
         raise IndexServerError("This gallery needs pymilvus: pip install -r requirements-cluster.txt") from error
-    for name in ("pymilvus", "milvus_lite"):  # they log each error with its traceback before they raise it
+    for name in ("pymilvus", "milvus_lite", "grpc._server"):
         logging.getLogger(name).setLevel(logging.CRITICAL)
+    uri = uri if is_address(uri) else str(Path(uri).resolve())  # milvus-lite knows an open file by this alone
     with _told(uri):
-        return MilvusClient(uri, token=os.environ.get(TOKEN, "") if _is_address(uri) else "", timeout=TIMEOUT_S)
+        return MilvusClient(uri, token=os.environ.get(TOKEN, "") if is_address(uri) else "", timeout=TIMEOUT_S)
 
 
 @contextmanager
@@ -230,19 +238,15 @@ def _told(uri: str) -> Iterator[None]:
         yield
     except MilvusException as error:
         reason = " ".join(str(error.message).split())
-        advice = "Start it" if _is_address(uri) else "Close other programs that have it open"
+        advice = "Start it" if is_address(uri) else "Close other programs that have it open"
         raise IndexServerError(
             f"{_name(uri)} does not answer ({reason}). {advice}, or build the gallery again with --index auto."
         ) from error
 
 
-def _is_address(uri: str) -> bool:
-    return uri.startswith(("http://", "https://", "tcp://"))
-
-
 def _name(uri: str) -> str:
     """Host and port, or the file's name: no secret and no path."""
-    return f"Milvus at {urlsplit(uri).netloc.rpartition('@')[2]}" if _is_address(uri) else Path(uri).name
+    return f"Milvus at {urlsplit(uri).netloc.rpartition('@')[2]}" if is_address(uri) else Path(uri).name
 
 
 def _create(client: Any, collection: str, dimension: int) -> None:

@@ -4,7 +4,7 @@ import hashlib
 import json
 import logging
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -33,6 +33,7 @@ FORMAT = 2
 
 MANIFEST, TILES, VECTORS, INDEX = "gallery.json", "tiles.parquet", "vectors.npy", "index.faiss"
 DATA_FILES = (TILES, VECTORS, INDEX)
+"""The files of data; a gallery whose vectors are searched by Milvus has no index among them."""
 FILES = (MANIFEST, *DATA_FILES)
 
 
@@ -53,7 +54,7 @@ class Gallery:
         """
         standing = standing_folder(Path(folder))
         gallery = cls(standing, read_manifest(standing))
-        for name in DATA_FILES:
+        for name in data_files(gallery.manifest):
             stated = gallery.manifest["files"][name]["bytes"]
             file = standing / name
             if not file.is_file():
@@ -108,7 +109,7 @@ class Gallery:
     @cached_property
     def index(self) -> VectorIndex:
         """Search over the vectors, as the build chose."""
-        return open_index(self.folder / INDEX, self.vectors, self.manifest.get("index", EXACT))
+        return open_index(self.folder / INDEX, self.vectors, self.manifest.get("index", EXACT), lambda: self.centres)
 
     @cached_property
     def boxes(self) -> np.ndarray:
@@ -311,10 +312,10 @@ def _is_complete(manifest: Mapping[str, Any]) -> bool:
     tops = {"files": dict, "model": dict, "build": dict, "skipped": dict, "tiles": int}
     if not all(type(manifest.get(key)) is kind for key, kind in tops.items()) or manifest["tiles"] < 0:
         return False
-    model, files = manifest["model"], [manifest["files"].get(name) for name in DATA_FILES]
     index = manifest.get("index", EXACT)
     if not (isinstance(index, dict) and type(index.get("kind")) is str):
         return False
+    model, files = manifest["model"], [manifest["files"].get(name) for name in data_files(manifest)]
     return (
         all(type(model.get(key)) is str for key in ("fingerprint", "name", "source"))
         and type(model.get("dimension")) is int
@@ -331,6 +332,11 @@ def sha256(file: Path) -> str:
         return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
-def file_facts(folder: Path) -> dict[str, dict[str, Any]]:
-    """Size and checksum of each data file."""
-    return {name: {"bytes": (folder / name).stat().st_size, "sha256": sha256(folder / name)} for name in DATA_FILES}
+def data_files(manifest: Mapping[str, Any]) -> tuple[str, ...]:
+    """Those of DATA_FILES that a gallery has."""
+    return DATA_FILES[:2] if manifest.get("index", EXACT)["kind"] == "milvus" else DATA_FILES
+
+
+def file_facts(folder: Path, names: Iterable[str] = DATA_FILES) -> dict[str, dict[str, Any]]:
+    """Size and checksum of files."""
+    return {name: {"bytes": (folder / name).stat().st_size, "sha256": sha256(folder / name)} for name in names}

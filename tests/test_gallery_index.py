@@ -9,7 +9,7 @@ from gallery import index as index_module
 from gallery.approximate import ApproximateIndex
 from gallery.errors import BuildError, DamagedGallery
 from gallery.exact import BLOCK, ExactIndex
-from gallery.index import EXACT, VectorIndex, open_index, write_index
+from gallery.index import EXACT, VectorIndex, check_kind, open_index, write_index
 
 
 def make(vectors: np.ndarray, folder) -> VectorIndex:
@@ -81,6 +81,8 @@ def test_auto_chooses_by_size(tmp_path, monkeypatch):
 
 
 def test_kinds_that_do_not_exist(tmp_path):
+    with pytest.raises(BuildError, match="exact, approximate"):
+        check_kind("quick")
     with pytest.raises(BuildError, match="exact, approximate"):
         write_index(tmp_path / "i", np.eye(4), "quick")
     with pytest.raises(DamagedGallery, match="unknown kind 'later'"):

@@ -214,6 +214,7 @@ def test_joining_leaves_everything_else():
 MISTAKES = {
     "no such gallery": (["search", "{}/absent", "{}/0.jpg"], "is no gallery"),
     "no readable photo": (["search", "{}/g", "{}/broken.jpg"], "broken.jpg"),
+    "bad index": (["build", "{}", "--out", "{}/x", "--index", "quick"], "'quick' is none of auto, exact"),
     "bad radius": (["search", "{}/g", "{}/0.jpg", "--near", "1,2,-3"], "radius"),
     "bad place": (["search", "{}/g", "{}/0.jpg", "--near", "1,99,3"], "Latitude 99"),
     "bad numbers": (["search", "{}/g", "{}/0.jpg", "--bbox", "1,2,3"], "W,S,E,N"),

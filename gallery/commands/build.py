@@ -29,7 +29,10 @@ _ADD_HELP = "add the tiles to the gallery in DIR; what is there is left out, not
 _FEATURELESS_HELP = "keep tiles that show nothing (less than one grey level of detail), which are left out otherwise"
 KINDS = ("auto", "exact", "approximate")
 """As `gallery.index.KINDS`; the module itself is imported late."""
-_INDEX_HELP = "how vectors are searched: exact, approximate, or by their number (default auto)"
+_INDEX_HELP = (
+    "how vectors are searched: exact, approximate, by their number (default auto), or by Milvus at an address or in a "
+    ".db file (pip install -r requirements-cluster.txt; a token in MILVUS_TOKEN)"
+)
 
 
 def add(commands: Any) -> None:
@@ -52,10 +55,16 @@ def add(commands: Any) -> None:
     build.add_argument("--tms", action="store_true", help="map tiles are numbered from the south (TMS)")
     build.add_argument("--crs", metavar="EPSG:N", help=_CRS_HELP)
     build.add_argument("--keep-featureless", action="store_true", help=_FEATURELESS_HELP)
-    build.add_argument("--index", choices=KINDS, default=None, help=_INDEX_HELP)
+    build.add_argument("--index", type=_index, metavar="KIND|milvus:URI", help=_INDEX_HELP)
     build.add_argument("--compile", action="store_true", help="compile the model first: worth it for long builds")
     json_option(build)
     build.set_defaults(run=run)
+
+
+def _index(text: str) -> str:
+    if text not in KINDS and not text.startswith("milvus:"):
+        raise argparse.ArgumentTypeError(f"{text!r} is none of {', '.join(KINDS)}, milvus:URI")
+    return text
 
 
 def _sizes(text: str) -> list[float]:
