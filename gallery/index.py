@@ -88,6 +88,7 @@ def write_index(
         assert places is not None
         uri = kind.removeprefix(MILVUS)
         return {"kind": "milvus", **MilvusIndex.write(path.parent, uri, vectors, places())}
+    check_kind(kind)
     large = vectors.size > EXACT_NUMBERS if kind == "auto" else kind == "approximate"
     if large and len(vectors) >= LEAST_TILES and (facts := ApproximateIndex.write(path, vectors)) is not None:
         return {"kind": "approximate", **facts}
