@@ -9,10 +9,12 @@ import gradio as gr
 from pages import galleries_shown, maps, widgets
 from pages.choice import Choice, Remembered, choice_of
 from pages.errors import SPOKEN, sentence
+from pages.galleries_build import BuildParts, make_build_parts, wire
 from pages.galleries_desk import GalleriesDesk
 from pages.gallery_map import MOST_FOOTPRINTS
 from pages.localize_parts import PRIVATE, QUIET
 from pages.shelf import Stand
+from pages.workshop import Workshop
 
 MAP_ID = "gallery-map"
 PROMISE = "The ground that photos are searched on."
@@ -31,10 +33,11 @@ class Parts:
     plan: gr.HTML
     tile: gr.HTML
     health: gr.HTML
+    own: BuildParts
 
 
-def galleries_page(desk: GalleriesDesk) -> None:
-    """Put the page's parts and events into the Blocks at hand."""
+def galleries_page(desk: GalleriesDesk, workshop: Workshop) -> None:
+    """Put the page's parts and events into the Blocks at hand. Args: workshop: builds visitors' own."""
     head = gr.HTML(widgets.header("Opening the galleries…", promise=PROMISE), elem_id="head")
     listing = gr.HTML("", elem_id="galleries", js_on_load=_script("gallery_list.js"))
     with gr.Row(elem_id="desk"):
@@ -43,17 +46,18 @@ def galleries_page(desk: GalleriesDesk) -> None:
             health = gr.HTML(
                 widgets.message_card(*LOOKING, "waiting"), elem_id="health", js_on_load=_script("gallery_health.js")
             )
+            own = make_build_parts(workshop)
         with gr.Column(scale=9, min_width=330, elem_id="answer"):
             plan = widgets.map_view(MAP_ID)
             tile = gr.HTML(widgets.message_card(*TILE), elem_id="card")
-    _events(desk, Parts(choice, head, listing, plan, tile, health))
+    _events(desk, workshop, Parts(choice, head, listing, plan, tile, health, own))
 
 
 def _script(name: str) -> str:
     return (widgets.STATIC / name).read_text("utf-8")
 
 
-def _events(desk: GalleriesDesk, parts: Parts) -> None:
+def _events(desk: GalleriesDesk, workshop: Workshop, parts: Parts) -> None:
     choice, menu, browser = parts.choice, parts.choice.menu, parts.choice.browser
 
     def opening(remembered: Any) -> Iterator[dict]:
@@ -65,7 +69,7 @@ def _events(desk: GalleriesDesk, parts: Parts) -> None:
     def turned_to(remembered: Any, key: Any) -> Iterator[dict]:
         """Another gallery was chosen."""
         stand, kept = choice.chosen(remembered, key)
-        yield {**kept, parts.health: widgets.message_card(*LOOKING, "waiting"), parts.tile: _no_tile()}
+        yield kept
         yield from _shown(stand, remembered)
 
     def of_list(remembered: Any, event: gr.EventData) -> Iterator[dict]:
@@ -75,6 +79,8 @@ def _events(desk: GalleriesDesk, parts: Parts) -> None:
         yield from turned_to(remembered, stand.key)
 
     def _shown(stand: Stand, remembered: Any) -> Iterator[dict]:
+        waiting = widgets.message_card(*LOOKING, "waiting")
+        yield {parts.health: waiting, parts.tile: widgets.message_card(*TILE), **parts.own.of(stand)}
         try:
             page = maps.iframe(desk.map_page(stand.key), title="Map of the gallery") + _legend()
             yield {parts.plan: page, parts.head: widgets.header(stand.title, "ready", PROMISE)}
@@ -103,17 +109,14 @@ def _events(desk: GalleriesDesk, parts: Parts) -> None:
 
     page = gr.context.Context.root_block
     assert page is not None
-    shown = [parts.head, parts.listing, parts.plan, parts.health, parts.tile]
+    shown = [parts.head, parts.listing, parts.plan, parts.health, parts.tile, parts.own.mine, parts.own.download]
     opened = page.load(opening, browser, [menu, *shown], **SLOW)
     turned = menu.input(turned_to, [browser, menu], [browser, *shown], **SLOW)
     of_row = parts.listing.turn(of_list, browser, [browser, menu, *shown], **SLOW)  # type: ignore[attr-defined]
     for event in (opened, turned, of_row):
         event.then(examined, menu, parts.health, **SLOW)
     parts.plan.pick(picked, menu, parts.tile, **QUIET)
-
-
-def _no_tile() -> str:
-    return widgets.message_card(*TILE)
+    wire(workshop, parts.own, choice, _shown, examined, shown, parts.health)
 
 
 def _legend() -> str:

@@ -21,7 +21,12 @@ class Stand:
     folder: Path
     desk: Desk
     flights: FlightDesk
-    own: bool = False  # a visitor's, for nobody else
+    room: Path | None = None  # of a visitor's own: the folder around it, which goes with it
+
+    @property
+    def own(self) -> bool:
+        """Whether it is a visitor's, for nobody else."""
+        return self.room is not None
 
 
 class Shelf:
@@ -84,11 +89,11 @@ class Shelf:
     def drop(self, key: str) -> None:
         """Forget a visitor's own gallery and remove its folder; nothing where there is none."""
         with self._lock:
-            stand = self._stands.get(key)
-            if stand is None or not stand.own:
+            room = self._stands[key].room if key in self._stands else None
+            if room is None:
                 return
             del self._stands[key]
-        shutil.rmtree(stand.folder, ignore_errors=True)
+        shutil.rmtree(room, ignore_errors=True)
 
 
 def keys_of(folders: Sequence[Path]) -> list[str]:

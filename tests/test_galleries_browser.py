@@ -1,14 +1,19 @@
 """The page of galleries in a real browser: twenty thousand footprints, health on the map, a tile at a click."""
 
 import time
+import urllib.error
+import urllib.request
+import zipfile
 from contextlib import ExitStack
 from dataclasses import replace
+from pathlib import Path
+from urllib.parse import quote
 
 import numpy as np
 import pytest
 import shapely
 from browser import window
-from small_world import desk_of, served, shelf_of
+from small_world import ColourEmbedder, desk_of, imagery, served, shelf_of, write_photo, write_raster
 
 import app
 from gallery.health import Gap, Health, LookAlike
@@ -17,6 +22,7 @@ from pages.galleries_desk import GalleriesDesk
 from pages.gallery_map import Footprints
 from pages.maps import OfflineMap
 from pages.shelf import Shelf
+from pages.workshop import Workshop
 
 MAP_OF = "(() => { const name = Object.keys(window).find(name => name.startsWith('map_')); return eval(name); })()"
 
@@ -37,8 +43,14 @@ def desk(tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def address(desk):
-    with served(desk.shelf, [app.Page("Galleries", "/galleries", lambda: galleries_page(desk))]) as address:
+def shop(desk):
+    return Workshop(desk.shelf)
+
+
+@pytest.fixture(scope="module")
+def address(desk, shop):
+    page = app.Page("Galleries", "/galleries", lambda: galleries_page(desk, shop))
+    with served(desk.shelf, [page]) as address:
         yield address.rstrip("/")
 
 
@@ -76,8 +88,8 @@ def test_health_is_gone_through_on_the_map_and_a_click_shows_a_tile(visit):
     inside(page).locator("a.all").click()
     page.wait_for_timeout(1000)
     inside(page).locator(".leaflet-container").click(position={"x": 415, "y": 250})
-    page.wait_for_function("() => /imagery/.test(document.querySelector('#card h3').textContent)")
-    assert page.locator("#card .tile img").evaluate("image => image.naturalWidth") > 0
+    page.locator("#card .tile figcaption", has_text="similarity 0.991").wait_for()
+    assert page.locator("#card .tile img").first.evaluate("image => image.naturalWidth") > 0
 
 
 def test_a_row_of_the_list_turns_to_its_gallery(visit):
@@ -89,6 +101,66 @@ def test_a_row_of_the_list_turns_to_its_gallery(visit):
     page.reload()
     page.locator("#health h3", has_text="49 tiles").wait_for()
     assert "gallery-2" in page.locator("#galleries tr.chosen").inner_text()
+
+
+def opened(page):
+    page.get_by_text("Build one from your own GeoTIFF").click()
+    return page
+
+
+def test_an_own_gallery_is_planned_built_used_taken_and_removed(visit, address, shop, tmp_path):
+    page = opened(visit())
+    raster = write_raster(tmp_path / "<img src=x onerror=hit()>.tif", imagery(300, 8))
+    (tmp_path / "bad.tif").write_text("no raster")
+    page.set_input_files("#geotiff input[type=file]", tmp_path / "bad.tif")
+    page.locator("#planned", has_text="its content is of another kind").wait_for()
+    assert page.locator("#build-start").is_disabled()
+    page.get_by_label("Remove this file").or_(page.get_by_label("Clear")).first.click()
+    page.set_input_files("#geotiff input[type=file]", raster)
+    page.locator("#planned h3", has_text="25 tiles of 100 m").wait_for()
+    page.locator("#build-start").click()
+    page.locator("#planned h3", has_text="Built").wait_for()
+    page.locator("#health h3", has_text="25 tiles").wait_for()
+    assert "(yours)" in page.locator("#gallery input").input_value()
+    [room] = Path(shop._root.name).iterdir()
+    for file in room.rglob("*"):
+        with pytest.raises(urllib.error.HTTPError):
+            urllib.request.urlopen(f"{address}/gradio_api/file={quote(str(file))}")
+    with page.expect_download() as download:
+        page.locator("#download-gallery").click()
+    assert zipfile.is_zipfile(download.value.path())
+    page.goto(address)
+    page.locator("#head", has_text="25 tiles").wait_for()
+    photo = write_photo(tmp_path / "mine.jpg", imagery(300, 8), 120, 90)
+    page.set_input_files("#photo input[type=file]", photo)
+    page.locator("#table", has_text="img-src-x-onerror-hit/").wait_for()
+    other = visit()
+    assert "yours" not in other.locator("#galleries").inner_text() and not other.locator("#remove-gallery").is_visible()
+    page.goto(f"{address}/galleries")
+    page.locator("#health h3", has_text="25 tiles").wait_for()
+    page.locator("#remove-gallery").click()
+    page.locator("#health h3", has_text="121 tiles").wait_for()
+    assert not room.exists() and "yours" not in page.locator("#galleries").inner_text()
+
+
+def test_stop_ends_a_build_and_keeps_nothing(visit, shop, tmp_path, monkeypatch):
+    embed = ColourEmbedder.embed
+
+    def slowly(self, photos):
+        time.sleep(0.5)
+        return embed(self, photos)
+
+    monkeypatch.setattr(ColourEmbedder, "embed", slowly)
+    page = opened(visit())
+    page.set_input_files("#geotiff input[type=file]", write_raster(tmp_path / "big.tif", imagery(700, 8)))
+    page.locator("#planned h3", has_text="169 tiles").wait_for()
+    page.locator("#build-start").click()
+    page.locator("#planned", has_text="a second").wait_for()
+    begun = time.monotonic()
+    page.locator("#build-stop").click()
+    page.locator("#planned", has_text="Nothing of the gallery was kept").wait_for()
+    assert time.monotonic() - begun < 5  # at once on a quiet machine
+    assert list(Path(shop._root.name).iterdir()) == [] and page.locator("#build-start").is_enabled()
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])

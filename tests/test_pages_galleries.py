@@ -138,7 +138,7 @@ def test_a_gallery_that_is_not_kept_any_more_is_forgotten(desk, world, tmp_path)
     folder.mkdir()
     for file in world[0].glob("*.*"):
         (folder / file.name).write_bytes(file.read_bytes())
-    own = replace(desk.shelf.first, key="secret", own=True, folder=folder)
+    own = replace(desk.shelf.first, key="secret", room=folder, folder=folder)
     desk.shelf.put(own, 3600)
     assert [facts.key for facts in desk.facts(["secret"])] == ["gallery", "gone", "secret"]
     assert "secret" in desk._seen

@@ -14,9 +14,9 @@ from pages.flight_desk import FlightDesk
 from pages.shelf import Shelf, Stand, keys_of
 
 
-def stand(key, folder=Path("x"), own=False):
+def stand(key, room=None):
     desk = Desk(Engine(lambda: None))
-    return Stand(key, key, folder, desk, FlightDesk(desk), own)
+    return Stand(key, key, Path("x"), desk, FlightDesk(desk), room)
 
 
 def test_keys_are_the_folders_names_once_each():
@@ -38,7 +38,7 @@ def test_an_own_gallery_is_seen_by_who_knows_its_key_and_goes_with_its_folder(tm
     shelf = Shelf([stand("a")])
     folder = tmp_path / "mine"
     (folder / "deep").mkdir(parents=True)
-    shelf.put(stand("secret", folder, own=True), 3600)
+    shelf.put(stand("secret", folder), 3600)
     assert [each.key for each in shelf.seen_by([])] == ["a"]
     assert [each.key for each in shelf.seen_by(["secret", "a", "nobody", 3, "secret"])] == ["a", "secret"]
     with pytest.raises(BadQuestion) as refused:
@@ -54,7 +54,7 @@ def test_an_own_gallery_is_seen_by_who_knows_its_key_and_goes_with_its_folder(tm
 def test_an_own_gallery_goes_by_itself(tmp_path):
     shelf = Shelf([stand("a")])
     (tmp_path / "mine").mkdir()
-    shelf.put(stand("secret", tmp_path / "mine", own=True), 0.05)
+    shelf.put(stand("secret", tmp_path / "mine"), 0.05)
     begun = time.monotonic()
     while (tmp_path / "mine").exists() and time.monotonic() - begun < 10:
         time.sleep(0.02)

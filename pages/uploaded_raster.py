@@ -1,0 +1,115 @@
+"""A GeoTIFF that a visitor uploaded: looked at with suspicion before any of its pixels is decoded."""
+
+import math
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+
+import numpy as np
+import rasterio
+from rasterio.errors import RasterioError, RasterioIOError
+
+from gallery.raster import Raster
+from pages.errors import PagesError
+
+SUFFIXES = (".tif", ".tiff")
+SIGNATURES = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
+"""How TIFF and BigTIFF begin."""
+
+MOST_BYTES = 50_000_000  # of the file
+MOST_PX = 400_000_000
+MOST_BANDS = 16
+MOST_DECODED_BYTES = 2_000_000_000  # all samples of all bands
+MOST_BLOCK_BYTES = 256_000_000  # one tile or strip, which is decoded at once
+MOST_TILES = 4000
+
+NO_SIDECARS = {"GDAL_DISABLE_READDIR_ON_OPEN": "EMPTY_DIR", "GDAL_PAM_ENABLED": False}
+"""The file alone is read, whatever lies beside it."""
+
+
+class BadUpload(PagesError):
+    """A file that no gallery is built from; the message says why."""
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What a build would make."""
+
+    tiles: int  # before empty ones are left out
+    width_m: float
+    height_m: float
+    metres_per_px: float
+
+
+@contextmanager
+def checked(path: Path) -> Iterator[Raster]:
+    """The uploaded raster, open, after its kind and its sizes are known to be harmless.
+
+    Raises:
+        BadUpload: it is no GeoTIFF, or too large in some way.
+        SourceError: it does not say where it lies, or is damaged.
+    """
+    _check_file(path)
+    with rasterio.Env(**NO_SIDECARS):
+        _check_sizes(path)
+        with Raster(path) as raster:
+            yield raster
+
+
+def plan(path: Path, tile_size_m: float, overlap: float) -> Plan:
+    """What a build from an uploaded raster would make; no pixel is decoded.
+
+    Raises:
+        BadUpload: as `checked`, and for tiles of no size, or too many.
+        SourceError: as `checked`, and for pixels too coarse for tiles of that size.
+    """
+    if not (math.isfinite(tile_size_m) and tile_size_m > 0):
+        raise BadUpload("Give the tiles a side in metres, more than 0.")
+    if not 0 <= overlap <= 0.95:
+        raise BadUpload("The overlap is a share from 0 to 0.95.")
+    with checked(path) as raster:
+        count = sum(1 for _ in islice(raster.windows(tile_size_m, overlap), MOST_TILES + 1))
+        if count > MOST_TILES:
+            raise BadUpload(
+                f"That is more than {MOST_TILES:,} tiles, the most that are built here. Choose larger tiles or less "
+                "overlap, or build it on your own machine with: python -m gallery build."
+            )
+        across_m, down_m = raster.ground_px_m(raster.width_px / 2, raster.height_px / 2)
+        return Plan(count, across_m * raster.width_px, down_m * raster.height_px, math.sqrt(across_m * down_m))
+
+
+def _check_file(path: Path) -> None:
+    if path.suffix.lower() not in SUFFIXES:
+        raise BadUpload("This is no GeoTIFF: its name does not end in .tif or .tiff.")
+    size = path.stat().st_size
+    if size > MOST_BYTES:
+        raise BadUpload(
+            f"The file has {size / 1e6:,.0f} MB; {MOST_BYTES / 1e6:.0f} MB are possible here. Build larger ones on "
+            "your own machine with: python -m gallery build."
+        )
+    with path.open("rb") as file:
+        if file.read(4) not in SIGNATURES:
+            raise BadUpload("This is no GeoTIFF: its content is of another kind than its name says.")
+
+
+def _check_sizes(path: Path) -> None:
+    try:
+        with rasterio.open(path, driver="GTiff") as file:
+            sample_bytes = max(np.dtype(kind).itemsize for kind in file.dtypes)
+            pixels, bands = file.width * file.height, file.count
+            largest_block = max(height * width for height, width in file.block_shapes)
+    except (RasterioIOError, RasterioError, TypeError, ValueError) as error:
+        raise BadUpload("This GeoTIFF is damaged or of a kind that is not read.") from error
+    if (
+        pixels > MOST_PX
+        or bands > MOST_BANDS
+        or pixels * bands * sample_bytes > MOST_DECODED_BYTES
+        or largest_block * bands * sample_bytes > MOST_BLOCK_BYTES
+    ):
+        raise BadUpload(
+            f"The raster is too large: {MOST_PX / 1e6:,.0f} million pixels, {MOST_BANDS} bands and "
+            f"{MOST_DECODED_BYTES / 1e9:.0f} GB of samples are possible here, in blocks of at most "
+            f"{MOST_BLOCK_BYTES / 1e6:.0f} MB."
+        )
