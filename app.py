@@ -179,15 +179,16 @@ def more_pages(options: Options, shelf: "Shelf") -> list[Page]:
     from pages.galleries import galleries_page
     from pages.galleries_desk import GalleriesDesk
     from pages.inspect import inspect_page
+    from pages.workshop import Workshop
 
     own = options.gallery / "report.parquet"
     report = options.report or (own if own.is_file() else None)
     desk = shelf.first.desk
-    galleries = GalleriesDesk(shelf)
+    galleries, workshop = GalleriesDesk(shelf), Workshop(shelf)
     bench = Bench(desk.engine, report, options.gallery, options.against, options.pictures)
     return [
         Page("Flight", "/flight", lambda: flight_page(shelf)),
-        Page("Galleries", "/galleries", lambda: galleries_page(galleries)),
+        Page("Galleries", "/galleries", lambda: galleries_page(galleries, workshop)),
         Page("Inspect", "/inspect", lambda: inspect_page(bench, desk.kept)),
     ]
 
