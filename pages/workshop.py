@@ -181,8 +181,8 @@ def title_of(upload: Path) -> str:
 
 def told(progress: Progress) -> str:
     """Rate and time left in words."""
-    if not progress.per_second:
+    left_s = progress.seconds_left
+    if left_s is None:
         return "Tiles embedded"
-    left_s = (progress.total - progress.done) / progress.per_second
     left = f"{left_s:.0f} s" if left_s < 90 else f"{left_s / 60:.0f} min"
     return f"Tiles embedded, {progress.per_second:,.0f} a second, {left} left"

@@ -2,6 +2,7 @@
 
 import threading
 import zipfile
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -196,6 +197,7 @@ def test_names_and_times_in_words():
     assert (
         title_of(Path("../../..tif")) == title_of(Path("…….tif")) == "my-area" and len(title_of(Path("x" * 99))) == 40
     )
-    assert told(Progress(0, 10, 0, 0, 0, 0.0)) == "Tiles embedded"
-    assert told(Progress(50, 150, 50, 0, 0, 5.0)) == "Tiles embedded, 10 a second, 10 s left"
-    assert "10 min left" in told(Progress(10, 610, 10, 0, 0, 10.0))
+    begun = Progress(done=0, total=10, tiles=0, resumed=0, seconds=0.0)
+    assert told(begun) == "Tiles embedded"
+    assert told(replace(begun, done=50, total=150, seconds=5.0)) == "Tiles embedded, 10 a second, 10 s left"
+    assert "10 min left" in told(replace(begun, done=10, total=610, seconds=10.0))
