@@ -5,7 +5,7 @@ from itertools import pairwise, product
 
 import numpy as np
 import rasterio
-from rasterio.enums import ColorInterp
+from rasterio.enums import ColorInterp, MaskFlags
 from rasterio.vrt import WarpedVRT
 from rasterio.windows import Window
 
@@ -53,7 +53,10 @@ def palette(file: rasterio.DatasetReader) -> np.ndarray | None:
 
 def holds_data(file: rasterio.DatasetReader | WarpedVRT, bands: list[int], window: Window, shape: tuple) -> np.ndarray:
     """Where a window shows something: not transparent, not nodata, a number. Returns: bool, of that shape (H, W)."""
-    there = file.dataset_mask(out_shape=shape, window=window) > 0
+    if all(MaskFlags.all_valid in flags for flags in file.mask_flag_enums):
+        there = np.ones(shape, bool)
+    else:
+        there = file.dataset_mask(out_shape=shape, window=window) > 0
     if np.issubdtype(file.dtypes[bands[0] - 1], np.floating):
         there &= np.isfinite(file.read(bands, window=window, out_shape=(len(bands), *shape))).all(axis=0)
     return there

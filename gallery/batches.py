@@ -7,7 +7,7 @@ from itertools import chain
 from typing import Any
 
 import numpy as np
-from PIL import Image, ImageStat
+from PIL import Image
 
 from gallery.build_state import Outcome
 from gallery.candidates import Candidate, ReadPhoto, Skipped, Source
@@ -100,4 +100,4 @@ def content_of(image: Image.Image) -> str:
 
 def detail_of(image: Image.Image) -> float:
     """Standard deviation of the luminance, 0 to 127.5."""
-    return float(ImageStat.Stat(image.convert("L")).stddev[0])
+    return float(np.asarray(image.convert("L")).std())

@@ -7,6 +7,7 @@ from pathlib import Path
 from types import TracebackType
 
 import numpy as np
+from affine import Affine
 from PIL import Image
 from pyproj import Transformer
 from rasterio.enums import Resampling
@@ -19,6 +20,9 @@ from gallery.errors import NotGeoreferenced, SourceError
 from gallery.geo import LonLat, distance_m, wrap_lon
 from gallery.raster_files import crs_of, north_up, open_file
 from gallery.tiles import Tile, Window
+
+EVEN_GROUND = 0.005
+"""Within a strip of columns, a pixel covers this share more or less ground than in its middle, at most."""
 
 MIN_TILE_PX = 16
 """A tile of fewer raster pixels shows nothing that could be recognised."""
@@ -77,6 +81,10 @@ class Raster:
         except RasterioError as error:
             raise self._damaged() from error
 
+    @cached_property
+    def _affine(self) -> Affine:
+        return self._view.transform  # worked out anew by each look
+
     @property
     def width_px(self) -> int:
         """Columns."""
@@ -93,7 +101,7 @@ class Raster:
         Raises:
             NotGeoreferenced: the position lies outside what the raster's CRS describes.
         """
-        x, y = self._view.transform @ (col_px, row_px)
+        x, y = self._affine @ (col_px, row_px)
         lon, lat = self._to_lonlat.transform(x, y)
         if not (math.isfinite(lon) and math.isfinite(lat) and abs(lat) <= 90):
             raise NotGeoreferenced(
@@ -111,29 +119,56 @@ class Raster:
     def windows(self, tile_size_m: float, overlap: float) -> Iterator[Window]:
         """Windows of tile_size_m metres on the ground that cover the raster, row by row from the upper left.
 
-        The size in pixels is worked out anew for each row of tiles, because a pixel of most projections
-        covers less ground towards the poles. The last tile of a row or column is moved back to end at the edge.
+        The size in pixels is worked out anew for each row of tiles, because a pixel of most projections covers less
+        ground towards the poles. Where it also changes along a row (wide rasters of polar and country-wide
+        projections), strips of columns are covered one after the other. The last tile of a row or column is moved back
+        to end at the edge.
 
         Raises:
             SourceError: the pixels are too coarse for tiles of that size.
         """
-        row = 0
+        for left, right in self._strips(0, self.width_px):
+            yield from self._strip_windows(left, right, tile_size_m, overlap)
+
+    def _strip_windows(self, left: int, right: int, tile_size_m: float, overlap: float) -> Iterator[Window]:
+        """Windows that cover some columns; tiles overlap those of the next strip as each other."""
+        row, middle = 0, (left + right) / 2
         while True:
-            window_height_px = self._tile_px(row, tile_size_m)[1]
+            window_height_px = self._tile_px(middle, row, tile_size_m)[1]
             last_row = row + window_height_px >= self.height_px
             top = max(0, self.height_px - window_height_px) if last_row else row
             height_px = min(window_height_px, self.height_px)
-            tile_width_px = self._tile_px(top + height_px / 2, tile_size_m, middle=True)[0]
-            width_px = min(tile_width_px, self.width_px)
-            for col in _starts(self.width_px, width_px, overlap):
-                yield Window(col, top, width_px, height_px)
+            width_px = min(self._tile_px(middle, top + height_px / 2, tile_size_m, middle=True)[0], self.width_px)
+            end = min(self.width_px, max(right + math.ceil(overlap * width_px), left + width_px))
+            start = min(left, end - width_px)
+            for col in _starts((self.width_px if right == self.width_px else end) - start, width_px, overlap):
+                yield Window(start + col, top, width_px, height_px)
             if last_row:
                 return
             row += _step(window_height_px, overlap)
 
-    def _tile_px(self, row: float, tile_size_m: float, middle: bool = False) -> tuple[int, int]:
-        """Pixels (across, down) of a tile whose top (or middle) lies at row."""
-        col = self.width_px / 2
+    def _strips(self, left: int, right: int) -> Iterator[tuple[int, int]]:
+        """Columns in ranges along which a pixel covers the same ground, to EVEN_GROUND."""
+        if right - left <= 2 * MIN_TILE_PX or self._is_even(left, right):
+            yield left, right
+        else:
+            middle = (left + right) // 2
+            yield from self._strips(left, middle)
+            yield from self._strips(middle, right)
+
+    def _is_even(self, left: int, right: int) -> bool:
+        for row in (0.5, self.height_px / 2, self.height_px - 0.5):
+            try:
+                here = self.ground_px_m((left + right) / 2, row)
+                ends = [self.ground_px_m(col, row) for col in (left + 0.5, right - 0.5)]
+            except NotGeoreferenced:  # empty corners of a raster may lie outside its CRS
+                continue
+            if any(abs(there / at - 1) > EVEN_GROUND for end in ends for there, at in zip(end, here, strict=True)):
+                return False
+        return True
+
+    def _tile_px(self, col: float, row: float, tile_size_m: float, middle: bool = False) -> tuple[int, int]:
+        """Pixels (across, down) of a tile around col whose top (or middle) lies at row."""
         px_m = self.ground_px_m(col, min(max(row, 0.5), self.height_px - 0.5))
         if not middle:  # the ground size at the tile's middle counts, not at its top
             half_px = tile_size_m / px_m[1] / 2

@@ -44,6 +44,57 @@ def test_tiles_have_their_size_on_the_ground(region):
         assert size_m(region.tile("t", window, "r").bounds) == pytest.approx((80, 80), rel=0.03)
 
 
+@st.composite
+def regions(draw):
+    """A projection, where the raster's middle lies in it, and the side of its square, metres."""
+    lat, lon = draw(st.floats(-80, 80)), draw(st.floats(-180, 180))
+    zone = int((lon + 180) // 6) % 60 + 1
+    aside = draw(st.sampled_from((0.0, 3.0)))  # on the border of the zone
+    equal_area = f"+proj=laea +lat_0={lat / 2:.3f} +lon_0={lon:.3f} +datum=WGS84"
+    choices = {
+        "degrees": "+proj=longlat +datum=WGS84",
+        "mercator": "EPSG:3857",
+        "zone": f"EPSG:{(32600 if lat >= 0 else 32700) + zone}",
+        "polar": "EPSG:3413" if lat >= 0 else "EPSG:3031",
+        "equal area": equal_area,
+    }
+    crs = CRS.from_user_input(choices[draw(st.sampled_from(sorted(choices)))])
+    if "UTM" in crs.name:
+        lon = 6 * zone - 183 + aside
+    if crs.to_epsg() in (3413, 3031):
+        lat = math.copysign(max(abs(lat), 55), lat)
+    x, y = Transformer.from_crs("OGC:CRS84", crs, always_xy=True).transform(lon, lat)
+    return crs, (x, y), draw(st.sampled_from((1_000.0, 50_000.0, 300_000.0)))
+
+
+@settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck))
+@given(region=regions(), overlap=st.sampled_from((0.0, 0.3, 0.5)))
+def test_tiles_are_equal_on_the_ground_and_leave_nothing_out(tmp_path_factory, region, overlap):
+    crs, (x, y), side_m = region
+    side = side_m / 111_000 if crs.is_geographic else side_m
+    pixel, size_px = side / 700, 75
+    tile_m = size_px * side_m / 700
+    path = tmp_path_factory.mktemp("laws") / "r.tif"
+    transform = Affine(pixel, 0, x - side / 2, 0, -pixel, y + side / 2)
+    with rasterio.open(
+        path, "w", "GTiff", 700, 700, 1, crs=crs.to_wkt(), transform=transform, dtype="uint8", sparse_ok=True
+    ):
+        pass
+    with Raster(path) as raster:
+        if min(raster.ground_px_m(350, row)[0] for row in (0.5, 350, 699.5)) < tile_m / 300:
+            return  # a raster of degrees that reaches a pole
+        covered = np.zeros((700, 700), bool)
+        for window in raster.windows(tile_m, overlap):
+            col, row, width, height = window
+            assert col >= 0 and row >= 0 and col + width <= 700 and row + height <= 700
+            covered[row : row + height, col : col + width] = True
+            across_m, down_m = raster.ground_px_m(col + width / 2, row + height / 2)
+            for px, px_m, whole in ((width, across_m, width == 700), (height, down_m, height == 700)):
+                if not whole:  # rounded to pixels
+                    assert px * px_m == pytest.approx(tile_m, rel=0.01, abs=0.51 * px_m)
+        assert covered.all()
+
+
 def test_scale_and_centre_of_a_tile(region):
     window = next(iter(region.windows(80, 0)))
     tile = region.tile("t", window, "r")
