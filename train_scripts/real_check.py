@@ -132,10 +132,10 @@ def check_flight(folder: Path, embedder: Embedder) -> dict[str, Any]:
     Raises:
         GalleryError: fewer than four photos have a position.
     """
-    positioned = list(_positioned(folder, embedder))
-    if len(positioned) < 4:
-        raise GalleryError(f"{folder.name} has {len(positioned)} photos with a position; at least 4 are needed.")
-    tiles, queries = positioned[::2], positioned[1::2]
+    known = list(positioned(folder, embedder))
+    if len(known) < 4:
+        raise GalleryError(f"{folder.name} has {len(known)} photos with a position; at least 4 are needed.")
+    tiles, queries = known[::2], known[1::2]
     with tempfile.TemporaryDirectory() as temporary:
         place = Path(temporary)
         with (place / "positions.csv").open("w", newline="") as table:
@@ -162,7 +162,7 @@ def check_flight(folder: Path, embedder: Embedder) -> dict[str, Any]:
     }
 
 
-def _positioned(folder: Path, embedder: Embedder) -> Iterator[tuple[Path, LonLat]]:
+def positioned(folder: Path, embedder: Embedder) -> Iterator[tuple[Path, LonLat]]:
     """Photos with a position, in the order of their names."""
     for file in sorted(file for file in folder.rglob("*") if file.suffix.lower() in IMAGE_SUFFIXES):
         try:
