@@ -1,10 +1,10 @@
 """Batches of candidates read: which become tiles, what they show, and the pictures that are to be embedded."""
 
 import hashlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Generator, Iterable, Mapping
 from dataclasses import dataclass
 from itertools import chain
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 from PIL import Image
@@ -60,6 +60,32 @@ class Batch:
     def contents(self) -> list[str]:
         """Of the candidates that became tiles, in their order."""
         return [outcome.content for outcome in self.outcomes if outcome.tile is not None]
+
+
+@dataclass(frozen=True)
+class Embedded:
+    """What became of consecutive candidates, and the vectors of their pictures, as far as they were needed."""
+
+    outcomes: tuple[Outcome, ...]
+    vectors: Mapping[str, np.ndarray]  # (D,) float16, by content
+
+
+class Workers(Protocol):
+    """Reads and embeds batches in other processes or on other machines."""
+
+    def __call__(
+        self, batches: Iterable[list[Task]], fingerprint: str, least_detail: float, standing: Standing
+    ) -> Generator[Embedded]:
+        """The batches in their order, each with the vectors of all its pictures.
+
+        Args:
+            fingerprint: of the weights that must embed them.
+            least_detail, standing: as for `read_batch`.
+
+        Raises:
+            GalleryError: what stopped the work.
+        """
+        ...
 
 
 def read_batch(tasks: Iterable[Task], read_photo: ReadPhoto, least_detail: float, standing: Standing) -> Batch:

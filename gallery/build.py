@@ -10,8 +10,9 @@ import math
 import shutil
 import time
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import closing
 from dataclasses import dataclass, field
 from functools import partial
 from itertools import chain, islice
@@ -21,7 +22,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from gallery.assemble import blocks_of, write_gallery
-from gallery.batches import FEATURELESS, LEAST_DETAIL, PRESENT, Batch, Standing, Task, read_batch
+from gallery.batches import FEATURELESS, LEAST_DETAIL, PRESENT, Batch, Embedded, Standing, Task, Workers, read_batch
 from gallery.build_state import BuildState, open_state
 from gallery.candidates import Source
 from gallery.errors import BuildError, GalleryError, UnreadablePhoto
@@ -113,6 +114,7 @@ def build_gallery(
     add: bool = False,
     batch_size: int = 32,
     model_source: str = "",
+    workers: Workers | None = None,
 ) -> Gallery:
     """Build a gallery in the folder `out` and open it. Stopped at any moment, the same call goes on.
 
@@ -137,6 +139,7 @@ def build_gallery(
             out; nothing is embedded again.
         batch_size: candidates that are read and embedded at once.
         model_source: what the command line loads this embedder by; noted in the gallery.
+        workers: read and embed the batches, such as `gallery.on_ray.RayWorkers`; None: this process does.
 
     Raises:
         SourceError, PositionsError: the sources cannot become tiles.
@@ -176,6 +179,7 @@ def build_gallery(
         add=add,
         batch_size=batch_size,
         model_source=model_source,
+        workers=workers,
     )
 
 
@@ -202,6 +206,7 @@ def build_from(
     index: str | None = None,
     batch_size: int = 32,
     model_source: str = "",
+    workers: Workers | None = None,
 ) -> Gallery:
     """Build a gallery of what some sources yield; `build_gallery` without its choice of sources.
 
@@ -211,7 +216,7 @@ def build_from(
         settings: are noted as the gallery's `build`; other ones than those of a stopped build begin anew.
         files: another size or time of one of them begins anew, too.
         least_detail: a picture whose luminance deviates less (0 to 127.5) becomes no tile.
-        progress, add, index, batch_size, model_source: as for `build_gallery`.
+        progress, add, index, batch_size, model_source, workers: as for `build_gallery`.
 
     Raises:
         SourceError, PositionsError, BuildError, NotAGallery, DamagedGallery, WrongModel: as `build_gallery`.
@@ -229,10 +234,13 @@ def build_from(
                 hashes = (part["content"].to_pylist() for part in old.table.batches("content")) if old else ()
                 state.begin(embedder.fingerprint, key, hashes)
                 standing = Standing(old if add else None)
-                read = partial(
-                    read_batch, read_photo=partial(read_photo, embedder), least_detail=least_detail, standing=standing
-                )
-                _embed_all(sources, state, embedder, read, batch_size, progress)
+
+                def work(batches: Iterable[list[Task]], state: BuildState = state) -> Generator[Embedded]:
+                    if workers is not None:
+                        return workers(batches, embedder.fingerprint, least_detail, standing)
+                    return _here(batches, state, embedder, least_detail, standing)
+
+                _embed_all(sources, state, work, batch_size, progress)
                 count, reasons = state.tiles(), state.reasons()
                 if count:
                     model = _model(embedder, model_source, home)
@@ -376,8 +384,7 @@ def _key(choices: Sequence[Any], fingerprint: str, paths: Sequence[Path], old: G
 def _embed_all(
     sources: Sequence[Source],
     state: BuildState,
-    embedder: Embedder,
-    read: Callable[[list[Task]], Batch],
+    work: Callable[[Iterable[list[Task]]], Generator[Embedded]],
     batch_size: int,
     progress: Callable[[Progress], None] | None,
 ) -> None:
@@ -392,23 +399,36 @@ def _embed_all(
 
     report()
     waiting = islice(_candidates(sources), resumed, None)
-    for batch in _one_ahead(read, _batches(waiting, batch_size)):
-        state.add(done, batch.outcomes, _embedded(batch, state, embedder))
-        done += len(batch.outcomes)
-        tiles += len(batch.contents)
-        reasons.update(outcome.reason for outcome in batch.outcomes if outcome.reason is not None)
-        report()
+    with closing(work(_batches(waiting, batch_size))) as batches:
+        for batch in batches:
+            state.add(done, batch.outcomes, batch.vectors)
+            done += len(batch.outcomes)
+            tiles += sum(outcome.tile is not None for outcome in batch.outcomes)
+            reasons.update(outcome.reason for outcome in batch.outcomes if outcome.reason is not None)
+            report()
 
 
-def _embedded(batch: Batch, state: BuildState, embedder: Embedder) -> dict[str, np.ndarray]:
-    """Vectors of the pictures of a batch that no vector is known of, by content."""
-    lacking = state.lacking(batch.contents)
-    if not lacking:
-        return {}
-    vectors = embedder.embed([batch.pictures[content] for content in lacking])
-    if vectors.shape != (len(lacking), embedder.dimension) or not is_unit(vectors):
+def _here(
+    batches: Iterable[list[Task]], state: BuildState, embedder: Embedder, least_detail: float, standing: Standing
+) -> Generator[Embedded]:
+    """Batches read and embedded by this process: `Workers`, but for pictures that a vector is known of."""
+    read = partial(read_batch, read_photo=partial(read_photo, embedder), least_detail=least_detail, standing=standing)
+    for batch in _one_ahead(read, batches):
+        yield embedded(batch, state.lacking(batch.contents), embedder)
+
+
+def embedded(batch: Batch, contents: Sequence[str], embedder: Embedder) -> Embedded:
+    """A batch with the vectors of some of its pictures.
+
+    Raises:
+        BuildError: the model does not give what it states.
+    """
+    if not contents:
+        return Embedded(batch.outcomes, {})
+    vectors = embedder.embed([batch.pictures[content] for content in contents])
+    if vectors.shape != (len(contents), embedder.dimension) or not is_unit(vectors):
         raise BuildError("The model gives vectors of another shape or length than it states.")
-    return dict(zip(lacking, vectors.astype(np.float16), strict=True))
+    return Embedded(batch.outcomes, dict(zip(contents, vectors.astype(np.float16), strict=True)))
 
 
 def _candidates(sources: Sequence[Source]) -> Iterator[Task]:

@@ -2,6 +2,7 @@
 
 import argparse
 import sys
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,7 +12,8 @@ from gallery.commands.output import say, say_json
 from gallery.errors import BuildError
 
 if TYPE_CHECKING:
-    from gallery.build import Progress
+    from gallery.batches import Workers
+    from gallery.build import Embedder, Progress
 
 _TILE_SIZE_HELP = (
     "side of a raster's tiles on the ground, or several sides for a gallery of several scales; "
@@ -29,6 +31,10 @@ _ADD_HELP = "add the tiles to the gallery in DIR; what is there is left out, not
 _FEATURELESS_HELP = "keep tiles that show nothing (less than one grey level of detail), which are left out otherwise"
 KINDS = ("auto", "exact", "approximate")
 """As `gallery.index.KINDS`; the module itself is imported late."""
+_RAY_HELP = (
+    "read and embed on a Ray cluster (pip install -r requirements-cluster.txt): its address, or 'local' for all cores "
+    "of this machine; imagery and weights lie under the same paths on all of its machines"
+)
 _INDEX_HELP = (
     "how vectors are searched: exact, approximate, by their number (default auto), or by Milvus at an address or in a "
     ".db file (pip install -r requirements-cluster.txt; a token in MILVUS_TOKEN)"
@@ -57,6 +63,7 @@ def add(commands: Any) -> None:
     build.add_argument("--keep-featureless", action="store_true", help=_FEATURELESS_HELP)
     build.add_argument("--index", type=_index, metavar="KIND|milvus:URI", help=_INDEX_HELP)
     build.add_argument("--compile", action="store_true", help="compile the model first: worth it for long builds")
+    build.add_argument("--ray", metavar="ADDRESS", help=_RAY_HELP)
     json_option(build)
     build.set_defaults(run=run)
 
@@ -98,6 +105,7 @@ def run(options: argparse.Namespace) -> int:
             progress=bar,
             add=options.add,
             model_source=model,
+            workers=None if options.ray is None else _on_ray(model, options, embedder),
         )
     if options.json:
         say_json(gallery.info())
@@ -105,6 +113,14 @@ def run(options: argparse.Namespace) -> int:
         left_out = "".join(f"; left out: {count} {reason}" for reason, count in gallery.manifest["skipped"].items())
         say(f"{options.out}: {len(gallery)} tiles{left_out}")
     return 0
+
+
+def _on_ray(model: str, options: argparse.Namespace, embedder: "Embedder") -> "Workers":
+    """Workers with the same model as this process, in the precision that it chose."""
+    from gallery.on_ray import RayWorkers
+
+    precision = getattr(embedder, "precision", "auto")
+    return RayWorkers(partial(load, model, compile=options.compile, precision=precision), options.ray)
 
 
 class _Bar:
