@@ -13,7 +13,7 @@ from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from itertools import chain, islice
 from pathlib import Path
@@ -21,6 +21,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
+from gallery.archives import OnTile
 from gallery.assemble import blocks_of, write_gallery
 from gallery.batches import FEATURELESS, LEAST_DETAIL, PRESENT, Batch, Embedded, Standing, Task, Workers, read_batch
 from gallery.build_state import BuildState, open_state
@@ -30,9 +31,7 @@ from gallery.exchange import KEY, alone, is_whole, put_in_place
 from gallery.history import added, built
 from gallery.index import check_kind, noted_kind
 from gallery.paths import noted_path
-from gallery.place_names import TileNames
-from gallery.placing import Unplaced
-from gallery.sources import MOSAICS, Stated, Tiling, open_sources
+from gallery.sources import IMAGERY, MOSAICS, Stated, Tiling, noted_source, open_sources
 from gallery.store import DATA_FILES, FORMAT, MANIFEST, Gallery, aside
 
 STATE = "state.sqlite"
@@ -105,10 +104,8 @@ def build_gallery(
     positions: str | Path | None = None,
     progress: Callable[[Progress], None] | None = None,
     *,
-    unplaced: Unplaced = "error",
-    zoom: int | None = None,
-    tms: bool = False,
-    crs: str | None = None,
+    stated: Stated | None = None,
+    on_tile: OnTile | None = None,
     keep_featureless: bool = False,
     index: str | None = None,
     add: bool = False,
@@ -119,8 +116,8 @@ def build_gallery(
     """Build a gallery in the folder `out` and open it. Stopped at any moment, the same call goes on.
 
     Args:
-        sources: rasters (GeoTIFF, COG, VRT, MBTiles, JPEG 2000, pictures with a world file) and folders of images
-            with positions. Rasters that touch or overlap become one mosaic.
+        sources: rasters (GeoTIFF, COG, VRT, MBTiles, PMTiles, JPEG 2000, pictures with a world file), folders of
+            images with positions, and tile servers (https://host/{z}/{x}/{y}.png). Rasters that touch become a mosaic.
         out: the gallery's folder. An older gallery in it is replaced at the end, other files in it stay.
         embedder: makes the vectors; only a gallery and an embedder of one fingerprint work together.
         tile_size_m: side of a tile on the ground, or several sides: one gallery of several scales. The first is also
@@ -129,10 +126,8 @@ def build_gallery(
         positions: CSV (`file,lon,lat[,west,south,east,north]`) or KML for the images of folders; None: their names
             (`z/x/y`, `@lon@lat@`, UTM) and their EXIF, which must agree.
         progress: called after each batch, in the calling thread. What it raises stops the build, which can be resumed.
-        unplaced: whether images without a position, or with several that disagree, are an error or left out.
-        zoom: of images that are named x_y like map tiles, and which zoom counts in a folder of several.
-        tms: whether the y of map tiles counts from the south.
-        crs: of rasters and world files that state none, such as "EPSG:32633".
+        stated: what else the sources do not say themselves: a CRS, a licence, what to fetch of a tile server.
+        on_tile: called after each tile that is fetched of a server or archive: how many are there, of how many.
         keep_featureless: keep tiles whose picture has less detail than `LEAST_DETAIL`.
         index: as for `gallery.index.write_index`; None: as the gallery notes it that is added to, else "auto".
         add: add the tiles to those of the gallery in `out`. What is there already, by raster window or image, is left
@@ -150,23 +145,28 @@ def build_gallery(
     if not 0 <= overlap <= 0.95:
         raise BuildError(f"An overlap of {overlap:g} is not between 0 and 0.95.")
     listed = [sources] if isinstance(sources, str | Path) else list(sources)
-    paths = [Path(source) for source in listed]
-    stated = Stated(None if positions is None else Path(positions), unplaced, TileNames(zoom, tms), crs)
+    given = [source if isinstance(source, str) and "://" in source else Path(source) for source in listed]
+    stated = stated or Stated()
+    stated = stated if positions is None else replace(stated, positions=Path(positions))
     home = Path(out).resolve()  # a link to a folder stays a link
     tiling = Tiling(sizes_m, overlap, tile_px(embedder))
 
     def look() -> list[Source]:
-        taken = Gallery.open(home).table.prefixes() if add else ()
+        taken: Iterable[str] = ()
+        if add:
+            standing = Gallery.open(home)
+            standing.require_crs(stated.crs)
+            taken = standing.table.prefixes()
         workplace, position_of = aside(home, "building"), partial(read_position, embedder)
-        return open_sources(paths, home, workplace, tiling, position_of, stated, taken)
+        return open_sources(given, home, workplace, tiling, position_of, stated, taken, on_tile)
 
     settings = {
         "tile_size_m": sizes_m[0] if len(sizes_m) == 1 else list(sizes_m),
         "overlap": float(overlap),
-        "sources": [noted_path(path, home) for path in paths],
+        "sources": [noted_source(source, home) for source in given],
         **stated.noted(home),
     }
-    files = [*paths, *([stated.positions] if stated.positions else [])]
+    files = [source for source in (*given, stated.positions) if isinstance(source, Path)]
     return build_from(
         look,
         home,
@@ -289,7 +289,7 @@ def _looked(look: Callable[[], Sequence[Source]], workplace: Path) -> Sequence[S
     try:
         return look()
     except GalleryError:
-        if not begun:
+        if not begun and not (workplace / IMAGERY).exists():  # fetched tiles wait for the next try
             shutil.rmtree(workplace, ignore_errors=True)
         raise
 

@@ -12,6 +12,7 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 from gallery.errors import BuildError
+from gallery.paths import linked
 from gallery.sources import IMAGERY, MOSAICS
 from gallery.store import DATA_FILES, FILES, MANIFEST, aside
 
@@ -121,8 +122,4 @@ def _keep_other_files(home: Path, workplace: Path) -> None:
                 continue
             if below.parts[:1] and below.parts[0] in OWN_FOLDERS and (beside / name).exists():
                 continue
-            (beside / name).unlink(missing_ok=True)
-            try:
-                os.link(Path(root, name), beside / name, follow_symlinks=False)
-            except OSError:  # a file system without links
-                shutil.copy2(Path(root, name), beside / name, follow_symlinks=False)
+            linked(Path(root, name), beside / name)

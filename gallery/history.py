@@ -6,7 +6,7 @@ from typing import Any
 AREAS = "areas"
 """Under `build` of gallery.json: builds, additions and removals, in their order."""
 
-_PLAIN = ("tile_size_m", "overlap", "sources", "positions")
+_PLAIN = ("tile_size_m", "overlap", "sources", "positions", "crs", "bounds", "zoom", "licence")
 
 
 def built(settings: Mapping[str, Any], tiles: int) -> dict[str, Any]:
@@ -19,7 +19,10 @@ def added(old: Mapping[str, Any], settings: Mapping[str, Any], tiles: int) -> di
     areas = [*areas_of(old), _entry("add", settings, tiles)]
     sizes_m = _distinct([*_listed(old.get("tile_size_m")), *_listed(settings["tile_size_m"])])
     sources = _distinct([*_listed(old.get("sources")), *settings["sources"]])
-    united = {"tile_size_m": sizes_m[0] if len(sizes_m) == 1 else sizes_m, "sources": sources}
+    united: dict[str, Any] = {"tile_size_m": sizes_m[0] if len(sizes_m) == 1 else sizes_m, "sources": sources}
+    licences = _distinct([*_listed(old.get("licence")), *_listed(settings.get("licence"))])
+    if licences:
+        united["licence"] = licences[0] if len(licences) == 1 else licences
     return {**settings, **{name: value for name, value in old.items() if value is not None}, **united, AREAS: areas}
 
 

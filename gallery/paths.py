@@ -1,6 +1,7 @@
 """How a gallery names the files that lie around it, so that both may be moved together."""
 
 import os
+import shutil
 from pathlib import Path
 
 
@@ -20,3 +21,14 @@ def is_within(path: Path, folder: Path) -> bool:
 def printable(name: str) -> str:
     """A name of a file as one printable line."""
     return "".join(letter if letter.isprintable() else "?" for letter in name)
+
+
+def linked(file: Path, target: Path) -> Path:
+    """A second name for a file; a copy on file systems without links. What had that name before is replaced."""
+    target.parent.mkdir(parents=True, exist_ok=True)
+    target.unlink(missing_ok=True)
+    try:
+        os.link(file, target, follow_symlinks=False)
+    except OSError:
+        shutil.copy2(file, target, follow_symlinks=False)
+    return target

@@ -1,5 +1,6 @@
 """What a gallery is built from: rasters and folders of images, opened as sources of candidate tiles."""
 
+import glob
 import logging
 import os
 from collections.abc import Iterable, Iterator, Sequence
@@ -9,17 +10,20 @@ from typing import Any, BinaryIO
 
 from PIL import Image, ImageOps
 
+from gallery.archives import PMTILES_SUFFIX, OnTile, archive_of_pmtiles
 from gallery.candidates import Candidate, ReadPhoto, Skipped, Source
 from gallery.errors import GalleryError, PositionsError, SourceError
+from gallery.geo import Bounds
 from gallery.handles import open_raster
 from gallery.image_folder import ImageFolder
 from gallery.mosaic import clusters, look_at, write_mosaic
-from gallery.paths import noted_path
+from gallery.paths import linked, noted_path
 from gallery.place_names import TileNames
 from gallery.placing import ReadPosition, Unplaced, settle
 from gallery.positions import Positions, read_positions
 from gallery.raster import Raster
 from gallery.raster_files import states_its_place, stem_of
+from gallery.tile_server import Order, TileServer, fetch
 from gallery.tiles import Tile
 
 log = logging.getLogger(__name__)
@@ -86,63 +90,101 @@ class Stated:
     unplaced: Unplaced = "error"  # what becomes of images without a position, or with several that disagree
     tile_names: TileNames = field(default_factory=TileNames)
     crs: str | None = None  # of rasters and world files that state none, such as "EPSG:32633"
+    bounds: Bounds | None = None  # what is fetched of a tile server
+    licence: str | None = None  # of the imagery, in words; a tile server's must be stated
+    rate: float = 4.0  # tiles a second that a server is asked for at most
+
+    def order(self, template: str) -> Order:
+        """What is fetched of a tile server.
+
+        Raises:
+            SourceError: its address is none, or something is not stated that must be.
+        """
+        server, zoom = TileServer(template), self.tile_names.zoom
+        if self.bounds is None or zoom is None:
+            raise SourceError(f"Say which part of {server.host} the gallery shall show: --bounds W,S,E,N --zoom Z.")
+        if not (self.licence or "").strip():
+            raise SourceError(
+                f"Say by --licence TEXT on which terms the imagery of {server.host} may be used: many servers "
+                "forbid to keep their tiles."
+            )
+        return Order(server, self.bounds, zoom, str(self.licence), self.rate, self.tile_names.tms)
 
     def noted(self, home: Path) -> dict[str, Any]:
         """As the gallery in the folder `home` notes it; `crs` is needed again to read such rasters."""
         noted: dict[str, Any] = {"positions": None if self.positions is None else noted_path(self.positions, home)}
-        options = {"unplaced": self.unplaced, "zoom": self.tile_names.zoom, "tms": self.tile_names.tms, "crs": self.crs}
+        options = {
+            "unplaced": self.unplaced,
+            "zoom": self.tile_names.zoom,
+            "tms": self.tile_names.tms,
+            "crs": self.crs,
+            "bounds": None if self.bounds is None else self.bounds.as_list(),
+            "licence": self.licence,
+        }
         return noted | {name: value for name, value in options.items() if value not in (None, False, "error")}
 
 
+def noted_source(source: str | Path, home: Path) -> str:
+    """A source as the gallery in the folder `home` notes it: without the key that an address may hold."""
+    return TileServer(source).shown if isinstance(source, str) else noted_path(source, home)
+
+
 def open_sources(
-    paths: Sequence[Path],
+    sources: Sequence[str | Path],
     home: Path,
     workplace: Path,
     tiling: Tiling,
     read_position: ReadPosition,
     stated: Stated,
     taken: Iterable[str] = (),
+    on_tile: OnTile | None = None,
 ) -> list[Source]:
     """Look at rasters and folders, without reading their pixels. Rasters that touch or overlap become one mosaic.
 
     Args:
-        paths: rasters and folders of images. A raster that says where it lies inside a folder without positions is
-            cut like one that is named itself.
+        sources: rasters and folders of images by their paths, and tile servers by their templates, as text. A raster
+            that says where it lies inside a folder without positions is cut like one that is named itself.
         home: the gallery's folder, which sources are noted relative to.
-        workplace: a folder beside it that becomes it in the end; indexes of mosaics are written there.
+        workplace: a folder beside it that becomes it in the end; fetched imagery and indexes of mosaics are put there.
         tiling: how rasters are cut; its first size is also that of the square that is assumed for an image whose
             extent is unknown.
         read_position: what an image of a folder states of where it was taken.
         stated: what the sources do not say themselves.
         taken: beginnings of tile ids that are in use already.
+        on_tile: told after each tile of a server or archive that is fetched.
 
     Raises:
         SourceError, PositionsError: with what to do about it.
     """
-    if stated.positions is not None and not any(path.is_dir() for path in paths):
+    if stated.positions is not None and not any(isinstance(source, Path) and source.is_dir() for source in sources):
         raise PositionsError("Positions belong to a folder of images, but no folder is among the sources.")
     rasters: list[Path] = []
     folders: list[tuple[Path, list[Path]]] = []
-    for path in {path.resolve(): path for path in paths}.values():
-        if path.is_dir():
-            images = list(images_below(path))
+    fetched, earlier = workplace / IMAGERY, home / IMAGERY
+    for source in {source.resolve() if isinstance(source, Path) else source: source for source in sources}.values():
+        if isinstance(source, str):
+            rasters += fetch(stated.order(source), fetched, earlier, on_tile)
+        elif source.is_dir():
+            images = list(images_below(source))
             placed = [] if stated.positions is not None else [image for image in images if states_its_place(image)]
             rasters += placed
-            folders.append((path, [image for image in images if image not in set(placed)]))
-        elif path.is_file():
-            rasters.append(path)
+            folders.append((source, [image for image in images if image not in set(placed)]))
+        elif not source.is_file():
+            raise SourceError(f"There is no raster or folder {source.name}. Check the path.")
+        elif source.suffix.lower() == PMTILES_SUFFIX:
+            rasters.append(archive_of_pmtiles(source, fetched, earlier, stated.tile_names.zoom, on_tile))
         else:
-            raise SourceError(f"There is no raster or folder {path.name}. Check the path.")
+            rasters.append(source)
     used = set(taken)
-    sources: list[Source] = [*_raster_sources(rasters, home, workplace, tiling, stated.crs, used)]
-    sources += [
+    opened: list[Source] = [*_raster_sources(rasters, home, workplace, tiling, stated.crs, used)]
+    opened += [
         _folder_source(folder, images, home, tiling, read_position, stated, used)
         for folder, images in folders
         if images
     ]
-    if not any(source.total for source in sources):
+    if not any(source.total for source in opened):
         raise SourceError("The sources hold no image. Give a GeoTIFF or a folder of images with positions.")
-    return sources
+    return opened
 
 
 def _prefix(name: str, taken: set[str]) -> str:
@@ -159,13 +201,25 @@ def _raster_sources(
 ) -> Iterator[RasterSource]:
     """Each raster that stands alone, and a mosaic of those that touch, in the order of the first of each."""
     for cluster in clusters([look_at(raster, crs) for raster in rasters]):
-        path, noted = cluster[0].path, noted_path(cluster[0].path, home)
+        path = cluster[0].path
         if len(cluster) > 1:
-            path = write_mosaic(cluster, workplace / MOSAICS)
-            noted = f"{MOSAICS}/{path.name}"
+            within = [replace(sheet, path=_in_workplace(sheet.path, home, workplace)) for sheet in cluster]
+            path = write_mosaic(within, workplace / MOSAICS)
         with Raster(path, crs=crs) as raster:
             total = sum(1 for size_m in tiling.sizes_m for _ in raster.windows(size_m, tiling.overlap))
+        noted = noted_path(path, workplace if path.is_relative_to(workplace) else home)
         yield RasterSource(path, total, _prefix(stem_of(path), taken), noted, tiling, crs)
+
+
+def _in_workplace(raster: Path, home: Path, workplace: Path) -> Path:
+    """Where a mosaic finds a raster; one of the old gallery's folder moves on with it, and what describes it too."""
+    if not raster.resolve().is_relative_to(home):
+        return raster
+    below = raster.resolve().relative_to(home)
+    for beside in raster.parent.glob(f"{glob.escape(raster.stem)}.*"):
+        if beside.is_file():
+            linked(beside, workplace / below.with_name(beside.name))
+    return workplace / below
 
 
 def _folder_source(

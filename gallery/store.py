@@ -156,7 +156,7 @@ class Gallery:
         """
         if tile.window is None:
             return read_picture(self.image_file(tile), max_px)
-        return open_raster(self.folder / tile.source, self.manifest["build"].get("crs")).image(tile.window, max_px)
+        return open_raster(self.folder / tile.source, self.assumed_crs).image(tile.window, max_px)
 
     def image_file(self, tile: Tile) -> Path:
         """The file of a tile that is an image of a folder.
@@ -176,9 +176,26 @@ class Gallery:
         """
         if tile.window is None:
             return self.image(tile, max_px), tile
-        raster = open_raster(self.folder / tile.source, self.manifest["build"].get("crs"))
+        raster = open_raster(self.folder / tile.source, self.assumed_crs)
         window = raster.around(tile.window, sides)
         return raster.image(window, max_px), raster.tile(tile.id, window, tile.source)
+
+    @property
+    def assumed_crs(self) -> str | None:
+        """The coordinate system of those of its rasters that state none."""
+        return self.manifest["build"].get("crs")
+
+    def require_crs(self, crs: str | None) -> None:
+        """Refuse another assumed CRS than the gallery's: it is noted once, for all rasters that state none.
+
+        Raises:
+            GalleryError: names the gallery's.
+        """
+        if crs is not None and self.assumed_crs not in (None, crs):
+            raise GalleryError(
+                f"The gallery takes {self.assumed_crs} for rasters that state no CRS, and can take no other beside it. "
+                "Save the new ones with their CRS."
+            )
 
     def require_model(self, fingerprint: str, name: str = "") -> None:
         """Refuse other weights than the gallery's.

@@ -16,6 +16,7 @@ from PIL import Image
 from gallery import Gallery, build_gallery
 from gallery.errors import BuildError, GalleryError, PositionsError, SourceError
 from gallery.geo import LonLat, distance_m, size_m
+from gallery.sources import Stated
 from gallery.store import DATA_FILES, MANIFEST, VECTORS, aside
 
 ROOT = Path(__file__).parents[1]
@@ -170,7 +171,9 @@ def test_folder_with_csv(make_photos, tmp_path, embedder):
     with pytest.raises(PositionsError, match=r"1 of 5 images are not in the list of positions: 3\.jpg\. "):
         build_gallery(photos, tmp_path / "g", embedder, tile_size_m=90, positions=places)
     assert embedder.embedded == 0 and not (tmp_path / "g").exists()
-    gallery = build_gallery(photos, tmp_path / "g", embedder, tile_size_m=90, positions=places, unplaced="skip")
+    gallery = build_gallery(
+        photos, tmp_path / "g", embedder, tile_size_m=90, positions=places, stated=Stated(unplaced="skip")
+    )
     assert list(gallery.tiles["id"]) == ["0.jpg", "1.jpg", "2.jpg"]
     assert gallery.manifest["skipped"] == {"not in the list of positions": 1, "unreadable": 1}
     tile = gallery.tile(1)
@@ -192,7 +195,7 @@ def test_positions_from_names_and_from_exif(make_photos, tmp_path):
     embedder = FakeEmbedder(positions={"1.jpg": FakePosition(8, 46)})
     with pytest.raises(PositionsError, match=r"1 of 3 images have no position.*: 2\.jpg\. .*--unplaced skip"):
         build_gallery(photos, tmp_path / "g", embedder)
-    gallery = build_gallery(photos, tmp_path / "g", embedder, unplaced="skip")
+    gallery = build_gallery(photos, tmp_path / "g", embedder, stated=Stated(unplaced="skip"))
     assert [tuple(pair) for pair in gallery.centres] == [(8, 46), (11.5, 47.25)]
     assert gallery.manifest["skipped"] == {"without a position": 1}
 
@@ -216,7 +219,7 @@ def test_refusals(make_raster, make_photos, tmp_path, embedder):
     with pytest.raises(PositionsError, match="--positions"):
         build_gallery(make_photos(2), tmp_path / "g", embedder)
     with pytest.raises(BuildError, match="--positions"):
-        build_gallery(make_photos(2), tmp_path / "g", embedder, unplaced="skip")
+        build_gallery(make_photos(2), tmp_path / "g", embedder, stated=Stated(unplaced="skip"))
     (tmp_path / "file").touch()
     with pytest.raises(BuildError, match="is a file"):
         build_gallery(raster, tmp_path / "file", embedder)

@@ -11,6 +11,7 @@ from gallery.geo import LonLat
 from gallery.place_names import TileNames
 from gallery.placing import DISAGREEING, OTHER_ZOOM, UNLISTED, WITHOUT, settle
 from gallery.positions import Place, Positions
+from gallery.sources import Stated
 
 
 def settled(images, known=None, names=None, exif=None, **options):
@@ -83,7 +84,7 @@ def test_a_folder_of_map_tiles_becomes_a_gallery(make_photos, tmp_path, embedder
     assert len(gallery) == 4 and set(gallery.tiles["placed"]) == {"stated extent"}
     west, south, east, _ = gallery.info()["bounds"]
     assert (east - west) / 2 == pytest.approx(360 / 2**17, rel=1e-6)
-    flipped = build_gallery(tmp_path / "xyz", tmp_path / "t", embedder, tms=True)
+    flipped = build_gallery(tmp_path / "xyz", tmp_path / "t", embedder, stated=Stated(tile_names=TileNames(tms=True)))
     assert flipped.info()["bounds"][3] == pytest.approx(-south) and flipped.info()["build"]["tms"] is True
 
 
@@ -92,7 +93,7 @@ def test_a_picture_that_says_where_it_lies_but_not_in_which_crs_is_named(make_ph
     (photos / "0.jgw").write_text("1\n0\n0\n-1\n500000\n5000000\n")
     with pytest.raises(PositionsError.__base__, match=r"0\.jpg has no coordinate reference system.*--crs"):
         build_gallery(photos, tmp_path / "g", embedder)
-    assert len(build_gallery(photos, tmp_path / "g", embedder, crs="EPSG:32633")) == 1
+    assert len(build_gallery(photos, tmp_path / "g", embedder, stated=Stated(crs="EPSG:32633"))) == 1
 
 
 def test_a_list_is_asked_about_georeferenced_images_too(tmp_path, embedder):

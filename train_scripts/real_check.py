@@ -30,7 +30,7 @@ from gallery.build import Embedder, read_photo
 from gallery.errors import UnreadablePhoto
 from gallery.geo import LonLat, area_m2, distances_m
 from gallery.intervals import wilson
-from gallery.sources import IMAGE_SUFFIXES
+from gallery.sources import IMAGE_SUFFIXES, Stated
 from gallery.tiles import Tile
 from gallery.trust import trust_of
 from mean_model.errors import MeanModelError
@@ -142,7 +142,9 @@ def check_flight(folder: Path, embedder: Embedder) -> dict[str, Any]:
             writer = csv.writer(table)
             writer.writerow(("file", "lon", "lat"))
             writer.writerows((file.relative_to(folder).as_posix(), at.lon, at.lat) for file, at in tiles)
-        gallery = build_gallery(folder, place / "gallery", embedder, positions=place / "positions.csv", unplaced="skip")
+        gallery = build_gallery(
+            folder, place / "gallery", embedder, positions=place / "positions.csv", stated=Stated(unplaced="skip")
+        )
         answers = Localizer(gallery, embedder).localize_many([file for file, _ in queries], k=1)
         lons, lats = gallery.centres.T
         away_m = np.array([distances_m(at, lons, lats) for _, at in queries])

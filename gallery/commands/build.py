@@ -7,13 +7,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from gallery.commands.loading import load
-from gallery.commands.options import json_option, model_option, numbers
+from gallery.commands.options import bbox, json_option, model_option, numbers
 from gallery.commands.output import say, say_json
 from gallery.errors import BuildError
 
 if TYPE_CHECKING:
     from gallery.batches import Workers
     from gallery.build import Embedder, Progress
+    from gallery.sources import Stated
 
 _TILE_SIZE_HELP = (
     "side of a raster's tiles on the ground, or several sides for a gallery of several scales; "
@@ -25,7 +26,14 @@ _POSITIONS_HELP = (
     "without it, names (z/x/y, a@LON@LAT@.jpg, UTM) and EXIF count"
 )
 _UNPLACED_HELP = "what becomes of images without a position, or with several that disagree (default error)"
-_ZOOM_HELP = "of images named x_y or x/y like map tiles, and which zoom counts where there are several"
+_ZOOM_HELP = (
+    "of a tile server, of PMTiles, of images named x_y like map tiles, and which counts where there are several"
+)
+_SOURCE_HELP = (
+    "a raster, a folder of images, or a tile server as https://host/{z}/{x}/{y}.png ({-y}: TMS, {q}: quadkey)"
+)
+_LICENCE_HELP = "on which terms the imagery may be used; noted in the gallery, and required for a tile server"
+_RATE_HELP = "tiles a second that a server is asked for at most (default 4)"
 _CRS_HELP = "coordinate system of rasters and of pictures with a world file that state none themselves"
 _ADD_HELP = "add the tiles to the gallery in DIR; what is there is left out, nothing is embedded again"
 _FEATURELESS_HELP = "keep tiles that show nothing (less than one grey level of detail), which are left out otherwise"
@@ -46,10 +54,11 @@ def add(commands: Any) -> None:
     build = commands.add_parser(
         "build",
         help="make a gallery from rasters or folders of images",
-        description="Make a gallery from rasters with a CRS (GeoTIFF, COG, JPEG 2000) and folders of images with "
-        "positions. A build that was stopped goes on when the same command is given again.",
+        description="Make a gallery from rasters with a CRS (GeoTIFF, COG, VRT, MBTiles, PMTiles, JPEG 2000, pictures "
+        "with a world file), folders of images with positions, or a tile server. Rasters that touch become one "
+        "mosaic. A build that was stopped goes on when the same command is given again.",
     )
-    build.add_argument("sources", nargs="+", metavar="SOURCE", type=Path, help="a raster, or a folder of images")
+    build.add_argument("sources", nargs="+", metavar="SOURCE", help=_SOURCE_HELP)
     build.add_argument("--out", required=True, metavar="DIR", type=Path, help="the gallery's folder")
     build.add_argument("--add", action="store_true", help=_ADD_HELP)
     model_option(build, None, "starter; with --add, the gallery's own")
@@ -60,6 +69,9 @@ def add(commands: Any) -> None:
     build.add_argument("--zoom", type=int, metavar="Z", help=_ZOOM_HELP)
     build.add_argument("--tms", action="store_true", help="map tiles are numbered from the south (TMS)")
     build.add_argument("--crs", metavar="EPSG:N", help=_CRS_HELP)
+    build.add_argument("--bounds", type=bbox, metavar="W,S,E,N", help="what to fetch of a tile server, degrees")
+    build.add_argument("--licence", metavar="TEXT", help=_LICENCE_HELP)
+    build.add_argument("--rate", type=float, default=4.0, metavar="PER_S", help=_RATE_HELP)
     build.add_argument("--keep-featureless", action="store_true", help=_FEATURELESS_HELP)
     build.add_argument("--index", type=_index, metavar="KIND|milvus:URI", help=_INDEX_HELP)
     build.add_argument("--compile", action="store_true", help="compile the model first: worth it for long builds")
@@ -83,12 +95,15 @@ def run(options: argparse.Namespace) -> int:
     from gallery.build import build_gallery
     from gallery.store import Gallery
 
-    for source in options.sources:
-        if not source.exists():
+    stated = _stated(options)
+    for source in options.sources:  # before the model is loaded
+        if "://" in source:
+            stated.order(source)
+        elif not Path(source).exists():
             raise BuildError(f"There is no raster or folder {source}. Check the path.")
     model = options.model or (Gallery.open(options.out).model_source if options.add else "starter")
     embedder = load(model, compile=options.compile)
-    with _Bar() as bar:
+    with _Bar(" tiles fetched") as fetching, _Bar(" tiles") as bar:
         gallery = build_gallery(
             options.sources,
             options.out,
@@ -96,13 +111,11 @@ def run(options: argparse.Namespace) -> int:
             tile_size_m=options.tile_size_m,
             overlap=options.overlap,
             positions=options.positions,
-            unplaced=options.unplaced,
-            zoom=options.zoom,
-            tms=options.tms,
-            crs=options.crs,
+            stated=stated,
+            on_tile=fetching.move,
             keep_featureless=options.keep_featureless,
             index=options.index,
-            progress=bar,
+            progress=partial(_tell, bar),
             add=options.add,
             model_source=model,
             workers=None if options.ray is None else _on_ray(model, options, embedder),
@@ -123,10 +136,25 @@ def _on_ray(model: str, options: argparse.Namespace, embedder: "Embedder") -> "W
     return RayWorkers(partial(load, model, compile=options.compile, precision=precision), options.ray)
 
 
-class _Bar:
-    """A progress bar on stderr from the first progress on: count, rate and what was left out."""
+def _stated(options: argparse.Namespace) -> "Stated":
+    from gallery.place_names import TileNames
+    from gallery.sources import Stated
 
-    def __init__(self) -> None:
+    return Stated(
+        unplaced=options.unplaced,
+        tile_names=TileNames(options.zoom, options.tms),
+        crs=options.crs,
+        bounds=options.bounds,
+        licence=options.licence,
+        rate=options.rate,
+    )
+
+
+class _Bar:
+    """A progress bar on stderr, from the first move to the last."""
+
+    def __init__(self, unit: str) -> None:
+        self._unit = unit
         self._bar: Any = None
 
     def __enter__(self) -> "_Bar":
@@ -136,14 +164,19 @@ class _Bar:
         if self._bar is not None:
             self._bar.close()
 
-    def __call__(self, progress: "Progress") -> None:
+    def move(self, done: int, total: int, before: int = 0, beside: str = "") -> None:
+        """Show so many of a total, `before` of them from an earlier run, and some words beside."""
         if self._bar is None:
             from tqdm import tqdm
 
-            self._bar = tqdm(
-                total=progress.total, initial=progress.resumed, unit=" tiles", file=sys.stderr, dynamic_ncols=True
-            )
-        if progress.reasons:
-            left_out = ", ".join(f"{count} {reason}" for reason, count in progress.reasons.items())
-            self._bar.set_postfix_str(f"left out: {left_out}", refresh=False)
-        self._bar.update(progress.done - self._bar.n)
+            self._bar = tqdm(total=total, initial=before, unit=self._unit, file=sys.stderr, dynamic_ncols=True)
+        if beside:
+            self._bar.set_postfix_str(beside, refresh=False)
+        self._bar.update(done - self._bar.n)
+        if done >= total:
+            self._bar.close()
+
+
+def _tell(bar: _Bar, progress: "Progress") -> None:
+    left_out = ", ".join(f"{count} {reason}" for reason, count in progress.reasons.items())
+    bar.move(progress.done, progress.total, progress.resumed, f"left out: {left_out}" if left_out else "")

@@ -75,7 +75,7 @@ def joined(arguments: Sequence[str]) -> list[str]:
     joined: list[str] = []
     rest = iter(arguments)
     for argument in rest:
-        value = next(rest, None) if argument in ("--near", "--bbox") else None
+        value = next(rest, None) if argument in ("--near", "--bbox", "--bounds") else None
         if value is not None and re.match(r"-[\d.]", value):
             joined.append(f"{argument}={value}")
         else:
