@@ -92,6 +92,14 @@ def _rational_dms(degrees: float) -> tuple[float, float, float]:
     return float(d), float(m), round((value - d - m / 60) * 3600, 5)
 
 
+def focal_35mm(hfov_deg: float, aspect: float) -> float:
+    """Focal length in millimetres for the diagonal of 36 x 24 mm film, as CIPA's rule compares them.
+
+    Args: hfov_deg: horizontal field of view; aspect: height over width of the picture.
+    """
+    return math.hypot(36, 24) / (2 * math.tan(math.radians(hfov_deg) / 2) * math.hypot(1, aspect))
+
+
 def camera_metadata(
     lon: float,
     lat: float,
@@ -109,8 +117,6 @@ def camera_metadata(
         aspect: height over width of the picture.
         taken_at: by the camera's clock, with its time zone.
     """
-    # CIPA's rule for the 35 mm equivalent compares diagonals.
-    focal_35mm = math.hypot(36, 24) / (2 * math.tan(math.radians(hfov_deg) / 2) * math.hypot(1, aspect))
     exif = Image.Exif()
     exif[0x010F], exif[0x0110] = "Simulated", "Null Island drone"
     exif[0x8825] = {
@@ -123,7 +129,7 @@ def camera_metadata(
         16: "T",
         17: round(shot.heading_deg % 360, 2),
     }
-    exif[0x8769] = {0xA405: round(focal_35mm)}
+    exif[0x8769] = {0xA405: round(focal_35mm(hfov_deg, aspect))}
     if taken_at is not None:
         offset = f"{taken_at:%z}"
         exif[0x8769] |= {
