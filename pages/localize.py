@@ -97,7 +97,8 @@ def _events(
         """Ask the photos at hand in the gallery that was chosen; an example gives way to that gallery's own."""
         desk = shelf.get(key).desk
         if desk.engine.problem:
-            yield {**_offered(desk), outputs.mode: mode}
+            nothing_else = {outputs.fit: "", outputs.details: gr.Column(visible=False), outputs.count: 0}
+            yield {**_offered(desk), **nothing_else, outputs.mode: mode}
         elif mode == "many" and paths:
             yield examples.of(desk)
             yield from many(paths, key, *settings)

@@ -23,6 +23,8 @@ FLAGS = [
     "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1, EXCLUDE localhost",
 ]
 PATIENCE_MS = 60_000
+LEFT = ("AbortError: signal is aborted", "Unexpected error Connection errored out")
+"""What Gradio's page says when it is left while an answer is still on its way."""
 
 if not WANTED:
     pytest.importorskip("playwright", reason="the package playwright is not installed")
@@ -62,4 +64,4 @@ def window(
     context.close()
     assert away == []
     assert hits == 0
-    assert seen.errors == []
+    assert [error for error in seen.errors if not error.startswith(LEFT)] == []

@@ -8,6 +8,9 @@ from gradio_client import Client, handle_file
 from small_world import desk_of, imagery, served, shelf_of, write_flight, write_photo
 
 import app
+from gallery.errors import DamagedGallery
+from pages.desk import Desk
+from pages.engine import Engine
 from pages.flight import flight_page
 from pages.flight_desk import FlightDesk
 
@@ -18,10 +21,14 @@ def desks(tmp_path_factory):
     return desk_of(folder / "a"), desk_of(folder / "b", seed=4, side_px=520)
 
 
+def damaged():
+    raise DamagedGallery("vectors.npy is damaged. Build it again")
+
+
 @pytest.fixture(scope="module")
 def address(desks, tmp_path_factory):
     way = write_flight(tmp_path_factory.mktemp("way"))
-    shelf = shelf_of(*desks, flights=FlightDesk(desks[0], way))
+    shelf = shelf_of(*desks, Desk(Engine(damaged)), flights=FlightDesk(desks[0], way))
     with served(shelf, [app.Page("Flight", "/flight", lambda: flight_page(shelf))]) as address:
         yield address.rstrip("/")
 
@@ -61,14 +68,10 @@ def test_a_visitor_turns_to_another_gallery_and_finds_it_again(visit, address):
     page.goto(f"{address}/flight")
     told(page, "100 tiles")
     assert not page.locator("#example").is_visible(), "the other gallery has the example flight"
+    assert page.locator("#gallery input").input_value() == "gallery-2"
     turn_to(page, "gallery")
     told(page, "121 tiles")
     page.locator("#example").wait_for()
-    turn_to(page, "gallery-2")
-    told(page, "100 tiles")
-    page.goto(address)
-    told(page, "100 tiles")
-    assert page.locator("#gallery input").input_value() == "gallery-2"
     other.reload()
     told(other, "121 tiles")
 
@@ -83,6 +86,16 @@ def test_an_own_photo_is_asked_again_there(visit, tmp_path):
     assert page.locator("#card .file").inner_text() == "mine.jpg"
 
 
+def test_a_gallery_that_cannot_be_opened_says_so_and_the_others_still_answer(visit):
+    page = visit()
+    turn_to(page, "gallery-3")
+    page.locator("#card .error", has_text="vectors.npy is damaged").wait_for()
+    page.locator("#details").wait_for(state="hidden")
+    turn_to(page, "gallery")
+    page.locator("#card .file", has_text="photo_1.jpg").wait_for()
+    page.locator("#details").wait_for()
+
+
 def test_the_web_api_names_a_gallery(address, desks):
     client = Client(address, verbose=False)
 
@@ -92,4 +105,4 @@ def test_the_web_api_names_a_gallery(address, desks):
     assert ask(gallery="gallery-2")["exif"]["error_m"] < 20
     assert ask()["matches"] == ask(gallery="gallery")["matches"] != ask(gallery="gallery-2")["matches"]
     refused = ask(gallery="nowhere")
-    assert "gallery, gallery-2" in refused["error"] and "matches" not in refused
+    assert "gallery, gallery-2, gallery-3" in refused["error"] and "matches" not in refused

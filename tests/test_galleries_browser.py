@@ -163,11 +163,13 @@ def test_stop_ends_a_build_and_keeps_nothing(visit, shop, tmp_path, monkeypatch)
     assert list(Path(shop._root.name).iterdir()) == [] and page.locator("#build-start").is_enabled()
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_a_phone_needs_no_sideways_scroll(visit, scheme):
-    page = visit(390, scheme)
+def test_a_phone_needs_no_sideways_scroll_and_sees_the_map_when_asked(visit):
+    page = visit(390, "dark")
+    inside(page).locator("html.dark").wait_for()
+    page.locator("#health button[data-kind=lookalike]").click()
+    page.locator("#card .tile figcaption").first.wait_for()
     assert page.evaluate("document.documentElement.scrollWidth") <= 390
-    inside(page).locator(f"html.{scheme}").wait_for()
+    assert abs(page.locator("#gallery-map").bounding_box()["y"]) < 200
 
 
 def test_twenty_thousand_footprints_stay_fluid(chromium, tmp_path):

@@ -1,6 +1,7 @@
 // Joins the map to the page around its frame, by messages only: the frame has no origin.
 // all: [[south, west], [north, east]], what "show everything" shows.
 // spots: number -> [marker, footprint]. first: what is shown before anybody moves the map.
+// Returns what to call when the map is moved by other means: another size of the frame then leaves the view as it is.
 function bridge(map, all, spots, first = all) {
   const calm = matchMedia('(prefers-reduced-motion: reduce)').matches;
   const fit = (box, animate) => {
@@ -68,4 +69,5 @@ function bridge(map, all, spots, first = all) {
     if (Object.hasOwn(spots, rank)) { moved = true; choose(rank, true); }
   });
   if (parent !== window) parent.postMessage({src: 'mean-map', ready: true}, '*');
+  return () => { moved = true; };
 }

@@ -12,5 +12,8 @@ window.addEventListener('message', event => {
 });
 element.addEventListener('click', event => {
   const button = event.target.closest('button[data-kind]');
-  if (button) tell({visit: button.dataset.kind});
+  if (!button) return;
+  tell({visit: button.dataset.kind});
+  // On a narrow screen the map stands below: bring it into sight.
+  if (innerWidth <= 820) document.querySelector('#gallery-map').scrollIntoView();
 });

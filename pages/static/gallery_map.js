@@ -126,6 +126,7 @@ function galleryMap(map, tiles, all, over) {
     if (!length) return;
     const next = turn[kind] = ((turn[kind] ?? -1) + 1) % length;
     const bounds = kind === 'gap' ? holes[next].getBounds() : L.latLngBounds(ring(rows[kind][next]));
+    stays();
     map.flyToBounds(bounds.pad(1.5), {animate: !calm, duration: 0.7, maxZoom: 18});
     if (kind !== 'gap') choose(rows[kind][next]);
   };
@@ -134,5 +135,5 @@ function galleryMap(map, tiles, all, over) {
     if (event.data.health) mark(event.data.health);
     else if (typeof event.data.visit === 'string' && Object.hasOwn(COLOURS, event.data.visit)) visit(event.data.visit);
   });
-  bridge(map, all, {});  // says "ready" to the page
+  const stays = bridge(map, all, {});  // says "ready" to the page
 }
