@@ -1,7 +1,10 @@
 """The approximate index: recall as measured, exact scores, every filter answered in full, the same bytes again."""
 
+from pathlib import Path
+
 import faiss
 import numpy as np
+import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -11,6 +14,7 @@ from gallery.approximate import ApproximateIndex, held_out_queries, nearest, rec
 from gallery.errors import DamagedGallery
 from gallery.exact import ExactIndex, search_rows
 
+SAMPLE = Path(__file__).parents[1] / "gallery" / "sample"
 TILES, DIMENSION = 3000, 48
 
 
@@ -54,6 +58,16 @@ def test_the_stated_recall_is_found_again(index, vectors, written):
     assert recall_at(rows, truth, 1) == pytest.approx(written[1]["recall"]["1"], abs=0.01)
     assert recall_at(rows, truth, 1) >= 0.98 and recall_at(rows, truth, 10) >= 0.98
     assert written[1]["recall"]["1"] >= 0.99 and written[1]["recall"]["10"] >= 0.99
+
+
+def test_photos_find_as_much_among_the_samples_tiles(tmp_path):
+    """Vectors of 300 photos from the shipped report, which the tuning has not seen."""
+    tiles = np.load(SAMPLE / "vectors.npy")
+    photos = np.stack(pd.read_parquet(SAMPLE / "report.parquet", columns=["vector"])["vector"].to_list())
+    index = ApproximateIndex.open(tmp_path / "i", tiles, ApproximateIndex.write(tmp_path / "i", tiles))
+    _, rows = index.search(photos, 100)
+    truth = nearest(tiles, photos.astype(np.float32), 100)
+    assert recall_at(rows, truth, 1) >= 0.99 and recall_at(rows, truth, 10) >= 0.99
 
 
 def test_other_queries_find_as_much(index, vectors):
