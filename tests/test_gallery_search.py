@@ -298,6 +298,22 @@ def test_a_photo_with_a_pose_is_found_from_above(gallery):
     assert Localizer(gallery, FakeEmbedder()).views(photo).side_m is None
 
 
+def test_of_several_scales_a_photo_is_searched_among_the_one_that_it_fills(gallery, tmp_path):
+    both = build_gallery(gallery.folder / "../region.tif", tmp_path / "both", FromAbove(), [60, 120])
+    localizer = Localizer(both, FromAbove())
+    picture = both.image(both.tile(0), 300)
+    for height_m, scale_m in ((40.0, 60), (95.0, 60), (130.0, 120), (400.0, 120)):
+        focal_35mm = FILM_DIAGONAL_MM * 100 / math.hypot(100, 100)  # as wide as it is high
+        photo = FakePhoto(picture, "s.jpg", None, FakeAttitude(0.0, -90.0, height_m, focal_35mm))
+        _, ranking = localizer.rank(photo, len(both))
+        assert set(both.scales_m[ranking.rows]) == {scale_m}
+        assert sorted(ranking.rows) == np.flatnonzero(both.scales_m == scale_m).tolist()
+    _, ranking = localizer.rank(FakePhoto(picture, "n.jpg"), 50)  # its pose is guessed, at both scales
+    assert len(set(both.scales_m[ranking.rows])) == 1
+    _, turned = localizer.rank(FakePhoto(picture, "n.jpg"), len(both), rotations=4)
+    assert sorted(turned.rows) == list(range(len(both)))
+
+
 @pytest.mark.parametrize("attitude", [FakeAttitude(), FakeAttitude(heading_deg=90.0), FakeAttitude(height_m=120.0)])
 def test_a_pose_that_is_not_stated_is_guessed(gallery, attitude):
     """Straight down facing east, 150 m wide: found by the guessed pose whose ground the gallery knows best."""
