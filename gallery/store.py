@@ -272,11 +272,13 @@ def standing_folder(folder: Path) -> Path:
 
 
 def require_own_imagery(folder: Path) -> Path:
-    """The folder of somebody else's gallery, unless its tiles name files that lie elsewhere on this machine.
+    """The folder of somebody else's gallery, unless it would have this machine read files or ask servers of its choice.
 
     Raises:
-        DamagedGallery: they do, or the table of tiles is damaged.
+        DamagedGallery: its tiles name files elsewhere, its vectors are searched by a server, or it is damaged.
     """
+    if read_manifest(folder).get("index", EXACT)["kind"] == "milvus":  # which would be given our token, and photos
+        raise DamagedGallery(f"The gallery {folder.name} is searched by somebody's server: not opened.")
     try:
         sources = pq.read_table(folder / TILES, columns=["source"])["source"].unique().to_pylist()
     except (OSError, ValueError, KeyError) as error:

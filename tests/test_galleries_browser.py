@@ -170,7 +170,7 @@ def test_a_phone_needs_no_sideways_scroll_and_sees_the_map_when_asked(visit):
     page.locator("#card .tile figcaption").first.wait_for()
     assert page.evaluate("document.documentElement.scrollWidth") <= 390
     box = page.locator("#gallery-map iframe").bounding_box()
-    assert 0 <= box["y"] and box["y"] + box["height"] <= 1000
+    assert box["y"] >= 0 and box["y"] + box["height"] <= 1000
 
 
 def test_twenty_thousand_footprints_stay_fluid(chromium, tmp_path):

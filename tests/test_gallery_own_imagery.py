@@ -1,5 +1,7 @@
 """Somebody else's gallery shows nothing that lies outside its folder, whatever its rasters point at."""
 
+import json
+
 import geopandas
 import pytest
 from conftest import write_raster
@@ -10,7 +12,7 @@ from gallery import build_gallery
 from gallery.errors import DamagedGallery
 from gallery.mosaic import LAYER, clusters, look_at, write_mosaic
 from gallery.own_imagery import require_own_pixels
-from gallery.store import require_own_imagery
+from gallery.store import MANIFEST, require_own_imagery
 
 
 @pytest.fixture
@@ -46,6 +48,16 @@ def test_a_gallery_with_a_mosaic_in_its_folder_passes_as_a_whole(theirs, embedde
     assert gallery.tile(0).source.startswith("mosaics/") and require_own_imagery(theirs) == theirs
     altered(theirs / gallery.tile(0).source, ["../../private.tif"])
     with pytest.raises(DamagedGallery, match="outside its folder"):
+        require_own_imagery(theirs)
+
+
+def test_a_gallery_that_is_searched_by_a_server_is_refused(theirs, embedder):
+    """It would be given this machine's token, and the vectors of its photos."""
+    build_gallery(theirs / "maps", theirs, embedder, 80, overlap=0)
+    manifest = json.loads((theirs / MANIFEST).read_text())
+    manifest["index"] = {"kind": "milvus", "uri": "http://192.0.2.1:19530", "collection": "tiles"}
+    (theirs / MANIFEST).write_text(json.dumps(manifest))
+    with pytest.raises(DamagedGallery, match="searched by somebody's server"):
         require_own_imagery(theirs)
 
 

@@ -210,3 +210,11 @@ def test_imagery_outside_the_gallery_is_not_sent(tmp_path, capsys):
     with pytest.raises(GalleryError, match=r"names imagery outside its folder \(imagery\.tif\)"):
         require_own_imagery(tmp_path / "area")
     assert "imagery.tif does not lie within the gallery" in capsys.readouterr().err
+
+
+def test_a_gallery_that_a_server_searches_is_not_published(tmp_path, capsys):
+    pytest.importorskip("pymilvus", reason="pip install -r requirements-cluster.txt")
+    raster = write_raster(tmp_path / "area" / "imagery.tif", pixels=textured(200, 300))
+    build_gallery([raster], tmp_path / "area", FakeEmbedder(), tile_size_m=50, index=f"milvus:{tmp_path / 'v.db'}")
+    assert main([str(tmp_path / "area"), "me/area", *LICENCE, *DATA, "--limits", "y", "--dry-run"]) == 2
+    assert "build it with --index auto" in capsys.readouterr().err

@@ -13,6 +13,7 @@ from typing import Any
 from gallery import Gallery
 from gallery.confidence import Calibration
 from gallery.errors import GalleryError
+from gallery.index import EXACT
 from gallery.report import read_report
 from gallery.store import MANIFEST
 from mean_model.checkpoint import CALIBRATION_FILE, CARD_FILE, CONFIG_FILE, WEIGHTS_FILE
@@ -83,6 +84,8 @@ def _gallery_files(gallery: Gallery) -> dict[str, Path | bytes]:
     damage = [problem.message for problem in gallery.check() if problem.damage]
     if damage:
         raise GalleryError(f"The gallery is damaged and not published: {damage[0]}.")
+    if gallery.manifest.get("index", EXACT)["kind"] == "milvus":
+        raise GalleryError("The gallery is searched by a server that others do not have: build it with --index auto.")
     root = gallery.folder.resolve()
     sources = [*gallery.manifest["build"]["sources"], *gallery.tiles["source"].unique()]
     places = [(root / source).resolve() for source in sources]
