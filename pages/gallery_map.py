@@ -1,7 +1,5 @@
 """The map of a gallery: every footprint, drawn on canvas by static/gallery_map.js."""
 
-import base64
-
 import numpy as np
 import shapely
 from branca.element import MacroElement
@@ -15,7 +13,7 @@ MOST_FOOTPRINTS = 100_000
 """Of a gallery with more tiles, only the outline of its area is drawn."""
 
 
-class Footprints(MacroElement):
+class GalleryTiles(MacroElement):
     """The tiles of a gallery, each a quadrilateral; a click tells the page the number of a tile, from 1."""
 
     _template = Template("""{% macro script(this, kwargs) %}
@@ -25,10 +23,9 @@ class Footprints(MacroElement):
     def __init__(self, corners: np.ndarray, box: maps.Box, over: bool) -> None:
         """Args: corners: (N, 4, 2) lon, lat in degrees. box: what is shown first. over: whether imagery lies below."""
         super().__init__()
-        self._name = "Footprints"
+        self._name = "GalleryTiles"
         west, south, east, north = box
-        packed = (corners - [west, south]).astype("<f4").tobytes()
-        self.tiles = {"origin": [west, south], "corners": base64.b64encode(packed).decode("ascii")}
+        self.tiles = maps.packed_corners(corners)
         self.box = [[south, west], [north, east]]
         self.over = over
 
@@ -36,6 +33,7 @@ class Footprints(MacroElement):
 def gallery_map(gallery: Gallery, ground: maps.Picture | None) -> str:
     """The HTML page of a gallery's map. Args: ground: its imagery, under the footprints."""
     plan = maps.OfflineMap("Map of the gallery")
+    plan.add_script("footprints.js")
     plan.add_script("gallery_map.js")
     maps.lay_under(plan, ground, basemap=False)
     shapes = footprints(gallery)
@@ -44,7 +42,7 @@ def gallery_map(gallery: Gallery, ground: maps.Picture | None) -> str:
         shapes = shapes[:0]
     box = shapely.total_bounds(footprints(gallery)) if len(gallery) else (-180.0, -60.0, 180.0, 70.0)
     west, south, east, north = (float(edge) for edge in box)
-    plan.add_child(Footprints(corners_of(shapes), (west, south, east, north), ground is not None))
+    plan.add_child(GalleryTiles(corners_of(shapes), (west, south, east, north), ground is not None))
     return plan.get_root().render()
 
 

@@ -188,22 +188,27 @@ class Text(MacroElement):
         self.options = options
 
 
-class FlatFootprints(MacroElement):
-    """Thousands of boxes as one flat list of numbers drawn on a canvas: ten times lighter than GeoJSON."""
+class Footprints(MacroElement):
+    """Thousands of tiles as a net drawn on canvas by static/footprints.js."""
 
-    _template = Template("""{% macro script(this, kwargs) %}{
-      const flat = {{ this.flat }}, pen = L.canvas({padding: 0.3}), group = L.layerGroup();
-      const style = {renderer: pen, color: '#64748b', weight: 1, opacity: 0.55, fill: false, interactive: false};
-      for (let i = 0; i < flat.length; i += 4)
-        L.rectangle([[flat[i + 1], flat[i]], [flat[i + 3], flat[i + 2]]], style).addTo(group);
-      group.addTo({{ this._parent.get_name() }});
-    }{% endmacro %}""")
+    _template = Template("""{% macro script(this, kwargs) %}
+      footprints({{ this._parent.get_name() }}, {{ this.tiles|tojson }}, false);
+    {% endmacro %}""")
 
     def __init__(self, boxes: np.ndarray) -> None:
         """Args: boxes: (N, 4) west, south, east, north in degrees."""
         super().__init__()
-        self._name = "FlatFootprints"
-        self.flat = json.dumps(np.round(np.asarray(boxes, float), 6).ravel().tolist(), separators=(",", ":"))
+        self._name = "Footprints"
+        west, south, east, north = np.asarray(boxes, float).T
+        corners = np.stack([west, south, east, south, east, north, west, north], axis=1).reshape(-1, 4, 2)
+        self.tiles = packed_corners(corners)
+
+
+def packed_corners(corners: np.ndarray) -> dict[str, object]:
+    """Corners as static/footprints.js takes them. Args: corners: (N, 4, 2) lon, lat in degrees."""
+    origin = corners.reshape(-1, 2).min(axis=0) if len(corners) else np.zeros(2)
+    packed = (corners - origin).astype("<f4").tobytes()
+    return {"origin": origin.tolist(), "corners": base64.b64encode(packed).decode("ascii")}
 
 
 class Bridge(MacroElement):
@@ -380,7 +385,8 @@ def draw_map(
     plan = OfflineMap()
     lay_under(plan, ground, basemap)
     if footprints is not None and len(footprints):
-        plan.add_child(FlatFootprints(footprints))
+        plan.add_script("footprints.js")
+        plan.add_child(Footprints(footprints))
     for ring in rings:
         style = {"color": RANK_COLOURS[0]} if ring.found else {"color": AREA_COLOUR, "dash_array": "2 8"}
         circle = folium.Circle((ring.lat, ring.lon), ring.radius_m, weight=3, fill=True, fill_opacity=0.06, **style)

@@ -19,7 +19,7 @@ import app
 from gallery.health import Gap, Health, LookAlike
 from pages.galleries import galleries_page
 from pages.galleries_desk import GalleriesDesk
-from pages.gallery_map import Footprints
+from pages.gallery_map import GalleryTiles
 from pages.maps import OfflineMap
 from pages.shelf import Shelf
 from pages.workshop import Workshop
@@ -178,8 +178,9 @@ def test_twenty_thousand_footprints_stay_fluid(chromium, tmp_path):
     across, down = (part.ravel() * 0.0005 for part in np.meshgrid(np.arange(145), np.arange(145)))
     corners = np.stack([across, down, across + 0.001, down, across + 0.001, down + 0.001, across, down + 0.001], axis=1)
     plan = OfflineMap()
+    plan.add_script("footprints.js")
     plan.add_script("gallery_map.js")
-    plan.add_child(Footprints(corners.reshape(-1, 4, 2), (0.0, 0.0, 0.073, 0.073), over=False))
+    plan.add_child(GalleryTiles(corners.reshape(-1, 4, 2), (0.0, 0.0, 0.073, 0.073), over=False))
     (tmp_path / "map.html").write_text(plan.get_root().render(), "utf-8")
     page = chromium.new_page(viewport={"width": 900, "height": 500})
     begun = time.monotonic()
