@@ -6,7 +6,7 @@ Every machine of the cluster needs this project, the imagery and the weights und
 import logging
 import os
 import pickle
-from collections.abc import Callable, Generator, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -15,6 +15,7 @@ from typing import Any
 
 from gallery.batches import Embedded, Standing, Task, read_batch
 from gallery.build import Embedder, embedded, read_photo
+from gallery.candidates import Candidate, Source
 from gallery.errors import BuildError, GalleryError
 
 STAGE = 1024
@@ -41,11 +42,16 @@ class RayWorkers:
     ) -> Generator[Embedded]:
         """As `Workers`; a `BuildError` where no cluster answers or a worker has other weights."""
         waiting = iter(batches)
-        worker = (self.load, fingerprint, least_detail, standing, os.getcwd())
         with _connected(self.address) as ray:
             pool = _pool(ray)
             while stage := list(islice(waiting, STAGE)):
-                rows = [{"tasks": pickle.dumps(tasks)} for tasks in stage]
+                sources = {id(source): source for tasks in stage for source, _ in tasks}  # sent once, not by batch
+                numbers = {own: number for number, own in enumerate(sources)}
+                rows = [
+                    {"tasks": pickle.dumps([(numbers[id(source)], candidate) for source, candidate in tasks])}
+                    for tasks in stage
+                ]
+                worker = (self.load, fingerprint, least_detail, standing, [*sources.values()], os.getcwd())
                 asked = ray.data.from_items(rows, override_num_blocks=len(rows))
                 answered = iter(asked.map(_Worker, fn_constructor_args=worker, **pool).iter_rows())
                 with closing(answered):  # frees the workers, also when nobody wants the rest
@@ -60,10 +66,17 @@ class _Worker:
     """What each process of the cluster holds. Its errors are results: Ray would try again what cannot succeed."""
 
     def __init__(
-        self, load: Callable[[], Embedder], fingerprint: str, least_detail: float, standing: Standing, folder: str
+        self,
+        load: Callable[[], Embedder],
+        fingerprint: str,
+        least_detail: float,
+        standing: Standing,
+        sources: Sequence[Source],
+        folder: str,
     ) -> None:
         os.chdir(folder)  # sources may be relative paths
-        self._load, self._fingerprint, self._least_detail, self._standing = load, fingerprint, least_detail, standing
+        self._load, self._fingerprint, self._sources = load, fingerprint, sources
+        self._least_detail, self._standing = least_detail, standing
         self._embedder: Embedder | None = None
 
     def __call__(self, row: dict[str, bytes]) -> dict[str, bytes]:
@@ -73,7 +86,7 @@ class _Worker:
             result = error
         return {"result": pickle.dumps(result)}
 
-    def _embedded(self, tasks: list[Task]) -> Embedded:
+    def _embedded(self, numbered: Sequence[tuple[int, Candidate]]) -> Embedded:
         if self._embedder is None:
             self._embedder = self._load()
             if self._embedder.fingerprint != self._fingerprint:
@@ -81,6 +94,7 @@ class _Worker:
                     f"A worker of the cluster has the weights {self._embedder.fingerprint}, not {self._fingerprint}: "
                     "give all of its machines the same files."
                 )
+        tasks = [(self._sources[number], candidate) for number, candidate in numbered]
         batch = read_batch(tasks, partial(read_photo, self._embedder), self._least_detail, self._standing)
         return embedded(batch, list(batch.pictures), self._embedder)
 

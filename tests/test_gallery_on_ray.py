@@ -96,15 +96,15 @@ def test_a_killed_worker_and_a_stopped_build_change_nothing(cluster, region, tmp
 
 def test_what_stops_a_worker_comes_back_as_a_result(region, tmp_path):
     """An exception would make Ray try again."""
-    other = _Worker(partial(FakeEmbedder, fingerprint="other"), "fake-8x8", 0.0, Standing(), os.getcwd())
+    other = _Worker(partial(FakeEmbedder, fingerprint="other"), "fake-8x8", 0.0, Standing(), [], os.getcwd())
     stopped = pickle.loads(other({"tasks": pickle.dumps([])})["result"])
     assert isinstance(stopped, BuildError) and "has the weights other, not fake-8x8" in str(stopped)
     moved = tmp_path / "moved.tif"
     moved.write_bytes(region.read_bytes())
     source = RasterSource(moved, 1, "moved", "moved.tif", Tiling((100.0,), 0.0, 64))
-    tasks = pickle.dumps([(source, next(source.candidates()))])
+    tasks = pickle.dumps([(0, next(source.candidates()))])
     moved.unlink()
-    worker = _Worker(FakeEmbedder, "fake-8x8", 0.0, Standing(), os.getcwd())
+    worker = _Worker(FakeEmbedder, "fake-8x8", 0.0, Standing(), [source], os.getcwd())
     assert isinstance(pickle.loads(worker({"tasks": tasks})["result"]), SourceError)
 
 
