@@ -17,7 +17,7 @@ from pages.errors import SPOKEN, BadQuestion, sentence
 from pages.localize_parts import PRIVATE, QUIET
 from pages.shelf import Stand
 from pages.uploaded_raster import MOST_BYTES, MOST_TILES, SUFFIXES, plan
-from pages.workshop import Order, Workshop, told, zipped
+from pages.workshop import MOST_EACH, Order, Workshop, told, zipped
 
 BUILDS: dict[str, Any] = {"concurrency_limit": 1, "concurrency_id": "builds", **PRIVATE}
 ABOUT = f"""
@@ -134,8 +134,10 @@ def wire(
             return
         finally:
             building.pop(session, None)
-        known = Remembered.read(remembered)
-        now = Remembered(stand.key, (*known.own, stand.key))
+        own = (*Remembered.read(remembered).own, stand.key)
+        for old in own[:-MOST_EACH]:
+            workshop.shelf.drop(old)
+        now = Remembered(stand.key, own[-MOST_EACH:])
         kept = {choice.browser: now.to_dict(), choice.menu: choice.shown(now, stand)}
         done = widgets.message_card("Built", f"{stand.title} is chosen now, here and on the other pages.")
         yield {**idle, **kept, parts.planned: done}

@@ -30,6 +30,9 @@ LIVE_S = 2 * 3600.0
 MOST_KEPT = 8
 """Galleries of all visitors together: at most some 100 MB each."""
 
+MOST_EACH = 2
+"""Galleries of one visitor; the oldest gives way to the next."""
+
 LEAST_FREE_BYTES = 2_000_000_000
 """No build begins when the disk has less room."""
 
@@ -83,11 +86,17 @@ class Workshop:
             NotReady, NoRoom, Stopped, BadUpload, GalleryError: each with a sentence for the visitor.
         """
         embedder = self.shelf.first.desk.engine.wait().embedder
+
+        def step(so_far: Progress) -> None:
+            _go_on(stopped)
+            if progress is not None:
+                progress(so_far)
+
         with self._place():
             room = Path(self._root.name) / secrets.token_urlsafe(16)
             try:
                 room.mkdir()
-                stand = self._built(order, room, _Interruptible(embedder, stopped), embedder, progress)
+                stand = self._built(order, room, _Interruptible(embedder, stopped), embedder, step)
                 self.shelf.put(stand, self.live_s)
             except BaseException:
                 shutil.rmtree(room, ignore_errors=True)
@@ -95,7 +104,7 @@ class Workshop:
         return stand
 
     def _built(
-        self, order: Order, room: Path, careful: Any, embedder: Any, progress: Callable[[Progress], None] | None
+        self, order: Order, room: Path, careful: Any, embedder: Any, progress: Callable[[Progress], None]
     ) -> Stand:
         title = title_of(order.raster)
         home = room / title
@@ -149,10 +158,14 @@ class _Interruptible:
         """
         parts = []
         for start in range(0, len(images), AT_ONCE):
-            if self._stopped():
-                raise Stopped("Stopped. Nothing of the gallery was kept.")
+            _go_on(self._stopped)
             parts.append(self._embedder.embed(images[start : start + AT_ONCE]))
         return np.concatenate(parts)
+
+
+def _go_on(stopped: Callable[[], bool]) -> None:
+    if stopped():
+        raise Stopped("Stopped. Nothing of the gallery was kept.")
 
 
 def _opened(home: Path, embedder: Any) -> Localizer:

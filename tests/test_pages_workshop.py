@@ -87,6 +87,15 @@ def test_stopped_it_leaves_nothing(shop, upload, after):
     assert len(shop.build(Order(upload)).desk.engine.wait().gallery) == 25, "there is room again"
 
 
+def test_it_stops_also_where_every_tile_is_empty(shop, tmp_path):
+    empty = tiff(tmp_path / "empty.tif", 300, 300, nodata=0)
+    with pytest.raises(Stopped):
+        shop.build(Order(empty), stopped=lambda: True)
+    with pytest.raises(GalleryError, match="No tile"):
+        shop.build(Order(empty))
+    assert list(Path(shop._root.name).iterdir()) == []
+
+
 def test_a_build_that_fails_leaves_nothing(shop, upload, monkeypatch):
     def fails(*_args, **_more):
         raise GalleryError("broken")
