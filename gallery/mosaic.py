@@ -22,9 +22,7 @@ from gallery.errors import SourceError
 from gallery.geo import LonLat, destination, wrap_lon
 from gallery.paths import noted_path
 from gallery.raster import Raster
-from gallery.raster_files import MOSAIC_SUFFIX, crs_of, lies_north_up, open_file
-
-LAYER = "mosaic"
+from gallery.raster_files import LAYER, MOSAIC_SUFFIX, crs_of, lies_north_up, open_file
 
 OPTIONS = ("RESX", "RESY", "SORT_FIELD", "MASK_BAND", "BAND_COUNT", "DATA_TYPE", "COLOR_INTERPRETATION", "RESAMPLING")
 """What an index may tell the driver; others name further files."""
@@ -133,7 +131,11 @@ def write_mosaic(sheets: Sequence[Sheet], folder: Path) -> Path:
     finest = min(sheets, key=lambda sheet: sheet.pixel_m)
     pixel = finest.pixel if crs == finest.crs else _pixel_deg(finest)
     table = geopandas.GeoDataFrame(
-        {"location": [noted_path(sheet.path, folder) for sheet in ordered], "z_order": range(len(ordered))},
+        {
+            "location": [noted_path(sheet.path, folder) for sheet in ordered],
+            "bytes": [sheet.path.stat().st_size for sheet in ordered],
+            "z_order": range(len(ordered)),
+        },
         geometry=boxes,
         crs=crs,
     )

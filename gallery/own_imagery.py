@@ -7,9 +7,9 @@ import pyogrio
 from pyogrio.errors import DataSourceError
 
 from gallery.errors import DamagedGallery, SourceError
-from gallery.mosaic import LAYER, OPTIONS
+from gallery.mosaic import OPTIONS
 from gallery.paths import is_within
-from gallery.raster_files import MOSAIC_SUFFIX, OWN_PIXELS, driver_of, open_file
+from gallery.raster_files import LAYER, NOTES, OWN_PIXELS, driver_of, is_mosaic, open_file
 
 HEADER_BYTES = 4096
 VIRTUAL = (b"<VRTDataset", b"<GDAL", b"<OGR")
@@ -22,7 +22,7 @@ def require_own_pixels(raster: Path, folder: Path) -> None:
     Raises:
         DamagedGallery: it is virtual, has notes of GDAL beside it (.aux.xml may name other files), or lists such.
     """
-    if raster.name.lower().endswith(MOSAIC_SUFFIX):
+    if is_mosaic(raster):
         for listed in _listed(raster):
             _require_plain(raster.parent / listed, folder)
     else:
@@ -33,7 +33,7 @@ def _require_plain(raster: Path, folder: Path) -> None:
     if not is_within(raster, folder):
         raise DamagedGallery(f"The gallery names imagery outside its folder ({raster.name}): not opened.")
     refused = DamagedGallery(f"{raster.name} of the gallery may point at files outside its folder: not opened.")
-    if driver_of(raster) not in OWN_PIXELS.values() or raster.with_name(f"{raster.name}.aux.xml").exists():
+    if driver_of(raster) not in OWN_PIXELS.values() or raster.with_name(f"{raster.name}{NOTES}").exists():
         raise refused
     try:
         open_file(raster).close()

@@ -29,27 +29,69 @@ DRIVERS = {**OWN_PIXELS, ".vrt": "VRT", MOSAIC_SUFFIX: "GTI"}
 another name is never opened as one."""
 
 
+NOTES = ".aux.xml"
+"""Ending of what GDAL writes beside a raster; it may name other files."""
+
+LAYER = "mosaic"
+"""The layer of an index of tiles, as `gallery.mosaic` writes it."""
+
+
+def is_mosaic(path: Path) -> bool:
+    """Whether a file is an index of tiles by its name."""
+    return path.name.lower().endswith(MOSAIC_SUFFIX)
+
+
+def members_of(index: Path) -> list[tuple[Path, int]]:
+    """The rasters that an index of this program lists, and how many bytes each had; nothing of a foreign index.
+
+    Raises:
+        SourceError: it cannot be read.
+    """
+    from pyogrio import raw  # late: few rasters are mosaics
+    from pyogrio.errors import DataLayerError, DataSourceError
+
+    try:
+        facts, _, _, values = raw.read(index, layer=LAYER, columns=["location", "bytes"], read_geometry=False)
+    except DataLayerError:
+        return []
+    except DataSourceError as error:
+        raise SourceError(f"{index.name} is no index of rasters that can be read.") from error
+    columns = dict(zip(facts["fields"], values, strict=True))
+    if columns.keys() != {"location", "bytes"}:
+        return []
+    return [
+        (index.parent / str(location), int(size))
+        for location, size in zip(columns["location"], columns["bytes"], strict=True)
+    ]
+
+
+def lost_members(index: Path) -> list[Path]:
+    """Those of an index's rasters that are gone or cut short: GDAL shows holes in their places and says nothing."""
+    return [file for file, size in members_of(index) if not file.is_file() or file.stat().st_size < size]
+
+
 def driver_of(path: Path) -> str | None:
     """The driver for a file of this name; None for names that no raster has."""
-    if path.name.lower().endswith(MOSAIC_SUFFIX):
+    if is_mosaic(path):
         return DRIVERS[MOSAIC_SUFFIX]
     return DRIVERS.get(path.suffix.lower())
 
 
 def stem_of(path: Path) -> str:
     """A raster's name without the ending that says its format."""
-    name = path.name
-    return name[: -len(MOSAIC_SUFFIX)] if name.lower().endswith(MOSAIC_SUFFIX) else path.stem
+    return path.name[: -len(MOSAIC_SUFFIX)] if is_mosaic(path) else path.stem
 
 
 def open_file(path: Path) -> rasterio.DatasetReader:
     """Open a raster by the driver that its name asks for, GeoTIFF if it asks for none.
 
     Raises:
-        SourceError: it is missing or unreadable.
+        SourceError: it is missing or unreadable, or a raster of a mosaic is.
     """
     if not path.is_file():
         raise SourceError(f"There is no file {path.name}. Check the path of the raster.")
+    if is_mosaic(path) and (lost := lost_members(path)):
+        raise SourceError(f"{lost[0].name}, which a mosaic shows, is gone or cut short. Put it back, or build again.")
     try:
         return rasterio.open(path, driver=driver_of(path) or GEOTIFF)
     except RasterioIOError as error:
@@ -61,8 +103,7 @@ def open_file(path: Path) -> rasterio.DatasetReader:
 
 def states_its_place(path: Path) -> bool:
     """Whether a file is a raster that says where it lies, be it without its coordinate system; a quick look."""
-    suffix = path.suffix.lower()
-    if driver_of(path) is None or (suffix in IMAGE_DRIVERS and not _has_sidecar(path)):
+    if driver_of(path) is None or (path.suffix.lower() in IMAGE_DRIVERS and not sidecars_of(path)):
         return False
     try:
         with warnings.catch_warnings(action="ignore", category=NotGeoreferencedWarning), open_file(path) as file:
@@ -71,12 +112,17 @@ def states_its_place(path: Path) -> bool:
         return False
 
 
-def _has_sidecar(image: Path) -> bool:
-    """Whether a world file (first and last letter of the suffix and w, the suffix and w, or wld) or PAM lies beside."""
+def sidecars_of(raster: Path) -> list[Path]:
+    """The files beside a raster that belong to it: world file, .prj, overviews, mask, and notes of GDAL (.aux.xml)."""
+    notes = [raster.with_name(f"{raster.name}{ending}") for ending in (".ovr", ".msk", NOTES)]
+    return [file for file in (*_world_files(raster), raster.with_suffix(".prj"), *notes) if file.is_file()]
+
+
+def _world_files(image: Path) -> list[Path]:
+    """What its world file may be called: first and last letter of the suffix and w, the suffix and w, or wld."""
     suffix = image.suffix
     endings = (f".{suffix[1]}{suffix[-1]}w", f"{suffix}w", ".wld")
-    names = [image.with_suffix(ending if suffix.islower() else ending.upper()) for ending in endings]
-    return any(name.is_file() for name in [*names, image.with_name(f"{image.name}.aux.xml")])
+    return [image.with_suffix(ending if suffix.islower() else ending.upper()) for ending in endings]
 
 
 def crs_of(file: rasterio.DatasetReader, path: Path, assumed: str | None = None) -> CRS:

@@ -1,6 +1,5 @@
 """What a gallery is built from: rasters and folders of images, opened as sources of candidate tiles."""
 
-import glob
 import logging
 import os
 from collections.abc import Iterable, Iterator, Sequence
@@ -22,7 +21,7 @@ from gallery.place_names import TileNames
 from gallery.placing import ReadPosition, Unplaced, settle
 from gallery.positions import Positions, read_positions
 from gallery.raster import Raster
-from gallery.raster_files import states_its_place, stem_of
+from gallery.raster_files import sidecars_of, states_its_place, stem_of
 from gallery.tile_server import Order, TileServer, fetch
 from gallery.tiles import Tile
 
@@ -216,9 +215,8 @@ def _in_workplace(raster: Path, home: Path, workplace: Path) -> Path:
     if not raster.resolve().is_relative_to(home):
         return raster
     below = raster.resolve().relative_to(home)
-    for beside in raster.parent.glob(f"{glob.escape(raster.stem)}.*"):
-        if beside.is_file():
-            linked(beside, workplace / below.with_name(beside.name))
+    for file in (raster, *sidecars_of(raster)):
+        linked(file, workplace / below.with_name(file.name))
     return workplace / below
 
 

@@ -2,6 +2,7 @@
 
 import shutil
 
+import geopandas
 import numpy as np
 import pytest
 import rasterio
@@ -13,6 +14,7 @@ from pyproj import Transformer
 from gallery import Gallery, build_gallery
 from gallery.errors import SourceError
 from gallery.geo import LonLat, distance_m, size_m
+from gallery.handles import _kept
 from gallery.mosaic import clusters, look_at, write_mosaic
 from gallery.raster import Raster
 from gallery.tiles import Window
@@ -197,3 +199,29 @@ def test_a_gallery_of_a_mosaic_has_no_tile_twice_and_moves_with_its_rasters(shee
         assert embedder.embed([moved.image(moved.tile(row), 64)])[0] == pytest.approx(vector, abs=2e-3)
     again = build_gallery(tmp_path / "elsewhere", tmp_path / "elsewhere" / "g", embedder, 50, overlap=0)
     assert again.check() == [] and again.image(again.tile(0)).size == (50, 50)
+
+
+def test_a_raster_that_is_gone_is_no_hole(sheet, tmp_path, embedder):
+    paths = [
+        sheet(f"{name}.tif", 0, east, pixels=textured(100, 100, seed=east)) for name, east in (("a", 0), ("b", 90))
+    ]
+    gallery = build_gallery(paths, tmp_path / "g", embedder, 40, overlap=0)
+    whole = paths[1].read_bytes()
+    for damage in (whole[:100], None):
+        paths[1].unlink() if damage is None else paths[1].write_bytes(damage)
+        _kept.rasters.clear()
+        with pytest.raises(SourceError, match=r"b\.tif, which a mosaic shows, is gone or cut short"):
+            gallery.image(gallery.tile(0))
+        assert [(problem.kind, problem.message) for problem in gallery.check()] == [
+            ("source", "b.tif is not where the tiles were cut from")
+        ]
+
+
+def test_somebodys_own_index_is_read_as_it_is(sheet, tmp_path):
+    path = sheet("a.tif", 7, 0)
+    index = tmp_path / "own.gti.gpkg"
+    geopandas.GeoDataFrame({"location": ["a.tif"]}, geometry=[look_at(path).box], crs=UTM33).to_file(
+        index, layer="tiles"
+    )
+    with Raster(index) as raster:
+        assert (raster.width_px, raster.height_px) == (100, 100) and set(values(raster)) == {7}

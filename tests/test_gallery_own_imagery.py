@@ -10,8 +10,9 @@ from shapely.geometry import box
 
 from gallery import build_gallery
 from gallery.errors import DamagedGallery
-from gallery.mosaic import LAYER, clusters, look_at, write_mosaic
+from gallery.mosaic import clusters, look_at, write_mosaic
 from gallery.own_imagery import require_own_pixels
+from gallery.raster_files import LAYER
 from gallery.store import MANIFEST, require_own_imagery
 
 

@@ -190,6 +190,18 @@ def test_a_gallery_of_pictures_is_whole_in_the_cache(hub, make_photos, tmp_path)
     assert np.array_equal(theirs.image(theirs.tile(2)), ours.image(ours.tile(2)))
 
 
+def test_a_mosaic_is_published_with_its_rasters(hub, tmp_path):
+    for number in range(2):
+        origin = (1_000_000 + 250 * number, 6_000_000)
+        write_raster(tmp_path / "area" / "maps" / f"{number}.tif", origin=origin, pixels=textured(300, 300, number))
+    ours = build_gallery([tmp_path / "area" / "maps"], tmp_path / "area", FakeEmbedder(), tile_size_m=80)
+    assert main([str(tmp_path / "area"), "me/area", *LICENCE, *DATA, "--limits", "Small."]) == 0
+    folder = require_own_imagery(fetch(Repo("me/area", kind="dataset"), FILES, ["*"]))
+    theirs = Gallery.open(folder)
+    assert {path.name for path in (folder / "maps").iterdir()} == {"0.tif", "1.tif"}
+    assert np.array_equal(theirs.image(theirs.tile(len(theirs) - 1)), ours.image(ours.tile(len(ours) - 1)))
+
+
 @pytest.mark.parametrize("noted", ["../runs/model", "timm:resnet50=../weights.pth", "a/b/c.pth"])
 def test_a_model_of_this_machine_is_not_what_others_are_told(noted, area, hub, capsys):
     manifest = json.loads((area / "gallery.json").read_text())

@@ -14,6 +14,7 @@ from gallery import Gallery
 from gallery.confidence import Calibration
 from gallery.errors import GalleryError
 from gallery.index import EXACT
+from gallery.raster_files import NOTES, is_mosaic, members_of, sidecars_of
 from gallery.report import read_report
 from gallery.store import MANIFEST
 from mean_model.checkpoint import CALIBRATION_FILE, CARD_FILE, CONFIG_FILE, WEIGHTS_FILE
@@ -87,8 +88,7 @@ def _gallery_files(gallery: Gallery) -> dict[str, Path | bytes]:
     if gallery.manifest.get("index", EXACT)["kind"] == "milvus":
         raise GalleryError("The gallery is searched by a server that others do not have: build it with --index auto.")
     root = gallery.folder.resolve()
-    sources = [*gallery.manifest["build"]["sources"], *gallery.tiles["source"].unique()]
-    places = [(root / source).resolve() for source in sources]
+    places = [place for source in gallery.sources for place in _imagery_of(root / source)]
     for place in places:
         if not place.is_relative_to(root) or place == root:
             raise GalleryError(f"{place.name} does not lie within the gallery: put it there and build it again.")
@@ -96,6 +96,15 @@ def _gallery_files(gallery: Gallery) -> dict[str, Path | bytes]:
     found = [*names, *_files_in(places), *_files_in([root / "photos"])]
     manifest = json.dumps(gallery.manifest, indent=2, ensure_ascii=False).encode()
     return {MANIFEST: manifest, **{path.relative_to(root).as_posix(): path for path in found}}
+
+
+def _imagery_of(source: Path) -> list[Path]:
+    """A folder of images, or a raster with what belongs to it; a mosaic with its rasters."""
+    if source.is_dir():
+        return [source.resolve()]
+    rasters = [source, *(file for file, _ in members_of(source))] if is_mosaic(source) else [source]
+    beside = [file for raster in rasters for file in sidecars_of(raster) if not file.name.endswith(NOTES)]
+    return [place.resolve() for place in (*rasters, *beside)]
 
 
 def _calibration_of(folder: Path) -> dict[str, Path]:
