@@ -6,8 +6,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from gallery.build import Embedder, Progress, build_from, tile_px
+from gallery.build import Progress, build_from
 from gallery.candidates import Candidate, ReadPhoto
+from gallery.embedding import Embedder, tile_px
 from gallery.errors import GalleryError
 from gallery.handles import open_raster
 from gallery.paths import noted_path
@@ -54,7 +55,7 @@ def embed_again(
         gallery.folder, len(gallery), noted_path(gallery.folder, home), tile_px(embedder), settings.get("crs")
     )
     files = [gallery.folder / TILES]
-    return build_from(lambda: [source], home, embedder, settings, files, progress, model_source=model_source)
+    return build_from(lambda workplace: [source], home, embedder, settings, files, progress, model_source=model_source)
 
 
 def _opened(home: Path) -> Gallery | None:

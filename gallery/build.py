@@ -6,66 +6,37 @@ same command is given again, and the old gallery answers until the new one is wh
 
 import hashlib
 import json
-import math
 import shutil
 import time
 from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import partial
 from itertools import chain, islice
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 
 from gallery.archives import OnTile
 from gallery.assemble import blocks_of, write_gallery
-from gallery.batches import FEATURELESS, LEAST_DETAIL, PRESENT, Batch, Embedded, Standing, Task, Workers, read_batch
+from gallery.batches import FEATURELESS, PRESENT, Batch, Embedded, Standing, Task, Workers, read_batch
 from gallery.build_state import BuildState, open_state
 from gallery.candidates import Source
-from gallery.errors import BuildError, GalleryError, UnreadablePhoto
+from gallery.embedding import Embedder, embedded, read_photo
+from gallery.errors import BuildError, GalleryError
 from gallery.exchange import KEY, alone, is_whole, put_in_place
 from gallery.history import added, built
 from gallery.index import check_kind, noted_kind
 from gallery.paths import noted_path
-from gallery.sources import IMAGERY, MOSAICS, Stated, Tiling, noted_source, open_sources
-from gallery.store import DATA_FILES, FORMAT, MANIFEST, Gallery, aside
+from gallery.request import Request
+from gallery.sources import IMAGERY, MOSAICS, Stated
+from gallery.store import DATA_FILES, FORMAT, MANIFEST, Gallery
 
 STATE = "state.sqlite"
 """What is done so far, in DIR.building."""
-
-
-class Embedder(Protocol):
-    """What turns pictures into vectors; `mean_model.load_model` returns one.
-
-    Optional attributes: `image_size` (side in pixels that it looks at, 384 if it does not say), `name` (of its
-    weights), `photo_errors` (what `read` raises for a photo that it refuses; OSError and ValueError always count),
-    `position` (of a photo by its path, without decoding it).
-    """
-
-    @property
-    def fingerprint(self) -> str:
-        """Names the weights and the preprocessing."""
-        ...
-
-    @property
-    def dimension(self) -> int:
-        """D, the length of a vector."""
-        ...
-
-    def embed(self, images: Sequence[Any]) -> np.ndarray:
-        """PIL images, or what `read` returns -> (N, D) float32, rows of length 1."""
-        ...
-
-    def read(self, source: Any, least_px: int = 0) -> Any:
-        """A path, bytes or PIL image -> an object with .image, .name and .position (lon, lat, …) or None.
-
-        Args: least_px: a larger picture may come back smaller, but its shorter side not below this.
-        """
-        ...
 
 
 @dataclass(frozen=True)
@@ -141,60 +112,28 @@ def build_gallery(
         BuildError: no tile came out, another build writes here, or `out` cannot be written.
         NotAGallery, DamagedGallery, WrongModel: there is nothing to add to, or it is of another model.
     """
-    sizes_m = _sizes(tile_size_m)
-    if not 0 <= overlap <= 0.95:
-        raise BuildError(f"An overlap of {overlap:g} is not between 0 and 0.95.")
-    listed = [sources] if isinstance(sources, str | Path) else list(sources)
-    given = [source if isinstance(source, str) and "://" in source else Path(source) for source in listed]
-    stated = stated or Stated()
-    stated = stated if positions is None else replace(stated, positions=Path(positions))
+    request = Request.of(
+        sources, tile_size_m, overlap, positions, stated, keep_featureless=keep_featureless, index=index, add=add
+    )
     home = Path(out).resolve()  # a link to a folder stays a link
-    tiling = Tiling(sizes_m, overlap, tile_px(embedder))
-
-    def look() -> list[Source]:
-        taken: Iterable[str] = ()
-        if add:
-            standing = Gallery.open(home)
-            standing.require_crs(stated.crs)
-            taken = standing.table.prefixes()
-        workplace, position_of = aside(home, "building"), partial(read_position, embedder)
-        return open_sources(given, home, workplace, tiling, position_of, stated, taken, on_tile)
-
-    settings = {
-        "tile_size_m": sizes_m[0] if len(sizes_m) == 1 else list(sizes_m),
-        "overlap": float(overlap),
-        "sources": [noted_source(source, home) for source in given],
-        **stated.noted(home),
-    }
-    files = [source for source in (*given, stated.positions) if isinstance(source, Path)]
     return build_from(
-        look,
+        lambda workplace: request.open(home, workplace, embedder, on_tile),
         home,
         embedder,
-        settings,
-        files,
+        request.settings(home),
+        request.files,
         progress,
-        least_detail=0.0 if keep_featureless else LEAST_DETAIL,
-        index=index,
         add=add,
+        least_detail=request.least_detail,
+        index=index,
         batch_size=batch_size,
         model_source=model_source,
         workers=workers,
     )
 
 
-def _sizes(tile_size_m: float | Sequence[float]) -> tuple[float, ...]:
-    sizes_m = tuple(map(float, tile_size_m)) if isinstance(tile_size_m, Sequence) else (float(tile_size_m),)
-    for size_m in sizes_m:
-        if not (size_m > 0 and math.isfinite(size_m)):
-            raise BuildError(f"A tile size of {size_m:g} m is not a positive number.")
-    if not sizes_m or len(set(sizes_m)) < len(sizes_m):
-        raise BuildError("Tile sizes must be one or more different numbers.")
-    return sizes_m
-
-
 def build_from(
-    look: Callable[[], Sequence[Source]],
+    look: Callable[[Path], Sequence[Source]],
     home: Path,
     embedder: Embedder,
     settings: Mapping[str, Any],
@@ -211,7 +150,7 @@ def build_from(
     """Build a gallery of what some sources yield; `build_gallery` without its choice of sources.
 
     Args:
-        look: opens the sources, when no other build writes here.
+        look: opens the sources, when no other build writes here, given the folder that becomes the gallery.
         home: the gallery's folder, resolved.
         settings: are noted as the gallery's `build`; other ones than those of a stopped build begin anew.
         files: another size or time of one of them begins anew, too.
@@ -280,58 +219,18 @@ def _write(
     write_gallery(workplace, key, blocks, count, model, build, skipped, build.get("index", "auto"))
 
 
-def _looked(look: Callable[[], Sequence[Source]], workplace: Path) -> Sequence[Source]:
+def _looked(look: Callable[[Path], Sequence[Source]], workplace: Path) -> Sequence[Source]:
     """The sources, opened in a workplace without a whole gallery or mosaics of another build."""
     begun = workplace.exists()
     for name in (MANIFEST, KEY, *DATA_FILES):
         (workplace / name).unlink(missing_ok=True)
     shutil.rmtree(workplace / MOSAICS, ignore_errors=True)
     try:
-        return look()
+        return look(workplace)
     except GalleryError:
         if not begun and not (workplace / IMAGERY).exists():  # fetched tiles wait for the next try
             shutil.rmtree(workplace, ignore_errors=True)
         raise
-
-
-def is_unit(vectors: np.ndarray, tolerance: float = 1e-2) -> bool:
-    """Whether every row of (N, D) has length 1 within the tolerance (half precision included)."""
-    return bool(np.all(np.abs(np.linalg.norm(vectors.astype(np.float32), axis=1) - 1) <= tolerance))
-
-
-def tile_px(embedder: Embedder) -> int:
-    """The longer side of the pictures of tiles that an embedder is given."""
-    return int(getattr(embedder, "image_size", 384))
-
-
-def read_photo(embedder: Embedder, source: Any, least_px: int = 0) -> Any:
-    """What the embedder reads from a path, bytes or picture.
-
-    Args: least_px: the shorter side is not shrunk below this; 0 leaves it to the embedder.
-
-    Raises:
-        UnreadablePhoto: with the embedder's own sentence.
-    """
-    refusals = (*getattr(embedder, "photo_errors", ()), OSError, ValueError)
-    try:
-        return embedder.read(source, least_px)
-    except refusals as error:
-        raise UnreadablePhoto(str(error)) from error
-
-
-def read_position(embedder: Embedder, source: Path) -> Any:
-    """What an image states of where it was taken, without decoding it where the embedder can do that.
-
-    Raises:
-        UnreadablePhoto: with the embedder's own sentence.
-    """
-    looks = getattr(embedder, "position", None)
-    if looks is None:
-        return read_photo(embedder, source).position
-    try:
-        return looks(source)
-    except (*getattr(embedder, "photo_errors", ()), OSError, ValueError) as error:
-        raise UnreadablePhoto(str(error)) from error
 
 
 def _model(embedder: Embedder, source: str, home: Path) -> dict[str, Any]:
@@ -413,22 +312,8 @@ def _here(
 ) -> Generator[Embedded]:
     """Batches read and embedded by this process: `Workers`, but for pictures that a vector is known of."""
     read = partial(read_batch, read_photo=partial(read_photo, embedder), least_detail=least_detail, standing=standing)
-    for batch in _one_ahead(read, batches):
+    for batch in read_ahead(read, batches):
         yield embedded(batch, state.lacking(batch.contents), embedder)
-
-
-def embedded(batch: Batch, contents: Sequence[str], embedder: Embedder) -> Embedded:
-    """A batch with the vectors of some of its pictures.
-
-    Raises:
-        BuildError: the model does not give what it states.
-    """
-    if not contents:
-        return Embedded(batch.outcomes, {})
-    vectors = embedder.embed([batch.pictures[content] for content in contents])
-    if vectors.shape != (len(contents), embedder.dimension) or not is_unit(vectors):
-        raise BuildError("The model gives vectors of another shape or length than it states.")
-    return Embedded(batch.outcomes, dict(zip(contents, vectors.astype(np.float16), strict=True)))
 
 
 def _candidates(sources: Sequence[Source]) -> Iterator[Task]:
@@ -440,7 +325,7 @@ def _batches(tasks: Iterator[Task], size: int) -> Iterator[list[Task]]:
         yield batch
 
 
-def _one_ahead(read: Callable[[list[Task]], Batch], batches: Iterable[list[Task]]) -> Iterator[Batch]:
+def read_ahead(read: Callable[[list[Task]], Batch], batches: Iterable[list[Task]]) -> Iterator[Batch]:
     """What is read of each batch, the next one in a thread while this one is used."""
     with ThreadPoolExecutor(1, thread_name_prefix="gallery-read") as reader:
         ahead: deque[Future[Batch]] = deque()

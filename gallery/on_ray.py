@@ -14,8 +14,8 @@ from itertools import islice
 from typing import Any
 
 from gallery.batches import Embedded, Standing, Task, read_batch
-from gallery.build import Embedder, embedded, read_photo
 from gallery.candidates import Candidate, Source
+from gallery.embedding import Embedder, embedded, read_photo
 from gallery.errors import BuildError, GalleryError
 
 STAGE = 1024

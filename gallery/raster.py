@@ -21,6 +21,9 @@ from gallery.geo import LonLat, distance_m, wrap_lon
 from gallery.raster_files import crs_of, north_up, open_file
 from gallery.tiles import Tile, Window
 
+MOST_OVERVIEW_PX = 200_000_000
+"""Of a raster without smaller copies of itself; seconds on one core."""
+
 EVEN_GROUND = 0.005
 """Within a strip of columns, a pixel covers this share more or less ground than in its middle, at most."""
 
@@ -211,6 +214,13 @@ class Raster:
 
     def _damaged(self) -> SourceError:
         return SourceError(f"{self.path.name} is damaged: part of its pixels cannot be read. Copy it again.")
+
+    def overview(self, max_px: int) -> Image.Image | None:
+        """All of the raster as `image`; None where that would decode more than MOST_OVERVIEW_PX pixels."""
+        reduced = max([1, *self._file.overviews(self._bands[0])])
+        if self.width_px * self.height_px / reduced**2 > MOST_OVERVIEW_PX:
+            return None
+        return self.image(Window(0, 0, self.width_px, self.height_px), max_px)
 
     def image(self, window: Window, max_px: int) -> Image.Image:
         """The window as an RGB picture whose longer side has at most max_px pixels.

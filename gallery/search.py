@@ -13,8 +13,8 @@ from gallery.above import Pose, pose_of, seen_from_above
 from gallery.agreement import AGREEMENT_OF, place_size_m
 from gallery.answers import Answer, ExifCheck, PhotoProblem
 from gallery.areas import MOST_DEG_PER_M, Area, distances_to_boxes_m, tiles_in
-from gallery.build import Embedder, read_photo
 from gallery.confidence import BEST, CALIBRATION, SHARES, Calibration, Evidence, evidence_of
+from gallery.embedding import Embedder, read_photo
 from gallery.errors import AreaError, GalleryError, UnreadablePhoto, WrongModel
 from gallery.geo import LonLat, distance_m, distances_m, looked_at
 from gallery.judging import belief_in

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from functools import lru_cache
 from pathlib import Path
 from types import TracebackType
-from typing import Any
+from typing import Any, BinaryIO
 
 import geopandas
 import numpy as np
@@ -60,7 +60,7 @@ _UNREADABLE = (OSError, ValueError, pa.ArrowException, shapely.errors.ShapelyErr
 class TableWriter:
     """Writes a table in groups of `GROUP_ROWS`, however the rows come. Use as a context manager."""
 
-    def __init__(self, file: Path) -> None:
+    def __init__(self, file: Path | BinaryIO) -> None:
         self._writer = pq.ParquetWriter(file, SCHEMA)
         self._waiting: list[pa.Table] = []
         self._bounds = np.array([np.inf, np.inf, -np.inf, -np.inf])

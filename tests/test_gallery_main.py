@@ -114,6 +114,28 @@ def test_areas_are_added_and_removed(region, model, capsys, tmp_path):
     assert status == 2 and "is no gallery" in stderr
 
 
+def test_a_dry_run_says_what_a_build_makes(region, model, capsys, tmp_path):
+    build = ("build", region / "region.tif", "--out", tmp_path / "g", "--model", model, "--tile-size-m", 80)
+    status, stdout, _ = run(capsys, *build, "--dry-run", "--plan", tmp_path / "plan.png", "--json")
+    assert status == 0 and json.loads(stdout)["tiles"] == len(Gallery.open(region / "g"))
+    assert [file.name for file in tmp_path.iterdir()] == ["plan.png"]
+    status, stdout, _ = run(capsys, *build, "--dry-run")
+    assert status == 0 and "tiles of 80 m" in stdout and "km²" in stdout and "measured" in stdout
+    status, _, stderr = run(capsys, *build, "--plan", tmp_path / "plan.png")
+    assert status == 2 and "--dry-run" in stderr
+    server = (
+        "https://tiles.example.org/{z}/{x}/{y}.png",
+        "--bounds",
+        "8,47,8.1,47.1",
+        "--zoom",
+        17,
+        "--licence",
+        "CC0",
+    )
+    status, _, stderr = run(capsys, "build", *server, "--out", tmp_path / "g", "--model", model, "--dry-run")
+    assert status == 2 and "map tiles of zoom 17" in stderr and "minutes at 4 a second" in stderr
+
+
 def test_search_answers_as_the_contract_says(region, capsys):
     status, stdout, _ = run(
         capsys, "search", region / "g", region / "0.jpg", region / "broken.jpg", region / "1.jpg", "--json", "-k", 3

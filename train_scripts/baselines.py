@@ -35,7 +35,7 @@ from tqdm import tqdm
 
 from gallery import Gallery, GalleryError, Localizer
 from gallery.above import NOT_SEEN, pose_of, seen_from_above
-from gallery.build import read_photo
+from gallery.embedding import read_photo
 from gallery.intervals import wilson
 from gallery.local_features import Features, alike, mutual_matches, root_sift
 from gallery.scales import typical_side_m

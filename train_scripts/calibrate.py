@@ -25,8 +25,8 @@ import numpy as np
 from tqdm import tqdm
 
 from gallery import Gallery, GalleryError, Localizer
-from gallery.build import read_photo
 from gallery.confidence import BEST, CASES, SHARES, Calibration, Evidence, Logistic, case_of
+from gallery.embedding import read_photo
 from gallery.errors import UnreadablePhoto
 from gallery.figures import reliability_curves
 from gallery.geo import LonLat, distances_m

@@ -26,7 +26,7 @@ import torch
 from tqdm import tqdm
 
 from gallery import Gallery, GalleryError, build_gallery
-from gallery.build import Embedder
+from gallery.embedding import Embedder
 from gallery.geo import LonLat, destination, rectangle
 from gallery.sources import images_below
 from mean_model.errors import MeanModelError

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from tqdm import tqdm
 
 from gallery import Gallery
-from gallery.build import read_photo
+from gallery.embedding import read_photo
 from gallery.errors import UnreadablePhoto
 from gallery.sources import images_below
 from train_scripts import evaluate_gallery, evaluate_places

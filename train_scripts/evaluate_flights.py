@@ -23,7 +23,7 @@ from tqdm import tqdm
 
 from gallery import Gallery, Localizer
 from gallery.answers import Position
-from gallery.build import read_photo
+from gallery.embedding import read_photo
 from gallery.errors import GalleryError
 from gallery.geo import LonLat, distance_m
 from gallery.intervals import wilson

@@ -20,7 +20,7 @@ from tqdm import tqdm
 
 from gallery import Gallery, Localizer
 from gallery.answers import Answer
-from gallery.build import read_photo
+from gallery.embedding import read_photo
 from gallery.errors import UnreadablePhoto
 from gallery.geo import LonLat, distance_m
 from gallery.intervals import wilson

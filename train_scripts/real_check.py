@@ -26,7 +26,7 @@ from tqdm import tqdm
 
 from gallery import Gallery, GalleryError, Localizer, build_gallery
 from gallery.answers import Answer, PhotoProblem
-from gallery.build import Embedder, read_photo
+from gallery.embedding import Embedder, read_photo
 from gallery.errors import UnreadablePhoto
 from gallery.geo import LonLat, area_m2, distances_m
 from gallery.intervals import wilson

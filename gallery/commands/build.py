@@ -13,7 +13,8 @@ from gallery.errors import BuildError
 
 if TYPE_CHECKING:
     from gallery.batches import Workers
-    from gallery.build import Embedder, Progress
+    from gallery.build import Progress
+    from gallery.embedding import Embedder
     from gallery.sources import Stated
 
 _TILE_SIZE_HELP = (
@@ -43,6 +44,7 @@ _RAY_HELP = (
     "read and embed on a Ray cluster (pip install -r requirements-cluster.txt): its address, or 'local' for all cores "
     "of this machine; imagery and weights lie under the same paths on all of its machines"
 )
+_DRY_RUN_HELP = "say how many tiles of how much ground there will be, how long that takes and how large it is; stop"
 _INDEX_HELP = (
     "how vectors are searched: exact, approximate, by their number (default auto), or by Milvus at an address or in a "
     ".db file (pip install -r requirements-cluster.txt; a token in MILVUS_TOKEN)"
@@ -74,6 +76,8 @@ def add(commands: Any) -> None:
     build.add_argument("--rate", type=float, default=4.0, metavar="PER_S", help=_RATE_HELP)
     build.add_argument("--keep-featureless", action="store_true", help=_FEATURELESS_HELP)
     build.add_argument("--index", type=_index, metavar="KIND|milvus:URI", help=_INDEX_HELP)
+    build.add_argument("--dry-run", action="store_true", help=_DRY_RUN_HELP)
+    build.add_argument("--plan", type=Path, metavar="FILE.png", help="with --dry-run: draw the tiles over the imagery")
     build.add_argument("--compile", action="store_true", help="compile the model first: worth it for long builds")
     build.add_argument("--ray", metavar="ADDRESS", help=_RAY_HELP)
     json_option(build)
@@ -96,6 +100,8 @@ def run(options: argparse.Namespace) -> int:
     from gallery.store import Gallery
 
     stated = _stated(options)
+    if options.plan is not None and not options.dry_run:
+        raise BuildError("--plan belongs to --dry-run: add that, or build without a picture of the plan.")
     for source in options.sources:  # before the model is loaded
         if "://" in source:
             stated.order(source)
@@ -103,6 +109,8 @@ def run(options: argparse.Namespace) -> int:
             raise BuildError(f"There is no raster or folder {source}. Check the path.")
     model = options.model or (Gallery.open(options.out).model_source if options.add else "starter")
     embedder = load(model, compile=options.compile)
+    if options.dry_run:
+        return _plan(options, embedder, stated)
     with _Bar(" tiles fetched") as fetching, _Bar(" tiles") as bar:
         gallery = build_gallery(
             options.sources,
@@ -125,6 +133,30 @@ def run(options: argparse.Namespace) -> int:
     else:
         left_out = "".join(f"; left out: {count} {reason}" for reason, count in gallery.manifest["skipped"].items())
         say(f"{options.out}: {len(gallery)} tiles{left_out}")
+    return 0
+
+
+def _plan(options: argparse.Namespace, embedder: "Embedder", stated: "Stated") -> int:
+    from gallery.plan import plan_gallery
+
+    plan = plan_gallery(
+        options.sources,
+        options.out,
+        embedder,
+        tile_size_m=options.tile_size_m,
+        overlap=options.overlap,
+        positions=options.positions,
+        stated=stated,
+        keep_featureless=options.keep_featureless,
+        index=options.index,
+        add=options.add,
+        picture=options.plan,
+    )
+    if options.json:
+        say_json(plan.to_dict())
+    else:
+        for sentence in plan.sentences():
+            say(sentence)
     return 0
 
 

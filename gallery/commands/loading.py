@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from gallery.errors import GalleryError
 
 if TYPE_CHECKING:
-    from gallery.build import Embedder
+    from gallery.embedding import Embedder
     from gallery.local_features import Matcher
     from gallery.search import Localizer
 

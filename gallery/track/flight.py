@@ -10,7 +10,7 @@ from PIL import Image
 
 from gallery.answers import Answer, ExifCheck, PhotoProblem, Position
 from gallery.areas import Area, tiles_in
-from gallery.build import read_photo
+from gallery.embedding import read_photo
 from gallery.errors import TrackError, UnreadablePhoto
 from gallery.geo import LonLat, distance_m
 from gallery.scales import typical_side_m
