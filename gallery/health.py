@@ -21,9 +21,9 @@ LOOKALIKE_COSINE = Thresholds().twin_cosine
 aside, 4 degrees turned, darker, noise), the starter found 35 % among other places; with one of 0.90 to 0.95, 79 %; with
 none above 0.85, all but one in 200."""
 
-LEAST_DETAIL = 3.0
-"""Below this standard deviation of the luminance (0 to 255) a tile shows too little. Of the sample's tiles, seen again
-askew, the starter found 31 % below 3, 62 % from 3 to 6, 96 % from 20 on."""
+LITTLE_DETAIL = 3.0
+"""A tile whose luminance (0 to 255) has a lower standard deviation shows little, even where a build keeps it. Of the
+sample's tiles, seen again askew, the starter found 31 % below 3, 62 % from 3 to 6, 96 % from 20 on."""
 
 MOST_COSINES = 400_000_000
 """So many pairs of tiles are compared at most: all of 20,000 tiles; of more, as many as this allows, evenly spread."""
@@ -182,7 +182,7 @@ def lookalikes(gallery: Gallery, least_cosine: float = LOOKALIKE_COSINE) -> tupl
     return tuple(sorted(found, key=lambda pair: pair.row)), len(asked)
 
 
-def without_detail(gallery: Gallery, least: float = LEAST_DETAIL) -> tuple[tuple[int, ...], int]:
+def without_detail(gallery: Gallery, least: float = LITTLE_DETAIL) -> tuple[tuple[int, ...], int]:
     """Rows of tiles with little detail, and of how many tiles it is known.
 
     By the column `detail` of the tiles, or else by the pictures of a sample, as far as their sources are there.

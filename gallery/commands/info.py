@@ -28,12 +28,12 @@ def run(options: argparse.Namespace) -> int:
 
     gallery = Gallery.open(gallery_folder(options.gallery))
     info = gallery.info()
-    if options.health:
-        health = examine(gallery)
-        info["health"] = health.to_dict(gallery) if options.json else [each.sentence for each in health.findings]
+    health = examine(gallery) if options.health else None
     if options.json:
-        say_json(info)
-    else:
-        for key, value in info.items():
-            say(f"{key}: {json.dumps(value, ensure_ascii=False) if isinstance(value, dict | list) else value}")
+        say_json(info if health is None else {**info, "health": health.to_dict(gallery)})
+        return 0
+    for key, value in info.items():
+        say(f"{key}: {json.dumps(value, ensure_ascii=False) if isinstance(value, dict | list) else value}")
+    for finding in () if health is None else health.findings:
+        say(finding.sentence)
     return 0
