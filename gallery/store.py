@@ -241,6 +241,7 @@ class Gallery:
             "tiles": len(self),
             "model": dict(self.manifest["model"]),
             "build": dict(self.manifest["build"]),
+            "index": dict(self.manifest.get("index", EXACT)),
             "skipped": dict(self.manifest["skipped"]),
             "placed": dict(placed),
             "metres_per_px": {"least": float(metres_per_px.min()), "most": float(metres_per_px.max())},

@@ -69,6 +69,7 @@ def test_tiles_by_row_and_name(gallery):
 def test_info_is_ready_for_json(gallery):
     info = json.loads(json.dumps(gallery.info()))
     assert info["tiles"] == len(gallery) and info["model"]["fingerprint"] == gallery.fingerprint
+    assert info["index"] == {"kind": "exact"}
     west, south, east, north = info["bounds"]
     assert west < east and south < north
 
