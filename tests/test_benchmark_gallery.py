@@ -37,7 +37,7 @@ def test_figures_of_search_and_their_costs(capsys, tmp_path, monkeypatch):
     (tmp_path / "figures.json").write_text(printed)
     benchmark.main(["gallery", "--paper", str(tmp_path / "figures.json"), "--overlap", "0", "--core-hour", "1"])
     shown = capsys.readouterr().out
-    assert "1 USD a core-hour" in shown and "| 1,000 | 100,000 |" in shown and "m, 50.0 tiles/s" in shown
+    assert "1 USD a core-hour" in shown and "| 1,000 | 100,000 |" in shown and "m, 20.0 ms of a core" in shown
 
 
 def test_figures_as_tables():
@@ -59,5 +59,6 @@ BUILT = {
     "build_rate_over_network": 0.5,
     "build_tiles_per_s": 50.0,
     "network_images_per_s": 100.0,
+    "build_core_s_a_tile": 0.02,
     "tiles": 10,
 }

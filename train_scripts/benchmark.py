@@ -113,10 +113,12 @@ def build_ratio(model: str, raster: Path, rounds: int, tile_size_m: float) -> di
     with load_model(model) as embedder, tempfile.TemporaryDirectory() as folder:
         number = iter(range(10**9))
         counts: list[int] = []
+        core_s: list[float] = []
 
         def build() -> None:
-            out = Path(folder) / str(next(number))
+            out, begun = Path(folder) / str(next(number)), time.process_time()
             counts.append(len(build_gallery([raster], out, embedder, tile_size_m=tile_size_m, overlap=0.0)))
+            core_s.append(time.process_time() - begun)
 
         build_s, batch_s = alternating(build, bare_network(embedder)(BATCH), rounds)
         built, bare = counts[-1] / build_s, BATCH / batch_s
@@ -124,6 +126,7 @@ def build_ratio(model: str, raster: Path, rounds: int, tile_size_m: float) -> di
             "build_rate_over_network": built / bare,
             "build_tiles_per_s": built,
             "network_images_per_s": bare,
+            "build_core_s_a_tile": median(core_s[1:]) / counts[-1],
             "tiles": counts[-1],
         }
 

@@ -1,4 +1,4 @@
-"""What a gallery of a larger area takes, on paper: measured rates and bytes a tile, times the tiles of the area.
+"""What a gallery of a larger area takes, on paper: measured work and bytes a tile, times the tiles of the area.
 
 Build time and bytes grow with the tiles. So does the search of one machine: it scans a share of the codes that was the
 same at every size measured. Money is the time of the cores, and the disk for a month.
@@ -18,7 +18,6 @@ INTERACTIVE_MS = 1000.0
 PRICES = {
     "core_hour": "USD a core-hour",
     "gb_month": "USD a GB of disk and month",
-    "cores": "of the machine that was measured",
     "tile_side_m": "metres, of the tiles on paper",
     "overlap": "of the tiles on paper",
 }
@@ -30,7 +29,6 @@ class Prices:
 
     core_hour: float = 0.04
     gb_month: float = 0.08
-    cores: int = 2
     tile_side_m: float = 100.0
     overlap: float = 0.5
 
@@ -78,7 +76,7 @@ def costs(built: Mapping[str, Any], searched: Mapping[str, Any], prices: Prices)
         tiles = km2 * prices.tiles_per_km2
         share = tiles / searched["tiles"]
         disk_gb = tiles * sum(searched["bytes_a_tile"].values()) / 1e9
-        core_hours = tiles / built["build_tiles_per_s"] * prices.cores / 3600
+        core_hours = tiles * built["build_core_s_a_tile"] / 3600
         found.append(
             Cost(
                 area=area,
@@ -103,12 +101,17 @@ def paper(figures: Mapping[str, Any], prices: Prices) -> str:
     lines = [
         f"{prices.tiles_per_km2:,.0f} tiles a km2, of {prices.tile_side_m:g} m, overlap {prices.overlap:g};",
         f"{searched['dimension']} numbers each. Assumed: {prices.core_hour:g} USD a core-hour,",
-        f"{prices.gb_month:g} USD a GB of disk and month. Measured: the build's rate, on {prices.cores} cores; bytes,",
-        f"memory and search at {searched['tiles']:,} tiles. The rest is extrapolated, and imagery is not counted.",
+        f"{prices.gb_month:g} USD a GB of disk and month. Measured: the build's core-seconds a tile; bytes, memory and",
+        f"search at {searched['tiles']:,} tiles. The rest is extrapolated, and imagery is not counted.",
     ]
     for built in figures["build"]:
         rows = [_told(cost) for cost in costs(built, searched, prices)]
-        lines += ["", f"{built['model']}, {built['build_tiles_per_s']:.1f} tiles/s:", "", *table(HEAD, rows)]
+        lines += [
+            "",
+            f"{built['model']}, {1e3 * built['build_core_s_a_tile']:.1f} ms of a core for each tile:",
+            "",
+            *table(HEAD, rows),
+        ]
     return "\n".join(lines) + "\n"
 
 
