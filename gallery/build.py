@@ -6,6 +6,7 @@ same command is given again, and the old gallery answers until the new one is wh
 
 import hashlib
 import json
+import os
 import shutil
 import time
 from collections import deque
@@ -325,14 +326,20 @@ def _batches(tasks: Iterator[Task], size: int) -> Iterator[list[Task]]:
         yield batch
 
 
-def read_ahead(read: Callable[[list[Task]], Batch], batches: Iterable[list[Task]]) -> Iterator[Batch]:
-    """What is read of each batch, the next one in a thread while this one is used."""
-    with ThreadPoolExecutor(1, thread_name_prefix="gallery-read") as reader:
+def read_ahead(
+    read: Callable[[list[Task]], Batch], batches: Iterable[list[Task]], readers: int | None = None
+) -> Iterator[Batch]:
+    """What is read of each batch, in their order, the next ones in threads while this one is used.
+
+    Args: readers: threads; None: one for every four cores, for the network needs the others more.
+    """
+    readers = readers or max(1, (os.cpu_count() or 1) // 4)
+    with ThreadPoolExecutor(readers, thread_name_prefix="gallery-read") as pool:
         ahead: deque[Future[Batch]] = deque()
         try:
             for batch in batches:
-                ahead.append(reader.submit(read, batch))
-                if len(ahead) > 1:
+                ahead.append(pool.submit(read, batch))
+                if len(ahead) > readers:
                     yield ahead.popleft().result()
             while ahead:
                 yield ahead.popleft().result()

@@ -6,6 +6,8 @@ import shutil
 import signal
 import subprocess
 import sys
+import threading
+import time
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +16,7 @@ from conftest import FakeEmbedder, FakePosition, digest, textured
 from PIL import Image
 
 from gallery import Gallery, build_gallery
+from gallery.build import read_ahead
 from gallery.errors import BuildError, GalleryError, PositionsError, SourceError
 from gallery.geo import LonLat, distance_m, size_m
 from gallery.sources import Stated
@@ -122,6 +125,21 @@ def test_a_damaged_gallery_lends_no_vectors(make_raster, tmp_path, embedder):
     (built.folder / VECTORS).write_bytes(whole[:-1] + b"\x11")
     assert build_gallery(raster, tmp_path / "g", embedder).check() == [] and embedder.embedded == 2 * count
     assert (tmp_path / "g" / VECTORS).read_bytes() == whole
+
+
+@pytest.mark.parametrize("readers", [1, 4])
+def test_batches_come_in_their_order_however_many_read_them(readers):
+    def read(tasks):
+        time.sleep(0.002 * (tasks[0] % 3))
+        reading.add(threading.get_ident())
+        return tasks
+
+    reading: set[int] = set()
+    batches = [[number] for number in range(20)]
+    assert list(read_ahead(read, iter(batches), readers)) == batches and 1 <= len(reading) <= readers
+    first = read_ahead(read, iter(batches), readers)
+    assert next(first) == [0]
+    first.close()  # what waits is not read any more
 
 
 def test_what_progress_raises_stops_a_build_that_goes_on_later(make_raster, tmp_path, embedder):
