@@ -44,7 +44,7 @@ def test_figures_as_tables():
     ones = dict.fromkeys(benchmark_gallery.Searched.__dataclass_fields__, 1.0)
     figure = {**ones, "tiles": 1_000_000, "dimension": 768}
     shown = benchmark_gallery.text({"build": [BUILT], "search": [figure]})
-    assert "gallery build / bare network   0.50   (m: 50.0 / 100.0 images/s, 10 tiles)" in shown
+    assert "gallery build / bare network   0.50   (m: 50.0 / 100.0 images/s, 10 tiles; " in shown
     assert "| 1,000,000 | 1.0 ms | 1.0 ms | 1.000 | 1.000, 1.000 |" in shown
 
 
@@ -60,5 +60,6 @@ BUILT = {
     "build_tiles_per_s": 50.0,
     "network_images_per_s": 100.0,
     "build_core_s_a_tile": 0.02,
+    "network_share_of_core_time": 0.75,
     "tiles": 10,
 }

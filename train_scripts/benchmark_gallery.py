@@ -236,7 +236,8 @@ def text(figures: dict[str, Any]) -> str:
     """The figures as tables."""
     lines = [
         f"gallery build / bare network   {built['build_rate_over_network']:.2f}   ({built['model']}: "
-        f"{built['build_tiles_per_s']:.1f} / {built['network_images_per_s']:.1f} images/s, {built['tiles']} tiles)"
+        f"{built['build_tiles_per_s']:.1f} / {built['network_images_per_s']:.1f} images/s, {built['tiles']} tiles; "
+        f"of the build's core time, the network alone would take {built['network_share_of_core_time']:.2f})"
         for built in figures["build"]
     ]
     searched = [Searched(**each) for each in figures["search"]]
