@@ -108,8 +108,8 @@ def answer_ratio(model: str, gallery_dir: Path, photos: list[Path], rounds: int)
 def build_ratio(model: str, raster: Path, rounds: int, tile_size_m: float) -> dict[str, Any]:
     """Tiles per second of a gallery build, over what the network alone does in batches.
 
-    Where other programs use the machine, the share of the build's core time that the network alone would take says more:
-    it is what the ratio comes to when all cores are busy.
+    Where other programs use the machine, the share of the build's core time that the network alone would take says
+    more: it is what the ratio comes to when all cores are busy.
     """
     from gallery import build_gallery
     from mean_model import load_model
