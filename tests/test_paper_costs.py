@@ -21,7 +21,7 @@ def test_a_thousand_square_kilometres_by_hand():
     assert first.tiles == 400_000  # a tile each 50 m
     assert first.disk_gb == pytest.approx(0.8) and first.month_usd == pytest.approx(0.08)
     assert first.core_hours == pytest.approx(400_000 * 0.4 / 3600) and first.build_usd == first.core_hours / 2
-    assert first.memory_gb == pytest.approx(400 * 4 / 1024) and first.search_ms == pytest.approx(800)
+    assert first.memory_gb == pytest.approx(400 * 1 / 1024) and first.search_ms == pytest.approx(800)
 
 
 def test_costs_grow_with_the_area():

@@ -57,7 +57,7 @@ class Cost:
     area: str  # km2
     tiles: float
     disk_gb: float
-    memory_gb: float  # that searching it touches
+    memory_gb: float  # that searching it takes; the vectors stay on disk
     core_hours: float
     build_usd: float
     month_usd: float  # for the disk
@@ -82,7 +82,7 @@ def costs(built: Mapping[str, Any], searched: Mapping[str, Any], prices: Prices)
                 area=area,
                 tiles=tiles,
                 disk_gb=disk_gb,
-                memory_gb=share * (searched["own_mb"] + searched["mapped_mb"]) / 1024,
+                memory_gb=share * searched["own_mb"] / 1024,
                 core_hours=core_hours,
                 build_usd=core_hours * prices.core_hour,
                 month_usd=disk_gb * prices.gb_month,
