@@ -1,18 +1,19 @@
 """A gallery looked over: files against their checksums, counts, repeated tiles, positions, sources and the model."""
 
 import hashlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 import shapely
 
-from gallery.errors import GalleryError
-from gallery.raster_files import is_mosaic, lost_members
-from gallery.store import INDEX, MANIFEST, VECTORS, Gallery, data_files, sha256
+from gallery.errors import DamagedGallery, GalleryError
+from gallery.store import INDEX, MANIFEST, TILES, VECTORS, Gallery, data_files, sha256
 
 
 @dataclass(frozen=True)
@@ -68,32 +69,51 @@ def _count_problems(gallery: Gallery) -> list[Problem]:
 def _tile_problems(gallery: Gallery) -> list[Problem]:
     """Tiles without a place, repeated tiles, lost sources."""
     table = gallery.table
-    lons, lats = table.numbers("lon"), table.numbers("lat")
-    placed = np.isfinite(lons) & np.isfinite(lats) & (np.abs(lons) <= 180) & (np.abs(lats) <= 90)
-    footprints = table.footprints()
-    placed &= ~(shapely.is_missing(footprints) | shapely.is_empty(footprints))
     ids = table.read("id")["id"]
+    placed = np.concatenate([_placed(rows) for rows in table.batches("lon", "lat", "geometry")] or [np.empty(0, bool)])
     problems = [Problem("position", f"tile {ids[row]} has no position") for row in np.flatnonzero(~placed).tolist()]
-    hashes = np.fromiter(map(_hash, gallery.vectors), np.uint64, len(gallery.vectors))
-    contents = table.read("content")["content"]
-    for what, values in (("name", ids.to_numpy()), ("pixels", contents.to_numpy()), ("vector", hashes)):
+    contents = chain.from_iterable(rows["content"].to_pylist() for rows in table.batches("content"))
+    for what, values in (
+        ("name", map(str, ids)),
+        ("pixels", map(str, contents)),
+        ("vector", (vector.tobytes() for vector in gallery.vectors)),
+    ):
         sentences = (f"tile {ids[row]} has the {what} of tile {ids[first]}" for row, first in _repeated(values))
         problems += [Problem("duplicate", sentence) for sentence in sentences]
     for source in gallery.sources:
-        file = gallery.folder / source
-        lost = [file] if not file.exists() else lost_members(file) if is_mosaic(file) else []
-        problems += [Problem("source", f"{each.name} is not where the tiles were cut from") for each in lost]
+        if not (gallery.folder / source).exists():
+            problems.append(Problem("source", f"{Path(source).name} is not where the tiles were cut from"))
     return problems
 
 
-def _hash(vector: np.ndarray) -> int:
-    return int.from_bytes(hashlib.blake2b(vector.tobytes(), digest_size=8).digest())
+def _placed(rows: pa.Table) -> np.ndarray:
+    """(n,) bool: whether tiles have a centre on the Earth and a footprint.
+
+    Raises:
+        DamagedGallery: a footprint is no shape.
+    """
+    lons, lats = (rows[name].to_numpy().astype(np.float64) for name in ("lon", "lat"))
+    there = np.isfinite(lons) & np.isfinite(lats) & (np.abs(lons) <= 180) & (np.abs(lats) <= 90)
+    try:
+        footprints = shapely.from_wkb(rows["geometry"].to_numpy())
+    except shapely.errors.ShapelyError as error:
+        raise DamagedGallery(f"{TILES} is damaged. Build the gallery again.") from error
+    return there & ~(shapely.is_missing(footprints) | shapely.is_empty(footprints))
 
 
-def _repeated(values: np.ndarray) -> Iterator[tuple[int, int]]:
-    """Row by row, those whose value an earlier row has, and the first row that has it."""
-    codes, distinct = pd.factorize(values)
-    first = np.full(len(distinct), len(values))
-    np.minimum.at(first, codes, np.arange(len(values)))
-    rows = np.flatnonzero(first[codes] < np.arange(len(values)))
+def _repeated(values: Iterable[str | bytes]) -> Iterator[tuple[int, int]]:
+    """Row by row, those whose value an earlier row has, and the first row that has it.
+
+    Values are compared by 8 bytes of a hash, which keeps a million of them in 8 MB.
+    """
+    hashes = np.fromiter(map(_hash, values), np.uint64)
+    codes, distinct = pd.factorize(hashes)
+    first = np.full(len(distinct), len(hashes))
+    np.minimum.at(first, codes, np.arange(len(hashes)))
+    rows = np.flatnonzero(first[codes] < np.arange(len(hashes)))
     yield from zip(rows.tolist(), first[codes[rows]].tolist(), strict=True)
+
+
+def _hash(value: str | bytes) -> int:
+    data = value if isinstance(value, bytes) else value.encode()
+    return int.from_bytes(hashlib.blake2b(data, digest_size=8).digest())

@@ -139,6 +139,21 @@ def test_a_source_is_removed_by_its_name(rasters, tmp_path, embedder):
     assert Gallery.open(tmp_path / "g").manifest == left.manifest
 
 
+@pytest.mark.parametrize("step", ["assemble.write_index", "assemble.file_facts", "remove.put_in_place"])
+def test_a_removal_that_dies_leaves_the_gallery_as_it_was(rasters, tmp_path, embedder, monkeypatch, step):
+    def die(*arguments, **options):
+        raise KeyboardInterrupt
+
+    gallery = build_gallery(rasters, tmp_path / "g", embedder)
+    with monkeypatch.context() as patch:
+        patch.setattr(f"gallery.{step}", die)
+        with pytest.raises(KeyboardInterrupt):
+            remove_tiles(tmp_path / "g", source="west")
+    assert Gallery.open(tmp_path / "g").manifest == gallery.manifest
+    assert remove_tiles(tmp_path / "g", source="west").sources == ["../east.tif"]
+    assert sorted(os.listdir(tmp_path)) == ["east.tif", "g", "west.tif"]
+
+
 def test_a_removal_leaves_a_stopped_build_alone(rasters, tmp_path, embedder):
     def stop(progress):
         if progress.done:
