@@ -51,7 +51,7 @@ function footprints(map, tiles, over, colours = []) {
         }
       };
       pen.strokeStyle = over ? '#fff' : '#64748b';
-      pen.globalAlpha = Math.min(0.6, Math.max(0.12, width / 60));  // many small ones would be one grey
+      pen.globalAlpha = Math.min(over ? 0.4 : 0.6, Math.max(0.12, width / 60));  // many small ones would be one grey
       each(seen[0], () => pen.stroke());
       colours.forEach((colour, n) => {
         pen.fillStyle = pen.strokeStyle = colour;
