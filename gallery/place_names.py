@@ -2,6 +2,7 @@
 
 import re
 from dataclasses import dataclass
+from functools import cache
 from pathlib import PurePosixPath
 
 import mercantile
@@ -46,8 +47,7 @@ def places_in_name(name: str) -> tuple[Place, ...]:
         zone = int(utm["zone"])
         if 1 <= zone <= 60:
             code = (32600 if utm["band"].upper() >= "N" else 32700) + zone
-            to_lonlat = Transformer.from_crs(code, "OGC:CRS84", always_xy=True)
-            pairs.append(to_lonlat.transform(float(utm["east"]), float(utm["north"])))
+            pairs.append(_to_lonlat(code).transform(float(utm["east"]), float(utm["north"])))
     else:
         plain = _LON_LAT.search(name)
         pairs = [] if plain is None else [(plain["lon"], plain["lat"])]
@@ -71,6 +71,11 @@ def place_of_tile(tile: mercantile.Tile) -> Place:
     """The extent of a map tile."""
     west, south, east, north = mercantile.bounds(tile)
     return Place(LonLat((west + east) / 2, (south + north) / 2), box(west, south, east, north))
+
+
+@cache
+def _to_lonlat(code: int) -> Transformer:
+    return Transformer.from_crs(code, "OGC:CRS84", always_xy=True)
 
 
 def _place(lon: float, lat: float) -> Place | None:
