@@ -116,7 +116,7 @@ def _raster_blocks(gallery: Gallery, block_m: float) -> Iterator[Tile]:
     """Whole squares of the gallery's rasters that hold data and that tiles of the gallery show."""
     tiles = gallery.tiles
     for source in tiles.loc[tiles["col_px"].notna(), "source"].unique():
-        raster = open_raster(gallery.folder / source, gallery.manifest["build"].get("crs"))
+        raster = open_raster(gallery.folder / source, gallery.assumed_crs)
         for window in raster.windows(block_m, 0.0):
             name = f"{Path(source).name}/{block_m:g}/{window.row_px}_{window.col_px}"
             block = raster.tile(name, window, source)
