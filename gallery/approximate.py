@@ -21,7 +21,17 @@ import faiss
 import numpy as np
 
 from gallery.errors import DamagedGallery
-from gallery.exact import BLOCK, as_float32, best_first, nothing, read_faiss, scores_of, search_rows, selector
+from gallery.exact import (
+    BLOCK,
+    EXACT_ROWS,
+    as_float32,
+    best_first,
+    nothing,
+    read_faiss,
+    scores_of,
+    search_rows,
+    selector,
+)
 
 log = logging.getLogger(__name__)
 
@@ -47,9 +57,6 @@ QUERIES = 512
 
 LIKENESS = 0.7
 """Cosine of a held-out query to its tile; of the starter's photos, to their best tiles, it is 0.64 to 0.90."""
-
-EXACT_ROWS = 20_000
-"""Of so few allowed rows the vectors themselves are read."""
 
 SEED = 6
 
@@ -147,27 +154,26 @@ class ApproximateIndex:
     def search(self, queries: np.ndarray, k: int, allowed: np.ndarray | None = None) -> tuple[np.ndarray, np.ndarray]:
         """As `VectorIndex.search`.
 
-        Where few rows are allowed, they are all compared; where many are, more lists are searched the smaller their
-        share is.
+        Where few rows are allowed, or most are asked for, they are all compared; where many are allowed, more lists are
+        searched the smaller their share is.
         """
         queries = np.ascontiguousarray(queries, dtype=np.float32)
-        available = len(self) if allowed is None else int(np.count_nonzero(allowed))
-        wanted = min(k, available)
+        permitted = np.arange(len(self)) if allowed is None else np.flatnonzero(allowed)
+        wanted = min(k, len(permitted))
         if wanted == 0:
             return nothing(len(queries))
-        if allowed is not None and available <= max(EXACT_ROWS, 2 * k):
-            return search_rows(self._vectors, np.flatnonzero(allowed), queries, wanted)
-        fetched = min(available, math.ceil(self.tuning.reranked * max(1.0, wanted / ASKED)))
-        nprobe = math.ceil(self.tuning.nprobe * len(self) / available)
-        while True:
+        few = len(permitted) <= (2 * k if allowed is None else max(EXACT_ROWS, 2 * k))
+        fetched = min(len(permitted), math.ceil(self.tuning.reranked * max(1.0, wanted / ASKED)))
+        nprobe = math.ceil(self.tuning.nprobe * len(self) / len(permitted))
+        while not few:
             rows = _found(self._index, queries, fetched, nprobe, allowed)
             scores, rows = best_first(scores_of(self._vectors, rows, queries), rows, wanted)
             if (rows >= 0).all():
                 return scores, rows
             if nprobe >= self.tuning.lists:
-                every = np.arange(len(self)) if allowed is None else np.flatnonzero(allowed)
-                return search_rows(self._vectors, every, queries, wanted)
+                break
             nprobe *= 2
+        return search_rows(self._vectors, permitted, queries, wanted)
 
 
 def held_out_queries(

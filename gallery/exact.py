@@ -10,6 +10,9 @@ from gallery.errors import DamagedGallery
 TIES_MARGIN = 32
 """How many more neighbours than asked are fetched, so that equal scores at the cut can be put in order."""
 
+EXACT_ROWS = 20_000
+"""Of so few allowed rows the vectors themselves are read."""
+
 BLOCK = 1 << 15
 """So many vectors are turned into float32 at once."""
 

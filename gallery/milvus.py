@@ -19,7 +19,7 @@ from urllib.parse import urlsplit
 import numpy as np
 
 from gallery.errors import BuildError, DamagedGallery, IndexServerError
-from gallery.exact import TIES_MARGIN, best_first, nothing, scores_of, search_rows
+from gallery.exact import EXACT_ROWS, TIES_MARGIN, best_first, nothing, scores_of, search_rows
 from gallery.paths import noted_path
 
 TOKEN = "MILVUS_TOKEN"
@@ -33,9 +33,6 @@ BATCH = 1000
 
 MOST_FOUND = 16_384
 """Milvus gives no more at once."""
-
-EXACT_ROWS = 20_000
-"""Of so few allowed rows the vectors themselves are read."""
 
 
 class MilvusIndex:
@@ -140,16 +137,14 @@ class MilvusIndex:
             IndexServerError: the server does not answer any more.
         """
         queries = np.ascontiguousarray(queries, dtype=np.float32)
-        permitted = None if allowed is None else np.flatnonzero(allowed)
-        available = len(self) if permitted is None else len(permitted)
-        wanted = min(k, available)
+        permitted = np.arange(len(self)) if allowed is None else np.flatnonzero(allowed)
+        wanted = min(k, len(permitted))
         if wanted == 0:
             return nothing(len(queries))
-        if permitted is not None and available <= max(EXACT_ROWS, 2 * k):
-            return search_rows(self._vectors, permitted, queries, wanted)
-        where = "" if permitted is None else box_filter(self._places[permitted])
+        few = len(permitted) <= (2 * k if allowed is None else max(EXACT_ROWS, 2 * k))
+        where = "" if allowed is None or few else box_filter(self._places[permitted])
         fetched = wanted + TIES_MARGIN
-        while fetched <= MOST_FOUND:
+        while not few and fetched <= MOST_FOUND:
             rows = self._found(queries, fetched, where)
             exhausted = bool((rows < 0).any())
             if allowed is not None:
@@ -159,8 +154,7 @@ class MilvusIndex:
             if exhausted:
                 break
             fetched *= 2
-        every = np.arange(len(self)) if permitted is None else permitted
-        return search_rows(self._vectors, every, queries, wanted)
+        return search_rows(self._vectors, permitted, queries, wanted)
 
     def _found(self, queries: np.ndarray, count: int, where: str) -> np.ndarray:
         """The rows that the engine gives. Returns: (Q, count) int64, -1 where it gives fewer."""
