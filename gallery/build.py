@@ -33,7 +33,7 @@ from gallery.history import added, built
 from gallery.index import check_kind, noted_kind
 from gallery.paths import noted_path
 from gallery.request import Request
-from gallery.sources import IMAGERY, MOSAICS, Stated
+from gallery.sources import IMAGERY, MOSAICS, Stated, images_below
 from gallery.store import DATA_FILES, FORMAT, MANIFEST, Gallery
 
 STATE = "state.sqlite"
@@ -274,11 +274,22 @@ def _to_add_to(home: Path, embedder: Embedder) -> Gallery:
 
 
 def _key(choices: Sequence[Any], fingerprint: str, paths: Sequence[Path], old: Gallery | None) -> str:
-    """Changes with what changes the tiles: choices, model, size and time of the files among the paths, old gallery."""
-    files = [(path.stat().st_size, path.stat().st_mtime_ns) if path.is_file() else None for path in paths]
+    """Changes with what changes the tiles: choices, model, old gallery, size and time of files and folders' images."""
     standing = None if old is None else old.manifest["files"]
-    text = json.dumps([FORMAT, choices, fingerprint, files, standing], sort_keys=True)
-    return hashlib.sha256(text.encode()).hexdigest()
+    key = hashlib.sha256(json.dumps([FORMAT, choices, fingerprint, standing], sort_keys=True).encode())
+    for path in paths:
+        for file in images_below(path) if path.is_dir() else [path]:
+            key.update(repr(_facts(file, path)).encode())
+    return key.hexdigest()
+
+
+def _facts(file: Path, folder: Path) -> tuple[str, int, int] | None:
+    """What tells that a file changed; None where there is none."""
+    try:
+        facts = file.stat()
+    except FileNotFoundError:
+        return None
+    return file.relative_to(folder).as_posix(), facts.st_size, facts.st_mtime_ns
 
 
 def _embed_all(

@@ -294,6 +294,16 @@ def test_an_image_that_has_gone_meanwhile_is_no_tile(make_photos, tmp_path, embe
     assert gallery.check() == [] and sorted(os.listdir(tmp_path)) == ["g", "photos", "places.csv"]
 
 
+def test_an_image_that_changed_meanwhile_is_read_anew(make_photos, tmp_path, embedder):
+    photos = make_photos(6)
+    places = write_csv(photos, [f"{number}.jpg,10,5{number}" for number in range(6)])
+    with pytest.raises(KeyboardInterrupt):
+        build_gallery(photos, tmp_path / "g", Stops(2), positions=places, batch_size=2)
+    Image.open(photos / "5.jpg").rotate(90).save(photos / "1.jpg")
+    gallery = build_gallery(photos, tmp_path / "g", embedder, positions=places, batch_size=2)
+    assert embedder.embedded == 3 and same(gallery, build_gallery(photos, tmp_path / "h", embedder, positions=places))
+
+
 def test_other_settings_do_not_go_on_with_old_parts(make_raster, tmp_path, embedder):
     raster = make_raster()
     with pytest.raises(KeyboardInterrupt):
