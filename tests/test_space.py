@@ -59,7 +59,8 @@ def test_the_requirements_bring_all_that_is_imported():
     nodes = [node for path in sources for node in ast.walk(ast.parse(path.read_text("utf-8")))]
     plain = [alias.name for node in nodes if isinstance(node, ast.Import) for alias in node.names]
     named = [node.module or "" for node in nodes if isinstance(node, ast.ImportFrom) and not node.level]
-    own = {*PACKAGES, "app", "spaces", "pillow_heif", "kornia", "pymilvus"}  # the last four are optional
+    cluster = distributions((ROOT / "requirements-cluster.txt").read_text("utf-8").splitlines())
+    own = {*PACKAGES, "app", "spaces", "pillow_heif", "kornia", *cluster}  # all but the first two are optional
     imported = {name.split(".")[0] for name in (*plain, *named)} - sys.stdlib_module_names - own
     listed = distributions((ROOT / "requirements.txt").read_text("utf-8").splitlines())
     brought = listed.union(*(distributions(requires(name) or ()) for name in listed))
