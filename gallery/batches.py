@@ -39,10 +39,12 @@ class Standing:
         self._known = np.unique(np.fromiter((_place(*row) for row in rows), np.uint64))
 
     def __contains__(self, task: Task) -> bool:
+        if not len(self._known):
+            return False
         source, candidate = task
         place = np.uint64(_place(source.noted, candidate.image, *(candidate.window or (None,) * len(WINDOW))))
-        at = np.searchsorted(self._known, place)
-        return bool(at < len(self._known) and self._known[at] == place)
+        at = min(int(np.searchsorted(self._known, place)), len(self._known) - 1)
+        return bool(self._known[at] == place)
 
 
 def _place(*what: Any) -> int:
