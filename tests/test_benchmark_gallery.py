@@ -48,10 +48,13 @@ def test_figures_as_tables():
     assert "| 1,000,000 | 1.0 ms | 1.0 ms | 1.000 | 1.000, 1.000 |" in shown
 
 
-def test_what_cannot_be_measured(capsys):
+@pytest.mark.parametrize(
+    ("given", "message"), [(["--sizes", "10"], "sizes from 1000 on"), (["--paper", "none.json"], "no file none.json")]
+)
+def test_what_cannot_be_measured(capsys, given, message):
     with pytest.raises(SystemExit) as stopped:
-        benchmark.main(["gallery", "--sizes", "10"])
-    assert stopped.value.code == 2 and "sizes from 1000 on" in capsys.readouterr().err
+        benchmark.main(["gallery", *given])
+    assert stopped.value.code == 2 and message in capsys.readouterr().err
 
 
 BUILT = {

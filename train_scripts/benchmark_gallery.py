@@ -275,6 +275,8 @@ def main(argv: list[str] | None = None) -> None:
     parser = arguments()
     options = parser.parse_args(argv)
     if options.paper:
+        if not options.paper.is_file():
+            parser.error(f"there is no file {options.paper.name}; --json writes one.")
         prices = Prices(**{name: getattr(options, name) for name in PRICES})
         sys.stdout.write(paper(json.loads(options.paper.read_text("utf-8")), prices))
         return
