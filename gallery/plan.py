@@ -4,7 +4,6 @@ Nothing is written but the picture. A few of the tiles are read and embedded, to
 """
 
 import io
-import math
 import tempfile
 import time
 from collections import Counter
@@ -13,7 +12,7 @@ from dataclasses import dataclass
 from functools import partial
 from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import shapely
@@ -24,8 +23,7 @@ from gallery.batches import Batch, Standing, Task, read_batch
 from gallery.build import read_ahead
 from gallery.candidates import Candidate, Source
 from gallery.embedding import Embedder, embedded, read_photo
-from gallery.errors import BuildError, SourceError
-from gallery.figures import BLUE, GREEN, GREY, panels_of, titled
+from gallery.errors import BuildError
 from gallery.geo import rectangle
 from gallery.handles import open_raster
 from gallery.health import ground_area_m2
@@ -33,15 +31,12 @@ from gallery.image_folder import ImageFolder
 from gallery.index import EXACT_NUMBERS
 from gallery.map_tiles import ranges_of
 from gallery.mosaic import look_at
+from gallery.plan_figure import draw
 from gallery.request import Request
 from gallery.sources import RasterSource, Stated
 from gallery.store import Gallery
 from gallery.tile_table import TableWriter, rows_of
 from gallery.tiles import Tile
-
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
 
 BATCH = 32
 MEASURED = 4
@@ -49,8 +44,6 @@ MEASURED = 4
 
 SHOWN = 2000
 """So many tiles are drawn at most, evenly spread."""
-
-THUMBNAIL_PX = 1200
 
 PICTURES = (".png", ".pdf", ".svg")
 
@@ -97,6 +90,12 @@ class Plan:
     def bytes(self) -> int:
         """That the new tiles take on disk; while it is built, about half as many more."""
         return round(self.kept * self.bytes_per_tile)
+
+    @property
+    def title(self) -> str:
+        """For the picture."""
+        shown = "" if len(self.footprints) >= self.tiles else f" ({len(self.footprints):,} of them drawn)"
+        return f"{self.tiles:,} tiles{shown}, {self.area_km2:,.3g} km²"
 
     def sentences(self) -> list[str]:
         """For reading."""
@@ -165,7 +164,7 @@ def plan_gallery(
         plan = plan_of(opened, embedder, request.least_detail, Standing(old), index or "auto")
         if file is not None:
             unfinished = file.with_name(f"{file.stem}.unfinished{file.suffix}")
-            plan_figure(plan, opened).savefig(unfinished)
+            draw(plan.footprints, plan.outlines, opened, plan.title).savefig(unfinished)
             unfinished.replace(file)
     return plan
 
@@ -316,70 +315,3 @@ def _footprint(source: Source, candidate: Candidate) -> Polygon | None:
         return None
     size_m = candidate.scale_m or 1.0
     return candidate.place.footprint or rectangle(candidate.place.centre, size_m, size_m)
-
-
-# --- the picture ---
-
-
-def plan_figure(plan: Plan, sources: Sequence[Source]) -> "Figure":
-    """The tiles of a plan over small pictures of the rasters, as far as those can be had without reading all of them.
-
-    Args: sources: that the plan was made of.
-    """
-    from matplotlib.collections import PolyCollection
-
-    bounds = shapely.total_bounds([*plan.outlines, *plan.footprints])
-    west, south, east, north = bounds.tolist()
-    stretch = 1 / max(math.cos(math.radians((south + north) / 2)), 0.01)
-    height_in = min(max(6.0 * (north - south) * stretch / max(east - west, 1e-9), 2.5), 10.0)
-    figure, (axis,) = panels_of(1, 6.5, height_in + 0.8)
-    for source in sources:
-        _draw_raster(axis, source)
-    for outline in plan.outlines:
-        for part in getattr(outline, "geoms", [outline]):
-            axis.plot(*part.exterior.xy, color=GREEN, linewidth=1.2)
-    corners = [np.asarray(footprint.exterior.coords)[:, :2] for footprint in plan.footprints]
-    axis.add_collection(PolyCollection(corners, facecolors="none", edgecolors=BLUE, linewidths=0.4, alpha=0.7))
-    axis.set_xlim(west, east)
-    axis.set_ylim(south, north)
-    axis.set_aspect(stretch)
-    axis.set_xlabel("longitude, degrees", fontsize=8)
-    axis.set_ylabel("latitude, degrees", fontsize=8)
-    axis.tick_params(labelsize=7)
-    axis.ticklabel_format(useOffset=False)
-    axis.grid(color=GREY, alpha=0.2, linewidth=0.4)
-    shown = "" if len(corners) >= plan.tiles else f" ({len(corners):,} of them drawn)"
-    titled(axis, f"{plan.tiles:,} tiles{shown}, {plan.area_km2:,.3g} km²")
-    return figure
-
-
-def _draw_raster(axis: "Axes", source: Source) -> None:
-    """A small picture of a raster where it lies."""
-    from matplotlib.transforms import Affine2D
-
-    if not isinstance(source, RasterSource):
-        return
-    raster = open_raster(source.path, source.crs)
-    try:
-        picture = raster.overview(THUMBNAIL_PX)
-    except SourceError:  # the build will name it
-        return
-    if picture is None:
-        return
-    outline = look_at(source.path, source.crs).outline
-    west = outline.bounds[0]
-    corners = [raster.lonlat(*corner) for corner in ((0, 0), (raster.width_px, 0), (0, raster.height_px))]
-    lons = [corner.lon + 360 * (corner.lon < west - 1e-6) for corner in corners]
-    lats = [corner.lat for corner in corners]
-    width, height = picture.size
-    place = Affine2D.from_values(
-        (lons[1] - lons[0]) / width,
-        (lats[1] - lats[0]) / width,
-        (lons[2] - lons[0]) / height,
-        (lats[2] - lats[0]) / height,
-        lons[0],
-        lats[0],
-    )
-    axis.imshow(
-        np.asarray(picture), extent=(0, width, height, 0), transform=place + axis.transData, interpolation="bilinear"
-    )
