@@ -7,11 +7,24 @@ if TYPE_CHECKING:
     from gallery.areas import Near
     from gallery.build import build_gallery
     from gallery.errors import GalleryError
+    from gallery.plan import plan_gallery
+    from gallery.remove import remove_tiles
     from gallery.search import Localizer
     from gallery.store import Gallery
     from gallery.tiles import Match, Tile
 
-__all__ = ["Answer", "Gallery", "GalleryError", "Localizer", "Match", "Near", "Tile", "build_gallery"]
+__all__ = [
+    "Answer",
+    "Gallery",
+    "GalleryError",
+    "Localizer",
+    "Match",
+    "Near",
+    "Tile",
+    "build_gallery",
+    "plan_gallery",
+    "remove_tiles",
+]
 
 _HOMES = {
     "Answer": "answers",
@@ -22,6 +35,8 @@ _HOMES = {
     "Near": "areas",
     "Tile": "tiles",
     "build_gallery": "build",
+    "plan_gallery": "plan",
+    "remove_tiles": "remove",
 }
 
 

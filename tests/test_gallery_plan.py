@@ -8,9 +8,8 @@ import pytest
 from conftest import FakeEmbedder, FakePosition, textured
 from PIL import Image
 
-from gallery import build_gallery
+from gallery import build_gallery, plan_gallery
 from gallery.errors import BuildError, SourceError
-from gallery.plan import plan_gallery
 from gallery.raster import Raster
 
 
