@@ -65,3 +65,11 @@ def test_a_gallery_trains_and_is_measured(home, tmp_path, capsys):
     found = json.loads(say(capsys, *common, "--model", home / "tiny", "--model", tmp_path / "run" / "model"))
     assert [summary["queries"] for summary in found] == [4, 4]
     assert found[0]["fingerprint"] != found[1]["fingerprint"]
+
+
+def test_a_mistake_is_one_line(home, tmp_path, capsys):
+    for folder, more, words in (("g", ["--count", "0"], "at least 1"), ("tiny", [], "is no gallery")):
+        with pytest.raises(SystemExit) as left:
+            region_photos.main([str(home / folder), "--out", str(tmp_path / "p"), *more])
+        refusal = capsys.readouterr().err
+        assert left.value.code == 2 and words in refusal and len(refusal.splitlines()) == 1

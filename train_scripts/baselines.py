@@ -216,15 +216,13 @@ def measure(name: str, rank: Ranker, queries: Sequence[Query], gallery: Gallery,
 def table(results: Sequence[Result]) -> str:
     """A row for each contender."""
     head = ["", *(f"R@{k} % (95 %)" for k in KS), "s/photo"]
-    rows = [
-        [
-            one.name,
-            *(f"{one.recall[k]:.1f} ({one.interval95[k][0]:.1f}-{one.interval95[k][1]:.1f})" for k in one.recall),
-            f"{one.seconds:.3g}",
-        ]
-        for one in results
-    ]
-    return f"{results[0].photos} photos against {results[0].tiles:,} tiles\n\n{as_text([head, *rows])}\n"
+    rows = [head, *map(_cells, results)]
+    return f"{results[0].photos} photos against {results[0].tiles:,} tiles\n\n{as_text(rows)}\n"
+
+
+def _cells(one: Result) -> list[str]:
+    shares = (f"{one.recall[k]:.1f} ({one.interval95[k][0]:.1f}-{one.interval95[k][1]:.1f})" for k in one.recall)
+    return [one.name, *shares, f"{one.seconds:.3g}"]
 
 
 def main(argv: list[str] | None = None) -> None:
@@ -247,7 +245,9 @@ def main(argv: list[str] | None = None) -> None:
         results = []
         for name in options.names or DEFAULT:
             with rankers(name, gallery, options.rotations, options.verify) as named:
-                results += [measure(label, rank, queries, gallery) for label, rank in named.items()]
+                for label, rank in named.items():
+                    results.append(measure(label, rank, queries, gallery))
+                    tqdm.write("  ".join(_cells(results[-1])), file=sys.stderr)  # the next one may take long, or fail
     except (GalleryError, MeanModelError, DatasetError) as error:
         parser.error(str(error))
     if options.json:

@@ -94,6 +94,8 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument("--trained", action="store_true", help="of the ground that is trained on, to compare")
     parser.add_argument("--tile-m", type=float, default=0.0, help="as in the config of the training")
     options = parser.parse_args(argv)
+    if options.count < 1:
+        parser.error(f"{options.count} photos are too few: ask for at least 1.")
     try:
         region = region_of(Gallery.open(options.gallery), options.tile_m)
         write_photos(region, options.out, options.count, options.seed, options.trained)
