@@ -13,6 +13,7 @@ import pyarrow as pa
 import shapely
 
 from gallery.errors import DamagedGallery, GalleryError
+from gallery.raster_files import is_mosaic, lost_members
 from gallery.store import INDEX, MANIFEST, TILES, VECTORS, Gallery, data_files, sha256
 
 
@@ -81,8 +82,9 @@ def _tile_problems(gallery: Gallery) -> list[Problem]:
         sentences = (f"tile {ids[row]} has the {what} of tile {ids[first]}" for row, first in _repeated(values))
         problems += [Problem("duplicate", sentence) for sentence in sentences]
     for source in gallery.sources:
-        if not (gallery.folder / source).exists():
-            problems.append(Problem("source", f"{Path(source).name} is not where the tiles were cut from"))
+        file = gallery.folder / source
+        lost = [file] if not file.exists() else lost_members(file) if is_mosaic(file) else []
+        problems += [Problem("source", f"{each.name} is not where the tiles were cut from") for each in lost]
     return problems
 
 
