@@ -34,7 +34,7 @@ metres, and the camera's own position is used."""
 ROTATIONS = (1, 4, 16)
 
 FOLLOWED_UP = 12
-"""So many guessed poses are searched with all their views."""
+"""So many guessed poses are searched with all their views, at each scale."""
 
 CHECKED_AMONG = 50
 """A place that geometry confirms moves its tile to the front from among so many best ones."""
@@ -287,13 +287,13 @@ class Localizer:
         begun = time.perf_counter()
         middles = [View(seen_from_above(image, pose, side_m).image) for pose, side_m in guesses]
         [vectors] = self._embed([middles])
-        scores = np.empty(len(guesses))
+        promising: list[int] = []
         for scale in self._scales:
-            own = [number for number, (_, side_m) in enumerate(guesses) if side_m == scale.side_m]
-            found, _ = self._rankers[scale.side_m].search(vectors[own], 1, allowed)
-            scores[own] = found.max(axis=1, initial=-1.0)
-        promising = np.argsort(-scores, kind="stable")[:FOLLOWED_UP]
-        options = [guessed_views(image, *guesses[int(number)], tried=len(guesses)) for number in promising]
+            own = np.array([number for number, (_, side_m) in enumerate(guesses) if side_m == scale.side_m])
+            scores, _ = self._rankers[scale.side_m].search(vectors[own], 1, allowed)
+            order = np.argsort(-scores.max(axis=1, initial=-1.0), kind="stable")
+            promising += own[order[:FOLLOWED_UP]].tolist()  # scores of two scales do not compare yet
+        options = [guessed_views(image, *guesses[number], tried=len(guesses)) for number in promising]
         options = [views for views in options if views.views]
         embedded = self._embed([views.views for views in options])
         embed_s = time.perf_counter() - begun
