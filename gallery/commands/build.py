@@ -116,15 +116,9 @@ def run(options: argparse.Namespace) -> int:
             options.sources,
             options.out,
             embedder,
-            tile_size_m=options.tile_size_m,
-            overlap=options.overlap,
-            positions=options.positions,
-            stated=stated,
+            **_choices(options, stated),
             on_tile=fetching.move,
-            keep_featureless=options.keep_featureless,
-            index=options.index,
             progress=partial(_tell, bar),
-            add=options.add,
             model_source=model,
             workers=None if options.ray is None else _on_ray(model, options, embedder),
         )
@@ -139,25 +133,26 @@ def run(options: argparse.Namespace) -> int:
 def _plan(options: argparse.Namespace, embedder: "Embedder", stated: "Stated") -> int:
     from gallery.plan import plan_gallery
 
-    plan = plan_gallery(
-        options.sources,
-        options.out,
-        embedder,
-        tile_size_m=options.tile_size_m,
-        overlap=options.overlap,
-        positions=options.positions,
-        stated=stated,
-        keep_featureless=options.keep_featureless,
-        index=options.index,
-        add=options.add,
-        picture=options.plan,
-    )
+    plan = plan_gallery(options.sources, options.out, embedder, **_choices(options, stated), picture=options.plan)
     if options.json:
         say_json(plan.to_dict())
     else:
         for sentence in plan.sentences():
             say(sentence)
     return 0
+
+
+def _choices(options: argparse.Namespace, stated: "Stated") -> dict[str, Any]:
+    """What a build and its plan are asked alike."""
+    return {
+        "tile_size_m": options.tile_size_m,
+        "overlap": options.overlap,
+        "positions": options.positions,
+        "stated": stated,
+        "keep_featureless": options.keep_featureless,
+        "index": options.index,
+        "add": options.add,
+    }
 
 
 def _on_ray(model: str, options: argparse.Namespace, embedder: "Embedder") -> "Workers":
