@@ -23,7 +23,7 @@ import numpy as np
 from gallery.errors import DamagedGallery
 from gallery.exact import (
     BLOCK,
-    EXACT_ROWS,
+    are_few,
     as_float32,
     best_first,
     nothing,
@@ -162,7 +162,7 @@ class ApproximateIndex:
         wanted = min(k, len(permitted))
         if wanted == 0:
             return nothing(len(queries))
-        few = len(permitted) <= (2 * k if allowed is None else max(EXACT_ROWS, 2 * k))
+        few = are_few(len(permitted), k, filtered=allowed is not None)
         fetched = min(len(permitted), math.ceil(self.tuning.reranked * max(1.0, wanted / ASKED)))
         nprobe = math.ceil(self.tuning.nprobe * len(self) / len(permitted))
         while not few:

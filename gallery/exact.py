@@ -72,6 +72,12 @@ class ExactIndex:
             fetched = min(fetched * 2, available)
 
 
+def are_few(rows: int, k: int, filtered: bool) -> bool:
+    """Whether so many rows are compared whole, whatever the index: half or more of them are asked for, or a filter
+    left at most EXACT_ROWS."""
+    return rows <= (max(EXACT_ROWS, 2 * k) if filtered else 2 * k)
+
+
 def as_float32(vectors: np.ndarray) -> np.ndarray:
     """(n, D) float16 as float32, by FAISS: three times as quick as numpy."""
     coder = faiss.IndexScalarQuantizer(vectors.shape[1], faiss.ScalarQuantizer.QT_fp16)

@@ -19,7 +19,7 @@ from urllib.parse import urlsplit
 import numpy as np
 
 from gallery.errors import BuildError, DamagedGallery, IndexServerError
-from gallery.exact import EXACT_ROWS, TIES_MARGIN, best_first, nothing, scores_of, search_rows
+from gallery.exact import TIES_MARGIN, are_few, best_first, nothing, scores_of, search_rows
 from gallery.paths import noted_path
 
 TOKEN = "MILVUS_TOKEN"
@@ -141,7 +141,7 @@ class MilvusIndex:
         wanted = min(k, len(permitted))
         if wanted == 0:
             return nothing(len(queries))
-        few = len(permitted) <= (2 * k if allowed is None else max(EXACT_ROWS, 2 * k))
+        few = are_few(len(permitted), k, filtered=allowed is not None)
         where = "" if allowed is None or few else box_filter(self._places[permitted])
         fetched = wanted + TIES_MARGIN
         while not few and fetched <= MOST_FOUND:

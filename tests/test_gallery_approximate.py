@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gallery import approximate
+from gallery import approximate, exact
 from gallery.approximate import ApproximateIndex, held_out_queries, nearest, recall_at
 from gallery.errors import DamagedGallery
 from gallery.exact import ExactIndex, search_rows
@@ -48,7 +48,7 @@ def index(vectors, written):
 
 @pytest.fixture(autouse=True)
 def few_are_exact(monkeypatch):
-    monkeypatch.setattr(approximate, "EXACT_ROWS", 100)
+    monkeypatch.setattr(exact, "EXACT_ROWS", 100)
 
 
 def test_the_stated_recall_is_found_again(index, vectors, written):

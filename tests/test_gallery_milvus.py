@@ -67,7 +67,7 @@ def no_token(monkeypatch):
 
 @pytest.fixture(autouse=True)
 def few_are_exact(monkeypatch):
-    monkeypatch.setattr(milvus, "EXACT_ROWS", 50)
+    monkeypatch.setattr("gallery.exact.EXACT_ROWS", 50)
     monkeypatch.setattr(milvus, "TIMEOUT_S", 3.0)
 
 
