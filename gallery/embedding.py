@@ -79,11 +79,14 @@ def embedded(batch: Batch, contents: Sequence[str], embedder: Embedder) -> Embed
     """A batch with the vectors of some of its pictures.
 
     Raises:
-        BuildError: the model does not give what it states.
+        BuildError: the model refuses a picture, or does not give what it states.
     """
     if not contents:
         return Embedded(batch.outcomes, {})
-    vectors = embedder.embed([batch.pictures[content] for content in contents])
+    try:
+        vectors = embedder.embed([batch.pictures[content] for content in contents])
+    except getattr(embedder, "photo_errors", ()) as error:
+        raise BuildError(f"The model refuses a tile: {error} Tiles of more ground have more pixels.") from error
     if vectors.shape != (len(contents), embedder.dimension) or not _is_unit(vectors):
         raise BuildError("The model gives vectors of another shape or length than it states.")
     return Embedded(batch.outcomes, dict(zip(contents, vectors.astype(np.float16), strict=True)))

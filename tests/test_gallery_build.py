@@ -410,6 +410,20 @@ def test_a_photo_refused_by_the_embedders_own_error_is_left_out(make_photos, tmp
     assert gallery.manifest["skipped"] == {"unreadable": 1} and len(gallery) == 2
 
 
+def test_a_tile_refused_by_the_embedder_ends_the_build_in_a_sentence(make_raster, tmp_path):
+    class Refusal(Exception):
+        pass
+
+    class Strict(FakeEmbedder):
+        photo_errors = (Refusal,)
+
+        def embed(self, photos):
+            raise Refusal("photo is 60 x 20 pixels.")
+
+    with pytest.raises(BuildError, match="refuses a tile: photo is 60 x 20 pixels"):
+        build_gallery(make_raster(), tmp_path / "g", Strict())
+
+
 def test_pictures_with_too_many_pixels_are_not_shown(make_photos, tmp_path, embedder, monkeypatch):
     photos = make_photos(1)
     gallery = build_gallery(photos, tmp_path / "g", embedder, positions=write_csv(photos, ["0.jpg,1,2"]))
