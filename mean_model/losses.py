@@ -43,7 +43,9 @@ def _full(tensor: Tensor) -> Tensor:
     return tensor.float() if tensor.element_size() < 4 else tensor
 
 
-def info_nce(a: Tensor, b: Tensor, scale: Tensor | float, label_smoothing: float = 0.0) -> Tensor:
+def info_nce(
+    a: Tensor, b: Tensor, scale: Tensor | float, label_smoothing: float = 0.0, same: Tensor | None = None
+) -> Tensor:
     """Contrast of matching pairs against all others of the batch, averaged over both directions (Eq. 14).
 
     Args:
@@ -51,14 +53,25 @@ def info_nce(a: Tensor, b: Tensor, scale: Tensor | float, label_smoothing: float
         b: (B, D) embeddings of the other view.
         scale: inverse temperature, above 0; `network.logit_scale.exp()` to learn it.
         label_smoothing: share of the target spread evenly over the batch, 0 to 1.
+        same: (B, B), true where row i of `a` and row j of `b` show one place although they are no pair: neither counts
+            as a negative of the other.
     """
     # Under autocast the product would be rounded to 8 bits before the scale magnifies the error.
     with torch.autocast(a.device.type, enabled=False):
         similarity = scale * F.normalize(_full(a), dim=1) @ F.normalize(_full(b), dim=1).T
+    if same is not None:
+        return (_contrast(similarity, same, label_smoothing) + _contrast(similarity.T, same.T, label_smoothing)) / 2
     labels = torch.arange(len(a), device=a.device)
     forwards = F.cross_entropy(similarity, labels, label_smoothing=label_smoothing)
     backwards = F.cross_entropy(similarity.T, labels, label_smoothing=label_smoothing)
     return (forwards + backwards) / 2
+
+
+def _contrast(similarity: Tensor, same: Tensor, label_smoothing: float) -> Tensor:
+    """Cross-entropy of each row's own column among those that are not the `same` place; smoothing is over these."""
+    likely = similarity.masked_fill(same, -torch.inf).log_softmax(dim=1)
+    spread = likely.masked_fill(same, 0).sum(dim=1) / (~same).sum(dim=1)
+    return -((1 - label_smoothing) * likely.diagonal() + label_smoothing * spread).mean()
 
 
 def cross_domain_alignment(
@@ -107,6 +120,7 @@ def total(
     *,
     label_smoothing: float = 0.1,
     distance: Literal["published", "mean_square"] = "published",
+    same: Tensor | None = None,
 ) -> Losses:
     """The weighted sum of the losses over a batch of matching photos (Eq. 17).
 
@@ -118,13 +132,14 @@ def total(
         weights: of the three terms.
         label_smoothing: of InfoNCE only, as published.
         distance: second term of CDA, as in `cross_domain_alignment`.
+        same: pairs that are no negatives of each other, as in `info_nce`.
 
     Raises:
         ConfigError: classification has a weight but there are no labels.
     """
     if labels is None and weights.classification:
         raise ConfigError("Classification has a weight but no labels; pass labels, or LossWeights(classification=0).")
-    contrast = info_nce(a.pooled, b.pooled, scale, label_smoothing)
+    contrast = info_nce(a.pooled, b.pooled, scale, label_smoothing, same)
     classes = (
         contrast.new_zeros(())
         if labels is None

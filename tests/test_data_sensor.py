@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from train_scripts.data.sensor import add_haze, blur, photometry
+from train_scripts.data.sensor import KINDS, add_haze, blur, photometry, weather
 
 
 def picture() -> torch.Tensor:
@@ -34,3 +34,44 @@ def test_photometry_is_decided_by_the_generator_alone() -> None:
 
 def test_no_strength_is_no_change() -> None:
     assert torch.equal(photometry(picture(), torch.Generator(), 0), picture())
+
+
+def test_weather_strikes_its_share_and_leaves_the_rest_alone() -> None:
+    pictures = picture()[:1].expand(400, -1, -1, -1)
+    struck = weather(pictures, torch.Generator().manual_seed(0), 0.3)
+    changed = (struck != pictures).flatten(1).any(1).float().mean()
+    assert float(changed) == pytest.approx(0.3, abs=0.07)
+    assert struck.min() >= 0 and struck.max() <= 255 and torch.isfinite(struck).all()
+    assert torch.equal(struck, weather(pictures, torch.Generator().manual_seed(0), 0.3))
+    assert torch.equal(pictures[7], picture()[0])  # what was given is left as it was
+
+
+def test_no_weather_is_no_change_and_all_of_it_strikes_each() -> None:
+    assert torch.equal(weather(picture(), torch.Generator(), 0.0), picture())
+    struck = weather(picture(), torch.Generator().manual_seed(1), 1.0)
+    assert all(not torch.equal(one, other) for one, other in zip(struck, picture(), strict=True))
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("size", [(24, 24), (33, 49), (96, 64)])
+def test_every_kind_of_weather_keeps_shape_and_order(kind, size) -> None:
+    """A picture in bad weather is still more like itself than like another one."""
+    generator = torch.Generator().manual_seed(0)
+    ground = torch.rand(2, 3, 6, 6, generator=generator) * 255
+    pictures = torch.nn.functional.interpolate(ground, size=size, mode="bilinear")
+    for _ in range(5):
+        struck = kind(pictures, generator)
+        assert struck.shape == pictures.shape
+
+        def shape_of(x: torch.Tensor) -> torch.Tensor:
+            flat = x.flatten(1) - x.flatten(1).mean(1, keepdim=True)
+            return torch.nn.functional.normalize(flat, dim=1)
+
+        likeness = shape_of(struck) @ shape_of(pictures).T
+        assert likeness[0, 0] > likeness[0, 1] and likeness[1, 1] > likeness[1, 0]
+
+
+def test_darkness_takes_light_and_fog_contrast() -> None:
+    fog, dark, glare, *_ = (kind(picture(), torch.Generator().manual_seed(0)) for kind in KINDS)
+    assert dark.mean() < picture().mean() < glare.mean()
+    assert fog.std() < 0.75 * picture().std()

@@ -1,14 +1,18 @@
 """Pairs from packed worlds: geometry, determinism, and negatives that are none of each other's places."""
 
 import math
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from shapely import box
 
 from train_scripts.data.pack import write_npz
-from train_scripts.data.renderer import north_up
+from train_scripts.data.renderer import Surfaces, north_up
 from train_scripts.data.simulator import (
     NOT_SEEN,
     FlightRange,
@@ -17,6 +21,7 @@ from train_scripts.data.simulator import (
     places_of,
     random_cameras,
     random_pairs,
+    shared_ground,
     turn_upright,
     views_from_above,
 )
@@ -130,3 +135,67 @@ def test_from_above_is_a_share_of_the_batch(packed: Path) -> None:
         pairs = random_pairs(pool, 16, 32, flight, torch.Generator().manual_seed(0), photometry_strength=0)
         unseen = (pairs.drone == torch.tensor(NOT_SEEN)[None, :, None, None]).all(1).flatten(1).any(1)
         assert int(unseen.sum()) == pytest.approx(expected, abs=2)
+
+
+@settings(deadline=None, max_examples=30)
+@given(seed=st.integers(0, 2**31))
+def test_shared_ground_is_the_area_that_squares_have_in_common(seed: int) -> None:
+    generator = torch.Generator().manual_seed(seed)
+    points, centres = torch.rand(2, 5, 2, generator=generator) * 300
+    view_m, tile_m = 50 + torch.rand(2, 5, generator=generator) * 100
+    found = shared_ground(points, centres, view_m, tile_m)
+    for i in range(5):
+        for j in range(5):
+            view, tile = (
+                box(*(at - side / 2).tolist(), *(at + side / 2).tolist())
+                for at, side in ((points[i], view_m[i]), (centres[j], tile_m[j]))
+            )
+            assert float(found[i, j]) == pytest.approx(view.intersection(tile).area / view.area, abs=1e-4)
+
+
+def test_what_shows_a_neighbours_ground_is_no_negative_of_it(packed: Path) -> None:
+    """Views half a tile off their tile show its neighbour too; at no offset none does."""
+    pool = load_pool(packed)
+    wide = FlightRange(tile_m=100, offset=0.5, tile_scale=(1.0, 1.2))
+    marked = 0
+    for seed in range(4):
+        pairs = random_pairs(pool, 40, 16, wide, torch.Generator().manual_seed(seed))
+        world = pairs.place // (places_of(pool, wide) // pool.worlds)
+        assert not pairs.same.diagonal().any()
+        assert not pairs.same[world[:, None] != world[None]].any()
+        marked += int(pairs.same.sum())
+        still = replace(wide, offset=0.0, tile_scale=(0.9, 0.9))
+        few = random_pairs(pool, 8, 16, still, torch.Generator().manual_seed(seed))
+        assert int(few.same.sum()) <= 2  # cells next to each other, both pushed towards the other
+    assert marked > 10
+
+
+def test_the_tiles_of_a_batch_have_one_of_many_sides(packed: Path) -> None:
+    """A world whose colour rises to the east: how much of the rise a tile shows is its side."""
+    pool = load_pool(packed)
+    ramp = torch.linspace(0, 255, 500).round().to(torch.uint8)[None, None, :, None].expand(4, 500, 500, 3).contiguous()
+    surfaces = Surfaces.stack(ramp, torch.zeros(4, 500, 500), 2.0, [-500.0] * 4, [500.0] * 4)
+    pool = replace(pool, surfaces=surfaces)
+    flight = FlightRange(tile_m=160, tile_sides=(0.5, 1.2), tile_scale=(1.0, 1.0), from_above=1.0)
+    sides = []
+    for seed in range(20):
+        generator = torch.Generator().manual_seed(seed)
+        pairs = random_pairs(pool, 6, 32, flight, generator, photometry_strength=0)
+        rise = (pairs.satellite[:, 0, :, -1] - pairs.satellite[:, 0, :, 0]).mean(1) * 32 / 31 / 255 * SIDE_M
+        assert float(rise.max() - rise.min()) < 12  # in 8 bits; one side for all of a batch
+        sides.append(float(rise.mean()))
+    assert 78 < min(sides) < 100 and 165 < max(sides) < 195
+
+
+def test_worlds_of_the_same_ground_do_not_meet_in_a_batch(packed: Path) -> None:
+    pool = replace(load_pool(packed), worlds=6, kin=(0, 1, -1, -1, -1, 5))
+    drawn = [pool.draw(6, torch.Generator().manual_seed(seed)) for seed in range(60)]
+    assert all(len(one) == 4 and len({pool.kin[world] for world in one}) == 4 for one in drawn)
+    assert {world for one in drawn for world in one} == set(range(6))
+    assert len(pool.draw(2, torch.Generator())) == 2
+
+
+def test_a_world_that_is_small_for_its_tiles_is_one_place(packed: Path) -> None:
+    pool, flight = load_pool(packed), FlightRange(tile_m=600)
+    assert places_of(pool, flight) == pool.worlds
+    assert len(random_pairs(pool, 8, 16, flight, torch.Generator().manual_seed(0)).place) == pool.worlds

@@ -145,3 +145,37 @@ def test_labels_may_lack_only_without_classification() -> None:
     assert summed.classification == 0
     with pytest.raises(ConfigError, match="no labels; pass labels, or"):
         losses.total(outputs(0), outputs(10), None, 5.0)
+
+
+@settings(deadline=None, max_examples=25)
+@given(seed=st.integers(0, 2**31), pairs=st.integers(2, 9), smoothing=st.floats(0, 0.5))
+def test_pairs_of_one_place_are_no_negatives(seed: int, pairs: int, smoothing: float) -> None:
+    generator = torch.Generator().manual_seed(seed)
+    a, b = torch.randn(2, pairs, 5, generator=generator, dtype=torch.float64)
+    same = (torch.rand(pairs, pairs, generator=generator) < 0.4).fill_diagonal_(False)
+    similarity = (7.0 * F.normalize(a, dim=1) @ F.normalize(b, dim=1).T).tolist()
+
+    def slowly(own: int, logits: list[float], left_out: list[bool]) -> float:
+        kept = [math.exp(logit) for logit, out in zip(logits, left_out, strict=True) if not out]
+        shares = [math.log(one / sum(kept)) for one in kept]
+        right = math.log(math.exp(logits[own]) / sum(kept))
+        return -(1 - smoothing) * right - smoothing * sum(shares) / len(shares)
+
+    rows = [slowly(i, similarity[i], same[i].tolist()) for i in range(pairs)]
+    columns = [slowly(j, [row[j] for row in similarity], same[:, j].tolist()) for j in range(pairs)]
+    expected = (sum(rows) + sum(columns)) / (2 * pairs)
+    assert float(losses.info_nce(a, b, 7.0, smoothing, same)) == pytest.approx(expected, abs=1e-6)
+
+
+def test_no_pairs_of_one_place_are_as_if_none_were_named() -> None:
+    a, b = torch.randn(2, 6, 8, generator=torch.Generator().manual_seed(0))
+    nothing = torch.zeros(6, 6, dtype=torch.bool)
+    assert torch.allclose(losses.info_nce(a, b, 9.0, 0.1, nothing), losses.info_nce(a, b, 9.0, 0.1))
+
+
+def test_what_is_no_negative_has_no_gradient() -> None:
+    a, b = torch.randn(2, 3, 8, generator=torch.Generator().manual_seed(0))
+    b.requires_grad_()
+    same = torch.tensor([[False, False, True], [False, False, True], [True, True, False]])
+    losses.info_nce(a, b, 9.0, 0.1, same).backward()
+    assert b.grad is not None and b.grad[2].abs().max() < 1e-7 < b.grad[0].abs().max()

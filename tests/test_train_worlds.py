@@ -6,15 +6,17 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 
 from mean_model.config import MeanConfig
 from mean_model.errors import ConfigError, MeanModelError
 from mean_model.losses import LossWeights
 from train_scripts import train_worlds as training
 from train_scripts.data.pack import write_npz
+from train_scripts.data.pictures import picture_pool
 from train_scripts.data.simulator import FlightRange, Pool, easier, load_pool, places_of, random_pairs
 from train_scripts.train import main, read_config
-from train_scripts.train_worlds import TrainConfig, export, optimizers_of, rate_at, start_run, train
+from train_scripts.train_worlds import Grounds, TrainConfig, export, optimizers_of, rate_at, start_run, train
 
 CONFIGS = Path(training.__file__).parent / "configs"
 CPU = torch.device("cpu")
@@ -118,15 +120,15 @@ def test_a_cut_run_goes_on_and_its_export_embeds(
         monkeypatch.setattr(training, "losses_of", losses_of)
 
     interrupt_after(3)
-    cut = train(config, pool, CPU)
+    cut = train(config, Grounds(pool), CPU)
     assert cut.step == 3
     interrupt_after(0)
-    reopened = train(config, pool, CPU)
+    reopened = train(config, Grounds(pool), CPU)
     assert reopened.step == 3 and reopened.seconds == pytest.approx(cut.seconds, abs=1)
     for name, value in cut.network.state_dict().items():
         assert torch.equal(value, reopened.network.state_dict()[name]), name
     interrupt_after(2)
-    assert train(config, pool, CPU).step == 5
+    assert train(config, Grounds(pool), CPU).step == 5
     export(reopened, config, tmp_path / "model")
     from mean_model import load_model
 
@@ -145,9 +147,9 @@ def test_a_loss_that_is_not_finite_stops_with_its_step(
         losses = real(*arguments)  # type: ignore[arg-type]
         return replace(losses, total=losses.total * float("nan"))
 
-    monkeypatch.setattr(training, "losses_of", broken)
-    with pytest.raises(MeanModelError, match="not finite at step 0"):
-        train(config, pool, CPU)
+    monkeypatch.setattr(training, "backward", broken)
+    with pytest.raises(MeanModelError, match="not finite at step 1"):
+        train(config, Grounds(pool), CPU)
 
 
 def test_branches_without_weight_are_left_out_and_change_nothing(config: TrainConfig, pool: Pool) -> None:
@@ -165,3 +167,88 @@ def test_branches_without_weight_are_left_out_and_change_nothing(config: TrainCo
     assert contrasts[0] == pytest.approx(contrasts[1], abs=1e-5)
     for short, whole in zip(*gradients, strict=True):
         assert torch.allclose(short, whole, atol=1e-5)
+
+
+@pytest.mark.parametrize("weights", [LossWeights(1.0, 0.0, 0.0), LossWeights(1.0, 0.0, 1e-30)])
+@pytest.mark.parametrize("chunk", [2, 3, 7])
+def test_gradient_caching_gives_the_gradient_of_the_whole_batch(
+    config: TrainConfig, pool: Pool, chunk: int, weights: LossWeights
+) -> None:
+    pairs = random_pairs(pool, 8, 32, FlightRange(tile_m=60), torch.Generator().manual_seed(5), worlds_per_batch=1)
+    pairs = replace(
+        pairs, same=torch.rand(8, 8, generator=torch.Generator().manual_seed(1)).lt(0.2).fill_diagonal_(False)
+    )
+    found = []
+    for size in (0, chunk):
+        one = replace(config, weights=weights, chunk=size)
+        network = start_run(one, CPU).network
+        if size == 7 and weights.alignment:
+            with pytest.raises(ConfigError, match="one pair of 8"):
+                training.backward(network, pairs, one)
+            return
+        losses = training.backward(network, pairs, one)
+        found.append(
+            (losses.info_nce.detach(), [network.logit_scale.grad, *(p.grad for p in network.inference_parameters())])
+        )
+    (whole, gradients), (cached, again) = found
+    assert float(cached) == pytest.approx(float(whole), abs=1e-5)
+    for one_gradient, other in zip(gradients, again, strict=True):
+        assert torch.allclose(one_gradient, other, atol=1e-5)
+
+
+def test_both_passes_of_gradient_caching_drop_the_same(
+    config: TrainConfig, pool: Pool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pairs = random_pairs(pool, 8, 32, FlightRange(tile_m=60), torch.Generator().manual_seed(5), worlds_per_batch=1)
+    one = replace(config, weights=LossWeights(1.0, 0.0, 0.0), chunk=4, model=replace(config.model, drop_path=0.5))
+    network, seen = start_run(one, CPU).network, []
+    real = training.embeddings_of
+
+    def noted(*arguments: object) -> torch.Tensor:
+        seen.append(real(*arguments))  # type: ignore[arg-type]
+        return seen[-1]
+
+    monkeypatch.setattr(training, "embeddings_of", noted)
+    before = torch.get_rng_state()
+    training.backward(network, pairs, one)
+    assert len(seen) == 8 and all(torch.equal(a, b) for a, b in zip(seen[:4], seen[4:], strict=True))
+    assert not torch.equal(seen[0], seen[2]) and not torch.equal(before, torch.get_rng_state())
+
+
+def test_a_run_goes_on_from_pieces_of_its_checkpoint(
+    config: TrainConfig, pool: Pool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config = replace(config, piece_mib=8.0)
+    real, left = training.losses_of, iter(range(2))
+
+    def interrupted(*arguments: object) -> object:
+        if next(left, None) is None:
+            raise KeyboardInterrupt
+        return real(*arguments)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(training, "losses_of", interrupted)
+    cut = train(config, Grounds(pool), CPU)
+    checkpoint = Path(config.out) / "last.pt"
+    found = sorted(checkpoint.parent.glob("last.pt.0*"))
+    assert len(found) > 1 and all(piece.stat().st_size <= 8 * 2**20 for piece in found)
+    checkpoint.unlink()
+    again = train(config, Grounds(pool), CPU)
+    assert again.step == cut.step == 2
+    assert all(torch.equal(a, b) for a, b in zip(cut.network.parameters(), again.network.parameters(), strict=True))
+
+
+def test_a_share_of_the_batch_is_of_pictures(config: TrainConfig, pool: Pool, tmp_path: Path) -> None:
+    random = np.random.default_rng(0)
+    for number in range(6):
+        coarse = random.integers(0, 255, (8, 8, 3), dtype=np.uint8)
+        Image.fromarray(coarse).resize((90, 70)).save(tmp_path / f"{number}.png")
+    model = replace(config.model, image_size=32)
+    config = replace(config, pictures=(str(tmp_path),), pictures_share=0.5, worlds="", model=model)
+    grounds = Grounds(pool, picture_pool([tmp_path], []))
+    own, classes = places_of(pool, config.flight), grounds.places(config.flight)
+    generator = torch.Generator().manual_seed(0)
+    for _ in range(6):
+        pairs = grounds.pairs(config, 1.0, generator)
+        assert int((pairs.place >= own).sum()) == 4 and len(pairs.place.unique()) == 8
+        assert int(pairs.place.max()) < classes and not pairs.same[:4, 4:].any()
+    assert grounds.pairs(replace(config, pictures_share=1.0), 1.0, generator).place.min() >= own

@@ -11,9 +11,10 @@ import math
 import os
 import signal
 import time
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import TypeVar
 
 import torch
 from torch import Tensor, nn
@@ -21,16 +22,30 @@ from torch import Tensor, nn
 from gallery import Gallery
 from mean_model.checkpoint import save_model
 from mean_model.config import MeanConfig
-from mean_model.errors import MeanModelError
+from mean_model.errors import ConfigError, MeanModelError
 from mean_model.losses import Losses, LossWeights, info_nce, total
-from mean_model.network import MEAN
+from mean_model.network import MEAN, TrainingOutputs
+from train_scripts import pieces
+from train_scripts.data.pictures import SIDES_M, picture_pool
 from train_scripts.data.region import region_of
-from train_scripts.data.simulator import FlightRange, Pairs, Pool, at_scale, easier, load_pool, places_of, random_pairs
+from train_scripts.data.simulator import (
+    FlightRange,
+    Pairs,
+    Pool,
+    at_scale,
+    easier,
+    joined,
+    load_pool,
+    places_of,
+    random_pairs,
+)
 from train_scripts.muon import Muon
 from train_scripts.starts import begin
 from train_scripts.step import network_input
 
 log = logging.getLogger("train")
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -38,11 +53,16 @@ class TrainConfig:
     """Everything that a run depends on but the machine."""
 
     worlds: str = "runs/worlds"  # a folder of packed worlds, or gallery:DIR
+    pictures: tuple[str, ...] = ()  # folders of real ground from above, each picture a world: see data.pictures
+    flights: tuple[str, ...] = ()  # folders of photos of one flight that look straight down: they overlap
+    pictures_left_out: tuple[str, ...] = ()  # names of pictures that are not trained on, such as nepal*
+    pictures_share: float = 0.25  # of a batch, where there are pictures
     tile_m: float = 0.0  # of a gallery's ground: side of the tiles to train; 0 takes that of the gallery's tiles
     out: str = "runs/train"
     start: str = "scratch"  # or weights whose backbone to begin from, see train_scripts.starts.begin
     minutes: float = 60.0  # of training in all, over every resumption
     batch: int = 96
+    chunk: int = 0  # pairs that the network holds at a time; 0: the whole batch. See `backward`
     worlds_per_batch: int = 2
     learning_rate: float = 2e-3
     weight_decay: float = 0.05
@@ -56,6 +76,7 @@ class TrainConfig:
     photometry: float = 1.0
     bfloat16: bool = True
     save_every_s: float = 120.0
+    piece_mib: float = 0.0  # also write the last checkpoint in pieces of at most so many MiB; 0: do not
     model: MeanConfig = field(default_factory=MeanConfig)
     weights: LossWeights = field(default_factory=LossWeights)
     flight: FlightRange = field(default_factory=FlightRange)
@@ -64,28 +85,115 @@ class TrainConfig:
 def losses_of(network: MEAN, pairs: Pairs, config: TrainConfig) -> Losses:
     """Forward both views and weigh the losses. Branches whose losses have no weight are not computed: half the time."""
     weights = config.weights
-    scale = network.logit_scale.exp().clamp(max=100)
-    with torch.autocast(pairs.drone.device.type, torch.bfloat16, enabled=config.bfloat16):
-        if not weights.classification and not weights.alignment:
-            embeddings = network(_input(torch.cat([pairs.drone, pairs.satellite]))).float()
-            drone, satellite = embeddings.chunk(2)
-            contrast = info_nce(drone, satellite, scale, config.label_smoothing)
-            nothing = contrast.new_zeros(())
-            return Losses(weights.info_nce * contrast, contrast, nothing, nothing)
-        drone_outputs = _float(network.forward_training(_input(pairs.drone)))
-        satellite_outputs = _float(network.forward_training(_input(pairs.satellite)))
-    return total(drone_outputs, satellite_outputs, pairs.place, scale, weights, label_smoothing=config.label_smoothing)
+    scale = _scale(network)
+    if not has_branches(weights):
+        drone, satellite = embeddings_of(network, torch.cat(pairs.views), config).chunk(2)
+        contrast = info_nce(drone, satellite, scale, config.label_smoothing, pairs.same)
+        nothing = contrast.new_zeros(())
+        return Losses(weights.info_nce * contrast, contrast, nothing, nothing)
+    drone_outputs, satellite_outputs = (_outputs(network, view, config) for view in pairs.views)
+    return total(
+        drone_outputs,
+        satellite_outputs,
+        pairs.place,
+        scale,
+        weights,
+        label_smoothing=config.label_smoothing,
+        same=pairs.same,
+    )
+
+
+def has_branches(weights: LossWeights) -> bool:
+    """Whether a loss looks at more than the pooled feature."""
+    return bool(weights.classification or weights.alignment)
+
+
+def backward(network: MEAN, pairs: Pairs, config: TrainConfig) -> Losses:
+    """Add the gradient of a batch's losses to the parameters, holding the graph of `config.chunk` pairs at a time.
+
+    By gradient caching (Gao et al., "Scaling Deep Contrastive Learning Batch Size under Memory Limited Setup", 2021):
+    the embeddings of all pairs without a graph, the gradient of InfoNCE with respect to them, then each chunk forward
+    again with that gradient. InfoNCE has its exact gradient over the whole batch. The other losses are means over each
+    chunk, whose branches normalise over the chunk.
+    """
+    count, chunk = len(pairs.place), config.chunk or len(pairs.place)
+    if chunk >= count:
+        losses = losses_of(network, pairs, config)
+        losses.total.backward()
+        return losses
+    weights, branches = config.weights, has_branches(config.weights)
+    parts = [pairs.part(slice(first, first + chunk)) for first in range(0, count, chunk)]
+    if branches and len(parts[-1].place) < 2:
+        raise ConfigError(f"chunk = {chunk} leaves one pair of {count} over, and the branches need two at least.")
+    seeds = torch.randint(2**62, (len(parts), 2)).tolist()  # the second pass drops what the first one dropped
+    with torch.no_grad():
+        held = [
+            [_seeded(seed, embeddings_of, network, view, config) for seed, view in zip(two, part.views, strict=True)]
+            for two, part in zip(seeds, parts, strict=True)
+        ]
+    cached = [torch.cat(view).requires_grad_() for view in zip(*held, strict=True)]
+    contrast = info_nce(cached[0], cached[1], _scale(network), config.label_smoothing, pairs.same)
+    (weights.info_nce * contrast).backward()
+    classes = alignment = contrast.new_zeros(())
+    for number, (two, part) in enumerate(zip(seeds, parts, strict=True)):
+        surrogate = contrast.new_zeros(())
+        if branches:
+            outputs = [
+                _seeded(seed, _outputs, network, view, config) for seed, view in zip(two, part.views, strict=True)
+            ]
+            embeddings = [nn.functional.normalize(one.pooled, dim=1) for one in outputs]
+            share = len(part.place) / count
+            losses = total(outputs[0], outputs[1], part.place, 1.0, replace(weights, info_nce=0.0))
+            surrogate = share * losses.total
+            classes = classes + share * losses.classification.detach()
+            alignment = alignment + share * losses.alignment.detach()
+        else:
+            embeddings = [
+                _seeded(seed, embeddings_of, network, view, config) for seed, view in zip(two, part.views, strict=True)
+            ]
+        for whole, embedding in zip(cached, embeddings, strict=True):
+            assert whole.grad is not None
+            surrogate = surrogate + (embedding * whole.grad[number * chunk :][: len(embedding)]).sum()
+        surrogate.backward()
+    contrast = contrast.detach()
+    weighted = weights.info_nce * contrast + weights.classification * classes + weights.alignment * alignment
+    return Losses(weighted, contrast, classes, alignment)
+
+
+def _scale(network: MEAN) -> Tensor:
+    return network.logit_scale.exp().clamp(max=100)
+
+
+def _seeded(
+    seed: int, forward: Callable[[MEAN, Tensor, TrainConfig], T], network: MEAN, pictures: Tensor, config: TrainConfig
+) -> T:
+    """A forward whose random draws are decided by a seed, and that leaves the generators as they were."""
+    with torch.random.fork_rng([pictures.device] if pictures.is_cuda else []):
+        torch.manual_seed(seed)
+        return forward(network, pictures, config)
+
+
+def embeddings_of(network: MEAN, pictures: Tensor, config: TrainConfig) -> Tensor:
+    """(B, D) float32 of length 1. Args: pictures: (B, 3, S, S) 0..255."""
+    with torch.autocast(pictures.device.type, torch.bfloat16, enabled=config.bfloat16):
+        return network(_input(pictures)).float()
+
+
+def _outputs(network: MEAN, pictures: Tensor, config: TrainConfig) -> TrainingOutputs:
+    with torch.autocast(pictures.device.type, torch.bfloat16, enabled=config.bfloat16):
+        return _float(network.forward_training(_input(pictures)))
 
 
 def _input(pictures: Tensor) -> Tensor:
     return network_input(pictures, pictures.device)
 
 
-def _float(outputs: Any) -> Any:
+def _float(outputs: TrainingOutputs) -> TrainingOutputs:
+    first, second, third = outputs.logits
     return replace(
         outputs,
         pooled=outputs.pooled.float(),
-        logits=tuple(x.float() for x in outputs.logits),
+        logits=(first.float(), second.float(), third.float()),
         aligned=outputs.aligned.float(),
     )
 
@@ -167,7 +275,7 @@ def start_run(config: TrainConfig, device: torch.device) -> Run:
 
 
 @torch.no_grad()
-def centre_embeddings(network: MEAN, pairs: Pairs) -> None:
+def centreembeddings_of(network: MEAN, pairs: Pairs) -> None:
     """Set the last normalisation so that embeddings of a batch are centred and of one spread in every channel.
 
     A fresh network maps all photos into a narrow cone, where InfoNCE has next to no gradient.
@@ -191,74 +299,174 @@ def update_average(average: dict[str, Tensor], network: nn.Module, decay: float)
             average[name].copy_(value)
 
 
-def train(config: TrainConfig, pool: Pool, device: torch.device) -> Run:
+@dataclass(frozen=True)
+class Grounds:
+    """All that is trained on: worlds, and pictures of real ground if there are any."""
+
+    worlds: Pool
+    pictures: Pool | None = None
+
+    def to(self, device: torch.device) -> Grounds:
+        return Grounds(self.worlds.to(device), self.pictures and self.pictures.to(device))
+
+    def places(self, flight: FlightRange) -> int:
+        """Number of place classes."""
+        return places_of(self.worlds, flight) + sum(places_of(pool, flight) for pool in self._sides())
+
+    def _sides(self) -> list[Pool]:
+        return [self.pictures.of_side(side_m) for side_m in SIDES_M] if self.pictures else []
+
+    def pairs(self, config: TrainConfig, difficulty: float, generator: torch.Generator) -> Pairs:
+        """A batch: a share of it of pictures taken for ground of one of their sides, the rest of worlds."""
+        flight = easier(config.flight, difficulty)
+
+        def drawn(pool: Pool, count: int, worlds: int, steps: int) -> Pairs:
+            return random_pairs(
+                pool,
+                count,
+                config.model.image_size,
+                flight,
+                generator,
+                worlds_per_batch=worlds,
+                steps=steps,
+                photometry_strength=config.photometry * difficulty,
+            )
+
+        sides = self._sides()
+        of_pictures = round(config.batch * config.pictures_share) if sides else 0
+        first = places_of(self.worlds, flight)
+        parts, firsts = [], []
+        if config.batch - of_pictures:
+            count = config.batch - of_pictures
+            parts, firsts = [drawn(self.worlds, count, config.worlds_per_batch, config.render_steps)], [0]
+        if of_pictures:
+            number = int(torch.randint(len(sides), (), generator=generator))
+            side = sides[number]
+            enough = math.ceil(of_pictures * side.worlds / places_of(side, flight))
+            parts.append(drawn(side, of_pictures, max(config.worlds_per_batch, enough), 1))
+            firsts.append(first + sum(places_of(pool, flight) for pool in sides[:number]))
+        return joined(parts, firsts)
+
+
+class Pace:
+    """How fast training is, over the steps since it was last told.
+
+    A GPU runs behind the program. So it is waited for around every `EVERY`th step only, and the network's share is
+    that of those steps; on a CPU the share is of all of them.
+    """
+
+    EVERY = 25
+
+    def __init__(self, device: torch.device) -> None:
+        self.device = device
+        self.forget()
+
+    def forget(self) -> None:
+        self.began = time.monotonic()
+        self.pairs = 0
+        self.drawing_s = self.whole_s = 0.0
+
+    def now(self, step: int) -> float | None:
+        """The time at a step's seam, or None where waiting for it would cost more than it tells."""
+        if self.device.type == "cuda":
+            if step % self.EVERY:
+                return None
+            torch.cuda.synchronize(self.device)
+        return time.monotonic()
+
+    def add(self, pairs: int, began: float | None, drawn: float | None, done: float | None) -> None:
+        self.pairs += pairs
+        if began is not None and drawn is not None and done is not None:
+            self.drawing_s += drawn - began
+            self.whole_s += done - began
+
+    def told(self) -> str:
+        """Pairs per second, and the share of time that the network with its losses and updates takes."""
+        share = 1 - self.drawing_s / self.whole_s if self.whole_s else float("nan")
+        rate = self.pairs / (time.monotonic() - self.began)
+        self.forget()
+        return f"{rate:.0f} pairs/s  network {100 * share:.0f} %"
+
+
+def one_step(run: Run, grounds: Grounds, config: TrainConfig, pace: Pace) -> tuple[Losses, float]:
+    """Draw a batch, and move the weights against its gradient. Returns: the losses and the learning rate."""
+    share = run.seconds / (config.minutes * 60)
+    rate = rate_at(share, config)
+    difficulty = min(1.0, 0.05 + share / max(config.ramp, 1e-6))
+    began = pace.now(run.step)
+    with torch.no_grad():
+        pairs = grounds.pairs(config, difficulty, run.generator)
+    drawn = pace.now(run.step)
+    if run.step == 0 and config.start == "scratch":
+        centreembeddings_of(run.network, pairs)
+    for optimizer in run.optimizers:
+        optimizer.zero_grad(set_to_none=True)
+        for group in optimizer.param_groups:
+            group["lr"] = rate
+    losses = backward(run.network, pairs, config)
+    nn.utils.clip_grad_norm_(run.network.parameters(), 1.0)
+    for optimizer in run.optimizers:
+        optimizer.step()
+    run.step += 1
+    update_average(run.average, run.network, min(config.ema, (1 + run.step) / (10 + run.step)))
+    pace.add(len(pairs.place), began, drawn, pace.now(run.step - 1))
+    return losses, rate
+
+
+def check_finite(losses: Losses, step: int) -> None:
+    """A loss that is not finite stays so, as the weights are spoilt: nothing is saved after it.
+
+    Raises:
+        MeanModelError: it is not finite.
+    """
+    if not torch.isfinite(losses.total):
+        raise MeanModelError(
+            f"The loss is not finite at step {step} (InfoNCE {losses.info_nce:.3g}, classes "
+            f"{losses.classification:.3g}, alignment {losses.alignment:.3g}); lower learning_rate and resume."
+        )
+
+
+def train(config: TrainConfig, grounds: Grounds, device: torch.device) -> Run:
     """Train until the minutes are used, saving as it goes; Ctrl-C saves and stops."""
     out = Path(config.out)
     out.mkdir(parents=True, exist_ok=True)
     run = start_run(config, device)
     checkpoint = out / "last.pt"
+    if not checkpoint.exists() and pieces.list_of(checkpoint).exists():
+        pieces.join(checkpoint)
     if checkpoint.exists():
         run.restore(checkpoint, device)
         log.info("resumed at step %d, %.1f minutes", run.step, run.seconds / 60)
-    budget = config.minutes * 60
     began, before = time.monotonic(), run.seconds
     saved = began
-    mean_loss, render_s, pairs_seen, since = 0.0, 0.0, 0, time.monotonic()
+    contrast = torch.zeros((), device=device)
+    pace = Pace(device)
+    losses: Losses | None = None
     try:
-        while run.seconds < budget:
-            rate = rate_at(run.seconds / budget, config)
-            for optimizer in run.optimizers:
-                for group in optimizer.param_groups:
-                    group["lr"] = rate
-            difficulty = min(1.0, 0.05 + run.seconds / budget / max(config.ramp, 1e-6))
-            tick = time.monotonic()
-            with torch.no_grad():
-                pairs = random_pairs(
-                    pool,
-                    config.batch,
-                    config.model.image_size,
-                    easier(config.flight, difficulty),
-                    run.generator,
-                    worlds_per_batch=config.worlds_per_batch,
-                    steps=config.render_steps,
-                    photometry_strength=config.photometry * difficulty,
-                )
-            render_s += time.monotonic() - tick
-            if run.step == 0 and config.start == "scratch":
-                centre_embeddings(run.network, pairs)
-            losses = losses_of(run.network, pairs, config)
-            if not torch.isfinite(losses.total):
-                raise MeanModelError(
-                    f"The loss is not finite at step {run.step} (InfoNCE {losses.info_nce:.3g}, classes "
-                    f"{losses.classification:.3g}, alignment {losses.alignment:.3g}); lower learning_rate and resume."
-                )
-            for optimizer in run.optimizers:
-                optimizer.zero_grad(set_to_none=True)
-            losses.total.backward()
-            nn.utils.clip_grad_norm_(run.network.parameters(), 1.0)
-            for optimizer in run.optimizers:
-                optimizer.step()
-            run.step += 1
-            update_average(run.average, run.network, min(config.ema, (1 + run.step) / (10 + run.step)))
+        while run.seconds < config.minutes * 60:
+            losses, rate = one_step(run, grounds, config, pace)
             run.seconds = before + time.monotonic() - began
-            mean_loss += losses.info_nce.item()
-            pairs_seen += len(pairs.place)
-            if run.step % 25 == 0:
-                took = time.monotonic() - since
+            contrast += losses.info_nce.detach()
+            if device.type == "cpu" or run.step % Pace.EVERY == 0:  # a GPU would have to be waited for
+                check_finite(losses, run.step)
+            if run.step % Pace.EVERY == 0:
                 log.info(
-                    "step %d  %.1f min  rate %.2e  InfoNCE %.3f  classes %.2f  alignment %.3f  scale %.1f  "
-                    "%.0f pairs/s  network %.0f %%",
-                    run.step, run.seconds / 60, rate, mean_loss / 25,
-                    losses.classification.item(), losses.alignment.item(),
-                    run.network.logit_scale.exp().item(), pairs_seen / took, 100 * (1 - render_s / took),
+                    "step %d  %.1f min  rate %.2e  InfoNCE %.3f  classes %.2f  alignment %.3f  scale %.1f  %s",
+                    run.step, run.seconds / 60, rate, contrast / Pace.EVERY,
+                    losses.classification, losses.alignment, run.network.logit_scale.exp(), pace.told(),
                 )  # fmt: skip
-                mean_loss, render_s, pairs_seen, since = 0.0, 0.0, 0, time.monotonic()
+                contrast.zero_()
             if time.monotonic() - saved > config.save_every_s:
+                check_finite(losses, run.step)
                 run.save(checkpoint)
                 saved = time.monotonic()
     except KeyboardInterrupt:
         log.info("stopped by hand at step %d; the same command goes on from here", run.step)
+    if losses:
+        check_finite(losses, run.step)
     run.save(checkpoint)
+    if config.piece_mib:
+        pieces.split(checkpoint, config.piece_mib)
     return run
 
 
@@ -269,17 +477,30 @@ def export(run: Run, config: TrainConfig, folder: Path) -> None:
     save_model(folder, network.eval(), config.model)
 
 
-def open_worlds(config: TrainConfig) -> tuple[Pool, TrainConfig]:
-    """What `config.worlds` names, and the config for it: over a gallery all lengths are in proportion to its tiles."""
+def open_worlds(config: TrainConfig) -> tuple[Grounds, TrainConfig]:
+    """What the config names, and the config for it: over a gallery all lengths are in proportion to its tiles."""
+    pictures = None
+    if config.pictures or config.flights:
+        folders, flights = ([Path(one).expanduser() for one in many] for many in (config.pictures, config.flights))
+        pictures = picture_pool(folders, flights, config.pictures_left_out, config.seed)
+        log.info("%d pictures of real ground", pictures.worlds)
     kind, _, folder = config.worlds.partition(":")
     if kind != "gallery":
-        return load_pool(Path(config.worlds)), config
+        return Grounds(load_pool(Path(config.worlds)), pictures), config
     region = region_of(Gallery.open(Path(folder).expanduser()), config.tile_m)
     log.info("blocks of %.0f m: %d trained on, %d held out", region.block_m, len(region.trained), len(region.held_out))
     pool = region.pool(config.model.image_size)
     flight = at_scale(config.flight, region.tile_m)
     filled = math.ceil(config.batch / (places_of(pool, flight) // pool.worlds))
-    return pool, replace(config, flight=flight, worlds_per_batch=max(config.worlds_per_batch, filled))
+    return Grounds(pool, pictures), replace(
+        config, flight=flight, worlds_per_batch=max(config.worlds_per_batch, filled)
+    )
+
+
+def prepared(config: TrainConfig, grounds: Grounds) -> TrainConfig:
+    """The config with what its model takes from the ground and the flights."""
+    places = grounds.places(config.flight)
+    return replace(config, model=replace(config.model, classes=places, from_above=config.flight.from_above > 0))
 
 
 def run_config(config: TrainConfig) -> None:
@@ -293,10 +514,9 @@ def run_config(config: TrainConfig) -> None:
     for stop in (signal.SIGINT, signal.SIGTERM):  # a background job starts with Ctrl-C ignored
         signal.signal(stop, signal.default_int_handler)
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    pool, config = open_worlds(config)
-    pool = pool.to(device)
-    model = replace(config.model, classes=places_of(pool, config.flight), from_above=config.flight.from_above > 0)
-    config = replace(config, model=model)
-    log.info("%d worlds, %d places, device %s", pool.worlds, config.model.classes, device)
-    export(train(config, pool, device), config, Path(config.out) / "model")
+    grounds, config = open_worlds(config)
+    grounds = grounds.to(device)
+    config = prepared(config, grounds)
+    log.info("%d worlds, %d places, device %s", grounds.worlds.worlds, config.model.classes, device)
+    export(train(config, grounds, device), config, Path(config.out) / "model")
     log.info("settings: %s", asdict(config))

@@ -8,7 +8,7 @@ the wall layer where it enters the side of a height step. Colours come from the 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 import torch.nn.functional as F
@@ -82,6 +82,11 @@ class Surfaces:
             lowest_m=flat.amin(1).float(),
             highest_m=flat.amax(1).float(),
         )
+
+    def of_side(self, side_m: float) -> Surfaces:
+        """The same pictures, without a copy, as squares of another side around the origin."""
+        half = torch.full_like(self.west_m, side_m / 2)
+        return replace(self, gsd_m=side_m / self.width_px, west_m=-half, north_m=half)
 
     def to(self, device: torch.device | str) -> Surfaces:
         return Surfaces(

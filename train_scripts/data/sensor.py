@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor
@@ -65,6 +67,100 @@ def photometry(pictures: Tensor, generator: torch.Generator, strength: float = 1
     )
     x = x * (1 - _uniform(count, 0, 0.22 * s, generator, device) * radius**2)
     x = blur(x, float(torch.rand((), generator=generator)) * 0.9 * s)
-    noise = torch.randn(x.shape, generator=generator).to(device)
-    x = x + noise * _uniform(count, 0.002, 0.03 * s, generator, device)
+    x = x + on_device(generator, device, torch.randn, x.shape) * _uniform(count, 0.002, 0.03 * s, generator, device)
     return (x * 255).clamp(0, 255)
+
+
+def on_device(
+    generator: torch.Generator, device: torch.device, draw: Callable[..., Tensor], shape: Sequence[int]
+) -> Tensor:
+    """Random values drawn where they are used: millions of them drawn by the CPU would keep a GPU waiting.
+
+    Args:
+        generator: CPU generator. On a CPU it draws; on another device it seeds one of that device, whose values differ.
+        draw: torch.rand or torch.randn.
+    """
+    if device.type == "cpu":
+        return draw(shape, generator=generator)
+    seed = int(torch.randint(2**62, (), generator=generator))
+    return draw(shape, generator=torch.Generator(device).manual_seed(seed), device=device)
+
+
+def weather(pictures: Tensor, generator: torch.Generator, share: float, again: float = 0.35) -> Tensor:
+    """Fog, darkness, glare, rain, snow or a shaken camera on some of the pictures, as batched tensor code.
+
+    Rougher than `train_scripts.data.weather`, the benchmark's recipe, which training does not see: what is measured
+    there is weather of another making.
+
+    Args:
+        pictures: (B, 3, H, W) 0..255; they are not changed.
+        generator: CPU generator.
+        share: of the pictures that are changed, 0 to 1.
+        again: share of those that are changed a second time, by any of the kinds.
+
+    Returns:
+        (B, 3, H, W) 0..255.
+    """
+    if not share:
+        return pictures
+    result = pictures.clone()
+    struck = torch.rand(len(pictures), generator=generator) < share
+    for _ in range(2):
+        kinds = torch.randint(len(KINDS), (len(pictures),), generator=generator)
+        for number, kind in enumerate(KINDS):
+            members = (struck & (kinds == number)).nonzero()[:, 0].to(pictures.device)
+            if len(members):
+                result[members] = kind(result[members], generator).clamp(0, 255)
+        struck &= torch.rand(len(pictures), generator=generator) < again
+    return result
+
+
+def _field(pictures: Tensor, generator: torch.Generator, cells: int) -> Tensor:
+    """(B, 1, H, W) smooth noise, most of it within 0..1."""
+    coarse = torch.rand(len(pictures), 1, cells, cells, generator=generator).to(pictures.device)
+    return F.interpolate(coarse, size=pictures.shape[2:], mode="bicubic", align_corners=False)
+
+
+def _fog(x: Tensor, generator: torch.Generator) -> Tensor:
+    cover = _uniform(len(x), 0.35, 0.75, generator, x.device) + 0.25 * (_field(x, generator, 5) - 0.3)
+    air = _uniform(len(x), 190, 235, generator, x.device) + 25 * (_field(x, generator, 7) - 0.5)
+    cover = cover.clamp(0, 0.9)
+    return x * (1 - cover) + air * cover
+
+
+def _dark(x: Tensor, generator: torch.Generator) -> Tensor:
+    return x * _uniform(len(x), 0.1, 0.5, generator, x.device) + _uniform(len(x), -8, 45, generator, x.device)
+
+
+def _glare(x: Tensor, generator: torch.Generator) -> Tensor:
+    return x * _uniform(len(x), 0.8, 1.6, generator, x.device) + _uniform(len(x), 20, 90, generator, x.device)
+
+
+def _rain(x: Tensor, generator: torch.Generator) -> Tensor:
+    thick = _uniform(len(x), 0.02, 0.12, generator, x.device)
+    drops = (on_device(generator, x.device, torch.rand, (len(x), 1, *x.shape[2:])) < thick).float()
+    reach = 2 * int(torch.randint(1, max(x.shape[2] // 24, 2), (), generator=generator)) + 1
+    streaks = F.avg_pool2d(drops, (reach, 1), 1, (reach // 2, 0)) * _uniform(len(x), 1.0, 3.0, generator, x.device)
+    share = streaks.clamp(0, 0.8)
+    return x * (1 - share) + _uniform(len(x), 120, 240, generator, x.device) * share
+
+
+def _snow(x: Tensor, generator: torch.Generator) -> Tensor:
+    thick = _uniform(len(x), 0.01, 0.1, generator, x.device)
+    flakes = (on_device(generator, x.device, torch.rand, (len(x), 1, *x.shape[2:])) < thick).float()
+    flakes = F.max_pool2d(flakes, 2, 1, 1)[..., : x.shape[2], : x.shape[3]] * (0.4 + 0.6 * _field(x, generator, 6))
+    return torch.maximum(x + 60 * flakes, 250 * flakes.clamp(0, 1))
+
+
+def _shake(x: Tensor, generator: torch.Generator) -> Tensor:
+    reach = 2 * int(torch.randint(1, max(x.shape[2] // 20, 2), (), generator=generator)) + 1
+    diagonal, upright = torch.eye(reach), torch.zeros(reach, reach)
+    upright[:, reach // 2] = 1
+    lines = (diagonal, diagonal.flip(0), upright, upright.T)
+    line = lines[int(torch.randint(len(lines), (), generator=generator))].to(x.device) / reach
+    padded = F.pad(x, (reach // 2,) * 4, mode="reflect")
+    return F.conv2d(padded, line.expand(3, 1, reach, reach), groups=3)
+
+
+KINDS: tuple[Callable[[Tensor, torch.Generator], Tensor], ...] = (_fog, _dark, _glare, _rain, _snow, _shake)
+"""What `weather` chooses from."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
@@ -13,7 +14,10 @@ from torch import Tensor
 
 from train_scripts.data.camera import Cameras, ground_grid_rays, looking_at
 from train_scripts.data.renderer import Surfaces, colours_of, height_at, intersect, north_up, render
-from train_scripts.data.sensor import add_haze, photometry
+from train_scripts.data.sensor import add_haze, photometry, weather
+
+SAME_GROUND = 0.15
+"""A view and the tile of another pair that holds more than this share of it are no negatives."""
 
 NOT_SEEN = (124.0, 116.0, 104.0)
 """Colour of the ground that a photo does not hold: ImageNet's mean, which is zero to the network."""
@@ -25,6 +29,7 @@ class FlightRange:
 
     tile_m: float = 200.0  # side of a tile on the ground
     tile_scale: tuple[float, float] = (0.85, 1.2)  # tiles in training vary in size by this factor
+    tile_sides: tuple[float, float] = (1.0, 1.0)  # in `tile_m`, log-uniform: one for all tiles of a batch and its views
     offset: float = 0.3  # largest distance of the view's ground point from the tile centre, in tile sides
     altitude_m: tuple[float, float] = (80.0, 300.0)  # above the ground point, log-uniform
     pitch_deg: tuple[float, float] = (-90.0, -45.0)
@@ -39,6 +44,7 @@ class FlightRange:
     height_error: float = 0.15  # of that pose, largest either way, as a share; flat ground is assumed as well
     pitch_error_deg: float = 2.0  # of that pose, largest either way
     fov_error: float = 0.04  # of that pose, largest either way, as a share
+    weather: float = 0.0  # share of views in fog, darkness, glare, rain, snow or from a shaken camera
     upright: bool = True  # turn views by quarters until north is nearest to up, as a search over four turns shows them
 
 
@@ -56,6 +62,7 @@ def easier(flight: FlightRange, difficulty: float) -> FlightRange:
         pitch_deg=(flight.pitch_deg[0], flight.pitch_deg[0] + (flight.pitch_deg[1] - flight.pitch_deg[0]) * difficulty),
         roll_deg=flight.roll_deg * difficulty,
         tile_scale=towards(flight.tile_scale, 1.0),
+        weather=flight.weather * difficulty,
         heading_deg=flight.heading_deg * difficulty,
     )
 
@@ -76,6 +83,7 @@ class Pool:
         suns: (W * A, 3) unit directions to the sun.
         worlds, appearances: W and A.
         side_m: side of each square world.
+        kin: (W,) numbers; worlds of one number may show the same ground, and only one of them takes part in a batch.
     """
 
     surfaces: Surfaces
@@ -83,9 +91,21 @@ class Pool:
     worlds: int
     appearances: int
     side_m: float
+    kin: tuple[int, ...] = ()
 
     def to(self, device: torch.device | str) -> Pool:
-        return Pool(self.surfaces.to(device), self.suns.to(device), self.worlds, self.appearances, self.side_m)
+        return replace(self, surfaces=self.surfaces.to(device), suns=self.suns.to(device))
+
+    def of_side(self, side_m: float) -> Pool:
+        """The same pictures, without a copy, as worlds of another side."""
+        return replace(self, surfaces=self.surfaces.of_side(side_m), side_m=side_m)
+
+    def draw(self, count: int, generator: torch.Generator) -> list[int]:
+        """Different worlds that show different ground, so many at most."""
+        order: list[int] = torch.randperm(self.worlds, generator=generator).tolist()
+        if self.kin:
+            order = list({self.kin[world]: world for world in reversed(order)}.values())[::-1]
+        return order[:count]
 
 
 def load_pool(folder: Path, limit: int | None = None) -> Pool:
@@ -119,11 +139,51 @@ def load_pool(folder: Path, limit: int | None = None) -> Pool:
 
 @dataclass(frozen=True)
 class Pairs:
-    """One batch: drone (B, 3, S, S) and satellite (B, 3, S, S) 0..255, place (B,) class numbers."""
+    """One batch.
+
+    Attributes:
+        drone, satellite: (B, 3, S, S) 0..255.
+        place: (B,) class numbers.
+        same: (B, B), true where view i and the tile of another pair j share so much ground that they are no negatives.
+    """
 
     drone: Tensor
     satellite: Tensor
     place: Tensor
+    same: Tensor
+
+    @property
+    def views(self) -> tuple[Tensor, Tensor]:
+        """Drone and satellite."""
+        return self.drone, self.satellite
+
+    def part(self, of: slice) -> Pairs:
+        """Some of the pairs."""
+        return Pairs(self.drone[of], self.satellite[of], self.place[of], self.same[of, of])
+
+
+def joined(parts: Sequence[Pairs], first_places: Sequence[int]) -> Pairs:
+    """Several batches of different ground as one. Args: first_places: added to the class numbers of each."""
+    return Pairs(
+        torch.cat([part.drone for part in parts]),
+        torch.cat([part.satellite for part in parts]),
+        torch.cat([part.place + first for part, first in zip(parts, first_places, strict=True)]),
+        torch.block_diag(*(part.same for part in parts)).bool(),
+    )
+
+
+def shared_ground(points: Tensor, centres: Tensor, view_m: Tensor, tile_m: Tensor) -> Tensor:
+    """(B, B) share 0..1 of the square around each point that each tile holds, both taken as north up.
+
+    Args:
+        points, centres: (B, 2) metres east, north.
+        view_m, tile_m: (B,) sides of the squares and of the tiles.
+    """
+    apart = (points[:, None] - centres[None]).abs()
+    reach = (view_m[:, None] + tile_m[None])[..., None] / 2
+    least = torch.minimum(view_m[:, None], tile_m[None])[..., None]
+    common = torch.minimum((reach - apart).clamp_min(0), least)
+    return common.prod(-1) / view_m[:, None] ** 2
 
 
 def _between(count: int, bounds: tuple[float, float], generator: torch.Generator) -> Tensor:
@@ -160,7 +220,8 @@ def places_of(pool: Pool, flight: FlightRange) -> int:
 
 
 def _cells(pool: Pool, flight: FlightRange) -> int:
-    return int((pool.side_m - 1.6 * flight.tile_m) // flight.tile_m)
+    """Along a side; a world that is small for its tiles is one cell."""
+    return max(1, int((pool.side_m - 1.6 * flight.tile_m) // flight.tile_m))
 
 
 def random_pairs(
@@ -176,16 +237,17 @@ def random_pairs(
 ) -> Pairs:
     """A batch of pairs from few worlds, so that negatives are neighbours in the same light.
 
-    Each pair stands in a cell of its own (a cell is one tile wide): no place is its own negative. One appearance per
-    world dresses the tiles, another one the drone views.
+    Each pair stands in a cell of its own (a cell is one tile wide), and pairs that show some of each other's ground all
+    the same are marked (`Pairs.same`): no place is its own negative. One appearance per world dresses the tiles,
+    another one the drone views.
     """
     device = pool.surfaces.heights.device
     cells = _cells(pool, flight)
-    worlds = torch.randperm(pool.worlds, generator=generator)[:worlds_per_batch]
+    worlds = pool.draw(worlds_per_batch, generator)
     share = -(-batch // len(worlds))
     tile_surface, view_surface, centres, place = [], [], [], []
     shift = torch.rand(2, generator=generator)
-    for world in worlds.tolist():
+    for world in worlds:
         picks = torch.randperm(cells * cells, generator=generator)[:share]
         appearance = int(torch.randint(pool.appearances, (), generator=generator))
         views = torch.randint(pool.appearances, (len(picks),), generator=generator)
@@ -200,6 +262,10 @@ def random_pairs(
     views = torch.cat(view_surface)[:batch].to(device)
     centre = torch.cat(centres)[:batch].to(device)
     count = len(tiles)
+    few, many = flight.tile_sides
+    seen = at_scale(flight, flight.tile_m * few * (many / few) ** float(torch.rand((), generator=generator)))
+    above_seen = replace(seen, altitude_m=flight.altitude_m)  # what is brought to the ground plane has its scale anyway
+    flight = seen
     side = (flight.tile_m * _between(count, flight.tile_scale, generator)).to(device)
     satellite = north_up(pool.surfaces, tiles, centre, side, size_px)
     offset = ((torch.rand(count, 2, generator=generator) * 2 - 1) * flight.offset).to(device) * side[:, None]
@@ -207,20 +273,26 @@ def random_pairs(
     above = round(count * flight.from_above)  # the batch is in no order but that of its worlds
     shuffled = torch.randperm(count, generator=generator).to(device)
     drone = torch.empty_like(satellite)
-    for members, draw in ((shuffled[:above], views_from_above), (shuffled[above:], drone_views)):
+    for members, draw, of in (
+        (shuffled[:above], views_from_above, above_seen),
+        (shuffled[above:], drone_views, seen),
+    ):
         if len(members):
             drone[members] = draw(
                 pool,
                 views[members],
                 points[members],
                 size_px,
-                flight,
+                of,
                 generator,
                 steps=steps,
                 photometry_strength=photometry_strength,
             )
     satellite = photometry(satellite, generator, 0.4 * photometry_strength)
-    return Pairs(drone, satellite, torch.cat(place)[:batch].to(device))
+    same = shared_ground(points, centre, torch.full_like(side, seen.tile_m), side) > SAME_GROUND
+    ground = tiles // pool.appearances
+    same &= ground[:, None] == ground[None]
+    return Pairs(drone, satellite, torch.cat(place)[:batch].to(device), same.fill_diagonal_(False))
 
 
 def drone_views(
@@ -242,6 +314,7 @@ def drone_views(
     visibility = (low * (high / low) ** torch.rand(len(which), generator=generator)).to(which.device)
     distance = (hits.points - cameras.position[:, None]).norm(dim=-1).reshape(len(which), size_px, size_px)
     view = photometry(add_haze(picture, distance, visibility), generator, photometry_strength)
+    view = weather(view, generator, flight.weather)
     return turn_upright(view, cameras.heading_deg) if flight.upright else view
 
 
@@ -303,6 +376,7 @@ def views_from_above(
     low, high = flight.visibility_m
     visibility = (low * (high / low) ** torch.rand(count, generator=generator)).to(device)
     view = photometry(add_haze(picture, distance, visibility), generator, photometry_strength)
+    view = weather(view, generator, flight.weather)
     return torch.where(held.reshape(count, 1, size_px, size_px), view, empty[..., None])
 
 
