@@ -5,11 +5,16 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 
+from mean_model.config import MeanConfig
 from mean_model.losses import LossWeights
-from train_scripts import ablate
+from train_scripts import ablate, ablate_worlds
 from train_scripts.data.make_dataset import Size, make_university1652
+from train_scripts.data.pack import write_npz
+from train_scripts.data.simulator import FlightRange, easier, load_pool, places_of
 from train_scripts.places_config import PlacesConfig
+from train_scripts.train_worlds import TrainConfig
 
 
 def test_rows_take_losses_from_the_table_and_all_else_from_the_config() -> None:
@@ -53,4 +58,74 @@ def test_it_trains_each_row_once(
     assert capsys.readouterr().out == first
     with pytest.raises(SystemExit):
         ablate.main([str(toml), "--seeds", "0"])
-    assert "one seed or more" in capsys.readouterr().err
+    assert "1 or more" in capsys.readouterr().err
+
+
+def packed(folder: Path, name: str, seed: int) -> Path:
+    random = np.random.default_rng(seed)
+    folder.mkdir(exist_ok=True)
+    rgb = np.kron(random.integers(20, 235, (20, 20, 3), dtype=np.uint8), np.ones((10, 10, 1), np.uint8))
+    write_npz(
+        folder / name,
+        {
+            "rgb": rgb[None],
+            "height": np.zeros(rgb.shape[:2], np.float16),
+            "wall": rgb,
+            "suns": np.array([[0, 0, 1]], np.float32),
+            "meta": np.array('{"size_m": 400, "gsd_m": 2.0}'),
+        },
+    )
+    return folder
+
+
+@pytest.fixture
+def simulated(tmp_path: Path) -> list[str]:
+    toml = tmp_path / "worlds.toml"
+    toml.write_text(
+        f'worlds = "{packed(tmp_path / "trained", "world_000001.npz", 1)}"\nout = "{tmp_path / "out"}"\n'
+        "start = 'scratch'\nminutes = 0.03\nbatch = 6\nworlds_per_batch = 1\nrender_steps = 2\nbfloat16 = false\n"
+        '[model]\nbackbone = "convnext_atto"\nimage_size = 32\nembedding_channels = 16\naligned_channels = 16\n'
+        "[flight]\ntile_m = 80\n"
+    )
+    return [str(toml), "--held-out", str(packed(tmp_path / "held", "world_000002.npz", 2))]
+
+
+def test_losses_on_simulated_pairs_are_trained_once_and_counted(
+    simulated: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ablate.main([*simulated, "--seeds", "1"])
+    first = capsys.readouterr().out
+    lines = first.splitlines()
+    assert [line.split("  ")[0] for line in lines[1:5]] == list(ablate_worlds.LOSSES)
+    steps = [float(line.split()[-1]) for line in lines[1:5]]
+    assert min(steps) >= 1
+    monkeypatch.setattr("train_scripts.train_worlds.one_step", None)
+    ablate.main([*simulated, "--seeds", "1"])
+    assert capsys.readouterr().out == first
+
+
+def test_every_view_is_asked_and_a_perfect_network_finds_each(tmp_path: Path) -> None:
+    """Views that are the tiles, and a network that sees colours at 4 x 4 points."""
+    pool = load_pool(packed(tmp_path / "held", "world_000002.npz", 2))
+    flight = easier(FlightRange(tile_m=60, visibility_m=(1e9, 1e9), fov_deg=(60, 60)), 0.0)
+    config = TrainConfig(flight=flight, photometry=0.0, bfloat16=False, batch=7, model=MeanConfig(image_size=32))
+
+    class Colours(torch.nn.Module):
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            coarse = torch.nn.functional.adaptive_avg_pool2d(x, 4).flatten(1)
+            return torch.nn.functional.normalize(coarse, dim=1)
+
+    right, asked = ablate_worlds.found(Colours(), pool, config)  # type: ignore[arg-type]
+    assert asked == ablate_worlds.ROUNDS * places_of(pool, flight) == right
+
+
+def test_worlds_that_are_trained_on_are_not_held_out(
+    simulated: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    packed(tmp_path / "held", "world_000001.npz", 1)
+    with pytest.raises(SystemExit):
+        ablate.main(simulated)
+    assert "world_000001.npz would be trained on and held out" in capsys.readouterr().err
+    with pytest.raises(SystemExit):
+        ablate.main(simulated[:1])
+    assert "--held-out FOLDER" in capsys.readouterr().err

@@ -1,8 +1,14 @@
-"""The paper's Table VII on any dataset: `python -m train_scripts.ablate CONFIG.toml [--seeds N] [key=value ...]`.
+"""What each loss gives: `python -m train_scripts.ablate CONFIG.toml [--seeds N] [key=value ...]`.
 
-Every row (losses and branches from `configs/table7_*.toml`, all else from CONFIG) is trained once for each seed, in a
-folder of its own below `out`, and tested after the last epoch. Printed are mean and standard deviation over the seeds
-beside the paper's figures. What is finished is not trained again and what was cut goes on: repeat the command.
+With a config of places (`dataset = "KIND:PATH"`) the paper's Table VII: every row (losses and branches from
+`configs/table7_*.toml`, all else from CONFIG) is trained once for each seed, in a folder of its own below `out`, and
+tested after the last epoch. Printed are mean and standard deviation over the seeds beside the paper's figures.
+
+With a config of simulated pairs (`worlds = "FOLDER"`) the losses of MEAN with the paper's weights: InfoNCE alone, with
+classification, with CDA, with both, each for `minutes` (branches take time, so that a run with them makes fewer steps),
+measured with --held-out, a folder of worlds that were packed with other seeds.
+
+What is finished is not trained again and what was cut goes on: repeat the command.
 """
 
 from __future__ import annotations
@@ -16,8 +22,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
 
 from mean_model.errors import ConfigError
+from train_scripts import ablate_worlds
 from train_scripts.data.places import BOTH_WAYS
 from train_scripts.paper_tables import ABLATIONS, PAPER
 from train_scripts.places_config import PlacesConfig
@@ -78,8 +86,16 @@ def table(found: np.ndarray) -> str:
 
 def run(config: TrainConfig | PlacesConfig, options: argparse.Namespace) -> None:
     """Train what is not trained yet, and print the table."""
-    if not isinstance(config, PlacesConfig) or options.seeds < 1:
-        raise ConfigError('Table VII needs a config with dataset = "KIND:PATH", and one seed or more.')
+    if options.seeds < 1:
+        raise ConfigError("--seeds must be 1 or more.")
+    if isinstance(config, TrainConfig):
+        if options.held_out is None:
+            raise ConfigError("Simulated pairs are measured on other worlds: give --held-out FOLDER.")
+        device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+        sys.stdout.write(ablate_worlds.ablate(config, options.held_out, options.seeds, device))
+        return
+    if options.held_out:
+        raise ConfigError("--held-out belongs to a config of worlds; a dataset has a part to test on.")
     found: list[list[list[float]]] = [[] for _ in ROWS]
     for row, one in runs_of(config, options.seeds):
         log.info("row %d of %d, %s, seed %d", row + 1, len(ROWS), ABLATIONS[row], one.seed)
@@ -90,6 +106,7 @@ def run(config: TrainConfig | PlacesConfig, options: argparse.Namespace) -> None
 def main(argv: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--seeds", type=int, default=3, help="runs of every row (default 3)")
+    parser.add_argument("--held-out", type=Path, metavar="FOLDER", help="packed worlds to measure simulated pairs with")
     start(parser, argv, run)
 
 
