@@ -8,7 +8,7 @@ import torch
 from PIL import Image
 
 from train_scripts.data.errors import BadRequest
-from train_scripts.data.pictures import DAYS, SIDE_PX, SIDES_M, other_days, picture_pool
+from train_scripts.data.pictures import DAYS, SIDE_PX, SIDES, other_days, picture_pool
 from train_scripts.data.simulator import FlightRange, random_pairs
 
 
@@ -43,8 +43,8 @@ def test_photos_of_one_flight_never_meet_and_cells_do(folders: tuple[Path, Path]
 
 def test_every_side_of_a_picture_gives_pairs(folders: tuple[Path, Path]) -> None:
     pool = picture_pool([folders[0]], [])
-    for side_m in SIDES_M:
-        of_side = pool.of_side(side_m)
+    for side in SIDES:
+        of_side = pool.of_side(side * 160)
         assert of_side.surfaces.colours[0].data_ptr() == pool.surfaces.colours[0].data_ptr()
         flight = FlightRange(tile_m=160, from_above=0.5)
         pairs = random_pairs(

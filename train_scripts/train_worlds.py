@@ -26,7 +26,7 @@ from mean_model.errors import ConfigError, MeanModelError
 from mean_model.losses import Losses, LossWeights, info_nce, total
 from mean_model.network import MEAN, TrainingOutputs
 from train_scripts import pieces
-from train_scripts.data.pictures import SIDES_M, picture_pool
+from train_scripts.data.pictures import SIDES, picture_pool
 from train_scripts.data.region import region_of
 from train_scripts.data.simulator import (
     FlightRange,
@@ -275,7 +275,7 @@ def start_run(config: TrainConfig, device: torch.device) -> Run:
 
 
 @torch.no_grad()
-def centreembeddings_of(network: MEAN, pairs: Pairs) -> None:
+def centre_embeddings(network: MEAN, pairs: Pairs) -> None:
     """Set the last normalisation so that embeddings of a batch are centred and of one spread in every channel.
 
     A fresh network maps all photos into a narrow cone, where InfoNCE has next to no gradient.
@@ -311,10 +311,10 @@ class Grounds:
 
     def places(self, flight: FlightRange) -> int:
         """Number of place classes."""
-        return places_of(self.worlds, flight) + sum(places_of(pool, flight) for pool in self._sides())
+        return places_of(self.worlds, flight) + sum(places_of(pool, flight) for pool in self._sides(flight))
 
-    def _sides(self) -> list[Pool]:
-        return [self.pictures.of_side(side_m) for side_m in SIDES_M] if self.pictures else []
+    def _sides(self, flight: FlightRange) -> list[Pool]:
+        return [self.pictures.of_side(side * flight.tile_m) for side in SIDES] if self.pictures else []
 
     def pairs(self, config: TrainConfig, difficulty: float, generator: torch.Generator) -> Pairs:
         """A batch: a share of it of pictures taken for ground of one of their sides, the rest of worlds."""
@@ -332,7 +332,7 @@ class Grounds:
                 photometry_strength=config.photometry * difficulty,
             )
 
-        sides = self._sides()
+        sides = self._sides(flight)
         of_pictures = round(config.batch * config.pictures_share) if sides else 0
         first = places_of(self.worlds, flight)
         parts, firsts = [], []
@@ -398,7 +398,7 @@ def one_step(run: Run, grounds: Grounds, config: TrainConfig, pace: Pace) -> tup
         pairs = grounds.pairs(config, difficulty, run.generator)
     drawn = pace.now(run.step)
     if run.step == 0 and config.start == "scratch":
-        centreembeddings_of(run.network, pairs)
+        centre_embeddings(run.network, pairs)
     for optimizer in run.optimizers:
         optimizer.zero_grad(set_to_none=True)
         for group in optimizer.param_groups:
@@ -462,7 +462,7 @@ def train(config: TrainConfig, grounds: Grounds, device: torch.device) -> Run:
                 saved = time.monotonic()
     except KeyboardInterrupt:
         log.info("stopped by hand at step %d; the same command goes on from here", run.step)
-    if losses:
+    if losses is not None:
         check_finite(losses, run.step)
     run.save(checkpoint)
     if config.piece_mib:

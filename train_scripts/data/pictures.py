@@ -23,8 +23,8 @@ from train_scripts.data.renderer import Surfaces
 from train_scripts.data.simulator import Pool
 
 SIDE_PX = 768
-SIDES_M = (768.0, 512.0, 384.0)
-"""A picture is taken for ground of any of these sides: with tiles of 160 m, for 9, 1 or 1 places."""
+SIDES = (4.8, 3.2, 2.4)
+"""A picture is taken for ground of any of these sides, in sides of a tile: for 9, 1 or 1 places."""
 
 DAYS = 3
 """Appearances of each picture, the first as it is."""
@@ -33,7 +33,7 @@ DAYS = 3
 def picture_pool(
     folders: Sequence[Path], flights: Sequence[Path], leave_out: Sequence[str] = (), seed: int = 0
 ) -> Pool:
-    """The squares in the middle of all pictures, as worlds of the first of `SIDES_M`; `Pool.of_side` has the others.
+    """The squares in the middle of all pictures, as worlds of one metre a pixel; `Pool.of_side` makes others of them.
 
     Args:
         folders: of pictures that show different ground each.
@@ -60,7 +60,7 @@ def picture_pool(
     flat = torch.zeros(pixels.shape[:3], dtype=torch.float16)
     suns = torch.tensor([[0.0, 0.0, 1.0]] * len(pixels))
     surfaces = Surfaces.stack(pixels, flat, 1.0, [0.0] * len(pixels), [0.0] * len(pixels))
-    return Pool(surfaces, suns, len(files), DAYS, SIDE_PX, tuple(kin)).of_side(SIDES_M[0])
+    return Pool(surfaces, suns, len(files), DAYS, SIDE_PX, tuple(kin)).of_side(SIDE_PX)
 
 
 def _days(file: Path, generator: torch.Generator) -> Tensor:
