@@ -23,6 +23,7 @@ from train_scripts.data.simulator import (
     random_pairs,
     shared_ground,
     turn_upright,
+    turned_alike,
     views_from_above,
 )
 
@@ -199,3 +200,24 @@ def test_a_world_that_is_small_for_its_tiles_is_one_place(packed: Path) -> None:
     pool, flight = load_pool(packed), FlightRange(tile_m=600)
     assert places_of(pool, flight) == pool.worlds
     assert len(random_pairs(pool, 8, 16, flight, torch.Generator().manual_seed(0)).place) == pool.worlds
+
+
+def test_both_pictures_of_a_pair_are_turned_and_mirrored_alike(packed: Path) -> None:
+    pictures = torch.arange(64 * 3 * 5 * 5).reshape(64, 3, 5, 5).float()
+    drone, satellite = turned_alike((pictures, pictures + 0.5), torch.Generator().manual_seed(0))
+    assert torch.equal(drone + 0.5, satellite)
+    shapes = set()
+    for before, after in zip(pictures, drone, strict=True):
+        ways = [torch.rot90(before, k, (1, 2)) for k in range(4)]
+        ways += [way.flip(2) for way in ways]
+        found = [number for number, way in enumerate(ways) if torch.equal(way, after)]
+        assert len(found) == 1
+        shapes.update(found)
+    assert shapes == set(range(8))
+    pool, flight = load_pool(packed), FlightRange(tile_m=100)
+    plain, turned = (
+        random_pairs(pool, 8, 16, one, torch.Generator().manual_seed(1), photometry_strength=0)
+        for one in (flight, replace(flight, mirrored=True))
+    )
+    assert torch.allclose(plain.satellite.mean((1, 2, 3)), turned.satellite.mean((1, 2, 3)), atol=1e-3)
+    assert not torch.equal(plain.satellite, turned.satellite) and torch.equal(plain.place, turned.place)

@@ -45,6 +45,7 @@ class FlightRange:
     pitch_error_deg: float = 2.0  # of that pose, largest either way
     fov_error: float = 0.04  # of that pose, largest either way, as a share
     weather: float = 0.0  # share of views in fog, darkness, glare, rain, snow or from a shaken camera
+    mirrored: bool = False  # turn by quarters and mirror both pictures of a pair alike: eight grounds of each
     upright: bool = True  # turn views by quarters until north is nearest to up, as a search over four turns shows them
 
 
@@ -289,6 +290,8 @@ def random_pairs(
                 photometry_strength=photometry_strength,
             )
     satellite = photometry(satellite, generator, 0.4 * photometry_strength)
+    if flight.mirrored:
+        drone, satellite = turned_alike((drone, satellite), generator)
     same = shared_ground(points, centre, torch.full_like(side, seen.tile_m), side) > SAME_GROUND
     ground = tiles // pool.appearances
     same &= ground[:, None] == ground[None]
@@ -388,6 +391,18 @@ def turn_upright(pictures: Tensor, heading_deg: Tensor) -> Tensor:
         members = quarters == quarter
         turned[members] = torch.rot90(pictures[members], -quarter, (2, 3))
     return turned
+
+
+def turned_alike(views: Sequence[Tensor], generator: torch.Generator) -> list[Tensor]:
+    """Square pictures (B, 3, S, S) of several views: those of one pair are turned by the same quarters and mirrored."""
+    symmetry = torch.randint(8, (len(views[0]),), generator=generator)
+    results = [torch.empty_like(view) for view in views]
+    for one in range(8):
+        members = (symmetry == one).nonzero()[:, 0].to(views[0].device)
+        for view, result in zip(views, results, strict=True):
+            turned = torch.rot90(view[members], one % 4, (2, 3))
+            result[members] = turned.flip(3) if one >= 4 else turned
+    return results
 
 
 def describe(flight: FlightRange) -> dict[str, object]:
