@@ -266,8 +266,7 @@ def random_pairs(
     few, many = flight.tile_sides
     seen = at_scale(flight, flight.tile_m * few * (many / few) ** float(torch.rand((), generator=generator)))
     above_seen = replace(seen, altitude_m=flight.altitude_m)  # what is brought to the ground plane has its scale anyway
-    flight = seen
-    side = (flight.tile_m * _between(count, flight.tile_scale, generator)).to(device)
+    side = (seen.tile_m * _between(count, flight.tile_scale, generator)).to(device)
     satellite = north_up(pool.surfaces, tiles, centre, side, size_px)
     offset = ((torch.rand(count, 2, generator=generator) * 2 - 1) * flight.offset).to(device) * side[:, None]
     points = centre + offset
