@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -41,7 +42,7 @@ def runs_of(config: TrainConfig, seeds: int) -> Iterator[tuple[str, TrainConfig]
     """Name and config of every run: all rows of one seed, then of the next."""
     for seed in range(config.seed, config.seed + seeds):
         for name, weights in LOSSES.items():
-            folder = "_".join("".join(c if c.isalnum() else " " for c in name).lower().split())
+            folder = re.sub(r"\W+", "_", name.lower())
             yield name, replace(config, weights=weights, seed=seed, out=str(Path(config.out) / f"{folder}_seed{seed}"))
 
 
@@ -55,26 +56,24 @@ def found(network: MEAN, pool: Pool, config: TrainConfig) -> tuple[int, int]:
     places = places_of(pool, config.flight)
     generator = torch.Generator().manual_seed(VIEWS_SEED)
     right = asked = 0
-    with torch.random.fork_rng([pool.suns.device] if pool.suns.is_cuda else []):
-        torch.manual_seed(VIEWS_SEED)
-        for _ in range(ROUNDS):
-            pairs = random_pairs(
-                pool,
-                places,
-                config.model.image_size,
-                config.flight,
-                generator,
-                worlds_per_batch=pool.worlds,
-                steps=config.render_steps,
-                photometry_strength=config.photometry,
-            )
-            drone, satellite = (
-                torch.cat([embeddings_of(network, part, config) for part in view.split(config.batch)])
-                for view in pairs.views
-            )
-            scores = (drone @ satellite.T).masked_fill(pairs.same, -torch.inf)
-            right += int((scores.argmax(1) == torch.arange(len(scores), device=scores.device)).sum())
-            asked += len(scores)
+    for _ in range(ROUNDS):
+        pairs = random_pairs(
+            pool,
+            places,
+            config.model.image_size,
+            config.flight,
+            generator,
+            worlds_per_batch=pool.worlds,
+            steps=config.render_steps,
+            photometry_strength=config.photometry,
+        )
+        drone, satellite = (
+            torch.cat([embeddings_of(network, part, config) for part in view.split(config.batch)])
+            for view in pairs.views
+        )
+        scores = (drone @ satellite.T).masked_fill(pairs.same, -torch.inf)
+        right += int((scores.argmax(1) == torch.arange(len(scores), device=scores.device)).sum())
+        asked += len(scores)
     return right, asked
 
 

@@ -9,11 +9,12 @@ from __future__ import annotations
 import argparse
 import hashlib
 import json
-import os
 import sys
+from functools import partial
 from pathlib import Path
 
 from mean_model.errors import CheckpointError
+from mean_model.files import replace, replace_text
 from train_scripts.arguments import Parser
 
 PIECE_MIB = 15.0
@@ -39,13 +40,13 @@ def split(file: Path, piece_mib: float = PIECE_MIB) -> list[Path]:
         with file.open("rb") as whole:
             while data := whole.read(size):
                 piece = file.with_name(f"{file.name}.{len(pieces):03d}")
-                _replace(piece, data)
+                replace(piece, partial(Path.write_bytes, data=data))
                 pieces.append(piece)
                 entries.append({"name": piece.name, "bytes": len(data), "sha256": hashlib.sha256(data).hexdigest()})
     except OSError as error:
         raise CheckpointError(f"{file.name} could not be cut into pieces: {error.strerror}.") from error
     listed = list_of(file)
-    _replace(listed, json.dumps(entries, indent=1).encode())
+    replace_text(listed, json.dumps(entries, indent=1))
     for old in file.parent.glob(f"{file.name}.[0-9][0-9][0-9]"):
         if old not in pieces:
             old.unlink()
@@ -65,28 +66,23 @@ def join(file: Path) -> Path:
         raise CheckpointError(
             f"There is no list {list_of(file).name} that can be read: split the file again."
         ) from error
-    beside = file.with_name(file.name + ".part")
-    with beside.open("wb") as whole:
-        for name, size, digest in parts:
-            piece = file.with_name(Path(name).name)
-            data = piece.read_bytes() if piece.is_file() else b""
-            if len(data) != size or hashlib.sha256(data).hexdigest() != digest:
-                beside.unlink()
-                raise CheckpointError(f"The piece {piece.name} is missing or damaged: bring it again.")
-            whole.write(data)
-    os.replace(beside, file)
+
+    def write(beside: Path) -> None:
+        with beside.open("wb") as whole:
+            for name, size, digest in parts:
+                piece = file.with_name(Path(name).name)
+                data = piece.read_bytes() if piece.is_file() else b""
+                if len(data) != size or hashlib.sha256(data).hexdigest() != digest:
+                    raise CheckpointError(f"The piece {piece.name} is missing or damaged: bring it again.")
+                whole.write(data)
+
+    replace(file, write)
     return file
 
 
 def list_of(file: Path) -> Path:
     """Where the list of a file's pieces lies."""
     return file.with_name(file.name + LIST)
-
-
-def _replace(file: Path, data: bytes) -> None:
-    beside = file.with_name(file.name + ".part")
-    beside.write_bytes(data)
-    os.replace(beside, file)
 
 
 def main(argv: list[str] | None = None) -> None:

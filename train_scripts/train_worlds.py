@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import logging
 import math
-import os
 import signal
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
@@ -20,6 +20,7 @@ import torch
 from torch import Tensor, nn
 
 from gallery import Gallery
+from mean_model import files
 from mean_model.checkpoint import save_model
 from mean_model.config import MeanConfig
 from mean_model.errors import ConfigError, MeanModelError
@@ -127,10 +128,7 @@ def backward(network: MEAN, pairs: Pairs, config: TrainConfig) -> Losses:
         raise ConfigError(f"chunk = {chunk} leaves one pair of {count} over, and the branches need two at least.")
     seeds = torch.randint(2**62, (len(parts), 2)).tolist()  # the second pass drops what the first one dropped
     with torch.no_grad():
-        held = [
-            [_seeded(seed, embeddings_of, network, view, config) for seed, view in zip(two, part.views, strict=True)]
-            for two, part in zip(seeds, parts, strict=True)
-        ]
+        held = [_seeded(two, embeddings_of, network, part, config) for two, part in zip(seeds, parts, strict=True)]
     cached = [torch.cat(view).requires_grad_() for view in zip(*held, strict=True)]
     contrast = info_nce(cached[0], cached[1], _scale(network), config.label_smoothing, pairs.same)
     (weights.info_nce * contrast).backward()
@@ -138,9 +136,7 @@ def backward(network: MEAN, pairs: Pairs, config: TrainConfig) -> Losses:
     for number, (two, part) in enumerate(zip(seeds, parts, strict=True)):
         surrogate = contrast.new_zeros(())
         if branches:
-            outputs = [
-                _seeded(seed, _outputs, network, view, config) for seed, view in zip(two, part.views, strict=True)
-            ]
+            outputs = _seeded(two, _outputs, network, part, config)
             embeddings = [nn.functional.normalize(one.pooled, dim=1) for one in outputs]
             share = len(part.place) / count
             losses = total(outputs[0], outputs[1], part.place, 1.0, replace(weights, info_nce=0.0))
@@ -148,9 +144,7 @@ def backward(network: MEAN, pairs: Pairs, config: TrainConfig) -> Losses:
             classes = classes + share * losses.classification.detach()
             alignment = alignment + share * losses.alignment.detach()
         else:
-            embeddings = [
-                _seeded(seed, embeddings_of, network, view, config) for seed, view in zip(two, part.views, strict=True)
-            ]
+            embeddings = _seeded(two, embeddings_of, network, part, config)
         for whole, embedding in zip(cached, embeddings, strict=True):
             assert whole.grad is not None
             surrogate = surrogate + (embedding * whole.grad[number * chunk :][: len(embedding)]).sum()
@@ -165,12 +159,19 @@ def _scale(network: MEAN) -> Tensor:
 
 
 def _seeded(
-    seed: int, forward: Callable[[MEAN, Tensor, TrainConfig], T], network: MEAN, pictures: Tensor, config: TrainConfig
-) -> T:
-    """A forward whose random draws are decided by a seed, and that leaves the generators as they were."""
-    with torch.random.fork_rng([pictures.device] if pictures.is_cuda else []):
-        torch.manual_seed(seed)
-        return forward(network, pictures, config)
+    seeds: Sequence[int],
+    forward: Callable[[MEAN, Tensor, TrainConfig], T],
+    network: MEAN,
+    pairs: Pairs,
+    config: TrainConfig,
+) -> list[T]:
+    """Each view forward with its random draws decided by a seed; leaves the generators as they were."""
+    results = []
+    with torch.random.fork_rng([pairs.drone.device] if pairs.drone.is_cuda else []):
+        for seed, view in zip(seeds, pairs.views, strict=True):
+            torch.manual_seed(seed)
+            results.append(forward(network, view, config))
+    return results
 
 
 def embeddings_of(network: MEAN, pictures: Tensor, config: TrainConfig) -> Tensor:
@@ -249,9 +250,7 @@ class Run:
             "step": self.step,
             "seconds": self.seconds,
         }
-        beside = path.with_suffix(".part")
-        torch.save(state, beside)
-        os.replace(beside, path)
+        files.replace(path, partial(torch.save, state))
 
     def restore(self, path: Path, device: torch.device) -> None:
         state = torch.load(path, map_location=device, weights_only=True)

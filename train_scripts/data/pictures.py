@@ -12,7 +12,6 @@ from pathlib import Path
 
 import numpy as np
 import torch
-import torch.nn.functional as F
 from PIL import ImageOps
 from torch import Tensor
 from tqdm import tqdm
@@ -20,6 +19,7 @@ from tqdm import tqdm
 from gallery.sources import images_below, read_picture
 from train_scripts.data.errors import BadRequest
 from train_scripts.data.renderer import Surfaces
+from train_scripts.data.sensor import smooth_noise
 from train_scripts.data.simulator import Pool
 
 SIDE_PX = 768
@@ -88,19 +88,15 @@ def other_days(pictures: Tensor, generator: torch.Generator) -> Tensor:
     def uniform(low: float, high: float, channels: int = 1) -> Tensor:
         return low + (high - low) * torch.rand(count, channels, 1, 1, generator=generator)
 
-    def field(cells: int) -> Tensor:
-        coarse = torch.rand(count, 1, cells, cells, generator=generator)
-        return F.interpolate(coarse, size=pictures.shape[2:], mode="bicubic", align_corners=False)
-
     x = (pictures / 255).clamp(0, 1)
     red, green, blue = x.split(1, dim=1)
     plants = torch.sigmoid(25 * (2 * green - red - blue) - 1)
     grey = x.mean(1, keepdim=True)
     turned = grey * uniform(0.5, 1.5) * uniform(0.8, 1.2, 3)
     x = torch.lerp(x, turned, plants * uniform(0.0, 0.9))
-    snow = uniform(-2.0, 0.8).clamp_min(0) * (0.6 + 0.8 * (field(9) - 0.5)).clamp(0, 1)
+    snow = uniform(-2.0, 0.8).clamp_min(0) * (0.6 + 0.8 * (smooth_noise(pictures, generator, 9) - 0.5)).clamp(0, 1)
     x = torch.lerp(x, 0.75 + 0.25 * grey, snow * (1 - (grey < 0.18).float()))
     x = x.clamp(1e-3, 1) ** torch.exp(uniform(-0.1, 0.1, 3) + uniform(-0.4, 0.4))
-    shade = torch.sigmoid(14 * (field(4) - uniform(0.6, 1.3)))
+    shade = torch.sigmoid(14 * (smooth_noise(pictures, generator, 4) - uniform(0.6, 1.3)))
     light = uniform(0.75, 1.2) * uniform(0.9, 1.1, 3)
     return (255 * x * light * (1 - uniform(0.1, 0.45) * shade)).clamp(0, 255)

@@ -9,7 +9,8 @@ import torch.nn.functional as F
 from torch import Tensor
 
 
-def _uniform(count: int, low: float, high: float, generator: torch.Generator, device: torch.device) -> Tensor:
+def uniform(count: int, low: float, high: float, generator: torch.Generator, device: torch.device) -> Tensor:
+    """(B, 1, 1, 1) random numbers, drawn by the CPU generator."""
     return (low + (high - low) * torch.rand(count, generator=generator)).to(device)[:, None, None, None]
 
 
@@ -54,20 +55,20 @@ def photometry(pictures: Tensor, generator: torch.Generator, strength: float = 1
     count, _, height, width = pictures.shape
     device, s = pictures.device, strength
     x = (pictures / 255).clamp(0, 1)
-    x = x.clamp_min(1e-4) ** torch.exp(_uniform(count, -0.3 * s, 0.3 * s, generator, device))
-    x = x * torch.exp(_uniform(count, -0.3 * s, 0.25 * s, generator, device))
+    x = x.clamp_min(1e-4) ** torch.exp(uniform(count, -0.3 * s, 0.3 * s, generator, device))
+    x = x * torch.exp(uniform(count, -0.3 * s, 0.25 * s, generator, device))
     balance = torch.exp((torch.rand(count, 3, generator=generator) - 0.5) * 0.24 * s).to(device)
     x = x * balance[:, :, None, None]
     mean = x.mean((1, 2, 3), keepdim=True)
-    x = mean + (x - mean) * torch.exp(_uniform(count, -0.3 * s, 0.25 * s, generator, device))
+    x = mean + (x - mean) * torch.exp(uniform(count, -0.3 * s, 0.25 * s, generator, device))
     grey = x.mean(1, keepdim=True)
-    x = grey + (x - grey) * _uniform(count, 1 - 0.5 * s, 1 + 0.3 * s, generator, device)
+    x = grey + (x - grey) * uniform(count, 1 - 0.5 * s, 1 + 0.3 * s, generator, device)
     radius = torch.hypot(
         torch.linspace(-1, 1, height, device=device)[:, None], torch.linspace(-1, 1, width, device=device)[None]
     )
-    x = x * (1 - _uniform(count, 0, 0.22 * s, generator, device) * radius**2)
+    x = x * (1 - uniform(count, 0, 0.22 * s, generator, device) * radius**2)
     x = blur(x, float(torch.rand((), generator=generator)) * 0.9 * s)
-    x = x + on_device(generator, device, torch.randn, x.shape) * _uniform(count, 0.002, 0.03 * s, generator, device)
+    x = x + on_device(generator, device, torch.randn, x.shape) * uniform(count, 0.002, 0.03 * s, generator, device)
     return (x * 255).clamp(0, 255)
 
 
@@ -115,40 +116,46 @@ def weather(pictures: Tensor, generator: torch.Generator, share: float, again: f
     return result
 
 
-def _field(pictures: Tensor, generator: torch.Generator, cells: int) -> Tensor:
+def smooth_noise(pictures: Tensor, generator: torch.Generator, cells: int) -> Tensor:
     """(B, 1, H, W) smooth noise, most of it within 0..1."""
     coarse = torch.rand(len(pictures), 1, cells, cells, generator=generator).to(pictures.device)
     return F.interpolate(coarse, size=pictures.shape[2:], mode="bicubic", align_corners=False)
 
 
 def _fog(x: Tensor, generator: torch.Generator) -> Tensor:
-    cover = _uniform(len(x), 0.35, 0.75, generator, x.device) + 0.25 * (_field(x, generator, 5) - 0.3)
-    air = _uniform(len(x), 190, 235, generator, x.device) + 25 * (_field(x, generator, 7) - 0.5)
+    cover = uniform(len(x), 0.35, 0.75, generator, x.device) + 0.25 * (smooth_noise(x, generator, 5) - 0.3)
+    air = uniform(len(x), 190, 235, generator, x.device) + 25 * (smooth_noise(x, generator, 7) - 0.5)
     cover = cover.clamp(0, 0.9)
     return x * (1 - cover) + air * cover
 
 
 def _dark(x: Tensor, generator: torch.Generator) -> Tensor:
-    return x * _uniform(len(x), 0.1, 0.5, generator, x.device) + _uniform(len(x), -8, 45, generator, x.device)
+    return x * uniform(len(x), 0.1, 0.5, generator, x.device) + uniform(len(x), -8, 45, generator, x.device)
 
 
 def _glare(x: Tensor, generator: torch.Generator) -> Tensor:
-    return x * _uniform(len(x), 0.8, 1.6, generator, x.device) + _uniform(len(x), 20, 90, generator, x.device)
+    return x * uniform(len(x), 0.8, 1.6, generator, x.device) + uniform(len(x), 20, 90, generator, x.device)
+
+
+def _specks(x: Tensor, generator: torch.Generator, least: float, most: float) -> Tensor:
+    """(B, 1, H, W), one where a drop or flake is. Args: least, most: share of a picture that they cover."""
+    cover = uniform(len(x), least, most, generator, x.device)
+    return (on_device(generator, x.device, torch.rand, (len(x), 1, *x.shape[2:])) < cover).float()
 
 
 def _rain(x: Tensor, generator: torch.Generator) -> Tensor:
-    thick = _uniform(len(x), 0.02, 0.12, generator, x.device)
-    drops = (on_device(generator, x.device, torch.rand, (len(x), 1, *x.shape[2:])) < thick).float()
+    drops = _specks(x, generator, 0.02, 0.12)
     reach = 2 * int(torch.randint(1, max(x.shape[2] // 24, 2), (), generator=generator)) + 1
-    streaks = F.avg_pool2d(drops, (reach, 1), 1, (reach // 2, 0)) * _uniform(len(x), 1.0, 3.0, generator, x.device)
+    streaks = F.avg_pool2d(drops, (reach, 1), 1, (reach // 2, 0)) * uniform(len(x), 1.0, 3.0, generator, x.device)
     share = streaks.clamp(0, 0.8)
-    return x * (1 - share) + _uniform(len(x), 120, 240, generator, x.device) * share
+    return x * (1 - share) + uniform(len(x), 120, 240, generator, x.device) * share
 
 
 def _snow(x: Tensor, generator: torch.Generator) -> Tensor:
-    thick = _uniform(len(x), 0.01, 0.1, generator, x.device)
-    flakes = (on_device(generator, x.device, torch.rand, (len(x), 1, *x.shape[2:])) < thick).float()
-    flakes = F.max_pool2d(flakes, 2, 1, 1)[..., : x.shape[2], : x.shape[3]] * (0.4 + 0.6 * _field(x, generator, 6))
+    flakes = _specks(x, generator, 0.01, 0.1)
+    flakes = F.max_pool2d(flakes, 2, 1, 1)[..., : x.shape[2], : x.shape[3]] * (
+        0.4 + 0.6 * smooth_noise(x, generator, 6)
+    )
     return torch.maximum(x + 60 * flakes, 250 * flakes.clamp(0, 1))
 
 
