@@ -1,6 +1,6 @@
 """What the shipped weights find of a small fixed set of photos: other weights, or other code before them, show here.
 
-Counts were taken with fingerprint 467dd5713a0e82df on a CPU in float32. New weights get new counts.
+Counts were taken with fingerprint eb32a23616b32bcc on a CPU in float32. New weights get new counts.
 """
 
 import csv
@@ -41,17 +41,17 @@ def rendered(tmp_path_factory) -> Path:
 
 def test_the_counts_are_of_the_shipped_weights():
     with load_model("starter", device="cpu", precision="float32") as embedder:
-        assert embedder.fingerprint == "467dd5713a0e82df", "New weights: count again, here and in the README."
+        assert embedder.fingerprint == "eb32a23616b32bcc", "New weights: count again, here and in the README."
 
 
 def test_example_photos():
-    assert found(SAMPLE / "photos") == (10, 11)  # right and wrong are 0.05 apart at least
+    assert found(SAMPLE / "photos") == (10, 11)  # right and wrong are 0.005 apart at least
 
 
 def test_rendered_photos(rendered):
-    assert found(rendered) == (2, 2)  # 0.07 apart
+    assert found(rendered) == (2, 2)  # 0.08 apart
 
 
 def test_the_example_flight():
     first, among_ten = found(SAMPLE / "flight")
-    assert abs(first - 24) <= BY_ARITHMETIC and abs(among_ten - 33) <= BY_ARITHMETIC
+    assert abs(first - 28) <= BY_ARITHMETIC and abs(among_ten - 36) <= BY_ARITHMETIC
