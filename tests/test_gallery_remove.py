@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from conftest import FakeEmbedder, FakePosition, textured
+from old_gallery import as_format_1
 
 from gallery import Gallery, Near, build_gallery
 from gallery.errors import BuildError, DamagedGallery, NotAGallery, WrongModel
@@ -102,8 +103,8 @@ def test_additions_that_cannot_be(rasters, tmp_path, embedder):
 
 
 def test_a_gallery_of_format_1_takes_more(rasters, tmp_path):
-    shutil.copytree(SAMPLE, tmp_path / "sample", ignore=shutil.ignore_patterns("flight", "photos", "report*"))
-    old = Gallery.open(tmp_path / "sample")
+    old = Gallery.open(as_format_1(SAMPLE, tmp_path / "sample"))
+    assert old.manifest["format"] == 1
     embedder = FakeEmbedder(fingerprint=old.fingerprint)
     embedder.embed = lambda images: np.eye(len(images), old.dimension, dtype=np.float32)
     embedder.dimension = old.dimension

@@ -9,6 +9,7 @@ import pyarrow.parquet as pq
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from old_gallery import as_format_1
 from shapely.geometry import box
 
 from gallery import Gallery
@@ -101,10 +102,12 @@ def test_a_table_without_the_later_columns_is_read(written, tmp_path):
     assert pa.concat_tables(list(table.batches())).num_rows == len(expected)
 
 
-def test_the_shipped_sample_is_format_1_and_opens():
-    gallery = Gallery.open(SAMPLE)
-    assert gallery.manifest["format"] == 1 and len(gallery.tiles) == len(gallery) == len(gallery.boxes)
+def test_a_gallery_of_format_1_opens(tmp_path):
+    gallery, shipped = Gallery.open(as_format_1(SAMPLE, tmp_path / "old")), Gallery.open(SAMPLE)
+    assert (gallery.manifest["format"], shipped.manifest["format"]) == (1, 2)
+    assert len(gallery.tiles) == len(gallery) == len(gallery.boxes) == len(shipped)
     assert gallery.row(gallery.tile(11).id) == 11 and gallery.check() == []
+    assert gallery.tile(11).footprint == shipped.tile(11).footprint and np.array_equal(gallery.vectors, shipped.vectors)
 
 
 def test_an_open_table_outlives_its_file(written, tmp_path):
