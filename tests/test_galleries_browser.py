@@ -94,10 +94,12 @@ def test_health_is_gone_through_on_the_map_and_a_click_shows_a_tile(visit):
 
 def test_a_row_of_the_list_turns_to_its_gallery(visit):
     page = visit()
+    stored = page.evaluate("JSON.stringify(localStorage)")
     page.locator("#galleries tr", has_text="gallery-2").press("Enter")
     page.locator("#head", has_text="gallery-2").wait_for()
     page.locator("#health h3", has_text="49 tiles").wait_for()
     assert page.locator("#gallery input").input_value() == "gallery-2"
+    page.wait_for_function("stored => JSON.stringify(localStorage) !== stored", arg=stored)  # written a little later
     page.reload()
     page.locator("#health h3", has_text="49 tiles").wait_for()
     assert "gallery-2" in page.locator("#galleries tr.chosen").inner_text()
