@@ -1,13 +1,12 @@
 """A gallery as format 1 was: one group of rows, without the later columns, and a manifest that notes less."""
 
-import hashlib
 import json
 import shutil
 from pathlib import Path
 
 import geopandas
 
-from gallery.store import INDEX, MANIFEST, TILES, VECTORS
+from gallery.store import INDEX, MANIFEST, TILES, VECTORS, file_facts
 from gallery.tile_table import LATER
 
 
@@ -20,14 +19,7 @@ def as_format_1(gallery: Path, folder: Path) -> Path:
     table = geopandas.read_parquet(gallery / TILES)
     table.drop(columns=[name for name in LATER if name in table]).to_parquet(folder / TILES, index=False)
     build = {name: manifest["build"][name] for name in ("tile_size_m", "overlap", "sources", "positions")}
-    files = {
-        name: {
-            "bytes": (folder / name).stat().st_size,
-            "sha256": hashlib.sha256((folder / name).read_bytes()).hexdigest(),
-        }
-        for name in (TILES, VECTORS, INDEX)
-    }
     kept = {name: manifest[name] for name in ("model", "tiles", "skipped")}
-    old = {"format": 1, **kept, "build": build, "files": files}
+    old = {"format": 1, **kept, "build": build, "files": file_facts(folder, (TILES, VECTORS, INDEX))}
     (folder / MANIFEST).write_text(json.dumps(old, indent=2), encoding="utf-8")
     return folder

@@ -33,20 +33,19 @@ def average(parts: Sequence[tuple[str, float]]) -> tuple[MEAN, MeanConfig]:
     total = sum(share for _, share in parts)
     if len(parts) < 2 or any(not 0 <= share < float("inf") for _, share in parts) or not 0 < total < float("inf"):
         raise CheckpointError("Name at least two models, with finite shares of which none is below 0 and one is above.")
-    _, network, config, _ = load_network(parts[0][0])
-    mean = {name: parts[0][1] / total * value.double() for name, value in network.inference_state_dict().items()}
-    for source, share in parts[1:]:
-        name, other, settings, _ = load_network(source)
-        if settings.backbone != config.backbone:
+    loaded = [load_network(source) for source, _ in parts]
+    _, network, config, _ = loaded[0]
+    for name, _, other, _ in loaded:
+        if other.backbone != config.backbone:
             raise CheckpointError(
-                f"{name} has the backbone {settings.backbone}, and the first has {config.backbone}: "
+                f"{name} has the backbone {other.backbone}, and the first has {config.backbone}: "
                 "only weights of one network can be averaged."
             )
-        for key, value in other.inference_state_dict().items():
-            mean[key] += share / total * value.double()
+    states = [one.inference_state_dict() for _, one, _, _ in loaded]
     with torch.no_grad():
-        for key, value in network.inference_state_dict().items():
-            value.copy_(mean[key])
+        for key, value in states[0].items():
+            weighted = (share / total * state[key].double() for (_, share), state in zip(parts, states, strict=True))
+            value.copy_(sum(weighted, torch.zeros((), dtype=torch.double)))
     return network, config
 
 
