@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from gallery import Localizer
     from gallery.local_features import Matcher
     from mean_model.embedder import Embedder
-    from mean_model.lent_gpu import LentGpu
+    from mean_model.zero_gpu import LentGpu
     from pages.shelf import Shelf
 
 ROOT = Path(__file__).resolve().parent
@@ -206,7 +206,7 @@ def lent_gpu() -> "LentGpu | None":
     import gradio as gr
     import spaces  # in the Space's image; has to come before torch looks for CUDA
 
-    from mean_model.lent_gpu import LentGpu
+    from mean_model.zero_gpu import LentGpu
 
     return LentGpu(spaces.GPU(duration=LENT_S), (gr.Error,))
 
@@ -214,7 +214,7 @@ def lent_gpu() -> "LentGpu | None":
 def matcher_of(source: str) -> "Matcher":
     """The matcher by a network whose weights a source names."""
     from gallery.local_features import NetworkPoints
-    from mean_model.learned_features import load_points
+    from mean_model.xfeat import load_points
 
     return NetworkPoints(load_points(source))
 
@@ -299,7 +299,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = with_galleries(options_of(sys.argv[1:] if arguments is None else arguments))
     logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(message)s", stream=sys.stderr)
     os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"
-    from mean_model.memory import keep_freed_memory
+    from mean_model.malloc import keep_freed_memory
 
     keep_freed_memory()  # before torch comes: a batch then takes up to half the time
     shelf = shelf_of(options, loader(options, lent_gpu()))

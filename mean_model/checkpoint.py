@@ -12,17 +12,17 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
+from .atomic_files import file_sha256, replace, replace_text
 from .config import MeanConfig
 from .embedder import Config, Embedder, Network, Precision
 from .errors import CheckpointError, ConfigError
-from .files import file_sha256, replace, replace_text
 from .hub import Repo, fetch
-from .lent_gpu import LentGpu
 from .network import MEAN, START_TEMPERATURE
-from .other_networks import OtherConfig
-from .others import load_other, timm_model
+from .other_methods.networks import OtherConfig
+from .other_methods.recognise import load_other, timm_model
 from .published import convert, is_published
 from .tensors import read_tensors, some
+from .zero_gpu import LentGpu
 
 Contents = Literal["inference", "full"]
 
@@ -64,8 +64,8 @@ def load_model(
     Args:
         source: "starter" for the weights that come with the project; a folder with config.json and model.safetensors;
             a .safetensors file with config.json beside it; a file of the paper's authors or of a method in
-            `others.METHODS` (.pth), which its names tell; "timm:NAME" for a plain timm model, whose weights come from
-            the Hub, or "timm:NAME=FILE"; or a Hub id "user/name[@revision]". What the Hub's cache holds is used
+            `other_methods.recognise.METHODS` (.pth), which its names tell; "timm:NAME" for a plain timm model, whose
+            weights come from the Hub, or "timm:NAME=FILE"; or a Hub id "user/name[@revision]". What the Hub's cache holds is used
             without asking the network; name a revision (best a commit) to be sure which version that is.
         device: such as "cpu" or "cuda:1"; None takes a GPU if there is one.
         precision: "auto" (measured once), "float32" or "bfloat16".

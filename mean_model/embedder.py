@@ -21,10 +21,10 @@ from PIL import Image
 
 from .config import IMAGENET_MEAN, IMAGENET_STD, MeanConfig
 from .errors import ConfigError, MeanModelError, PhotoError
-from .lent_gpu import LentGpu
 from .network import MEAN
-from .other_networks import OtherConfig, OtherNetwork
+from .other_methods.networks import OtherConfig, OtherNetwork
 from .photo import Photo, PhotoPosition, PhotoSource, load_photo, read_position
+from .zero_gpu import LentGpu
 
 _log = logging.getLogger(__name__)
 

@@ -16,7 +16,7 @@ from torch import nn
 
 from .embedder import Embedder
 from .errors import ConfigError
-from .other_networks import PartsNetwork
+from .other_methods.networks import PartsNetwork
 from .photo import PhotoSource
 
 Kind = Literal["similarity", "saliency"]

@@ -9,10 +9,12 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatch
 from pathlib import Path
-from typing import Literal, Self
+from typing import Any, Literal, Self
 
+from tqdm import tqdm
+
+from .atomic_files import file_sha256
 from .errors import HubError
-from .files import file_sha256
 
 _log = logging.getLogger(__name__)
 
@@ -37,6 +39,20 @@ class Repo:
         return None if found is None else cls(found["name"], found["revision"], kind)
 
 
+class BytesBar(tqdm):
+    """The Hub client's bars of bytes, and not those that count files: a model is one large file and a small one.
+
+    Drawn also where there is no terminal, so that minutes of download show in a log; silent by the client's own switch.
+    """
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        from huggingface_hub.utils import are_progress_bars_disabled
+
+        silent = options.get("unit") != "B" or are_progress_bars_disabled()
+        options.pop("name", None)  # a group of bars in earlier clients, which plain tqdm refuses
+        super().__init__(*args, **{**options, "disable": silent})
+
+
 def fetch(repo: Repo, files: Sequence[str], wanted: Sequence[str] = ()) -> Path:
     """The folder in the Hub's cache that holds the repository, downloaded if it is not there.
 
@@ -54,7 +70,6 @@ def fetch(repo: Repo, files: Sequence[str], wanted: Sequence[str] = ()) -> Path:
     from huggingface_hub import snapshot_download
     from huggingface_hub.errors import LocalEntryNotFoundError
 
-    from .hub_progress import BytesBar
 
     patterns = [*files, *wanted]
 

@@ -10,9 +10,9 @@ import torch
 from torch import Tensor
 
 from .config import MeanConfig
-from .convnext_names import first_release_names
 from .errors import CheckpointError
 from .network import MEAN
+from .other_methods.convnext_names import first_release_names
 from .tensors import renamed, require_dense, require_names, without_parallel_prefix
 
 _DEPTHS = (3, 3, 9, 3)  # blocks in each stage of ConvNeXt-Tiny, the only backbone that was published

@@ -9,7 +9,7 @@ from safetensors.torch import save_file
 
 from mean_model import MEAN, MeanConfig
 from mean_model.errors import ConfigError
-from mean_model.other_networks import OtherConfig, PartsNetwork, build
+from mean_model.other_methods.networks import OtherConfig, PartsNetwork, build
 from train_scripts import cost as cost_script
 from train_scripts.cost import cost
 

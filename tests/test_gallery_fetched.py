@@ -11,8 +11,7 @@ from rasterio.shutil import copy
 from test_gallery_archives import make_pmtiles
 from tile_host import serving
 
-import gallery.tile_server as tile_server
-from gallery import Gallery, build_gallery
+from gallery import Gallery, build_gallery, tile_server
 from gallery.errors import GalleryError, SourceError
 from gallery.geo import Bounds
 from gallery.place_names import TileNames

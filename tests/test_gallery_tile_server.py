@@ -14,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from tile_host import picture, serving
 
-import gallery.tile_server as module
+from gallery import tile_server as module
 from gallery.errors import SourceError
 from gallery.geo import Bounds, LonLat, distance_m
 from gallery.map_tiles import ranges_of

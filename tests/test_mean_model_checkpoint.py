@@ -13,11 +13,11 @@ import torch
 from safetensors.torch import load_file, save_file
 
 import mean_model.checkpoint as checkpoint
+from mean_model.atomic_files import file_sha256
 from mean_model.checkpoint import load_model, load_network, save_model
 from mean_model.config import MeanConfig
 from mean_model.embedder import fingerprint
 from mean_model.errors import CheckpointError, ConfigError, MeanModelError
-from mean_model.files import file_sha256
 from mean_model.network import MEAN
 from tests.bad_files import picture
 

@@ -16,7 +16,7 @@ from mean_model.embedder import Embedder
 from mean_model.errors import ConfigError, MeanModelError, PhotoError
 from mean_model.heatmaps import _map_of, _Similarity, overlay, pair_maps, saliency, similarity_map, span_of
 from mean_model.network import MEAN
-from mean_model.other_networks import OtherConfig, PooledNetwork
+from mean_model.other_methods.networks import OtherConfig, PooledNetwork
 from tests.bad_files import picture
 
 SIDE = 3  # locations across

@@ -12,7 +12,7 @@ from safetensors.torch import save_file
 from gallery.local_features import NetworkPoints
 from mean_model import MeanModelError
 from mean_model.errors import CheckpointError, ConfigError
-from mean_model.learned_features import MOST_POINTS, load_points, load_xfeat
+from mean_model.xfeat import MOST_POINTS, load_points, load_xfeat
 
 SIDE_PX = 448
 PICTURE = np.ascontiguousarray(np.moveaxis(textured(SIDE_PX, SIDE_PX, seed=5), 0, -1))

@@ -5,8 +5,8 @@ import torch
 
 from mean_model.config import MeanConfig
 from mean_model.embedder import Embedder
-from mean_model.lent_gpu import LentGpu
 from mean_model.network import MEAN
+from mean_model.zero_gpu import LentGpu
 from tests.bad_files import picture
 
 

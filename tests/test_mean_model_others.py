@@ -9,8 +9,8 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from mean_model.errors import CheckpointError
-from mean_model.other_networks import OtherConfig, OtherNetwork
-from mean_model.others import METHODS, load_other, recognised, timm_model
+from mean_model.other_methods.networks import OtherConfig, OtherNetwork
+from mean_model.other_methods.recognise import METHODS, load_other, recognised, timm_model
 
 State = dict[str, Tensor]
 TINY, DIMS = (3, 3, 9, 3), (96, 192, 384, 768)

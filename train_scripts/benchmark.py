@@ -171,7 +171,7 @@ def main(argv: list[str] | None = None) -> None:
     if not photos:
         parser.error(f"there are no JPEG photos in {options.photos.name}.")
     from gallery.verify import MOST_PLACES
-    from mean_model.memory import keep_freed_memory
+    from mean_model.malloc import keep_freed_memory
 
     keep_freed_memory()
     figures = answer_ratio(options.model, options.gallery, photos, max(options.rounds, len(photos)))

@@ -282,7 +282,7 @@ def main(argv: list[str] | None = None) -> None:
         return
     if min(options.sizes, default=LEAST) < LEAST or options.rounds < 1:
         parser.error(f"sizes from {LEAST} on and at least one round can be measured.")
-    from mean_model.memory import keep_freed_memory
+    from mean_model.malloc import keep_freed_memory
 
     keep_freed_memory()
     like = np.load(SAMPLE / "vectors.npy")

@@ -36,8 +36,8 @@ from gallery.scales import typical_side_m
 from gallery.sources import images_below
 from gallery.trust import Trust, fit, trust_of
 from gallery.verify import PICTURE_PX
+from mean_model.atomic_files import replace_text
 from mean_model.errors import MeanModelError
-from mean_model.files import replace_text
 from mean_model.photo import Photo
 from train_scripts.arguments import Parser
 from train_scripts.asked_photos import asked_photos, below

@@ -10,12 +10,12 @@ from pathlib import Path
 
 import torch
 
+from mean_model.atomic_files import file_sha256
 from mean_model.checkpoint import load_network, save_model
 from mean_model.config import MeanConfig
 from mean_model.errors import CheckpointError, MeanModelError
-from mean_model.files import file_sha256
 from mean_model.network import MEAN
-from mean_model.others import recognised
+from mean_model.other_methods.recognise import recognised
 from mean_model.published import DROPPED, RENAMED, convert, is_published
 from mean_model.tensors import read_tensors
 from train_scripts.arguments import USER_MISTAKE, Parser

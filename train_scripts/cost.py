@@ -84,7 +84,7 @@ def cost(config: Config) -> Cost:
     from mean_model.network import MEAN
 
     if not isinstance(config, MeanConfig):
-        from mean_model.other_networks import build
+        from mean_model.other_methods.networks import build
 
         other = build(config)
         count = sum(parameter.numel() for parameter in other.parameters())

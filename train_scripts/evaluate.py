@@ -33,7 +33,7 @@ from typing import get_args
 from gallery import GalleryError
 from gallery.search import ROTATIONS
 from mean_model.errors import MeanModelError
-from mean_model.memory import keep_freed_memory
+from mean_model.malloc import keep_freed_memory
 from train_scripts import compare, evaluate_gallery, evaluate_places, summary_text
 from train_scripts.arguments import Parser
 from train_scripts.data import weather

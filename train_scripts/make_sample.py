@@ -28,7 +28,7 @@ from rasterio.transform import from_origin
 from rasterio.windows import Window
 from tqdm import tqdm
 
-from mean_model.memory import keep_freed_memory
+from mean_model.malloc import keep_freed_memory
 from train_scripts.data.flights import Leg, Moment, clock, flown, shots_of
 from train_scripts.data.photos import REGION_CRS, RenderedPhoto, Shot, random_shot, take_photo, write_bytes
 from train_scripts.data.world import Appearance, Scene, build_scene, random_appearance, random_style, rasterise

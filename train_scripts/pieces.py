@@ -13,8 +13,8 @@ import sys
 from functools import partial
 from pathlib import Path
 
+from mean_model.atomic_files import replace, replace_text
 from mean_model.errors import CheckpointError
-from mean_model.files import replace, replace_text
 from train_scripts.arguments import Parser
 
 PIECE_MIB = 15.0

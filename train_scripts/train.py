@@ -18,7 +18,7 @@ import torch
 
 from gallery.errors import GalleryError
 from mean_model.errors import ConfigError, MeanModelError
-from mean_model.memory import keep_freed_memory
+from mean_model.malloc import keep_freed_memory
 from train_scripts import train_places, train_worlds
 from train_scripts.data.errors import DatasetError
 from train_scripts.places_config import PlacesConfig

@@ -20,7 +20,7 @@ import torch
 from torch import Tensor, nn
 
 from gallery import Gallery
-from mean_model import files
+from mean_model import atomic_files
 from mean_model.checkpoint import save_model
 from mean_model.config import MeanConfig
 from mean_model.errors import ConfigError, MeanModelError
@@ -250,7 +250,7 @@ class Run:
             "step": self.step,
             "seconds": self.seconds,
         }
-        files.replace(path, partial(torch.save, state))
+        atomic_files.replace(path, partial(torch.save, state))
 
     def restore(self, path: Path, device: torch.device) -> None:
         state = torch.load(path, map_location=device, weights_only=True)

@@ -16,7 +16,7 @@ def load(source: str, **options: Any) -> "Embedder":
     """The model, its errors told as ours."""
     from mean_model import load_model
     from mean_model.errors import MeanModelError
-    from mean_model.memory import keep_freed_memory
+    from mean_model.malloc import keep_freed_memory
 
     keep_freed_memory()  # before torch comes: a batch then takes up to half the time
     try:
@@ -29,7 +29,7 @@ def _matcher(source: str) -> "Matcher":
     """The matcher by a network, its errors told as ours."""
     from gallery.local_features import NetworkPoints
     from mean_model.errors import MeanModelError
-    from mean_model.learned_features import load_points
+    from mean_model.xfeat import load_points
 
     try:
         return NetworkPoints(load_points(source))

@@ -9,8 +9,8 @@ import torch.nn.functional as F
 import torchvision
 from torch import Tensor, nn
 
-from .config import IMAGENET_MEAN, IMAGENET_STD
-from .errors import ConfigError
+from ..config import IMAGENET_MEAN, IMAGENET_STD
+from ..errors import ConfigError
 
 Head = Literal["pooled", "rings", "gates"]
 

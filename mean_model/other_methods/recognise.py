@@ -10,10 +10,10 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from ..errors import CheckpointError
+from ..tensors import renamed, require_dense, require_names, some
 from .convnext_names import first_release_names, size_of
-from .errors import CheckpointError
-from .other_networks import OtherConfig, OtherNetwork, build
-from .tensors import renamed, require_dense, require_names, some
+from .networks import OtherConfig, OtherNetwork, build
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,1 @@
+"""Other published methods: their weights recognised by the names of their tensors, and their networks."""
