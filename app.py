@@ -14,14 +14,14 @@ if TYPE_CHECKING:
     import gradio as gr
 
     from gallery import Localizer
-    from gallery.local_features import Matcher
+    from gallery.judge.local_features import Matcher
     from mean_model.embedder import Embedder
     from mean_model.zero_gpu import LentGpu
     from pages.shelf import Shelf
 
 ROOT = Path(__file__).resolve().parent
 SAMPLE = ROOT / "gallery" / "sample"
-MANIFEST = "gallery.json"  # as `gallery.store` names it, which is imported late
+MANIFEST = "gallery.json"  # as `gallery.store.gallery` names it, which is imported late
 PRIVATE_FOLDERS = (".git", "mean_model", "train_scripts", "tests", "pages")  # never served, whatever a page returns
 LARGEST_UPLOAD = "50mb"
 FILES_LIVE_S = 3600  # uploads and downloads are looked through once in this time, and go when they are older
@@ -131,7 +131,7 @@ def galleries_below(folder: Path) -> list[Path]:
 def with_galleries(options: Options) -> Options:
     """The options with the galleries' folders on this machine: one of the Hub is fetched, unless the cache has it."""
     from gallery.errors import GalleryError
-    from gallery.store import FILES, require_own_imagery
+    from gallery.store.gallery import FILES, require_own_imagery
     from mean_model.errors import HubError
     from mean_model.hub import folder_of
 
@@ -213,7 +213,7 @@ def lent_gpu() -> "LentGpu | None":
 
 def matcher_of(source: str) -> "Matcher":
     """The matcher by a network whose weights a source names."""
-    from gallery.local_features import NetworkPoints
+    from gallery.judge.local_features import NetworkPoints
     from mean_model.xfeat import load_points
 
     return NetworkPoints(load_points(source))

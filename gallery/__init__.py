@@ -3,14 +3,14 @@
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from gallery.answers import Answer
     from gallery.areas import Near
-    from gallery.build import build_gallery
+    from gallery.build.pipeline import build_gallery
+    from gallery.build.plan import plan_gallery
+    from gallery.build.remove import remove_tiles
     from gallery.errors import GalleryError
-    from gallery.plan import plan_gallery
-    from gallery.remove import remove_tiles
-    from gallery.search import Localizer
-    from gallery.store import Gallery
+    from gallery.search.answer import Answer
+    from gallery.search.localizer import Localizer
+    from gallery.store.gallery import Gallery
     from gallery.tiles import Match, Tile
 
 __all__ = [
@@ -27,16 +27,16 @@ __all__ = [
 ]
 
 _HOMES = {
-    "Answer": "answers",
-    "Gallery": "store",
+    "Answer": "search.answer",
+    "Gallery": "store.gallery",
     "GalleryError": "errors",
-    "Localizer": "search",
+    "Localizer": "search.localizer",
     "Match": "tiles",
     "Near": "areas",
     "Tile": "tiles",
-    "build_gallery": "build",
-    "plan_gallery": "plan",
-    "remove_tiles": "remove",
+    "build_gallery": "build.pipeline",
+    "plan_gallery": "build.plan",
+    "remove_tiles": "build.remove",
 }
 
 

@@ -8,7 +8,7 @@ from typing import Any, Literal
 from shapely.geometry import Point, Polygon
 from shapely.geometry.base import BaseGeometry
 
-from gallery.answers import Answer, PhotoProblem
+from gallery.search.answer import Answer, PhotoProblem
 from gallery.tiles import Tile
 
 Format = Literal["geojson", "csv", "kml"]

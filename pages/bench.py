@@ -14,16 +14,16 @@ import pandas as pd
 from PIL import Image
 
 from gallery import Gallery, Localizer
-from gallery.album import Album
-from gallery.confidence import percent
+from gallery.build.sources import read_picture
 from gallery.errors import GalleryError
 from gallery.geo import LonLat
-from gallery.inspection import scatter, whole
-from gallery.inspection.comparison import Comparison, compare
-from gallery.inspection.filters import Filter, select
-from gallery.inspection.flags import FLAGS, Causes, causes
-from gallery.inspection.table import Inspection, open_inspection, strip
-from gallery.sources import read_picture
+from gallery.judge.evidence import percent
+from gallery.report import scatter, summary
+from gallery.report.comparison import Comparison, compare
+from gallery.report.filters import Filter, select
+from gallery.report.flags import FLAGS, Causes, causes
+from gallery.report.pictures import Album
+from gallery.report.table import Inspection, open_inspection, strip
 from mean_model import PhotoError
 from pages import looks, maps, words
 from pages.engine import Engine
@@ -70,7 +70,7 @@ class Bench:
         self.overall = lru_cache(maxsize=1)(self._overall)
         self.slices = lru_cache(maxsize=16)(self._slices)
         self.ground = lru_cache(maxsize=1)(self._ground)
-        self.distances = lru_cache(maxsize=1)(lambda: whole.class_distances(self.inspection()))
+        self.distances = lru_cache(maxsize=1)(lambda: summary.class_distances(self.inspection()))
         self.cloud = lru_cache(maxsize=2)(lambda method: scatter.scatter(self.inspection(), method))
 
     def inspection(self) -> Inspection:
@@ -113,10 +113,10 @@ class Bench:
         image.thumbnail((max_px, max_px))
         return image
 
-    def _overall(self) -> tuple[whole.Figures | None, Causes]:
+    def _overall(self) -> tuple[summary.Figures | None, Causes]:
         """How good all answers are, and why the wrong ones are wrong."""
         table = self.inspection().table
-        return whole.figures(table), causes(table)
+        return summary.figures(table), causes(table)
 
     def _slices(self, chosen: Filter) -> dict[str, pd.DataFrame]:
         """Figures of what passes a filter by altitude, condition and place."""
@@ -210,15 +210,15 @@ class Bench:
             return photo, first, true, *told
         try:
             assert self.album is not None
-            whole = localizer.embedder.read(self.album.query_file(self.inspection().report.row(name)))
+            taken = localizer.embedder.read(self.album.query_file(self.inspection().report.row(name)))
         except (GalleryError, PhotoError):
             told.append("The photo's file is not at hand: its small copy is shown as it is, not as it was searched.")
             return photo, first, true, *told
-        views, _ = localizer.rank(whole, 1, summary.get("rotations", 16), summary.get("north_up", True))
+        views, _ = localizer.rank(taken, 1, summary.get("rotations", 16), summary.get("north_up", True))
         return views.views[0].image, first, true, *told
 
     def ranked(self, name: str) -> tuple[Any, ...]:
-        """The tiles of a query, without their pictures (`gallery.inspection.table.Ranked`)."""
+        """The tiles of a query, without their pictures (`gallery.report.table.Ranked`)."""
         return strip(self.inspection(), name, RANKED, How.near_m)
 
     def others_strip(self, other: Inspection, name: str, near_m: float = How.near_m) -> tuple[Ranked, ...]:
@@ -262,7 +262,7 @@ class Bench:
 
 def slices_of(rows: pd.DataFrame) -> dict[str, pd.DataFrame]:
     """Figures of some rows by altitude, condition and place."""
-    return {by: whole.by_slice(rows, by) for by in ("altitude", "condition", "place")}  # type: ignore[arg-type]
+    return {by: summary.by_slice(rows, by) for by in ("altitude", "condition", "place")}  # type: ignore[arg-type]
 
 
 def _holds(gallery: Gallery, inspection: Inspection) -> bool:

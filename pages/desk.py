@@ -11,10 +11,10 @@ from typing import Any, Literal
 from PIL import Image
 
 from gallery import Answer, Gallery, Localizer, Match, Near
-from gallery.answers import PhotoProblem
 from gallery.geo import LonLat, distance_m, wrap_lon
-from gallery.overlay import Overlay, overlay_of
-from gallery.verify import PICTURE_PX
+from gallery.judge.geometry import PICTURE_PX
+from gallery.judge.overlay import Overlay, overlay_of
+from gallery.search.answer import PhotoProblem
 from mean_model import PhotoError, load_photo
 from pages import maps, words
 from pages.engine import Engine

@@ -8,10 +8,10 @@ from typing import get_args
 
 from gallery import Localizer
 from gallery.errors import GalleryError
-from gallery.track import files
-from gallery.track.command import flight_of
-from gallery.track.flight import Sighting, Track, sightings, track
+from gallery.track import export
+from gallery.track.flight_photos import flight_of
 from gallery.track.motion import Motion
+from gallery.track.track import Sighting, Track, sightings, track
 from pages import maps
 from pages.desk import MOST_PHOTOS, TURNS, Desk, Turn
 from pages.errors import BadQuestion
@@ -107,7 +107,7 @@ class FlightDesk:
             track=found,
             pictures=tuple(_pictures(localizer, fix.sighting) for fix in found.fixes),
             map_page=flight_map(found, self.desk.ground, question.basemap),
-            files={kind: files.render(found, kind) for kind in get_args(files.Format)},
+            files={kind: export.render(found, kind) for kind in get_args(export.Format)},
             seconds=time.perf_counter() - begun,
             unasked=max(0, flight.count - len(seen)) if stopped() else 0,
             basemap=question.basemap,

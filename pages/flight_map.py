@@ -3,7 +3,7 @@
 from branca.element import MacroElement
 from folium.template import Template
 
-from gallery.track.flight import Track
+from gallery.track.track import Track
 from pages import maps
 
 

@@ -4,7 +4,7 @@ import html
 
 import numpy as np
 
-from gallery.track.flight import Fix, State, Track
+from gallery.track.track import Fix, State, Track
 from pages import charts, words
 from pages.flight_desk import ShownFlight
 

@@ -9,8 +9,8 @@ from typing import Any
 import gradio as gr
 from gradio import processing_utils
 
-from gallery.build import Progress
-from gallery.health import square
+from gallery.build.pipeline import Progress
+from gallery.store.health import square
 from pages import widgets, words
 from pages.choice import Choice, Remembered
 from pages.errors import SPOKEN, BadQuestion, sentence

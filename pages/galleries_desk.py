@@ -13,7 +13,7 @@ from PIL import Image
 from gallery import Gallery, Tile
 from gallery.errors import GalleryError
 from gallery.geo import size_m
-from gallery.health import Health, coverage, examine, ground_area_m2
+from gallery.store.health import Health, coverage, examine, ground_area_m2
 from pages.errors import SPOKEN, BadQuestion, sentence
 from pages.gallery_map import gallery_map
 from pages.ground import ground_picture

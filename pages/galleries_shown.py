@@ -3,7 +3,7 @@
 import html
 from collections.abc import Sequence
 
-from gallery.health import Health, square
+from gallery.store.health import Health, square
 from pages import maps, words
 from pages.galleries_desk import PICTURE_PX, Facts, TileView, marks_of, source_name
 

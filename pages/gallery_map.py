@@ -6,7 +6,7 @@ from branca.element import MacroElement
 from folium.template import Template
 
 from gallery import Gallery
-from gallery.health import coverage, footprints
+from gallery.store.health import coverage, footprints
 from pages import maps
 
 MOST_FOOTPRINTS = 100_000

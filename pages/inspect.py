@@ -8,8 +8,8 @@ from typing import Any
 
 import gradio as gr
 
-from gallery.inspection import filters, take_away
-from gallery.inspection.filters import Filter, View
+from gallery.report import export, filters
+from gallery.report.filters import Filter, View
 from pages import inspect_set, widgets, words
 from pages.bench import Bench
 from pages.desk import FreshPhoto
@@ -261,7 +261,7 @@ class Events:
         if kind == "zip":
             name, data = "figures.zip", figures_file(self.bench, chosen, looking.view.query)
         else:
-            name, data = f"queries.{kind}", take_away.render(chosen, kind).encode()  # type: ignore[arg-type]
+            name, data = f"queries.{kind}", export.render(chosen, kind).encode()  # type: ignore[arg-type]
         return {self.parts.take: {"name": name, "data": base64.b64encode(data).decode()}}
 
 

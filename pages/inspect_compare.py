@@ -3,8 +3,8 @@
 import html
 from collections.abc import Sequence
 
-from gallery.inspection.comparison import Comparison
-from gallery.inspection.filters import CHANGES
+from gallery.report.comparison import Comparison
+from gallery.report.filters import CHANGES
 from pages.inspect_query import Ranked, strip
 
 NOTHING = (

@@ -5,8 +5,8 @@ import zipfile
 
 import pandas as pd
 
-from gallery import figures, sheets
-from gallery.inspection import scatter, whole
+from gallery.figures import contact_sheet, embeddings
+from gallery.report import scatter, summary
 from pages import charts, inspect_set
 from pages.bench import Bench
 
@@ -15,14 +15,14 @@ def figures_file(bench: Bench, rows: pd.DataFrame, query: str | None) -> bytes:
     """A ZIP archive: the charts of some rows as SVG, the embeddings and the chosen query's strip as PNG."""
     inspection = bench.inspection()
     drawn = {
-        "margins.svg": inspect_set.margin_chart(whole.margin_histogram(rows)),
-        "reliability.svg": inspect_set.reliability_chart(whole.reliability(rows)),
+        "margins.svg": inspect_set.margin_chart(summary.margin_histogram(rows)),
+        "reliability.svg": inspect_set.reliability_chart(summary.reliability(rows)),
         "distances.svg": inspect_set.distances_chart(bench.distances()),
     }
     files = {name: charts.standing_alone(chart).encode() for name, chart in drawn.items() if chart}
     cloud = bench.cloud("pca")
     if cloud is not None:
-        figure = figures.embedding_scatter({inspection.name: scatter.cloud(cloud)})
+        figure = embeddings.embedding_scatter({inspection.name: scatter.cloud(cloud)})
         buffer = io.BytesIO()
         figure.savefig(buffer, dpi=200)
         files["embeddings.png"] = buffer.getvalue()
@@ -39,8 +39,8 @@ def _strip(bench: Bench, query: str) -> bytes:
     ranked = []
     for tile in bench.ranked(query):
         right = None if tile.mark == "unknown" else tile.mark == "true"
-        ranked.append(sheets.Shown(bench.tile(tile.tile_id, 192), f"{tile.score:.3f}", right))
-    strip = sheets.Strip(sheets.Shown(bench.photo(query, 192), query), tuple(ranked))
+        ranked.append(contact_sheet.Shown(bench.tile(tile.tile_id, 192), f"{tile.score:.3f}", right))
+    strip = contact_sheet.Strip(contact_sheet.Shown(bench.photo(query, 192), query), tuple(ranked))
     buffer = io.BytesIO()
-    sheets.ranked_strips([strip]).save(buffer, "PNG")
+    contact_sheet.ranked_strips([strip]).save(buffer, "PNG")
     return buffer.getvalue()

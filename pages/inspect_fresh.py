@@ -7,10 +7,10 @@ import numpy as np
 from PIL import Image
 
 from gallery import Answer, Gallery, Localizer, Match
-from gallery.confidence import percent
 from gallery.errors import GalleryError
 from gallery.geo import LonLat, distance_m
-from gallery.overlay import overlay_of
+from gallery.judge.evidence import percent
+from gallery.judge.overlay import overlay_of
 from gallery.tiles import Tile, overlap
 from pages import looks, widgets, words
 from pages.desk import FreshPhoto

@@ -29,7 +29,7 @@ class ErrorLines(MacroElement):
 
 
 def error_map(lines: pd.DataFrame, ground: maps.Picture | None) -> str:
-    """The HTML page of a map of errors. Args: lines: as `gallery.inspection.places.error_lines` gives them."""
+    """The HTML page of a map of errors. Args: lines: as `gallery.report.confusions.error_lines` gives them."""
     plan = maps.OfflineMap()
     plan.add_script("error_lines.js")
     if ground is not None:

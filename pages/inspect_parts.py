@@ -7,8 +7,8 @@ from typing import Any
 import gradio as gr
 import pandas as pd
 
-from gallery.inspection import filters, flags
-from gallery.inspection.filters import Filter
+from gallery.report import filters, flags
+from gallery.report.filters import Filter
 from pages import inspect_compare, widgets
 from pages.bench import Bench
 from pages.errors import SPOKEN

@@ -8,11 +8,11 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from gallery.figures import Distances
-from gallery.inspection.flags import FLAGS, Causes
-from gallery.inspection.scatter import Scatter
-from gallery.inspection.whole import Figures, Histogram, Reliability
+from gallery.figures.embeddings import Distances
 from gallery.intervals import Estimate
+from gallery.report.flags import FLAGS, Causes
+from gallery.report.scatter import Scatter
+from gallery.report.summary import Figures, Histogram, Reliability
 from pages import charts, words
 from pages.inspect_table import number, plain_table
 

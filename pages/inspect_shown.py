@@ -7,10 +7,10 @@ from typing import Any
 import gradio as gr
 import pandas as pd
 
-from gallery.inspection import filters, flags, places, whole
-from gallery.inspection.comparison import Comparison
-from gallery.inspection.filters import Filter
-from gallery.inspection.table import Inspection
+from gallery.report import confusions, filters, flags, summary
+from gallery.report.comparison import Comparison
+from gallery.report.filters import Filter
+from gallery.report.table import Inspection
 from pages import inspect_compare, inspect_map, inspect_query, inspect_set, inspect_table, maps, widgets, words
 from pages.bench import Bench, slices_of
 from pages.desk import FreshPhoto
@@ -138,19 +138,19 @@ def show_lens(bench: Bench, parts: Parts, looking: Looking, method: Any, colour:
     if looking.lens == EMBEDDINGS:
         return show_cloud(bench, parts, method, colour)
     if looking.lens == MAP:
-        lines = places.error_lines(rows)
+        lines = confusions.error_lines(rows)
         ground = bench.ground() if len(lines) else None
         plan = maps.iframe(inspect_map.error_map(lines, ground), title="Map of the errors") if len(lines) else ""
         told = inspect_map.caption(len(lines), int((~rows["right"]).sum()))
-        pairs = inspect_set.confused(places.confused_pairs(rows))
+        pairs = inspect_set.confused(confusions.confused_pairs(rows))
         return {parts.plan: plan, parts.plan_note: f'<p class="told">{told}</p>', parts.confused: pairs}
     return {parts.looking: looking}
 
 
 def distribution_charts(bench: Bench, rows: pd.DataFrame) -> list[tuple[str, str | None, str]]:
     """Title, chart and sentence of each distribution; of the embeddings always all."""
-    margins = inspect_set.margin_chart(whole.margin_histogram(rows))
-    reliability = whole.reliability(rows)
+    margins = inspect_set.margin_chart(summary.margin_histogram(rows))
+    reliability = summary.reliability(rows)
     sure = "No query has a score." if reliability is None else reliability.sentence
     distances = bench.distances()
     apart = (

@@ -8,14 +8,14 @@ from typing import Any
 
 import pandas as pd
 
-from gallery.inspection.filters import Page, View
-from gallery.inspection.flags import FLAGS
+from gallery.report.filters import Page, View
+from gallery.report.flags import FLAGS
 from pages import words
 
 
 @dataclass(frozen=True)
 class Column:
-    """A column of the table. `sort` is its key in `gallery.inspection.filters.SORTS`."""
+    """A column of the table. `sort` is its key in `gallery.report.filters.SORTS`."""
 
     title: str
     sort: str

@@ -7,8 +7,8 @@ from typing import Any
 import gradio as gr
 
 from gallery import Answer, Match
-from gallery.answers import PhotoProblem
 from gallery.export import render
+from gallery.search.answer import PhotoProblem
 from pages import maps, widgets, words
 from pages.desk import Desk, Shown, ShownMany, distance_to_photo_m
 from pages.errors import sentence

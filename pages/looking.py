@@ -4,10 +4,10 @@ from dataclasses import dataclass, field
 
 import pandas as pd
 
-from gallery.inspection import filters
-from gallery.inspection.comparison import Comparison
-from gallery.inspection.filters import View
-from gallery.inspection.table import Inspection
+from gallery.report import filters
+from gallery.report.comparison import Comparison
+from gallery.report.filters import View
+from gallery.report.table import Inspection
 from pages.bench import Bench
 from pages.desk import FreshPhoto
 

@@ -11,7 +11,7 @@ import numpy as np
 import rasterio
 from rasterio.errors import RasterioError, RasterioIOError
 
-from gallery.raster import Raster
+from gallery.imagery.raster import Raster
 from pages.errors import PagesError
 
 SUFFIXES = (".tif", ".tiff")

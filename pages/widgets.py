@@ -9,8 +9,8 @@ from gradio import processing_utils
 from gradio.component_meta import ComponentMeta
 
 from gallery import Answer
-from gallery.confidence import percent
-from gallery.overlay import MOST_LINES, Overlay
+from gallery.judge.evidence import percent
+from gallery.judge.overlay import MOST_LINES, Overlay
 from pages import words
 from pages.maps import picture_uri
 

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from gallery import Gallery, Localizer, build_gallery
-from gallery.build import Progress
+from gallery.build.pipeline import Progress
 from pages.desk import Desk
 from pages.engine import Engine
 from pages.errors import PagesError

@@ -8,7 +8,7 @@ from typing import Any, Self
 import numpy as np
 
 from gallery import Gallery, Localizer, build_gallery
-from gallery.report import row_of, write_report
+from gallery.report.report import row_of, write_report
 from tests.conftest import FakeEmbedder
 
 

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import geopandas
 
-from gallery.store import INDEX, MANIFEST, TILES, VECTORS, file_facts
-from gallery.tile_table import LATER
+from gallery.store.gallery import INDEX, MANIFEST, TILES, VECTORS, file_facts
+from gallery.store.tile_table import LATER
 
 
 def as_format_1(gallery: Path, folder: Path) -> Path:

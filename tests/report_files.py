@@ -5,8 +5,8 @@ from pathlib import Path
 import numpy as np
 
 from gallery.geo import LonLat, distances_m, moved
-from gallery.report import QueryRow, write_report
-from gallery.report_tiles import Tiles, write_tiles
+from gallery.report.report import QueryRow, write_report
+from gallery.report.tiles import Tiles, write_tiles
 
 STEP_M = 100.0
 SIDE = 12

@@ -17,8 +17,8 @@ from rasterio.transform import from_origin
 
 from gallery import Gallery, Localizer, build_gallery
 from gallery.geo import LonLat
-from gallery.picture_facts import picture_facts
-from gallery.report import row_of, write_report
+from gallery.report.photo_quality import picture_facts
+from gallery.report.report import row_of, write_report
 from mean_model import MeanModelError, Photo, load_photo
 from pages.desk import Desk
 from pages.engine import Engine

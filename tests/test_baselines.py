@@ -9,8 +9,8 @@ from conftest import textured, write_raster
 from PIL import Image
 
 from gallery import build_gallery
-from gallery.above import NOT_SEEN
-from gallery.local_features import root_sift
+from gallery.judge.local_features import root_sift
+from gallery.photo.rectify import NOT_SEEN
 from train_scripts.baselines import ColourHistogram, Result, main, random_network, table, thinned
 
 SHOWN = (3, 11, 20)

@@ -10,9 +10,9 @@ from conftest import textured, write_raster
 from PIL import Image
 
 from gallery import Gallery, Localizer, build_gallery
-from gallery.confidence import CALIBRATION, Calibration
 from gallery.errors import GalleryError, WrongModel
 from gallery.geo import LonLat, destination, distance_m
+from gallery.judge.evidence import CALIBRATION, Calibration
 from mean_model import MEAN, MeanConfig, load_model, save_model
 from train_scripts.calibrate import Judged, calibrated, figures_of, main
 
@@ -148,14 +148,14 @@ def test_measured_figures(home, rows, tmp_path, capsys):
 
 
 def judged(probable: bool, right: bool, lacking: bool = False) -> Judged:
-    from gallery.confidence import Evidence
+    from gallery.judge.evidence import Evidence
 
     return Judged("a", "turned", "turned", lacking, right, None if lacking else 3.0 if right else 400.0,
                   Evidence(*[3.0 if probable else -3.0] * 5, None))  # fmt: skip
 
 
 def test_figures_by_hand():
-    from gallery.confidence import Logistic
+    from gallery.judge.evidence import Logistic
 
     way = Logistic((0.0,) * 5, (1.0,) * 5, (1.0,) * 5, 0.0, {0.9: 0.5, 0.95: 0.5, 0.99: None}, 1, 0)
     of = [judged(True, True)] * 6 + [judged(True, False)] * 2 + [judged(False, True)]
@@ -187,7 +187,7 @@ def test_refusals_are_a_sentence(home, rows, tmp_path, capsys):
 
 
 def test_places_far_off_are_wrong():
-    from gallery.confidence import RIGHT_M, is_right
+    from gallery.judge.evidence import RIGHT_M, is_right
 
     centre = LonLat(10, 50)
     near, far = (distance_m(centre, destination(centre, 90, metres)) for metres in (RIGHT_M - 1, RIGHT_M + 1))

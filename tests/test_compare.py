@@ -17,8 +17,8 @@ from test_evaluate_places import refusal, say
 
 from gallery import Gallery, build_gallery
 from gallery.__main__ import main as gallery_main
-from gallery.inspection.comparison import compare as compared
-from gallery.inspection.table import open_inspection
+from gallery.report.comparison import compare as compared
+from gallery.report.table import open_inspection
 from mean_model import MEAN, MeanConfig, load_model, save_model
 from pages.bench import Bench
 from pages.engine import Engine

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from gallery.geo import LonLat, destination, distance_m, moved
-from gallery.views import searched_views
+from gallery.photo.views import searched_views
 from mean_model import load_photo
 from train_scripts.data.flat_ground import FOV_DEG, VIEW_PX, Ground, View, corners_m, random_view, write_view
 

@@ -12,7 +12,7 @@ from rasterio.windows import Window as RasterWindow
 
 from gallery import Gallery, GalleryError, build_gallery
 from gallery.geo import LonLat, distance_m, moved, rectangle
-from gallery.raster import Raster
+from gallery.imagery.raster import Raster
 from train_scripts.data.region import Region, region_of
 from train_scripts.data.simulator import FlightRange, at_scale, places_of
 

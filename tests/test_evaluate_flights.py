@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gallery.answers import Position
 from gallery.geo import LonLat, moved
-from gallery.track.flight import Sighting
+from gallery.search.answer import Position
+from gallery.track.track import Sighting
 from mean_model import load_photo
 from train_scripts.data.flights import TAKE_OFF, Leg, Moment, clock, flown, shots_of
 from train_scripts.data.world import Appearance

@@ -15,8 +15,8 @@ from test_evaluate_places import refusal, say
 from gallery import Gallery, Localizer, build_gallery
 from gallery.errors import GalleryError
 from gallery.geo import LonLat, distance_m
-from gallery.report import read_report
-from gallery.report_tiles import read_tiles
+from gallery.report.report import read_report
+from gallery.report.tiles import read_tiles
 from mean_model import MEAN, MeanConfig, load_model, save_model
 from mean_model.photo import CameraAttitude, load_photo
 from train_scripts.asked_photos import read_queries

@@ -10,8 +10,8 @@ import pytest
 from PIL import Image
 
 from gallery.metrics import evaluate
-from gallery.report import read_report
-from gallery.report_tiles import read_tiles
+from gallery.report.report import read_report
+from gallery.report.tiles import read_tiles
 from mean_model import MEAN, MeanConfig, load_model, save_model
 from train_scripts.data.errors import BadPicture, BadRequest, MissingPart
 from train_scripts.data.make_dataset import Size, make_denseuav, make_sues200, make_university1652

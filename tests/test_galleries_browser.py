@@ -16,7 +16,7 @@ from browser import window
 from small_world import ColourEmbedder, desk_of, imagery, served, shelf_of, write_photo, write_raster
 
 import app
-from gallery.health import Gap, Health, LookAlike
+from gallery.store.health import Gap, Health, LookAlike
 from pages.galleries import galleries_page
 from pages.galleries_desk import GalleriesDesk
 from pages.gallery_map import GalleryTiles

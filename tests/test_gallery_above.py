@@ -10,8 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from gallery.above import LEAST_PX, MOST_PX, NOT_SEEN, Pose, pose_of, seen_from_above, share_shown
-from gallery.positions import FILM_DIAGONAL_MM
+from gallery.georef.position_lists import FILM_DIAGONAL_MM
+from gallery.photo.rectify import LEAST_PX, MOST_PX, NOT_SEEN, Pose, pose_of, seen_from_above, share_shown
 from train_scripts.data.camera import ground_grid_rays, looking_at
 from train_scripts.data.renderer import Surfaces, north_up, render
 

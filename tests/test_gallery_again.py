@@ -8,7 +8,7 @@ import pytest
 from conftest import FakeEmbedder, FakePosition, digest
 
 from gallery import Gallery, Localizer, build_gallery
-from gallery.again import embed_again
+from gallery.build.reembed import embed_again
 from gallery.errors import BuildError, GalleryError
 
 

@@ -9,9 +9,9 @@ import pytest
 from PIL import Image
 
 from gallery import Gallery, build_gallery
-from gallery.album import Album
 from gallery.errors import GalleryError, UnreadablePhoto
-from gallery.report import QueryRow, Report, read_report, write_report
+from gallery.report.pictures import Album
+from gallery.report.report import QueryRow, Report, read_report, write_report
 
 PHOTO, TILE = "test/query_drone/0001/image-01.jpg", "test/gallery_satellite/0001/0001.jpg"
 

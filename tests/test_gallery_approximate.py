@@ -9,10 +9,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gallery import approximate, exact
-from gallery.approximate import ApproximateIndex, held_out_queries, nearest, recall_at
 from gallery.errors import DamagedGallery
-from gallery.exact import ExactIndex, search_rows
+from gallery.index import approximate, exact
+from gallery.index.approximate import ApproximateIndex, held_out_queries, nearest, recall_at
+from gallery.index.exact import ExactIndex, search_rows
 
 SAMPLE = Path(__file__).parents[1] / "gallery" / "sample"
 TILES, DIMENSION = 3000, 48

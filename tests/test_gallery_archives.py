@@ -9,10 +9,10 @@ from pmtiles.tile import Compression, TileType, zxy_to_tileid
 from pmtiles.writer import Writer
 from tile_host import picture
 
-from gallery.archives import Archive, archive_of_pmtiles
 from gallery.errors import SourceError
 from gallery.geo import LonLat, distance_m
-from gallery.raster import Raster
+from gallery.imagery.mbtiles import Archive, archive_of_pmtiles
+from gallery.imagery.raster import Raster
 from gallery.tiles import Window
 
 NOWHERE = Path("nowhere")

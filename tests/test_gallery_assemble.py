@@ -9,12 +9,12 @@ import pytest
 from shapely.geometry import box
 
 from gallery import Gallery
-from gallery.assemble import blocks_of, write_gallery
-from gallery.build_state import Block
+from gallery.build.checkpoint import Block
+from gallery.build.write import blocks_of, write_gallery
 from gallery.errors import BuildError
 from gallery.geo import LonLat
-from gallery.store import INDEX
-from gallery.tile_table import rows_of
+from gallery.store.gallery import INDEX
+from gallery.store.tile_table import rows_of
 from gallery.tiles import Tile, Window
 
 MODEL = {"source": "", "name": "made up", "fingerprint": "f", "dimension": 64}
@@ -56,7 +56,7 @@ def test_memory_does_not_grow_with_the_rows(tmp_path, monkeypatch):
         path.touch()
         return {"kind": "exact"}
 
-    monkeypatch.setattr("gallery.assemble.write_index", write_no_index)
+    monkeypatch.setattr("gallery.build.write.write_index", write_no_index)
     peaks = []
     for count in (4, 24):
         (tmp_path / str(count)).mkdir()

@@ -16,11 +16,11 @@ from conftest import FakeEmbedder, FakePosition, digest, textured
 from PIL import Image
 
 from gallery import Gallery, build_gallery
-from gallery.build import read_ahead
+from gallery.build.pipeline import read_ahead
+from gallery.build.sources import Stated
 from gallery.errors import BuildError, GalleryError, PositionsError, SourceError
 from gallery.geo import LonLat, distance_m, size_m
-from gallery.sources import Stated
-from gallery.store import DATA_FILES, MANIFEST, VECTORS, aside
+from gallery.store.gallery import DATA_FILES, MANIFEST, VECTORS, aside
 
 ROOT = Path(__file__).parents[1]
 
@@ -312,7 +312,9 @@ def test_other_settings_do_not_go_on_with_old_parts(make_raster, tmp_path, embed
     assert embedder.embedded == len(gallery) and gallery.check() == []
 
 
-@pytest.mark.parametrize("step", ["assemble.write_index", "assemble.file_facts", "build.put_in_place", "os.rename"])
+@pytest.mark.parametrize(
+    "step", ["build.write.write_index", "build.write.file_facts", "build.pipeline.put_in_place", "os.rename"]
+)
 def test_the_old_gallery_opens_wherever_a_build_dies(make_raster, tmp_path, embedder, monkeypatch, step):
     old_raster = make_raster("g/old.tif", pixels=textured(300, 300, 1))
     old = build_gallery(old_raster, tmp_path / "g", embedder)
@@ -427,7 +429,7 @@ def test_a_tile_refused_by_the_embedder_ends_the_build_in_a_sentence(make_raster
 def test_pictures_with_too_many_pixels_are_not_shown(make_photos, tmp_path, embedder, monkeypatch):
     photos = make_photos(1)
     gallery = build_gallery(photos, tmp_path / "g", embedder, positions=write_csv(photos, ["0.jpg,1,2"]))
-    monkeypatch.setattr("gallery.sources.MAX_IMAGE_PX", 100)
+    monkeypatch.setattr("gallery.build.sources.MAX_IMAGE_PX", 100)
     with pytest.raises(GalleryError, match="too many pixels"):
         gallery.image(gallery.tile(0))
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from shapely.geometry import box
 
-from gallery.build_state import Outcome, open_state
+from gallery.build.checkpoint import Outcome, open_state
 from gallery.errors import BuildError
 from gallery.geo import LonLat
 from gallery.tiles import Tile

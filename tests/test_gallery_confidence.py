@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gallery.confidence import (
+from gallery.errors import GalleryError
+from gallery.judge.evidence import (  # fmt: skip
     BEST,
     CASES,
     KINDS,
@@ -21,9 +22,8 @@ from gallery.confidence import (
     case_of,
     evidence_of,
     percent,
-)  # fmt: skip
-from gallery.errors import GalleryError
-from gallery.ranking import Ranking
+)
+from gallery.search.ranking import Ranking
 
 STEP_DEG = 0.001  # 111 m
 EVIDENCE = Evidence(score=0.8, margin=0.1, standing=3.0, agreeing=4.0, scatter=1.0, inliers=math.log1p(30))

@@ -7,9 +7,9 @@ from xml.etree import ElementTree
 
 import pytest
 
-from gallery.answers import Answer, ExifCheck, PhotoProblem, Position
 from gallery.export import COLUMNS, render
 from gallery.geo import LonLat, rectangle
+from gallery.search.answer import Answer, ExifCheck, PhotoProblem, Position
 from gallery.tiles import Match, Tile
 
 

@@ -11,12 +11,13 @@ from rasterio.shutil import copy
 from test_gallery_archives import make_pmtiles
 from tile_host import serving
 
-from gallery import Gallery, build_gallery, tile_server
+from gallery import Gallery, build_gallery
+from gallery.build.sources import Stated
 from gallery.errors import GalleryError, SourceError
 from gallery.geo import Bounds
-from gallery.place_names import TileNames
-from gallery.sources import Stated
-from gallery.store import MANIFEST, aside, require_own_imagery
+from gallery.georef.file_names import TileNames
+from gallery.imagery import xyz_server
+from gallery.store.gallery import MANIFEST, aside, require_own_imagery
 
 CORNER = mercantile.Tile(70000, 45000, 17)
 WEST, SOUTH, EAST, NORTH = (
@@ -28,7 +29,7 @@ STATED = Stated(bounds=Bounds(WEST, SOUTH, EAST, NORTH), tile_names=TileNames(17
 
 @pytest.fixture
 def host(monkeypatch):
-    monkeypatch.setattr(tile_server, "RETRY", tile_server.RETRY.new(backoff_factor=0.001, backoff_jitter=0, total=2))
+    monkeypatch.setattr(xyz_server, "RETRY", xyz_server.RETRY.new(backoff_factor=0.001, backoff_jitter=0, total=2))
     with serving() as running:
         yield running
 

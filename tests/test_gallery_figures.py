@@ -10,9 +10,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gallery import figures
 from gallery.errors import GalleryError
-from gallery.figures import (
+from gallery.figures import embeddings as module
+from gallery.figures.embeddings import (
     BINS,
     Distances,
     cloud_of,
@@ -65,7 +65,7 @@ def test_distances_are_those_of_a_loop_over_pairs(seed, queries, tiles):
 
 def test_chunks_do_not_change_the_distances(monkeypatch):
     whole = pair_distances(*embeddings(1.0))
-    monkeypatch.setattr(figures, "CHUNK_ELEMENTS", 30)
+    monkeypatch.setattr(module, "CHUNK_ELEMENTS", 30)
     parts = pair_distances(*embeddings(1.0))
     assert np.array_equal(whole.intra, parts.intra) and np.array_equal(whole.inter, parts.inter)
     assert whole.intra_mean == pytest.approx(parts.intra_mean)
@@ -109,7 +109,7 @@ def test_histograms_have_a_panel_for_each_model_in_the_papers_colours():
     lines = [text.get_text().split(",")[0] for text in figure.axes[0].get_legend().get_texts()]
     assert lines == ["same place", "different places"]
     pixels = rendered(figure)
-    assert has_colour(pixels, figures.BLUE) and has_colour(pixels, figures.GREEN)
+    assert has_colour(pixels, module.BLUE) and has_colour(pixels, module.GREEN)
 
 
 def test_more_than_five_panels_stand_in_two_rows():

@@ -12,18 +12,19 @@ from conftest import write_raster
 from PIL import Image
 from shapely.geometry import Point
 
-from gallery import build_gallery, health
+from gallery import build_gallery
 from gallery.__main__ import main
 from gallery.errors import SourceError
 from gallery.geo import LonLat, area_m2, rectangle
-from gallery.inspection.flags import overlapping, twins_of
-from gallery.report_tiles import Tiles
+from gallery.report.flags import overlapping, twins_of
+from gallery.report.tiles import Tiles
+from gallery.store import health
 
 SIDE_DEG = 0.001
 
 
 class RowIndex:
-    """Exact search by numpy, as `gallery.index.VectorIndex` does it."""
+    """Exact search by numpy, as `gallery.index.vector_index.VectorIndex` does it."""
 
     def __init__(self, vectors):
         self.vectors = vectors
@@ -35,7 +36,7 @@ class RowIndex:
 
 
 def plain_gallery(boxes, vectors=None, contents=None, **columns):
-    """What `gallery.health` reads of a gallery, without a folder."""
+    """What `gallery.store.health` reads of a gallery, without a folder."""
     count = len(boxes)
     rows = {"id": [f"t{row}" for row in range(count)], "content": contents or list(map(str, range(count))), **columns}
     tiles = geopandas.GeoDataFrame(rows, geometry=shapely.box(*np.asarray(boxes).T), crs="OGC:CRS84")

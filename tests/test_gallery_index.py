@@ -5,11 +5,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gallery import index as index_module
-from gallery.approximate import ApproximateIndex
 from gallery.errors import BuildError, DamagedGallery
-from gallery.exact import BLOCK, ExactIndex
-from gallery.index import EXACT, VectorIndex, check_kind, open_index, write_index
+from gallery.index import vector_index as index_module
+from gallery.index.approximate import ApproximateIndex
+from gallery.index.exact import BLOCK, ExactIndex
+from gallery.index.vector_index import EXACT, VectorIndex, check_kind, open_index, write_index
 
 
 def make(vectors: np.ndarray, folder) -> VectorIndex:

@@ -7,13 +7,13 @@ import pytest
 from PIL import Image
 from shapely.geometry import box
 
-from gallery.above import Pose
-from gallery.confidence import KINDS, Calibration, Evidence, Logistic, percent
 from gallery.geo import LonLat, rectangle
-from gallery.judging import belief_in, way_of
+from gallery.judge.evidence import KINDS, Calibration, Evidence, Logistic, percent
+from gallery.judge.geometry import Alignment, Check, Fit
+from gallery.judge.verdict import belief_in, way_of
+from gallery.photo.rectify import Pose
+from gallery.photo.views import SearchedViews, View
 from gallery.tiles import Match, Tile
-from gallery.verify import Alignment, Check, Fit
-from gallery.views import SearchedViews, View
 
 PICTURE = Image.new("RGB", (4, 4))
 TURNED = SearchedViews((View(PICTURE),), "")

@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from gallery.local_features import Features, NetworkPoints, alike, mutual_matches, root_sift
+from gallery.judge.local_features import Features, NetworkPoints, alike, mutual_matches, root_sift
 
 
 def picture(seed: int = 3, side_px: int = 300) -> np.ndarray:

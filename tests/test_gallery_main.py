@@ -15,7 +15,7 @@ from PIL import Image
 
 from gallery import Gallery
 from gallery.__main__ import main, parser
-from gallery.commands.options import joined
+from gallery.cli.options import joined
 
 ROOT = Path(__file__).parents[1]
 
@@ -171,7 +171,7 @@ def test_a_heading_is_used_unless_it_shall_not(region, capsys, tmp_path):
 
 def test_one_bad_photo_among_good_ones_for_a_real_embedder(region, model):
     from gallery import Localizer
-    from gallery.answers import Answer, PhotoProblem
+    from gallery.search.answer import Answer, PhotoProblem
     from mean_model import load_model
 
     with load_model(model) as embedder:
@@ -281,7 +281,7 @@ def test_an_interrupted_command_says_how_to_go_on(region, model, capsys, monkeyp
     def stop(*arguments, **options):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("gallery.build.build_gallery", stop)
+    monkeypatch.setattr("gallery.build.pipeline.build_gallery", stop)
     status, _, stderr = run(capsys, "build", region / "region.tif", "--out", region / "x", "--model", model)
     assert status == 130 and "same command" in stderr
 
@@ -354,14 +354,14 @@ def test_mistakes_of_track_are_one_line(region, capsys, options, words):
 
 
 def test_a_track_that_is_stopped_tells_of_the_photos_so_far(region, capsys, monkeypatch):
-    from gallery.track import flight
+    from gallery.track import track
 
     def until_stopped(*arguments, **options):
         yield from islice(asked(*arguments, **options), 2)
         raise KeyboardInterrupt
 
-    asked = flight.sightings
-    monkeypatch.setattr(flight, "sightings", until_stopped)
+    asked = track.sightings
+    monkeypatch.setattr(track, "sightings", until_stopped)
     photos = [region / f"{number}.jpg" for number in range(3)]
     options = ("--every", 4, "--rotations", 1, "--no-verify")
     status, stdout, stderr = run(capsys, "track", region / "g", *photos, *options)

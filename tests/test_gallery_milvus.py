@@ -10,13 +10,14 @@ from PIL import Image
 pytest.importorskip("pymilvus", reason="pymilvus is not installed (requirements-cluster.txt)")
 pytest.importorskip("milvus_lite", reason="milvus-lite is not installed (requirements-dev.txt)")
 
-from gallery import Gallery, Localizer, Near, build_gallery, milvus
+from gallery import Gallery, Localizer, Near, build_gallery
 from gallery.errors import BuildError, DamagedGallery, IndexServerError
-from gallery.exact import ExactIndex
 from gallery.geo import Bounds
-from gallery.index import check_kind, open_index, write_index
-from gallery.milvus import MilvusIndex, box_filter
-from gallery.store import INDEX, MANIFEST
+from gallery.index import milvus
+from gallery.index.exact import ExactIndex
+from gallery.index.milvus import MilvusIndex, box_filter
+from gallery.index.vector_index import check_kind, open_index, write_index
+from gallery.store.gallery import INDEX, MANIFEST
 
 TILES, DIMENSION = 1500, 16
 
@@ -67,7 +68,7 @@ def no_token(monkeypatch):
 
 @pytest.fixture(autouse=True)
 def few_are_exact(monkeypatch):
-    monkeypatch.setattr("gallery.exact.EXACT_ROWS", 50)
+    monkeypatch.setattr("gallery.index.exact.EXACT_ROWS", 50)
     monkeypatch.setattr(milvus, "TIMEOUT_S", 3.0)
 
 

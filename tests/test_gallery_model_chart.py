@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from gallery.errors import GalleryError
-from gallery.model_chart import ModelPoint, accuracy_against_parameters
+from gallery.figures.model_chart import ModelPoint, accuracy_against_parameters
 from tests.pixels import has_colour, rendered
 
 POINTS = [

@@ -14,9 +14,9 @@ from pyproj import Transformer
 from gallery import Gallery, build_gallery
 from gallery.errors import SourceError
 from gallery.geo import LonLat, distance_m, size_m
-from gallery.handles import _kept
-from gallery.mosaic import clusters, look_at, write_mosaic
-from gallery.raster import Raster
+from gallery.imagery.mosaic import clusters, look_at, write_mosaic
+from gallery.imagery.raster import Raster
+from gallery.imagery.raster_cache import _kept
 from gallery.tiles import Window
 
 UTM33 = "EPSG:32633"

@@ -12,11 +12,11 @@ import pytest
 from conftest import FakeEmbedder, textured, write_raster
 
 from gallery import Gallery, build_gallery
-from gallery.batches import Standing
+from gallery.build.batches import Standing
+from gallery.build.ray_workers import LOCAL, RayWorkers, _Worker
+from gallery.build.sources import RasterSource, Tiling
 from gallery.errors import BuildError, SourceError
-from gallery.on_ray import LOCAL, RayWorkers, _Worker
-from gallery.sources import RasterSource, Tiling
-from gallery.store import TILES, VECTORS
+from gallery.store.gallery import TILES, VECTORS
 
 ray = pytest.importorskip("ray", reason="Ray is optional: pip install -r requirements-cluster.txt")
 

@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 from PIL import Image
 from test_gallery_verify import FOCAL_35MM, GROUND, camera_homography, gallery, matches_near, place_of, taken
 
-from gallery.above import Pose
-from gallery.overlay import (
+from gallery.judge.geometry import LEAST_AHEAD, Alignment, Fit, Verifier, apply, ground_around
+from gallery.judge.overlay import (
     COLOURS,
     GAP_PX,
     GROUND_PX,
@@ -24,7 +24,7 @@ from gallery.overlay import (
     panels_of,
     spread,
 )
-from gallery.verify import LEAST_AHEAD, Alignment, Fit, Verifier, apply, ground_around
+from gallery.photo.rectify import Pose
 
 POSE = Pose(200, -65, 120, FOCAL_35MM)
 gallery = gallery  # the fixture of the geometric check

@@ -10,10 +10,10 @@ from shapely.geometry import box
 
 from gallery import build_gallery
 from gallery.errors import DamagedGallery
-from gallery.mosaic import clusters, look_at, write_mosaic
-from gallery.own_imagery import require_own_pixels
-from gallery.raster_files import LAYER
-from gallery.store import MANIFEST, require_own_imagery
+from gallery.imagery.mosaic import clusters, look_at, write_mosaic
+from gallery.imagery.raster_io import LAYER
+from gallery.store.foreign import require_own_pixels
+from gallery.store.gallery import MANIFEST, require_own_imagery
 
 
 @pytest.fixture

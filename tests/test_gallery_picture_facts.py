@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image, ImageFilter
 
-from gallery.picture_facts import picture_facts
+from gallery.report.photo_quality import picture_facts
 
 
 def noise(seed: int = 0, size: tuple[int, int] = (300, 200)) -> Image.Image:

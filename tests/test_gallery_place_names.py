@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from pyproj import Transformer
 
 from gallery.geo import LonLat, distance_m, size_m
-from gallery.place_names import TileNames, place_of_tile, places_in_name, tile_in_path
+from gallery.georef.file_names import TileNames, place_of_tile, places_in_name, tile_in_path
 
 
 @given(st.decimals(-180, 180, places=6), st.decimals(-90, 90, places=6))

@@ -6,12 +6,12 @@ import pytest
 from conftest import FakePosition, write_raster
 
 from gallery import build_gallery
+from gallery.build.sources import Stated
 from gallery.errors import PositionsError, UnreadablePhoto
 from gallery.geo import LonLat
-from gallery.place_names import TileNames
-from gallery.placing import DISAGREEING, OTHER_ZOOM, UNLISTED, WITHOUT, settle
-from gallery.positions import Place, Positions
-from gallery.sources import Stated
+from gallery.georef.assign import DISAGREEING, OTHER_ZOOM, UNLISTED, WITHOUT, settle
+from gallery.georef.file_names import TileNames
+from gallery.georef.position_lists import Place, Positions
 
 
 def settled(images, known=None, names=None, exif=None, **options):

@@ -10,7 +10,7 @@ from PIL import Image
 
 from gallery import build_gallery, plan_gallery
 from gallery.errors import BuildError, SourceError
-from gallery.raster import Raster
+from gallery.imagery.raster import Raster
 
 
 @pytest.mark.parametrize("options", [{}, {"tile_size_m": [60, 120]}, {"overlap": 0.0, "tile_size_m": 40}])
@@ -71,7 +71,7 @@ def test_the_picture_shows_the_imagery_and_the_tiles(make_raster, tmp_path, embe
 
 
 def test_a_large_raster_without_overviews_is_not_decoded_for_a_picture(make_raster, monkeypatch):
-    monkeypatch.setattr("gallery.raster.MOST_OVERVIEW_PX", 1000)
+    monkeypatch.setattr("gallery.imagery.raster.MOST_OVERVIEW_PX", 1000)
     with Raster(make_raster()) as raster:
         assert raster.overview(100) is None
 

@@ -6,7 +6,7 @@ import pytest
 
 from gallery.errors import PositionsError
 from gallery.geo import LonLat, area_m2, distance_m, size_m
-from gallery.positions import Camera, footprint_of_photo, read_positions
+from gallery.georef.position_lists import Camera, footprint_of_photo, read_positions
 
 
 @pytest.fixture

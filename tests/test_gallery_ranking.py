@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 
 from gallery import Gallery, build_gallery
 from gallery.geo import LonLat, distances_m, moved
-from gallery.ranking import CANDIDATES, SAME_PLACE, Ranker
-from gallery.views import View
+from gallery.photo.views import View
+from gallery.search.ranking import CANDIDATES, SAME_PLACE, Ranker
 
 SIDE_M = 100.0
 

@@ -18,8 +18,8 @@ from rasterio.shutil import copy
 
 from gallery.errors import NotGeoreferenced, SourceError
 from gallery.geo import LonLat, area_m2, distance_m, size_m
-from gallery.raster import Raster, _starts, _step
-from gallery.raster_files import states_its_place
+from gallery.imagery.raster import Raster, _starts, _step
+from gallery.imagery.raster_io import states_its_place
 from gallery.tiles import Window
 
 PROJECTIONS = {

@@ -10,10 +10,10 @@ from conftest import FakeEmbedder, FakePosition, textured
 from old_gallery import as_format_1
 
 from gallery import Gallery, Near, build_gallery
+from gallery.build.remove import remove_tiles
 from gallery.errors import BuildError, DamagedGallery, NotAGallery, WrongModel
 from gallery.geo import Bounds
-from gallery.remove import remove_tiles
-from gallery.store import VECTORS, aside
+from gallery.store.gallery import VECTORS, aside
 
 SAMPLE = Path(__file__).parents[1] / "gallery" / "sample"
 
@@ -140,7 +140,7 @@ def test_a_source_is_removed_by_its_name(rasters, tmp_path, embedder):
     assert Gallery.open(tmp_path / "g").manifest == left.manifest
 
 
-@pytest.mark.parametrize("step", ["assemble.write_index", "assemble.file_facts", "remove.put_in_place"])
+@pytest.mark.parametrize("step", ["build.write.write_index", "build.write.file_facts", "build.remove.put_in_place"])
 def test_a_removal_that_dies_leaves_the_gallery_as_it_was(rasters, tmp_path, embedder, monkeypatch, step):
     def die(*arguments, **options):
         raise KeyboardInterrupt

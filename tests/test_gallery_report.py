@@ -11,10 +11,20 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gallery.answers import Answer, Position
 from gallery.errors import GalleryError
 from gallery.geo import LonLat, destination, distance_m, rectangle
-from gallery.report import REQUIRED, ROW_GROUP, SCHEMA, QueryRow, Standing, read_report, report_of, row_of, write_report
+from gallery.report.report import (
+    REQUIRED,
+    ROW_GROUP,
+    SCHEMA,
+    QueryRow,
+    Standing,
+    read_report,
+    report_of,
+    row_of,
+    write_report,
+)
+from gallery.search.answer import Answer, Position
 from gallery.tiles import Match, Tile
 from tests.report_files import made_rows
 

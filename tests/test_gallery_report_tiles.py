@@ -8,9 +8,9 @@ import pandas as pd
 import pytest
 
 from gallery.errors import GalleryError
-from gallery.report import QueryRow, read_report, write_report
-from gallery.report_tiles import read_tiles, tiles_file, write_tiles
-from gallery.store import Gallery
+from gallery.report.report import QueryRow, read_report, write_report
+from gallery.report.tiles import read_tiles, tiles_file, write_tiles
+from gallery.store.gallery import Gallery
 from tests.report_files import made_report, made_tiles
 
 SAMPLE = Path(__file__).parents[1] / "gallery" / "sample"

@@ -5,9 +5,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gallery.above import Pose, share_shown
 from gallery.geo import LonLat, rectangle
-from gallery.scales import LEAST_SHOWN, Scale, scales_of, suited, typical_side_m
+from gallery.photo.rectify import Pose, share_shown
+from gallery.search.scales import LEAST_SHOWN, Scale, scales_of, suited, typical_side_m
 from gallery.tiles import Tile
 
 PHOTO = (400, 300)

@@ -13,13 +13,13 @@ from PIL import Image
 from pyproj import Transformer
 
 from gallery import Gallery, Localizer, Near, build_gallery
-from gallery.agreement import agreement_of, located_by_rule
-from gallery.answers import Answer, PhotoProblem
 from gallery.errors import AreaError, GalleryError, UnreadablePhoto, WrongModel
 from gallery.geo import Bounds, LonLat, destination, distance_m, looked_at, rectangle
-from gallery.positions import FILM_DIAGONAL_MM
+from gallery.georef.position_lists import FILM_DIAGONAL_MM
+from gallery.judge.agreement import agreement_of, located_by_rule
+from gallery.photo.views import guessed_poses
+from gallery.search.answer import Answer, PhotoProblem
 from gallery.tiles import Match, Tile
-from gallery.views import guessed_poses
 
 
 @pytest.fixture(scope="module")
@@ -95,7 +95,7 @@ def test_a_known_heading_turns_north_up_and_is_searched_once(gallery, localizer,
 
 
 def tile_centre_of_square(gallery: Gallery, wide: Tile) -> LonLat:
-    from gallery.raster import Raster
+    from gallery.imagery.raster import Raster
 
     with Raster(gallery.folder / wide.source) as raster:
         return raster.tile("x", wide.window, wide.source).centre
@@ -339,6 +339,6 @@ def test_a_pose_that_is_not_stated_is_guessed(gallery, attitude):
 
 
 def test_names_of_problems_hold_no_path_and_no_control_characters():
-    from gallery.search import _name
+    from gallery.search.localizer import _name
 
     assert _name(Path("/a/b\n\x1b[31m.jpg")) == "b??[31m.jpg" and _name(b"bytes") == "photo" and _name("") == "photo"

@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 from PIL import Image, ImageColor
 
-from gallery import sheets
 from gallery.errors import GalleryError
-from gallery.sheets import HeatRow, Shown, Strip, heat_sheet, ranked_strips
+from gallery.figures import contact_sheet
+from gallery.figures.contact_sheet import HeatRow, Shown, Strip, heat_sheet, ranked_strips
 from tests.pixels import has_colour
 
 
@@ -22,7 +22,7 @@ def test_right_tiles_have_a_green_frame_and_a_tick_wrong_ones_a_red_frame_and_a_
     strip = Strip(Shown(picture("navy")), (Shown(picture("gray"), "0.9", False), Shown(picture("gray"), "0.8", True)))
     sheet = ranked_strips([strip], side_px=96)
     pixels = np.asarray(sheet).astype(int)
-    red, green = (np.abs(pixels - ImageColor.getrgb(c)).max(-1) < 4 for c in (sheets.RED, sheets.GREEN))
+    red, green = (np.abs(pixels - ImageColor.getrgb(c)).max(-1) < 4 for c in (contact_sheet.RED, contact_sheet.GREEN))
     left = [np.flatnonzero(mask.any(axis=0)).min() for mask in (red, green)]
     top = [np.flatnonzero(mask.any(axis=1)).min() for mask in (red, green)]
     assert left[0] < left[1] and top[0] == top[1]
@@ -37,7 +37,7 @@ def test_right_tiles_have_a_green_frame_and_a_tick_wrong_ones_a_red_frame_and_a_
 def test_a_query_and_a_tile_that_is_not_judged_have_no_frame():
     sheet = ranked_strips([Strip(Shown(picture("navy")), (Shown(picture("gray")),))])
     pixels = np.asarray(sheet)
-    assert not has_colour(pixels, sheets.RED, 4) and not has_colour(pixels, sheets.GREEN, 4)
+    assert not has_colour(pixels, contact_sheet.RED, 4) and not has_colour(pixels, contact_sheet.GREEN, 4)
     assert has_colour(pixels, "navy", 0)
 
 
@@ -57,11 +57,11 @@ def test_captions_are_cut_in_the_middle_and_paths_at_the_front():
     from PIL import ImageFont
 
     font = ImageFont.load_default(12)
-    short = sheets._fitting("a-very-long-name-of-a-photo_0001.jpg", font, 100)
+    short = contact_sheet._fitting("a-very-long-name-of-a-photo_0001.jpg", font, 100)
     assert font.getlength(short) <= 100 and short.startswith("a-v") and short.endswith(".jpg") and "…" in short
-    assert sheets._fitting("photo.jpg", font, 100) == "photo.jpg"
-    assert sheets._fitting("wide", font, 1) == "…"
-    path = sheets._fitting("test/query_drone/0001/image-01.jpeg", font, 130)
+    assert contact_sheet._fitting("photo.jpg", font, 100) == "photo.jpg"
+    assert contact_sheet._fitting("wide", font, 1) == "…"
+    path = contact_sheet._fitting("test/query_drone/0001/image-01.jpeg", font, 130)
     assert path.startswith("…") and path.endswith("/0001/image-01.jpeg") and font.getlength(path) <= 130
 
 

@@ -8,11 +8,11 @@ import pytest
 from conftest import FakeEmbedder, FakePosition, textured
 
 from gallery import build_gallery
-from gallery.again import GalleryTiles
-from gallery.candidates import Skipped
+from gallery.build.candidates import Skipped
+from gallery.build.reembed import GalleryTiles
+from gallery.build.sources import Stated, Tiling, open_sources
 from gallery.errors import SourceError
-from gallery.handles import MOST_OPEN, _kept, open_raster
-from gallery.sources import Stated, Tiling, open_sources
+from gallery.imagery.raster_cache import MOST_OPEN, _kept, open_raster
 
 TILING = Tiling((80.0,), 0.5, 64)
 POSITIONS = {f"{number}.jpg": FakePosition(8, 46 + number) for number in range(1, 4)}

@@ -11,7 +11,7 @@ from conftest import FakeEmbedder, textured, write_raster
 
 from gallery import Gallery, build_gallery
 from gallery.errors import DamagedGallery, GalleryError, NotAGallery, WrongModel
-from gallery.store import DATA_FILES, INDEX, MANIFEST, TILES, VECTORS, is_within
+from gallery.store.gallery import DATA_FILES, INDEX, MANIFEST, TILES, VECTORS, is_within
 
 
 @pytest.fixture(scope="module")
@@ -120,7 +120,7 @@ def test_any_entry_of_the_manifest_may_be_wrong(gallery, value):
 
 
 def test_tables_without_columns_or_rows(gallery):
-    from gallery.store import file_facts
+    from gallery.store.gallery import file_facts
 
     for damaged in (gallery.tiles.drop(columns="lon"), gallery.tiles.iloc[1:]):
         damaged.to_parquet(gallery.folder / TILES, index=False)
@@ -156,7 +156,7 @@ def test_one_flipped_bit_is_found(gallery):
 
 
 def test_files_of_different_galleries_do_not_open(gallery, make_raster, tmp_path, embedder):
-    from gallery.store import file_facts
+    from gallery.store.gallery import file_facts
 
     other = build_gallery(make_raster("b.tif", pixels=textured(300, 300)), tmp_path / "b", embedder)
     (gallery.folder / INDEX).write_bytes((other.folder / INDEX).read_bytes())
@@ -175,7 +175,7 @@ def test_duplicates_are_remarks(make_raster, tmp_path, embedder):
 
 
 def test_tiles_without_position_and_lost_sources(gallery):
-    from gallery.store import file_facts
+    from gallery.store.gallery import file_facts
 
     tiles = gallery.tiles.copy()
     tiles.loc[2, "lon"] = np.nan

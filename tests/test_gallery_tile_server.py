@@ -14,12 +14,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from tile_host import picture, serving
 
-from gallery import tile_server as module
 from gallery.errors import SourceError
 from gallery.geo import Bounds, LonLat, distance_m
-from gallery.map_tiles import ranges_of
-from gallery.raster import Raster
-from gallery.tile_server import MOST_TILES, Order, TileServer, fetch
+from gallery.imagery import xyz_server as module
+from gallery.imagery.raster import Raster
+from gallery.imagery.xyz import ranges_of
+from gallery.imagery.xyz_server import MOST_TILES, Order, TileServer, fetch
 from gallery.tiles import Window
 
 ROOT = Path(__file__).parents[1]

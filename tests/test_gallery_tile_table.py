@@ -15,8 +15,8 @@ from shapely.geometry import box
 from gallery import Gallery
 from gallery.errors import DamagedGallery
 from gallery.geo import LonLat
-from gallery.store import TILES
-from gallery.tile_table import GROUP_ROWS, LATER, TableWriter, TileTable, rows_of
+from gallery.store.gallery import TILES
+from gallery.store.tile_table import GROUP_ROWS, LATER, TableWriter, TileTable, rows_of
 from gallery.tiles import Tile, Window
 
 SAMPLE = Path(__file__).parents[1] / "gallery" / "sample"

@@ -8,11 +8,11 @@ from datetime import UTC, datetime, timedelta
 import pyogrio
 import pytest
 
-from gallery.answers import ExifCheck, PhotoProblem, Position
 from gallery.errors import TrackError
-from gallery.track import command
-from gallery.track.files import render, stretches
-from gallery.track.flight import Fix, Sighting, Track
+from gallery.search.answer import ExifCheck, PhotoProblem, Position
+from gallery.track import flight_photos
+from gallery.track.export import render, stretches
+from gallery.track.track import Fix, Sighting, Track
 
 HOSTILE = "<b>&\x00.jpg"
 BEGIN = datetime(2026, 6, 1, 10, 0, 0, 500_000, tzinfo=UTC)
@@ -82,16 +82,16 @@ def test_the_way_across_the_180th_meridian_does_not_jump():
 
 
 def test_the_track_for_reading(flight):
-    told = command.text(flight)
+    told = flight_photos.text(flight)
     assert "0.jpg" in told and "\x00" not in told and "bad.jpg is empty." in told
     assert "7 photos: 5 found, 0 bridged, 2 lost; median 0 m" in told
-    assert "EXIF puts" not in command.summary(Track((fix(0, None),)))
+    assert "EXIF puts" not in flight_photos.summary(Track((fix(0, None),)))
 
 
 def test_a_flight_is_photos_or_one_video(tmp_path):
     for name in ("b.jpg", "a.JPG", "notes.txt"):
         (tmp_path / name).write_bytes(b"x")
-    flight = command.flight_of([tmp_path])
+    flight = flight_photos.flight_of([tmp_path])
     assert [frame.name for frame in flight.frames] == ["a.JPG", "b.jpg"] and flight.count == 2 and flight.photos
     (tmp_path / "clip.mp4").write_bytes(b"no video")
     (tmp_path / "empty").mkdir()
@@ -102,15 +102,15 @@ def test_a_flight_is_photos_or_one_video(tmp_path):
         ([tmp_path / "clip.mp4"], "not a video"),
     ):
         with pytest.raises(TrackError, match=words):
-            command.flight_of(paths)
+            flight_photos.flight_of(paths)
 
 
 def test_a_track_is_written_as_the_ending_says(flight, tmp_path):
     for ending in ("gpx", "kml", "geojson"):
-        command.check_out(tmp_path / f"way.{ending}")
-        command.write(flight, tmp_path / f"way.{ending}")
+        flight_photos.check_out(tmp_path / f"way.{ending}")
+        flight_photos.write(flight, tmp_path / f"way.{ending}")
         assert (tmp_path / f"way.{ending}").read_text() == render(flight, ending)
     for bad, words in ((tmp_path / "way.txt", "ends neither"), (tmp_path / "gone" / "way.gpx", "no folder gone")):
         with pytest.raises(TrackError, match=words):
-            command.check_out(bad)
+            flight_photos.check_out(bad)
     assert not list(tmp_path.glob("*.part"))

@@ -10,13 +10,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gallery import Gallery, Localizer, Near, build_gallery
-from gallery.answers import Position
 from gallery.errors import TrackError
 from gallery.geo import LonLat, distance_m, moved
-from gallery.scales import typical_side_m
+from gallery.search.answer import Position
+from gallery.search.scales import typical_side_m
 from gallery.track.evidence import of_fit, of_ranking, silent
-from gallery.track.flight import ASSUMED_EVERY_S, Frame, Sighting, in_time, placed, sightings, track
 from gallery.track.motion import Ground
+from gallery.track.track import ASSUMED_EVERY_S, Frame, Sighting, in_time, placed, sightings, track
 
 NOON = datetime(2026, 6, 1, 12, 0, 0)
 

@@ -16,12 +16,12 @@ from shapely.geometry import Point
 from test_gallery_local_features import PlainSift
 
 from gallery import Gallery, Localizer, build_gallery
-from gallery.above import Pose, _ground_to_photo
 from gallery.geo import LonLat, distance_m, moved
-from gallery.local_features import NetworkPoints
-from gallery.positions import FILM_DIAGONAL_MM
+from gallery.georef.position_lists import FILM_DIAGONAL_MM
+from gallery.judge.geometry import Verifier, _scatter_m, apply, jacobian, look_alike, plausible
+from gallery.judge.local_features import NetworkPoints
+from gallery.photo.rectify import Pose, _ground_to_photo
 from gallery.tiles import Match
-from gallery.verify import Verifier, _scatter_m, apply, jacobian, look_alike, plausible
 from train_scripts.data.camera import looking_at
 from train_scripts.data.renderer import Surfaces, render
 

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from gallery.views import LEAST_WORKING_PX, WORKING_PX, heading_of, searched_views, turned_north_up
+from gallery.photo.views import LEAST_WORKING_PX, WORKING_PX, heading_of, searched_views, turned_north_up
 
 headings = st.floats(-720, 720)
 sides = st.integers(32, 300)

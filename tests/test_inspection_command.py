@@ -7,10 +7,10 @@ import pandas as pd
 import pytest
 
 from gallery.__main__ import main
-from gallery.commands.inspect import SORT_KEYS
-from gallery.inspection.filters import SORTS
-from gallery.inspection.table import open_inspection
-from gallery.report import QueryRow, write_report
+from gallery.cli.inspect import SORT_KEYS
+from gallery.report.filters import SORTS
+from gallery.report.report import QueryRow, write_report
+from gallery.report.table import open_inspection
 from tests.report_files import made_report, made_rows
 
 

@@ -3,11 +3,11 @@
 import pytest
 from scipy.stats import binom
 
-from gallery.inspection.comparison import compare, mcnemar
-from gallery.inspection.filters import Filter, select, sorted_rows
-from gallery.inspection.table import inspection_of, open_inspection
-from gallery.inspection.whole import figures
-from gallery.report import read_report, write_report
+from gallery.report.comparison import compare, mcnemar
+from gallery.report.filters import Filter, select, sorted_rows
+from gallery.report.report import read_report, write_report
+from gallery.report.summary import figures
+from gallery.report.table import inspection_of, open_inspection
 from tests.report_files import made_report, made_rows
 
 

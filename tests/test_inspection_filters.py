@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gallery.inspection.filters import (
+from gallery.report.filters import (  # fmt: skip
     ANY,
     CHANGES,
     MOST_IDS,
@@ -26,9 +26,9 @@ from gallery.inspection.filters import (
     select,
     sorted_rows,
     to_query,
-)  # fmt: skip
-from gallery.inspection.flags import COLUMNS
-from gallery.inspection.table import open_inspection
+)
+from gallery.report.flags import COLUMNS
+from gallery.report.table import open_inspection
 from tests.report_files import made_report
 
 

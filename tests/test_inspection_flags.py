@@ -8,10 +8,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gallery.inspection.flags import COLUMNS, FLAGS, SOURCES, Thresholds, causes, twins_of
-from gallery.inspection.table import inspection_of, open_inspection
-from gallery.report import read_report, write_report
-from gallery.report_tiles import Tiles
+from gallery.report.flags import COLUMNS, FLAGS, SOURCES, Thresholds, causes, twins_of
+from gallery.report.report import read_report, write_report
+from gallery.report.table import inspection_of, open_inspection
+from gallery.report.tiles import Tiles
 from tests.report_files import made_report, made_rows, unit
 
 
@@ -42,7 +42,7 @@ def same_place(tiles: Tiles, a: int, b: int) -> bool:
 def test_twins_are_those_of_brute_force(seed, boxes, chunk):
     tiles = some_tiles(seed, boxes=boxes)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("gallery.inspection.flags.CHUNK_ELEMENTS", chunk)
+        patch.setattr("gallery.report.flags.CHUNK_ELEMENTS", chunk)
         found = twins_of(np.array(["t3", "t7", "elsewhere"], object), tiles)
     vectors = tiles.vectors.astype(np.float32)
     for name in ("t3", "t7"):

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from gallery.geo import LonLat, distance_m
-from gallery.inspection.places import confused_pairs, error_lines
-from gallery.inspection.table import open_inspection
+from gallery.report.confusions import confused_pairs, error_lines
+from gallery.report.table import open_inspection
 from tests.report_files import made_report
 
 

@@ -8,12 +8,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from matplotlib.path import Path as Outline
 
-from gallery.figures import embedding_scatter
-from gallery.inspection import scatter as module
-from gallery.inspection.scatter import cloud, lasso, scatter
-from gallery.inspection.table import inspection_of, open_inspection
-from gallery.report import read_report, write_report
-from gallery.report_tiles import write_tiles
+from gallery.figures.embeddings import embedding_scatter
+from gallery.report import scatter as module
+from gallery.report.report import read_report, write_report
+from gallery.report.scatter import cloud, lasso, scatter
+from gallery.report.table import inspection_of, open_inspection
+from gallery.report.tiles import write_tiles
 from tests.report_files import made_report, made_rows, made_tiles
 
 

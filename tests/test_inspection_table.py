@@ -8,8 +8,8 @@ import pytest
 
 from gallery.errors import GalleryError
 from gallery.geo import LonLat, moved
-from gallery.inspection.table import inspection_of, open_inspection, strip
-from gallery.report import QueryRow, read_report, write_report
+from gallery.report.report import QueryRow, read_report, write_report
+from gallery.report.table import inspection_of, open_inspection, strip
 from tests.report_files import made_report, made_rows
 
 ORIGIN = LonLat(10, 50)

@@ -10,11 +10,11 @@ import pandas as pd
 import pytest
 from shapely.geometry import shape
 
-from gallery.inspection.comparison import compare
-from gallery.inspection.filters import Filter, select
-from gallery.inspection.table import inspection_of, open_inspection
-from gallery.inspection.take_away import COLUMNS, render
-from gallery.report import QueryRow, read_report, write_report
+from gallery.report.comparison import compare
+from gallery.report.export import COLUMNS, render
+from gallery.report.filters import Filter, select
+from gallery.report.report import QueryRow, read_report, write_report
+from gallery.report.table import inspection_of, open_inspection
 from tests.report_files import made_report, made_rows
 
 HOSTILE = "=cmd|' /C calc'!A0`${alert(1)}<script>\x00\u202e"

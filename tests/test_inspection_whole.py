@@ -4,8 +4,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from gallery.inspection.table import inspection_of, open_inspection
-from gallery.inspection.whole import (
+from gallery.report.report import read_report
+from gallery.report.summary import (  # fmt: skip
     BANDS_M,
     COSINE_NOTE,
     by_slice,
@@ -13,9 +13,9 @@ from gallery.inspection.whole import (
     figures,
     margin_histogram,
     reliability,
-)  # fmt: skip
-from gallery.report import read_report
-from gallery.report_tiles import read_tiles
+)
+from gallery.report.table import inspection_of, open_inspection
+from gallery.report.tiles import read_tiles
 from tests.report_files import made_report
 
 

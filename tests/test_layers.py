@@ -15,7 +15,7 @@ MAY_IMPORT = {
     "mean_model": set(),
     "train_scripts": {"gallery", "mean_model"},
 }
-EXCEPTIONS = {"gallery/commands/loading.py": {"mean_model"}}  # the command line is the one that loads a model
+EXCEPTIONS = {"gallery/cli/loading.py": {"mean_model"}}  # the command line is the one that loads a model
 NOT_AT_ALL = {"gallery": {"torch", "torchvision", "timm", "gradio"}, "mean_model": {"gradio", "faiss", "geopandas"}}
 
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from gallery.report import read_report
+from gallery.report.report import read_report
 from tests.evaluated import FakeModel, evaluated_dataset, evaluated_gallery
 from train_scripts import make_figures
 from train_scripts.make_figures import main, named_file, our_point, published_points

@@ -9,7 +9,7 @@ import torch
 from conftest import textured
 from safetensors.torch import save_file
 
-from gallery.local_features import NetworkPoints
+from gallery.judge.local_features import NetworkPoints
 from mean_model import MeanModelError
 from mean_model.errors import CheckpointError, ConfigError
 from mean_model.xfeat import MOST_POINTS, load_points, load_xfeat

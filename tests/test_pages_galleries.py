@@ -14,7 +14,7 @@ from small_world import WEST_DEG, desk_of, shelf_of
 from test_pages_maps import HOSTILE, outside_addresses
 
 from gallery.geo import LonLat, rectangle
-from gallery.health import Gap, Health, LookAlike
+from gallery.store.health import Gap, Health, LookAlike
 from pages import galleries_shown, gallery_map
 from pages.errors import BadQuestion
 from pages.galleries_desk import Facts, GalleriesDesk, marks_of

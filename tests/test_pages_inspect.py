@@ -15,10 +15,10 @@ from starlette.datastructures import QueryParams
 from test_pages_maps import HOSTILE
 
 from gallery import Localizer
-from gallery.inspection import filters, flags, places, whole
-from gallery.inspection.filters import Filter, View
-from gallery.report import QueryRow, write_report
-from gallery.report_tiles import Tiles, write_tiles
+from gallery.report import confusions, filters, flags, summary
+from gallery.report.filters import Filter, View
+from gallery.report.report import QueryRow, write_report
+from gallery.report.tiles import Tiles, write_tiles
 from pages import inspect_files, inspect_map, inspect_query, inspect_set, inspect_shown, inspect_table, looks
 from pages.bench import Bench
 from pages.desk import Desk, Question
@@ -55,13 +55,13 @@ def bare(count=4, **known):
 def test_hostile_names_are_escaped_everywhere(bench):
     table = bench.inspection().table
     name = table.index[0]
-    lines = places.error_lines(table)
+    lines = confusions.error_lines(table)
     texts = [
         inspect_table.table(filters.page_of(table, 1, 25), View(query=name)),
         inspect_query.sight(bench.sight(name)),
         inspect_set.headline(HOSTILE[0], *bench.overall(), HOSTILE),
-        inspect_set.slices({"place": whole.by_slice(table, "place")}),
-        inspect_set.confused(places.confused_pairs(table)),
+        inspect_set.slices({"place": summary.by_slice(table, "place")}),
+        inspect_set.confused(confusions.confused_pairs(table)),
     ]
     for text in texts:
         assert "<img src=x" not in text and "<script" not in text
@@ -129,7 +129,7 @@ def test_a_part_of_the_set_becomes_a_filter_and_nonsense_does_not(bench):
     assert part(flag="twin") == Filter(wrong=True, flags=("twin",))
     assert part(flag="beauty") == Filter(wrong=True)
     assert part(change="fixed") == Filter(changes=("fixed",))
-    pairs = places.confused_pairs(bench.inspection().table)
+    pairs = confusions.confused_pairs(bench.inspection().table)
     chosen = part(true=pairs["true_place"][0], answered=pairs["answered_place"][0])
     assert len(filters.select(bench.inspection().table, chosen)) == pairs["count"][0]
     assert part(by=["x"], slice=3) == looking.view.filter
@@ -227,7 +227,7 @@ def test_points_keep_their_names_and_groups(bench):
 
 def test_causes_are_counted_once_in_the_headline(bench):
     causes = flags.causes(bench.inspection().table)
-    text = inspect_set.headline("r", whole.figures(bench.inspection().table), causes, ())
+    text = inspect_set.headline("r", summary.figures(bench.inspection().table), causes, ())
     assert html.escape(causes.sentence) in text and f"{causes.errors:,} <span>wrong in all" in text
 
 

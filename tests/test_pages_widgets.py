@@ -12,11 +12,11 @@ from shapely.geometry import box
 from test_pages_maps import HOSTILE
 
 import pages
-from gallery.answers import Answer, ExifCheck, Position
 from gallery.geo import LonLat
-from gallery.overlay import Overlay
+from gallery.judge.geometry import Alignment, Check, Fit
+from gallery.judge.overlay import Overlay
+from gallery.search.answer import Answer, ExifCheck, Position
 from gallery.tiles import Match, Tile
-from gallery.verify import Alignment, Check, Fit
 from pages import widgets
 
 TILE = Tile("island/1", LonLat(0.01, 0.02), box(0.009, 0.019, 0.011, 0.021), 0.5, "island.tif")

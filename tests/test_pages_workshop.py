@@ -11,7 +11,7 @@ from rasterio.transform import from_origin
 from small_world import desk_of, imagery, shelf_of, write_photo, write_raster
 
 from gallery import Gallery
-from gallery.build import Progress
+from gallery.build.pipeline import Progress
 from gallery.errors import GalleryError, NotGeoreferenced
 from pages import uploaded_raster, workshop
 from pages.desk import Question

@@ -13,10 +13,10 @@ from fake_hub import TOKEN, FakeHub, fake_hub
 from huggingface_hub import DatasetCard, ModelCard
 
 from gallery import Gallery, build_gallery
-from gallery.confidence import Calibration
 from gallery.errors import GalleryError
-from gallery.report import write_report
-from gallery.store import FILES, require_own_imagery
+from gallery.judge.evidence import Calibration
+from gallery.report.report import write_report
+from gallery.store.gallery import FILES, require_own_imagery
 from mean_model.checkpoint import load_model, load_network, save_model
 from mean_model.config import MeanConfig
 from mean_model.embedder import fingerprint

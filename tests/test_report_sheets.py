@@ -8,7 +8,7 @@ import pytest
 from gallery import Gallery, Localizer
 from gallery.errors import GalleryError
 from gallery.geo import LonLat
-from gallery.report import QueryRow, read_report, write_report
+from gallery.report.report import QueryRow, read_report, write_report
 from mean_model import load_model
 from tests.evaluated import FakeModel, evaluated_dataset, evaluated_gallery
 from train_scripts.data.places import Picture

@@ -11,10 +11,10 @@ from PIL import Image
 from pyproj import Transformer
 
 from gallery import Gallery, Localizer
-from gallery.answers import Answer
 from gallery.geo import LonLat
-from gallery.inspection.table import open_inspection
-from gallery.inspection.whole import figures
+from gallery.report.summary import figures
+from gallery.report.table import open_inspection
+from gallery.search.answer import Answer
 from mean_model import load_model
 from train_scripts.asked_photos import read_queries
 from train_scripts.make_sample import GSD_M, SAMPLE, SATELLITE, SIZE_M, sample_scene, write_region

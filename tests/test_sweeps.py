@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 from gallery import Gallery, Localizer
-from gallery.above import pose_of
 from gallery.geo import distance_m
+from gallery.photo.rectify import pose_of
 from mean_model import load_model
 from train_scripts import sweeps
 from train_scripts.data.photos import Shot

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from gallery.errors import GalleryError
-from gallery.report import write_report
+from gallery.report.report import write_report
 from train_scripts import tables
 from train_scripts.data.places import BOTH_WAYS
 from train_scripts.paper_tables import ABLATIONS, PAPER

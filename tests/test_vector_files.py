@@ -8,8 +8,8 @@ import pytest
 from gallery import Gallery
 from gallery.errors import GalleryError
 from gallery.geo import LonLat
-from gallery.report import QueryRow, read_report, write_report
-from gallery.report_tiles import read_tiles
+from gallery.report.report import QueryRow, read_report, write_report
+from gallery.report.tiles import read_tiles
 from tests.evaluated import FakeModel, evaluated_dataset, evaluated_gallery
 from train_scripts.report_sheets import covering
 from train_scripts.vector_files import Vectors, read_vectors, report_vectors

@@ -10,11 +10,11 @@ from pathlib import Path, PurePosixPath
 
 from tqdm import tqdm
 
+from gallery.build.sources import images_below
 from gallery.errors import GalleryError
 from gallery.geo import LonLat
-from gallery.positions import read_positions
-from gallery.search import stated_place
-from gallery.sources import images_below
+from gallery.georef.position_lists import read_positions
+from gallery.search.localizer import stated_place
 from mean_model.photo import Photo
 from train_scripts.data.errors import MissingPart
 from train_scripts.data.files import shown

@@ -35,13 +35,13 @@ from PIL import Image
 from tqdm import tqdm
 
 from gallery import Gallery, GalleryError, Localizer
-from gallery.above import NOT_SEEN, pose_of, seen_from_above
-from gallery.embedding import read_photo
+from gallery.embedder import read_photo
 from gallery.intervals import wilson
-from gallery.local_features import Features, alike, mutual_matches, root_sift
-from gallery.scales import typical_side_m
-from gallery.search import ROTATIONS
-from gallery.verify import ALIKE_DEG, ALIKE_OCTAVES, PICTURE_PX, WITHIN_PX
+from gallery.judge.geometry import ALIKE_DEG, ALIKE_OCTAVES, PICTURE_PX, WITHIN_PX
+from gallery.judge.local_features import Features, alike, mutual_matches, root_sift
+from gallery.photo.rectify import NOT_SEEN, pose_of, seen_from_above
+from gallery.search.localizer import ROTATIONS
+from gallery.search.scales import typical_side_m
 from mean_model import MEAN, MeanModelError, PhotoError, load_model, load_photo
 from mean_model.checkpoint import load_network
 from mean_model.embedder import Embedder

@@ -66,7 +66,7 @@ def answer_ratio(model: str, gallery_dir: Path, photos: list[Path], rounds: int)
     from PIL import ImageOps
 
     from gallery import Gallery, Localizer
-    from gallery.verify import PICTURE_PX
+    from gallery.judge.geometry import PICTURE_PX
     from mean_model import load_model
 
     def check_s(photo: Any) -> float:
@@ -170,7 +170,7 @@ def main(argv: list[str] | None = None) -> None:
     photos = sorted(options.photos.glob("*.jpg"))
     if not photos:
         parser.error(f"there are no JPEG photos in {options.photos.name}.")
-    from gallery.verify import MOST_PLACES
+    from gallery.judge.geometry import MOST_PLACES
     from mean_model.malloc import keep_freed_memory
 
     keep_freed_memory()

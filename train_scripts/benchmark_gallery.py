@@ -34,7 +34,7 @@ from train_scripts.synthetic_vectors import tile_vectors
 
 SIZES = (1_000, 10_000, 100_000, 1_000_000)
 VIEWS = 25
-ASKED = 100  # as `gallery.ranking` asks for each view
+ASKED = 100  # as `gallery.search.ranking` asks for each view
 QUERIES = 256
 LIKENESS = 0.78  # median cosine of the starter's photos to their best tiles
 AREA_SHARE = 0.1
@@ -69,7 +69,7 @@ class Searched:
 
 def rows_of_grid(first: int, count: int, side: int) -> pa.Table:
     """Rows of a table of tiles, 100 m wide and half overlapping, that were cut from no imagery."""
-    from gallery.tile_table import ROW_SCHEMA
+    from gallery.store.tile_table import ROW_SCHEMA
 
     numbers = np.arange(first, first + count)
     lons, lats = STEP_DEG * (numbers % side), -STEP_DEG * (numbers // side)
@@ -90,8 +90,8 @@ def rows_of_grid(first: int, count: int, side: int) -> pa.Table:
 
 def make_gallery(folder: Path, tiles: int, dimension: int, like: np.ndarray, bar: tqdm) -> None:
     """A whole gallery with synthetic vectors and an exact index."""
-    from gallery.assemble import write_gallery
-    from gallery.build_state import Block
+    from gallery.build.checkpoint import Block
+    from gallery.build.write import write_gallery
 
     side = 1 + int(np.sqrt(tiles - 1))
 
@@ -109,8 +109,8 @@ def make_gallery(folder: Path, tiles: int, dimension: int, like: np.ndarray, bar
 
 def exchange_index(folder: Path) -> float:
     """Give a gallery an approximate index in place of its exact one. Returns: seconds to write it."""
-    from gallery.index import write_index
-    from gallery.store import INDEX, MANIFEST, VECTORS, file_facts
+    from gallery.index.vector_index import write_index
+    from gallery.store.gallery import INDEX, MANIFEST, VECTORS, file_facts
 
     begun = time.perf_counter()
     facts = write_index(folder / INDEX, np.load(folder / VECTORS, mmap_mode="r"), "approximate")
@@ -129,7 +129,7 @@ def held_mb() -> tuple[float, float]:
 
 def opened(folder: Path, queries: np.ndarray) -> dict[str, float]:
     """Open a gallery and search it once, in a process that did nothing else."""
-    from gallery.store import Gallery
+    from gallery.store.gallery import Gallery
 
     before = held_mb()
     begun = time.perf_counter()
@@ -144,9 +144,9 @@ def opened(folder: Path, queries: np.ndarray) -> dict[str, float]:
 
 def search_figures(tiles: int, dimension: int, like: np.ndarray, rounds: int, bar: tqdm) -> Searched:
     """Search of a gallery of so many tiles."""
-    from gallery.approximate import held_out_queries, recall_at
-    from gallery.exact import ExactIndex
-    from gallery.store import DATA_FILES, INDEX, Gallery
+    from gallery.index.approximate import held_out_queries, recall_at
+    from gallery.index.exact import ExactIndex
+    from gallery.store.gallery import DATA_FILES, INDEX, Gallery
 
     with tempfile.TemporaryDirectory() as temporary:
         folder, exact_file = Path(temporary) / "gallery", Path(temporary) / "exact.faiss"

@@ -25,17 +25,17 @@ import numpy as np
 from tqdm import tqdm
 
 from gallery import Gallery, GalleryError, Localizer
-from gallery.confidence import BEST, CASES, SHARES, Calibration, Evidence, Logistic, case_of
-from gallery.embedding import read_photo
+from gallery.build.sources import images_below
+from gallery.embedder import read_photo
 from gallery.errors import UnreadablePhoto
-from gallery.figures import reliability_curves
+from gallery.figures.embeddings import reliability_curves
 from gallery.geo import LonLat, distances_m
 from gallery.intervals import wilson
-from gallery.judging import way_of
-from gallery.scales import typical_side_m
-from gallery.sources import images_below
-from gallery.trust import Trust, fit, trust_of
-from gallery.verify import PICTURE_PX
+from gallery.judge.calibration_fit import Trust, fit, trust_of
+from gallery.judge.evidence import BEST, CASES, SHARES, Calibration, Evidence, Logistic, case_of
+from gallery.judge.geometry import PICTURE_PX
+from gallery.judge.verdict import way_of
+from gallery.search.scales import typical_side_m
 from mean_model.atomic_files import replace_text
 from mean_model.errors import MeanModelError
 from mean_model.photo import Photo

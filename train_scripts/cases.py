@@ -26,9 +26,9 @@ import torch
 from tqdm import tqdm
 
 from gallery import Gallery, GalleryError, build_gallery
-from gallery.embedding import Embedder
+from gallery.build.sources import images_below
+from gallery.embedder import Embedder
 from gallery.geo import LonLat, destination, rectangle
-from gallery.sources import images_below
 from mean_model.errors import MeanModelError
 from train_scripts.arguments import Parser
 from train_scripts.asked_photos import TRUTH

@@ -15,9 +15,9 @@ from typing import TYPE_CHECKING, Any
 from tqdm import tqdm
 
 from gallery import Gallery
-from gallery.embedding import read_photo
+from gallery.build.sources import images_below
+from gallery.embedder import read_photo
 from gallery.errors import UnreadablePhoto
-from gallery.sources import images_below
 from train_scripts import evaluate_gallery, evaluate_places
 from train_scripts.arguments import check_out, names_for_files, one_of_several
 from train_scripts.cost import cost

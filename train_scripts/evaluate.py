@@ -31,7 +31,7 @@ from pathlib import Path
 from typing import get_args
 
 from gallery import GalleryError
-from gallery.search import ROTATIONS
+from gallery.search.localizer import ROTATIONS
 from mean_model.errors import MeanModelError
 from mean_model.malloc import keep_freed_memory
 from train_scripts import compare, evaluate_gallery, evaluate_places, summary_text

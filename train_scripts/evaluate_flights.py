@@ -22,13 +22,13 @@ import numpy as np
 from tqdm import tqdm
 
 from gallery import Gallery, Localizer
-from gallery.answers import Position
-from gallery.embedding import read_photo
+from gallery.embedder import read_photo
 from gallery.errors import GalleryError
 from gallery.geo import LonLat, distance_m
 from gallery.intervals import wilson
-from gallery.track.flight import RANKED, Sighting, track
-from gallery.verify import PICTURE_PX
+from gallery.judge.geometry import PICTURE_PX
+from gallery.search.answer import Position
+from gallery.track.track import RANKED, Sighting, track
 from mean_model.errors import MeanModelError
 from train_scripts.data.flights import clock, random_flight, shots_of
 from train_scripts.data.world import random_appearance

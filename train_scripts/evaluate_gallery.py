@@ -19,20 +19,20 @@ import shapely
 from tqdm import tqdm
 
 from gallery import Gallery, Localizer
-from gallery.answers import Answer
-from gallery.embedding import read_photo
+from gallery.build.sources import noted_path
+from gallery.embedder import read_photo
 from gallery.errors import UnreadablePhoto
 from gallery.geo import LonLat, distance_m
 from gallery.intervals import wilson
+from gallery.judge.calibration_fit import trust_of
+from gallery.judge.geometry import PICTURE_PX
 from gallery.metrics import average_precision, position_scores
-from gallery.picture_facts import PictureFacts, picture_facts
-from gallery.ranking import Ranking
-from gallery.report import QueryRow, Standing, row_of, write_report
-from gallery.report_tiles import Tiles, tiles_file, write_tiles
-from gallery.sources import noted_path
-from gallery.store import MANIFEST
-from gallery.trust import trust_of
-from gallery.verify import PICTURE_PX
+from gallery.report.photo_quality import PictureFacts, picture_facts
+from gallery.report.report import QueryRow, Standing, row_of, write_report
+from gallery.report.tiles import Tiles, tiles_file, write_tiles
+from gallery.search.answer import Answer
+from gallery.search.ranking import Ranking
+from gallery.store.gallery import MANIFEST
 from mean_model.photo import Photo
 from train_scripts import protocols
 from train_scripts.arguments import check_out, one_of_several

@@ -10,15 +10,15 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from gallery.build.sources import noted_path
 from gallery.metrics import (
     JUNK,
     evaluate,
     multi_query,
     position_scores,
 )
-from gallery.report import write_report
-from gallery.report_tiles import write_tiles
-from gallery.sources import noted_path
+from gallery.report.report import write_report
+from gallery.report.tiles import write_tiles
 from train_scripts import protocols
 from train_scripts.arguments import check_out, one_of_several
 from train_scripts.cost import cost

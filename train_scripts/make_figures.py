@@ -28,10 +28,10 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
     from PIL import Image
 
-    from gallery.album import Album
-    from gallery.model_chart import ModelPoint
-    from gallery.report import Report
-    from gallery.store import Gallery
+    from gallery.figures.model_chart import ModelPoint
+    from gallery.report.pictures import Album
+    from gallery.report.report import Report
+    from gallery.store.gallery import Gallery
     from train_scripts.vector_files import Vectors
 
 SUFFIXES = (".png", ".pdf", ".svg")
@@ -45,7 +45,7 @@ REPORT = ".parquet"
 
 def published_points(direction: str) -> list[ModelPoint]:
     """The methods of the paper's Table I that state their parameters."""
-    from gallery.model_chart import ModelPoint
+    from gallery.figures.model_chart import ModelPoint
     from train_scripts.paper_tables import PAPER
 
     column = BOTH_WAYS.index(direction)
@@ -60,7 +60,7 @@ def published_points(direction: str) -> list[ModelPoint]:
 
 def our_point(text: str) -> ModelPoint:
     """A measured model: `NAME,MILLIONS,PERCENT`, with the protocol after another comma where it is not the paper's."""
-    from gallery.model_chart import ModelPoint
+    from gallery.figures.model_chart import ModelPoint
 
     parts = [part.strip() for part in text.split(",")]
     try:
@@ -159,14 +159,14 @@ def make(options: argparse.Namespace) -> None:
         case "embeddings":
             save(embedding_figure(_held(options), options), options.out)
         case "parameters":
-            from gallery.model_chart import accuracy_against_parameters
+            from gallery.figures.model_chart import accuracy_against_parameters
 
             points = [*published_points(options.direction), *options.ours]
             save(accuracy_against_parameters(points), options.out)
 
 
 def strip_sheet(options: argparse.Namespace) -> Image.Image:
-    from gallery.sheets import ranked_strips
+    from gallery.figures.contact_sheet import ranked_strips
     from train_scripts.report_sheets import chosen_rows, strips_of
 
     if min(options.k, options.queries) < 1:
@@ -177,7 +177,7 @@ def strip_sheet(options: argparse.Namespace) -> Image.Image:
 
 
 def heat_map_sheet(options: argparse.Namespace) -> Image.Image:
-    from gallery.sheets import heat_sheet
+    from gallery.figures.contact_sheet import heat_sheet
     from mean_model import load_model
     from train_scripts.report_sheets import chosen_rows, heat_rows_of, pair_rows
 
@@ -198,7 +198,7 @@ def heat_map_sheet(options: argparse.Namespace) -> Image.Image:
 
 def _opened(options: argparse.Namespace, file: Path) -> tuple[Report, Album]:
     """A report, and its pictures."""
-    from gallery.report import read_report
+    from gallery.report.report import read_report
     from train_scripts.report_sheets import album_of
 
     report = read_report(file)
@@ -207,7 +207,7 @@ def _opened(options: argparse.Namespace, file: Path) -> tuple[Report, Album]:
 
 def _held(options: argparse.Namespace) -> dict[str, Vectors]:
     """The embeddings of each panel."""
-    from gallery.report import read_report
+    from gallery.report.report import read_report
     from train_scripts.vector_files import read_vectors, report_vectors
 
     gallery = _gallery(options)
@@ -227,13 +227,13 @@ def _gallery(options: argparse.Namespace) -> Gallery | None:
 
 
 def distance_figure(held: dict[str, Vectors]) -> Figure:
-    from gallery.figures import distance_histograms, pair_distances
+    from gallery.figures.embeddings import distance_histograms, pair_distances
 
     return distance_histograms({name: pair_distances(*vectors) for name, vectors in held.items()})
 
 
 def embedding_figure(held: dict[str, Vectors], options: argparse.Namespace) -> Figure:
-    from gallery.figures import cloud_of, embedding_scatter, pick_places
+    from gallery.figures.embeddings import cloud_of, embedding_scatter, pick_places
 
     if options.places < 1:
         raise GalleryError("A plot needs at least one place.")

@@ -8,7 +8,7 @@ from functools import cached_property
 import numpy as np
 
 from gallery.metrics import Evaluation, nearest
-from gallery.picture_facts import PictureFacts
+from gallery.report.photo_quality import PictureFacts
 from train_scripts import protocols
 from train_scripts.data.places import Retrieval
 

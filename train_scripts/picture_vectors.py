@@ -14,7 +14,7 @@ import numpy as np
 from PIL import Image
 from tqdm import tqdm
 
-from gallery.picture_facts import PictureFacts, picture_facts
+from gallery.report.photo_quality import PictureFacts, picture_facts
 from train_scripts.data import weather
 from train_scripts.data.errors import BadPicture
 from train_scripts.data.files import shown

@@ -8,12 +8,12 @@ from pathlib import Path
 
 import numpy as np
 
+from gallery.build.sources import noted_path
 from gallery.geo import distance_m, distances_m
 from gallery.metrics import CHUNK_ELEMENTS, JUNK
-from gallery.picture_facts import picture_facts
-from gallery.report import QueryRow
-from gallery.report_tiles import Tiles
-from gallery.sources import noted_path
+from gallery.report.photo_quality import picture_facts
+from gallery.report.report import QueryRow
+from gallery.report.tiles import Tiles
 from train_scripts.data.places import Picture
 from train_scripts.measured import Measured
 from train_scripts.picture_vectors import CLEAR, in_weather

@@ -11,12 +11,12 @@ from pathlib import Path
 from typing import Any
 
 from gallery import Gallery
-from gallery.confidence import Calibration
 from gallery.errors import GalleryError
-from gallery.index import EXACT
-from gallery.raster_files import NOTES, is_mosaic, members_of, sidecars_of
-from gallery.report import read_report
-from gallery.store import MANIFEST
+from gallery.imagery.raster_io import NOTES, is_mosaic, members_of, sidecars_of
+from gallery.index.vector_index import EXACT
+from gallery.judge.evidence import Calibration
+from gallery.report.report import read_report
+from gallery.store.gallery import MANIFEST
 from mean_model.checkpoint import CALIBRATION_FILE, CARD_FILE, CONFIG_FILE, WEIGHTS_FILE
 from mean_model.errors import HubError, MeanModelError
 from mean_model.hub import Kind, Repo, one_sentence

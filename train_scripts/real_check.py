@@ -25,14 +25,14 @@ import torch
 from tqdm import tqdm
 
 from gallery import Gallery, GalleryError, Localizer, build_gallery
-from gallery.answers import Answer, PhotoProblem
-from gallery.embedding import Embedder, read_photo
+from gallery.build.sources import IMAGE_SUFFIXES, Stated
+from gallery.embedder import Embedder, read_photo
 from gallery.errors import UnreadablePhoto
 from gallery.geo import LonLat, area_m2, distances_m
 from gallery.intervals import wilson
-from gallery.sources import IMAGE_SUFFIXES, Stated
+from gallery.judge.calibration_fit import trust_of
+from gallery.search.answer import Answer, PhotoProblem
 from gallery.tiles import Tile
-from gallery.trust import trust_of
 from mean_model.errors import MeanModelError
 from train_scripts.data.flat_ground import FOV_DEG, Ground, View, random_view, write_view
 

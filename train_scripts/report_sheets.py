@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from PIL import Image
 
-from gallery.album import Album
 from gallery.errors import GalleryError
-from gallery.sheets import HeatRow, Shown, Strip
+from gallery.figures.contact_sheet import HeatRow, Shown, Strip
+from gallery.report.pictures import Album
 from mean_model.errors import MeanModelError
 from mean_model.photo import PhotoSource, load_photo
 from train_scripts.data.errors import DatasetError
@@ -24,8 +24,8 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from gallery.geo import LonLat
-    from gallery.report import Report
-    from gallery.store import Gallery
+    from gallery.report.report import Report
+    from gallery.store.gallery import Gallery
     from mean_model.embedder import Embedder
     from mean_model.heatmaps import Kind
 

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 from tqdm import tqdm
 
 from gallery import Gallery
-from gallery.again import embed_again
-from gallery.build import Progress
+from gallery.build.pipeline import Progress
+from gallery.build.reembed import embed_again
 from train_scripts.arguments import names_for_files
 
 if TYPE_CHECKING:

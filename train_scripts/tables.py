@@ -80,7 +80,7 @@ def read_summaries(file: Path) -> list[Mapping[str, Any]]:
         GalleryError: the file is missing or holds none.
     """
     if file.suffix == ".parquet":
-        from gallery.report import read_report
+        from gallery.report.report import read_report
 
         return [read_report(file).summary]
     try:

@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from gallery.errors import GalleryError
-from gallery.report_tiles import read_tiles
+from gallery.report.tiles import read_tiles
 from train_scripts.report_sheets import covering, truth_of
 
 if TYPE_CHECKING:
-    from gallery.report import Report
-    from gallery.store import Gallery
+    from gallery.report.report import Report
+    from gallery.store.gallery import Gallery
 
 
 class Vectors(NamedTuple):

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from PIL import Image
 
 from gallery.errors import TrackError
-from gallery.track.flight import Frame
+from gallery.track.track import Frame
 
 if TYPE_CHECKING:
     import av

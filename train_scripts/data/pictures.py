@@ -16,7 +16,7 @@ from PIL import ImageOps
 from torch import Tensor
 from tqdm import tqdm
 
-from gallery.sources import images_below, read_picture
+from gallery.build.sources import images_below, read_picture
 from train_scripts.data.errors import BadRequest
 from train_scripts.data.renderer import Surfaces
 from train_scripts.data.sensor import smooth_noise

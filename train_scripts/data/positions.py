@@ -10,7 +10,7 @@ from pathlib import Path, PurePosixPath
 
 from gallery.errors import AreaError
 from gallery.geo import LonLat
-from gallery.positions import COLUMNS
+from gallery.georef.position_lists import COLUMNS
 from train_scripts.data.errors import BadPositions
 
 PLACE_COLUMNS = ("place", "id", "place_id", "building", "folder", "class")

@@ -15,8 +15,8 @@ from PIL import Image
 
 from gallery import Gallery, GalleryError
 from gallery.geo import LonLat, area_m2, offsets_m, size_m, wrap_lon
-from gallery.handles import open_raster
-from gallery.scales import scales_of
+from gallery.imagery.raster_cache import open_raster
+from gallery.search.scales import scales_of
 from gallery.tiles import Tile
 from train_scripts.data.flat_ground import Ground
 from train_scripts.data.renderer import Surfaces

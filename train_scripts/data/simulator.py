@@ -331,7 +331,7 @@ def views_from_above(
     steps: int = 20,
     photometry_strength: float = 1.0,
 ) -> Tensor:
-    """(B, 3, S, S) drone photos brought to the ground plane, as `gallery.above` does it.
+    """(B, 3, S, S) drone photos brought to the ground plane, as `gallery.photo.rectify` does it.
 
     The middle of the square is one of `points` (B, 2) anywhere in the photo, its side that of a tile; the true pose
     differs from the stated one by the errors of the flight range, and what the photo does not hold has `NOT_SEEN`.

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from gallery.positions import read_name_list
+from gallery.georef.position_lists import read_name_list
 from train_scripts.data.denseuav import is_denseuav
 from train_scripts.data.errors import BadRequest, WrongFolder
 from train_scripts.data.files import Listing, parts_in, root_of_parts, shown, subfolders

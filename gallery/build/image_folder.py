@@ -1,0 +1,93 @@
+"""A folder of images whose places are listed, named or stated by the images themselves: each image is one tile."""
+
+import logging
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from PIL import ExifTags, Image
+
+from gallery.build.candidates import Candidate, ReadPhoto, Skipped
+from gallery.errors import UnreadablePhoto
+from gallery.geo import area_m2
+from gallery.georef.assign import Placing
+from gallery.georef.position_lists import Camera, footprint_of_photo
+from gallery.tiles import Tile
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class ImageFolder:
+    """Images below a folder as a `Source`."""
+
+    path: Path
+    images: tuple[str, ...]  # below the folder, with forward slashes
+    prefix: str  # of tile ids; may be empty
+    noted: str  # the folder as the gallery names it
+    assumed_size_m: float  # side of the square that is assumed for an image of unknown extent
+    placing: Placing
+
+    @property
+    def total(self) -> int:
+        """How many images there are."""
+        return len(self.images)
+
+    def candidates(self) -> Iterator[Candidate]:
+        """The images in their order."""
+        for image in self.images:
+            tile_id = f"{self.prefix}/{image}" if self.prefix else image
+            yield Candidate(tile_id, image=image, place=self.placing.places.get(image), scale_m=self.assumed_size_m)
+
+    def load(self, candidate: Candidate, read_photo: ReadPhoto) -> tuple[Tile, Any]:
+        """A whole image as one tile, and the photo."""
+        image, place = str(candidate.image), candidate.place
+        if not image.isprintable():
+            raise Skipped("file name with characters that cannot be written")
+        if image in self.placing.left_out:
+            raise Skipped(self.placing.left_out[image])
+        path = self.path / image
+        try:
+            photo = read_photo(path)
+        except UnreadablePhoto as error:
+            log.warning("Left out %s: %s", path.name, error)
+            raise Skipped("unreadable") from error
+        if place is None:  # it could not be read when places were settled
+            raise Skipped("unreadable")
+        width_px, height_px = _size_px(photo)
+        if place.footprint is not None:
+            footprint, placed = place.footprint, "stated extent"
+        else:
+            camera = _camera(photo.position, path)
+            footprint, placed = footprint_of_photo(place.centre, width_px, height_px, camera, self.assumed_size_m)
+        metres_per_px = math.sqrt(area_m2(footprint) / (width_px * height_px))
+        tile = Tile(candidate.id, place.centre, footprint, metres_per_px, self.noted, image=image, placed=placed)
+        return tile, photo
+
+
+def _size_px(photo: Any) -> tuple[int, int]:
+    """Original size of what was read, upright."""
+    size = getattr(photo, "width_px", None), getattr(photo, "height_px", None)
+    return (size[0], size[1]) if size[0] and size[1] else photo.image.size
+
+
+def _camera(position: Any, path: Path) -> Camera:
+    """What a photo says about its view; heights above the sea are of no use here."""
+    return Camera(
+        height_m=getattr(position, "relative_altitude_m", None),
+        focal_35mm=_focal_35mm(path),
+        heading_deg=getattr(position, "heading_deg", None),
+        pitch_deg=getattr(position, "pitch_deg", None),
+    )
+
+
+def _focal_35mm(path: Path) -> float | None:
+    """Focal length for 35 mm film from EXIF; None when the file does not state it."""
+    try:
+        with Image.open(path) as picture:
+            value = picture.getexif().get_ifd(ExifTags.IFD.Exif).get(ExifTags.Base.FocalLengthIn35mmFilm)
+        return float(value) if value else None
+    except (OSError, ValueError, TypeError, SyntaxError, ZeroDivisionError):
+        return None

@@ -1,0 +1,276 @@
+"""What a gallery is built from: rasters and folders of images, opened as sources of candidate tiles."""
+
+import logging
+import os
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path, PurePosixPath
+from typing import Any, BinaryIO
+
+from PIL import Image, ImageOps
+
+from gallery.build.candidates import Candidate, ReadPhoto, Skipped, Source
+from gallery.build.image_folder import ImageFolder
+from gallery.errors import GalleryError, PositionsError, SourceError
+from gallery.geo import Bounds
+from gallery.georef.assign import ReadPosition, Unplaced, settle
+from gallery.georef.file_names import TileNames
+from gallery.georef.position_lists import Positions, read_positions
+from gallery.imagery.mbtiles import PMTILES_SUFFIX, OnTile, archive_of_pmtiles
+from gallery.imagery.mosaic import clusters, look_at, write_mosaic
+from gallery.imagery.raster import Raster
+from gallery.imagery.raster_cache import open_raster
+from gallery.imagery.raster_io import sidecars_of, states_its_place, stem_of
+from gallery.imagery.xyz_server import Order, TileServer, fetch
+from gallery.paths import linked, noted_path
+from gallery.tiles import Tile
+
+log = logging.getLogger(__name__)
+
+IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".tif", ".tiff", ".bmp", ".avif", ".heic")
+"""Names that are taken for images of a folder."""
+
+MAX_IMAGE_PX = 250_000_000
+"""Pictures of more pixels are not decoded when shown."""
+
+MOSAICS, IMAGERY = "mosaics", "imagery"
+"""The folders within a gallery that hold the indexes of its mosaics, and imagery that was fetched for it."""
+
+MIN_DATA_SHARE = 0.5
+"""A raster tile with less than this share of data is left out; overlapping neighbours hold its rest."""
+
+
+@dataclass(frozen=True)
+class Tiling:
+    """How rasters are cut."""
+
+    sizes_m: tuple[float, ...]  # sides of the tiles on the ground, one for each scale
+    overlap: float  # share of a tile that its neighbour shows too, in [0, 0.95]
+    tile_px: int  # longer side of the picture that is embedded
+
+
+@dataclass(frozen=True)
+class RasterSource:
+    """The tiles of a raster as a `Source`."""
+
+    path: Path
+    total: int
+    prefix: str  # of tile ids
+    noted: str  # the raster as the gallery names it
+    tiling: Tiling
+    crs: str | None = None  # of a raster that states none
+
+    def candidates(self) -> Iterator[Candidate]:
+        """The windows of each scale, row by row."""
+        several = len(self.tiling.sizes_m) > 1
+        with Raster(self.path, crs=self.crs) as raster:
+            for size_m in self.tiling.sizes_m:
+                prefix = f"{self.prefix}/{size_m:g}m" if several else self.prefix
+                for window in raster.windows(size_m, self.tiling.overlap):
+                    tile_id = f"{prefix}/{window.row_px:06d}_{window.col_px:06d}"
+                    yield Candidate(tile_id, window=window, scale_m=size_m)
+
+    def load(self, candidate: Candidate, read_photo: ReadPhoto) -> tuple[Tile, Any]:
+        """The window as a tile, and its picture."""
+        raster, window = open_raster(self.path, self.crs), candidate.window
+        if window is None:
+            raise ValueError(f"Candidate {candidate.id} is of no raster.")
+        if raster.data_share(window) < MIN_DATA_SHARE:
+            raise Skipped("empty (no data or transparent)")
+        tile = replace(raster.tile(candidate.id, window, self.noted), scale_m=candidate.scale_m)
+        return tile, raster.image(window, self.tiling.tile_px)
+
+
+@dataclass(frozen=True)
+class Stated:
+    """What a user says of sources that do not say it themselves."""
+
+    positions: Path | None = None  # CSV or KML for the images of folders; None: file names, then EXIF
+    unplaced: Unplaced = "error"  # what becomes of images without a position, or with several that disagree
+    tile_names: TileNames = field(default_factory=TileNames)
+    crs: str | None = None  # of rasters and world files that state none, such as "EPSG:32633"
+    bounds: Bounds | None = None  # what is fetched of a tile server
+    licence: str | None = None  # of the imagery, in words; a tile server's must be stated
+    rate: float = 4.0  # tiles a second that a server is asked for at most
+
+    def order(self, template: str) -> Order:
+        """What is fetched of a tile server.
+
+        Raises:
+            SourceError: its address is none, or something is not stated that must be.
+        """
+        server, zoom = TileServer(template), self.tile_names.zoom
+        if self.bounds is None or zoom is None:
+            raise SourceError(f"Say which part of {server.host} the gallery shall show: --bounds W,S,E,N --zoom Z.")
+        if not (self.licence or "").strip():
+            raise SourceError(
+                f"Say by --licence TEXT on which terms the imagery of {server.host} may be used: many servers "
+                "forbid to keep their tiles."
+            )
+        return Order(server, self.bounds, zoom, str(self.licence), self.rate, self.tile_names.tms)
+
+    def noted(self, home: Path) -> dict[str, Any]:
+        """As the gallery in the folder `home` notes it; `crs` is needed again to read such rasters."""
+        noted: dict[str, Any] = {"positions": None if self.positions is None else noted_path(self.positions, home)}
+        options = {
+            "unplaced": self.unplaced,
+            "zoom": self.tile_names.zoom,
+            "tms": self.tile_names.tms,
+            "crs": self.crs,
+            "bounds": None if self.bounds is None else self.bounds.as_list(),
+            "licence": self.licence,
+        }
+        return noted | {name: value for name, value in options.items() if value not in (None, False, "error")}
+
+
+def noted_source(source: str | Path, home: Path) -> str:
+    """A source as the gallery in the folder `home` notes it: without the key that an address may hold."""
+    return TileServer(source).shown if isinstance(source, str) else noted_path(source, home)
+
+
+def open_sources(
+    sources: Sequence[str | Path],
+    home: Path,
+    workplace: Path,
+    tiling: Tiling,
+    read_position: ReadPosition,
+    stated: Stated,
+    taken: Iterable[str] = (),
+    on_tile: OnTile | None = None,
+) -> list[Source]:
+    """Look at rasters and folders, without reading their pixels. Rasters that touch or overlap become one mosaic.
+
+    Args:
+        sources: rasters and folders of images by their paths, and tile servers by their templates, as text. A raster
+            that says where it lies inside a folder without positions is cut like one that is named itself.
+        home: the gallery's folder, which sources are noted relative to.
+        workplace: a folder beside it that becomes it in the end; fetched imagery and indexes of mosaics are put there.
+        tiling: how rasters are cut; its first size is also that of the square that is assumed for an image whose
+            extent is unknown.
+        read_position: what an image of a folder states of where it was taken.
+        stated: what the sources do not say themselves.
+        taken: beginnings of tile ids that are in use already.
+        on_tile: told after each tile of a server or archive that is fetched.
+
+    Raises:
+        SourceError, PositionsError: with what to do about it.
+    """
+    if stated.positions is not None and not any(isinstance(source, Path) and source.is_dir() for source in sources):
+        raise PositionsError("Positions belong to a folder of images, but no folder is among the sources.")
+    rasters: list[Path] = []
+    folders: list[tuple[Path, list[Path]]] = []
+    fetched, earlier = workplace / IMAGERY, home / IMAGERY
+    for source in {source.resolve() if isinstance(source, Path) else source: source for source in sources}.values():
+        if isinstance(source, str):
+            rasters += fetch(stated.order(source), fetched, earlier, on_tile)
+        elif source.is_dir():
+            images = list(images_below(source))
+            placed = [] if stated.positions is not None else [image for image in images if states_its_place(image)]
+            rasters += placed
+            folders.append((source, [image for image in images if image not in set(placed)]))
+        elif not source.is_file():
+            raise SourceError(f"There is no raster or folder {source.name}. Check the path.")
+        elif source.suffix.lower() == PMTILES_SUFFIX:
+            rasters.append(archive_of_pmtiles(source, fetched, earlier, stated.tile_names.zoom, on_tile))
+        else:
+            rasters.append(source)
+    used = set(taken)
+    opened: list[Source] = [*_raster_sources(rasters, home, workplace, tiling, stated.crs, used)]
+    opened += [
+        _folder_source(folder, images, home, tiling, read_position, stated, used)
+        for folder, images in folders
+        if images
+    ]
+    if not any(source.total for source in opened):
+        raise SourceError("The sources hold no image. Give a GeoTIFF or a folder of images with positions.")
+    return opened
+
+
+def _prefix(name: str, taken: set[str]) -> str:
+    """A start for tile ids that no other source uses."""
+    prefix, number = name, 2
+    while prefix in taken:
+        prefix, number = f"{name}-{number}", number + 1
+    taken.add(prefix)
+    return prefix
+
+
+def _raster_sources(
+    rasters: Sequence[Path], home: Path, workplace: Path, tiling: Tiling, crs: str | None, taken: set[str]
+) -> Iterator[RasterSource]:
+    """Each raster that stands alone, and a mosaic of those that touch, in the order of the first of each."""
+    for cluster in clusters([look_at(raster, crs) for raster in rasters]):
+        path = cluster[0].path
+        if len(cluster) > 1:
+            within = [replace(sheet, path=_in_workplace(sheet.path, home, workplace)) for sheet in cluster]
+            path = write_mosaic(within, workplace / MOSAICS)
+        with Raster(path, crs=crs) as raster:
+            total = sum(1 for size_m in tiling.sizes_m for _ in raster.windows(size_m, tiling.overlap))
+        noted = noted_path(path, workplace if path.is_relative_to(workplace) else home)
+        yield RasterSource(path, total, _prefix(stem_of(path), taken), noted, tiling, crs)
+
+
+def _in_workplace(raster: Path, home: Path, workplace: Path) -> Path:
+    """Where a mosaic finds a raster; one of the old gallery's folder moves on with it, and what describes it too."""
+    if not raster.resolve().is_relative_to(home):
+        return raster
+    below = raster.resolve().relative_to(home)
+    for file in (raster, *sidecars_of(raster)):
+        linked(file, workplace / below.with_name(file.name))
+    return workplace / below
+
+
+def _folder_source(
+    folder: Path,
+    images: Sequence[Path],
+    home: Path,
+    tiling: Tiling,
+    read_position: ReadPosition,
+    stated: Stated,
+    taken: set[str],
+) -> ImageFolder:
+    named = tuple(image.relative_to(folder).as_posix() for image in images)
+    prefix = _prefix(folder.resolve().name, taken) if taken else _prefix("", taken)
+    known = None if stated.positions is None else _known_places(stated.positions, folder, named)
+    size_m = tiling.sizes_m[0]
+    placing = settle(folder, named, known, stated.tile_names, read_position, within_m=size_m, unplaced=stated.unplaced)
+    return ImageFolder(folder, named, prefix, noted_path(folder, home), size_m, placing)
+
+
+def _known_places(positions: Path, folder: Path, images: Sequence[str]) -> Positions:
+    """The list of positions of a folder's images, with a warning of what in it is of no use."""
+    known = read_positions(positions, folder)
+    if known.unplaced:
+        log.warning("%d entries of the list of positions have no position.", known.unplaced)
+    found = sum(bool(known.all_of(PurePosixPath(image))) for image in images)
+    if found < len(known) and not known.by_name:
+        log.warning("%d of the %d listed positions belong to no image of the folder.", len(known) - found, len(known))
+    return known
+
+
+def images_below(folder: Path) -> Iterator[Path]:
+    """Images of a folder and its subfolders, in a fixed order; hidden names are left out."""
+    for root, folders, names in os.walk(folder):
+        folders[:] = sorted(name for name in folders if not name.startswith("."))
+        for name in sorted(names):
+            if not name.startswith(".") and Path(name).suffix.lower() in IMAGE_SUFFIXES:
+                yield Path(root, name)
+
+
+def read_picture(source: Path | BinaryIO, max_px: int) -> Image.Image:
+    """An image file, or what was read of one, as an upright RGB picture whose longer side has at most max_px pixels.
+
+    Raises:
+        GalleryError: the file is missing, unreadable, or larger than `MAX_IMAGE_PX`.
+    """
+    name = getattr(source, "name", "A picture")
+    try:
+        with Image.open(source) as picture:
+            if picture.width * picture.height > MAX_IMAGE_PX:
+                raise GalleryError(f"{name} has too many pixels to be shown.")
+            picture.draft("RGB", (2 * max_px, 2 * max_px))
+            upright = ImageOps.exif_transpose(picture).convert("RGB")
+    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
+        raise GalleryError(f"{name} cannot be shown: the file is missing or damaged.") from error
+    upright.thumbnail((max_px, max_px), Image.Resampling.BICUBIC)
+    return upright

@@ -1,0 +1,106 @@
+"""A gallery's files written from a stream of its rows, in memory that does not grow with their number."""
+
+import json
+import os
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from gallery.build.checkpoint import Block
+from gallery.build.swap import KEY
+from gallery.errors import BuildError
+from gallery.index.vector_index import write_index
+from gallery.store.gallery import FORMAT, INDEX, MANIFEST, TILES, VECTORS, Gallery, data_files, file_facts
+from gallery.store.tile_table import ROW_SCHEMA, TableWriter, TileTable
+
+
+def write_gallery(
+    folder: Path,
+    key: str,
+    blocks: Iterable[Block],
+    count: int,
+    model: Mapping[str, Any],
+    build: Mapping[str, Any],
+    skipped: Mapping[str, int],
+    index: str = "auto",
+) -> None:
+    """Write the files of a gallery into a folder; gallery.json comes last and says that all is there.
+
+    Args:
+        key: of the build that is whole then.
+        blocks: `count` rows in all.
+        model, build, skipped: as gallery.json notes them.
+        index: as for `gallery.index.vector_index.write_index`.
+    """
+    dimension = int(model["dimension"])
+    with TableWriter(folder / TILES) as table, (folder / VECTORS).open("wb") as stream:
+        header = {"descr": "<f2", "fortran_order": False, "shape": (count, dimension)}
+        np.lib.format.write_array_header_1_0(stream, header)
+        written = 0
+        for block in blocks:
+            table.add(block.rows)
+            stream.write(np.ascontiguousarray(block.vectors, "<f2").tobytes())
+            written += len(block.vectors)
+    if written != count:
+        raise BuildError(f"The build found {written} tiles in place of {count}. Build again.")
+    stored = np.load(folder / VECTORS, mmap_mode="r", allow_pickle=False)
+
+    def places() -> np.ndarray:
+        tiles = TileTable(folder / TILES, count)
+        return np.stack([tiles.numbers("lon"), tiles.numbers("lat")], axis=1)
+
+    manifest: dict[str, Any] = {
+        "format": FORMAT,
+        "model": dict(model),
+        "build": dict(build),
+        "tiles": count,
+        "index": write_index(folder / INDEX, stored, index, places),
+        "skipped": dict(sorted(skipped.items())),
+    }
+    manifest["files"] = file_facts(folder, data_files(manifest))
+    for name in manifest["files"]:
+        _to_disk(folder / name)
+    _write_whole(folder / KEY, key)
+    _write_whole(folder / MANIFEST, json.dumps(manifest, indent=2, ensure_ascii=False) + "\n")
+
+
+def blocks_of(gallery: Gallery, kept: np.ndarray | None = None) -> Iterator[Block]:
+    """The rows of a gallery. Args: kept: (N,) bool, of these rows only."""
+    first = 0
+    for rows in map(_with_scale(gallery), gallery.table.batches()):
+        part = slice(first, first + len(rows))
+        first += len(rows)
+        if kept is None:
+            yield Block(rows, gallery.vectors[part])
+        elif kept[part].any():
+            yield Block(rows.filter(kept[part]), gallery.vectors[part][kept[part]])
+
+
+def _with_scale(gallery: Gallery) -> Callable[[pa.Table], pa.Table]:
+    """What fills in the size of tiles of format 1, which were all cut to one."""
+    size_m = gallery.manifest["build"].get("tile_size_m")
+    if "scale_m" in gallery.table.columns or not isinstance(size_m, int | float):
+        return lambda rows: rows
+    at = ROW_SCHEMA.get_field_index("scale_m")
+
+    def filled(rows: pa.Table) -> pa.Table:
+        return rows.set_column(at, ROW_SCHEMA.field(at), pc.if_else(rows["col_px"].is_valid(), float(size_m), None))
+
+    return filled
+
+
+def _write_whole(file: Path, text: str) -> None:
+    """Write a file so that it is there complete or not at all."""
+    unfinished = file.with_name(f"{file.name}.unfinished")
+    unfinished.write_text(text, "utf-8")
+    _to_disk(unfinished)
+    unfinished.replace(file)
+
+
+def _to_disk(file: Path) -> None:
+    with file.open("rb+") as stream:
+        os.fsync(stream.fileno())

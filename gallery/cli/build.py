@@ -1,0 +1,209 @@
+"""The command `build`: a gallery from rasters and folders of images."""
+
+import argparse
+import sys
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from gallery.cli.loading import load
+from gallery.cli.options import bbox, json_option, model_option, numbers
+from gallery.cli.output import say, say_json
+from gallery.errors import BuildError
+
+if TYPE_CHECKING:
+    from gallery.build.batches import Workers
+    from gallery.build.pipeline import Progress
+    from gallery.build.sources import Stated
+    from gallery.embedder import Embedder
+
+_TILE_SIZE_HELP = (
+    "side of a raster's tiles on the ground, or several sides for a gallery of several scales; "
+    "the first is assumed for images of unknown extent (default 100)"
+)
+_OVERLAP_HELP = "share of a tile that its neighbour shows too (default 0.5)"
+_POSITIONS_HELP = (
+    "CSV (file,lon,lat[,west,south,east,north]) or KML with the images' positions; "
+    "without it, names (z/x/y, a@LON@LAT@.jpg, UTM) and EXIF count"
+)
+_UNPLACED_HELP = "what becomes of images without a position, or with several that disagree (default error)"
+_ZOOM_HELP = (
+    "of a tile server, of PMTiles, of images named x_y like map tiles, and which counts where there are several"
+)
+_SOURCE_HELP = (
+    "a raster, a folder of images, or a tile server as https://host/{z}/{x}/{y}.png ({-y}: TMS, {q}: quadkey)"
+)
+_LICENCE_HELP = "on which terms the imagery may be used; noted in the gallery, and required for a tile server"
+_RATE_HELP = "tiles a second that a server is asked for at most (default 4)"
+_CRS_HELP = "coordinate system of rasters and of pictures with a world file that state none themselves"
+_ADD_HELP = "add the tiles to the gallery in DIR; what is there is left out, nothing is embedded again"
+_FEATURELESS_HELP = "keep tiles that show nothing (less than one grey level of detail), which are left out otherwise"
+KINDS = ("auto", "exact", "approximate")
+"""As `gallery.index.vector_index.KINDS`; the module itself is imported late."""
+_RAY_HELP = (
+    "read and embed on a Ray cluster (pip install -r requirements-cluster.txt): its address, or 'local' for all cores "
+    "of this machine; imagery and weights lie under the same paths on all of its machines"
+)
+_DRY_RUN_HELP = "say how many tiles of how much ground there will be, how long that takes and how large it is; stop"
+_INDEX_HELP = (
+    "how vectors are searched: exact, approximate, by their number (default auto), or by Milvus at an address or in a "
+    ".db file (pip install -r requirements-cluster.txt; a token in MILVUS_TOKEN)"
+)
+
+
+def add(commands: Any) -> None:
+    """The command and its options."""
+    build = commands.add_parser(
+        "build",
+        help="make a gallery from rasters or folders of images",
+        description="Make a gallery from rasters with a CRS (GeoTIFF, COG, VRT, MBTiles, PMTiles, JPEG 2000, pictures "
+        "with a world file), folders of images with positions, or a tile server. Rasters that touch become one "
+        "mosaic. A build that was stopped goes on when the same command is given again.",
+    )
+    build.add_argument("sources", nargs="+", metavar="SOURCE", help=_SOURCE_HELP)
+    build.add_argument("--out", required=True, metavar="DIR", type=Path, help="the gallery's folder")
+    build.add_argument("--add", action="store_true", help=_ADD_HELP)
+    model_option(build, None, "starter; with --add, the gallery's own")
+    build.add_argument("--tile-size-m", type=_sizes, default=(100.0,), metavar="M[,M…]", help=_TILE_SIZE_HELP)
+    build.add_argument("--overlap", type=float, default=0.5, metavar="SHARE", help=_OVERLAP_HELP)
+    build.add_argument("--positions", type=Path, metavar="FILE", help=_POSITIONS_HELP)
+    build.add_argument("--unplaced", choices=("error", "skip"), default="error", help=_UNPLACED_HELP)
+    build.add_argument("--zoom", type=int, metavar="Z", help=_ZOOM_HELP)
+    build.add_argument("--tms", action="store_true", help="map tiles are numbered from the south (TMS)")
+    build.add_argument("--crs", metavar="EPSG:N", help=_CRS_HELP)
+    build.add_argument("--bounds", type=bbox, metavar="W,S,E,N", help="what to fetch of a tile server, degrees")
+    build.add_argument("--licence", metavar="TEXT", help=_LICENCE_HELP)
+    build.add_argument("--rate", type=float, default=4.0, metavar="PER_S", help=_RATE_HELP)
+    build.add_argument("--keep-featureless", action="store_true", help=_FEATURELESS_HELP)
+    build.add_argument("--index", type=_index, metavar="KIND|milvus:URI", help=_INDEX_HELP)
+    build.add_argument("--dry-run", action="store_true", help=_DRY_RUN_HELP)
+    build.add_argument("--plan", type=Path, metavar="FILE.png", help="with --dry-run: draw the tiles over the imagery")
+    build.add_argument("--compile", action="store_true", help="compile the model first: worth it for long builds")
+    build.add_argument("--ray", metavar="ADDRESS", help=_RAY_HELP)
+    json_option(build)
+    build.set_defaults(run=run)
+
+
+def _index(text: str) -> str:
+    if text not in KINDS and not text.startswith("milvus:"):
+        raise argparse.ArgumentTypeError(f"{text!r} is none of {', '.join(KINDS)}, milvus:URI")
+    return text
+
+
+def _sizes(text: str) -> list[float]:
+    return numbers(text, ",".join(["M"] * len(text.split(","))))
+
+
+def run(options: argparse.Namespace) -> int:
+    """Run the command. Returns: the exit status."""
+    from gallery.build.pipeline import build_gallery
+    from gallery.store.gallery import Gallery
+
+    stated = _stated(options)
+    if options.plan is not None and not options.dry_run:
+        raise BuildError("--plan belongs to --dry-run: add that, or build without a picture of the plan.")
+    for source in options.sources:  # before the model is loaded
+        if "://" in source:
+            stated.order(source)
+        elif not Path(source).exists():
+            raise BuildError(f"There is no raster or folder {source}. Check the path.")
+    model = options.model or (Gallery.open(options.out).model_source if options.add else "starter")
+    embedder = load(model, compile=options.compile)
+    if options.dry_run:
+        return _plan(options, embedder, stated)
+    with _Bar(" tiles fetched") as fetching, _Bar(" tiles") as bar:
+        gallery = build_gallery(
+            options.sources,
+            options.out,
+            embedder,
+            **_choices(options, stated),
+            on_tile=fetching.move,
+            progress=partial(_tell, bar),
+            model_source=model,
+            workers=None if options.ray is None else _on_ray(model, options, embedder),
+        )
+    if options.json:
+        say_json(gallery.info())
+    else:
+        left_out = "".join(f"; left out: {count} {reason}" for reason, count in gallery.manifest["skipped"].items())
+        say(f"{options.out}: {len(gallery)} tiles{left_out}")
+    return 0
+
+
+def _plan(options: argparse.Namespace, embedder: "Embedder", stated: "Stated") -> int:
+    from gallery.build.plan import plan_gallery
+
+    plan = plan_gallery(options.sources, options.out, embedder, **_choices(options, stated), picture=options.plan)
+    if options.json:
+        say_json(plan.to_dict())
+    else:
+        for sentence in plan.sentences():
+            say(sentence)
+    return 0
+
+
+def _choices(options: argparse.Namespace, stated: "Stated") -> dict[str, Any]:
+    """What a build and its plan are asked alike."""
+    return {
+        "tile_size_m": options.tile_size_m,
+        "overlap": options.overlap,
+        "positions": options.positions,
+        "stated": stated,
+        "keep_featureless": options.keep_featureless,
+        "index": options.index,
+        "add": options.add,
+    }
+
+
+def _on_ray(model: str, options: argparse.Namespace, embedder: "Embedder") -> "Workers":
+    """Workers with the same model as this process, in the precision that it chose."""
+    from gallery.build.ray_workers import RayWorkers
+
+    precision = getattr(embedder, "precision", "auto")
+    return RayWorkers(partial(load, model, compile=options.compile, precision=precision), options.ray)
+
+
+def _stated(options: argparse.Namespace) -> "Stated":
+    from gallery.build.sources import Stated
+    from gallery.georef.file_names import TileNames
+
+    return Stated(
+        unplaced=options.unplaced,
+        tile_names=TileNames(options.zoom, options.tms),
+        crs=options.crs,
+        bounds=options.bounds,
+        licence=options.licence,
+        rate=options.rate,
+    )
+
+
+class _Bar:
+    """A progress bar on stderr, from the first move to the last."""
+
+    def __init__(self, unit: str) -> None:
+        self._unit = unit
+        self._bar: Any = None
+
+    def __enter__(self) -> "_Bar":
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        if self._bar is not None:
+            self._bar.close()
+
+    def move(self, done: int, total: int, before: int = 0, beside: str = "") -> None:
+        """Show so many of a total, `before` of them from an earlier run, and some words beside."""
+        if self._bar is None:
+            from tqdm import tqdm
+
+            self._bar = tqdm(total=total, initial=before, unit=self._unit, file=sys.stderr, dynamic_ncols=True)
+        if beside:
+            self._bar.set_postfix_str(beside, refresh=False)
+        self._bar.update(done - self._bar.n)
+        if done >= total:
+            self._bar.close()
+
+
+def _tell(bar: _Bar, progress: "Progress") -> None:
+    left_out = ", ".join(f"{count} {reason}" for reason, count in progress.reasons.items())
+    bar.move(progress.done, progress.total, progress.resumed, f"left out: {left_out}" if left_out else "")

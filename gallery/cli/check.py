@@ -1,0 +1,46 @@
+"""The command `check`: whether a gallery is damaged."""
+
+import argparse
+from pathlib import Path
+from typing import Any
+
+from gallery.cli.loading import gallery_folder, load
+from gallery.cli.options import GALLERY_HELP, json_option, model_option
+from gallery.cli.output import fail, say, say_json
+
+SHOWN_PROBLEMS = 20
+
+
+def add(commands: Any) -> None:
+    """The command and its options."""
+    check = commands.add_parser(
+        "check",
+        help="look for damage",
+        description="Check every file against its checksum; look for duplicates, tiles without position, sources that "
+        "are gone, and (with --model) another model. Exit 2 when something is damaged; duplicates are remarks.",
+    )
+    check.add_argument("gallery", metavar="DIR", type=Path, help=GALLERY_HELP)
+    model_option(check, None, "not compared")
+    json_option(check)
+    check.set_defaults(run=run)
+
+
+def run(options: argparse.Namespace) -> int:
+    """Run the command. Returns: the exit status."""
+    from gallery.store.gallery import Gallery, read_manifest, standing_folder
+
+    folder = standing_folder(gallery_folder(options.gallery))
+    gallery = Gallery(folder, read_manifest(folder))
+    fingerprint = load(options.model).fingerprint if options.model is not None else None
+    problems = sorted(gallery.check(fingerprint), key=lambda problem: not problem.damage)
+    damage = sum(problem.damage for problem in problems)
+    if options.json:
+        found = [{"kind": each.kind, "damage": each.damage, "message": each.message} for each in problems]
+        say_json({"ok": not damage, "tiles": len(gallery), "problems": found})
+    else:
+        for problem in problems[:SHOWN_PROBLEMS]:
+            say(problem.message)
+        if len(problems) > SHOWN_PROBLEMS:
+            say(f"and {len(problems) - SHOWN_PROBLEMS} more; --json lists them all")
+        say(f"{options.gallery}: {len(gallery)} tiles, {damage} damaged, {len(problems) - damage} remarks.")
+    return fail(f"{options.gallery} is damaged: {problems[0].message}.") if damage else 0

@@ -1,0 +1,60 @@
+"""Models and galleries by the names that commands are given: the only module here that knows `mean_model`."""
+
+import argparse
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from gallery.errors import GalleryError
+
+if TYPE_CHECKING:
+    from gallery.embedder import Embedder
+    from gallery.judge.local_features import Matcher
+    from gallery.search.localizer import Localizer
+
+
+def load(source: str, **options: Any) -> "Embedder":
+    """The model, its errors told as ours."""
+    from mean_model import load_model
+    from mean_model.errors import MeanModelError
+    from mean_model.malloc import keep_freed_memory
+
+    keep_freed_memory()  # before torch comes: a batch then takes up to half the time
+    try:
+        return load_model(source, **options)
+    except MeanModelError as error:
+        raise GalleryError(str(error)) from error
+
+
+def _matcher(source: str) -> "Matcher":
+    """The matcher by a network, its errors told as ours."""
+    from gallery.judge.local_features import NetworkPoints
+    from mean_model.errors import MeanModelError
+    from mean_model.xfeat import load_points
+
+    try:
+        return NetworkPoints(load_points(source))
+    except MeanModelError as error:
+        raise GalleryError(str(error)) from error
+
+
+def open_localizer(options: argparse.Namespace, trust: float = 0.95) -> "Localizer":
+    """What answers photos, as `search_options` and the options for gallery and model say."""
+    from gallery.search.localizer import Localizer
+    from gallery.store.gallery import Gallery
+
+    gallery = Gallery.open(gallery_folder(options.gallery))
+    matcher = None if options.matcher is None else _matcher(options.matcher)
+    return Localizer(gallery, load(options.model or gallery.model_source), matcher, trust=trust)
+
+
+def gallery_folder(gallery: Path) -> Path:
+    """The gallery's folder; one of the Hub (user/name[@revision]) is fetched, unless the cache has it."""
+    from gallery.store.gallery import FILES, require_own_imagery
+    from mean_model.errors import HubError
+    from mean_model.hub import folder_of
+
+    try:
+        folder = folder_of(gallery, FILES, ["*"])
+    except HubError as error:
+        raise GalleryError(str(error)) from error
+    return folder if folder == gallery else require_own_imagery(folder)

@@ -1,0 +1,129 @@
+"""Options that several commands share, and the values that they take."""
+
+import argparse
+import re
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any, NoReturn
+
+from gallery.cli.output import USER_MISTAKE
+from gallery.errors import GalleryError
+
+if TYPE_CHECKING:
+    from gallery.areas import Area
+
+GALLERY_HELP = "the gallery's folder, or a dataset of the Hub user/name[@revision]"
+_POLYGON_FILES = "a GeoJSON, KML, GeoPackage or (zipped) Shapefile"
+_ROTATIONS_HELP = (
+    "turns to search of a photo without a known heading: 1 takes its upper side for north, 4 are its quarter turns, "
+    "16 guess its pitch and height too (default 16)"
+)
+_NORTH_UP_HELP = (
+    "use the pose that a photo states: from above by heading, pitch, height and focal length, or turned so that "
+    "north is up by the heading alone (default); --no-north-up ignores it, for photos whose EXIF is wrong"
+)
+_VERIFY_HELP = (
+    "lay the photo on the ground around the best tiles by points found in both (default); --no-verify spares the time"
+)
+_MATCHER_HELP = (
+    "find the points by the network XFeat with the weights in this file (pip install -r requirements-matchers.txt); "
+    "default: SIFT, which needs none"
+)
+
+
+class Parser(argparse.ArgumentParser):
+    """An ArgumentParser that says in one line what is wrong."""
+
+    def error(self, message: str) -> NoReturn:
+        """One line on stderr, exit 2."""
+        self.exit(USER_MISTAKE, f"{self.prog}: {message}\n")
+
+
+def area_options(group: Any, what: str) -> None:
+    """--near, --bbox and --area. Args: what: is done with the area, for the help."""
+    group.add_argument("--near", metavar="LON,LAT,RADIUS_KM", type=near, help=f"{what} the circle around this point")
+    group.add_argument("--bbox", metavar="W,S,E,N", type=bbox, help=f"{what} this box, degrees")
+    group.add_argument("--area", metavar="FILE", type=polygons, help=f"{what} the polygons of {_POLYGON_FILES}")
+
+
+def search_options(command: argparse.ArgumentParser) -> None:
+    """Where and how photos are searched."""
+    area_options(command.add_mutually_exclusive_group(), "search only tiles that touch")
+    command.add_argument("--rotations", type=int, choices=(1, 4, 16), default=16, help=_ROTATIONS_HELP)
+    command.add_argument("--north-up", action=argparse.BooleanOptionalAction, default=True, help=_NORTH_UP_HELP)
+    command.add_argument("--verify", action=argparse.BooleanOptionalAction, default=True, help=_VERIFY_HELP)
+    command.add_argument("--matcher", metavar="xfeat:FILE", help=_MATCHER_HELP)
+
+
+def model_option(command: argparse.ArgumentParser, default: str | None, shown: str) -> None:
+    """--model. Args: shown: what help calls the default."""
+    command.add_argument(
+        "--model",
+        default=default,
+        metavar="SOURCE",
+        help=f"a folder, a .safetensors or .pth file (also of a method that the README names), timm:NAME[=FILE], "
+        f"a Hub id user/name[@revision], or 'starter' (default: {shown})",
+    )
+
+
+def json_option(command: Any) -> None:
+    """--json, of a command or of a group of options."""
+    command.add_argument("--json", action="store_true", help="print one JSON document")
+
+
+def joined(arguments: Sequence[str]) -> list[str]:
+    """`--near -1,2,3` as `--near=-1,2,3`: argparse takes a value that begins with a minus for an option."""
+    joined: list[str] = []
+    rest = iter(arguments)
+    for argument in rest:
+        value = next(rest, None) if argument in ("--near", "--bbox", "--bounds") else None
+        if value is not None and re.match(r"-[\d.]", value):
+            joined.append(f"{argument}={value}")
+        else:
+            joined += [argument] if value is None else [argument, value]
+    return joined
+
+
+def numbers(text: str, names: str) -> list[float]:
+    """Numbers with commas between. Args: names: what they are, in their order."""
+    try:
+        found = [float(part) for part in text.split(",")]
+    except ValueError:
+        found = []
+    if len(found) != len(names.split(",")):
+        raise argparse.ArgumentTypeError(f"{text!r} is not {names} (numbers with decimal points, no spaces)")
+    return found
+
+
+def count(text: str) -> int:
+    """A whole number from 0."""
+    if not (text.isascii() and text.isdigit()):
+        raise argparse.ArgumentTypeError(f"{text!r} is no number from 0")
+    return int(text)
+
+
+def near(text: str) -> "Area":
+    """LON,LAT,RADIUS_KM as a circle."""
+    from gallery.areas import Near
+
+    return _area(Near, *numbers(text, "LON,LAT,RADIUS_KM"))
+
+
+def bbox(text: str) -> "Area":
+    """W,S,E,N as a box."""
+    from gallery.geo import Bounds
+
+    return _area(Bounds, *numbers(text, "W,S,E,N"))
+
+
+def polygons(text: str) -> "Area":
+    """The polygons of a file."""
+    from gallery.areas import Polygons
+
+    return _area(Polygons.read, text)
+
+
+def _area(make: Callable[..., "Area"], *given: Any) -> "Area":
+    try:
+        return make(*given)
+    except GalleryError as error:
+        raise argparse.ArgumentTypeError(str(error)) from error

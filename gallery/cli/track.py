@@ -1,0 +1,74 @@
+"""The command `track`: the way of a flight."""
+
+import argparse
+import sys
+from pathlib import Path
+from typing import Any
+
+from gallery.cli.loading import open_localizer
+from gallery.cli.options import GALLERY_HELP, json_option, model_option, search_options
+from gallery.cli.output import INTERRUPTED, say, say_json
+
+_EVERY_HELP = (
+    "seconds between two photos, in the order of their names, in place of the times that they state; or between two "
+    "frames that are taken of a video (default 4)"
+)
+
+
+def add(commands: Any) -> None:
+    """The command and its options."""
+    track = commands.add_parser(
+        "track",
+        help="find the way of a flight from its photos or its video",
+        description="Find the way of a flight from many photos together: what one photo gets wrong, the others put "
+        "right. Photos are put in the order of the times that they state. Ctrl-C ends the asking; the track of the "
+        "photos asked so far follows.",
+    )
+    track.add_argument("gallery", metavar="DIR", type=Path, help=GALLERY_HELP)
+    track.add_argument("photos", nargs="+", metavar="PHOTOS", type=Path, help="photos, folders of photos, or one video")
+    track.add_argument("--every", type=float, metavar="S", help=_EVERY_HELP)
+    track.add_argument("--max-speed", type=float, default=20.0, metavar="M_S", help="metres a second (default 20)")
+    search_options(track)
+    model_option(track, None, "the gallery's own")
+    track.add_argument("--out", type=Path, metavar="FILE", help="write there, as its ending says: .gpx, .kml, .geojson")
+    output = track.add_mutually_exclusive_group()
+    output.add_argument("--format", choices=("gpx", "kml", "geojson"), help="print the track for GIS tools")
+    json_option(output)
+    track.set_defaults(run=run)
+
+
+def run(options: argparse.Namespace) -> int:
+    """Run the command. Returns: the exit status."""
+    from tqdm import tqdm
+
+    from gallery.track import export, flight_photos
+    from gallery.track.motion import Motion
+    from gallery.track.track import Sighting, sightings, track
+
+    if options.out is not None:
+        flight_photos.check_out(options.out)
+    motion = Motion(max_speed_m_s=options.max_speed)
+    flight = flight_photos.flight_of(options.photos, options.every)
+    localizer = open_localizer(options)
+    area = options.near or options.bbox or options.area
+    seen: list[Sighting] = []
+    asked = sightings(localizer, flight.frames, area, options.rotations, options.north_up, options.verify)
+    stopped = False
+    try:
+        for sighting in tqdm(asked, total=flight.count, unit=" photos", file=sys.stderr, dynamic_ncols=True):
+            seen.append(sighting)
+    except KeyboardInterrupt:
+        stopped = True
+        sys.stderr.write(f"\nStopped after {len(seen)} of {flight.count} photos; this is their track.\n")
+    if stopped and not seen:
+        return INTERRUPTED
+    found = track(localizer, seen, motion, options.every if flight.photos else None, area)
+    if options.out is not None:
+        flight_photos.write(found, options.out)
+    if options.json:
+        say_json(found.to_dict())
+    elif options.format:
+        say(export.render(found, options.format).rstrip("\n"))
+    else:
+        say(flight_photos.text(found))
+    return INTERRUPTED if stopped else 0

@@ -1,0 +1,1 @@
+"""Figures as matplotlib draws them: embeddings, models, and sheets of pictures."""

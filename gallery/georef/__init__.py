@@ -1,0 +1,1 @@
+"""Where an image lies: by a list, by its name, or by itself."""

@@ -1,0 +1,1 @@
+"""Pixels with a place: rasters, mosaics, map tiles in files and of servers, and images."""

@@ -1,0 +1,1 @@
+"""Which vectors are nearest to a query: exact, approximate, or by Milvus."""

@@ -1,0 +1,165 @@
+"""Which views of a photo are searched: from above by its pose, north up by its heading, or its quarter turns."""
+
+import math
+from dataclasses import dataclass
+from itertools import product
+from typing import Any
+
+from PIL import Image
+
+from gallery.photo.rectify import LEAST_SEEN, Pose, pose_of, seen_from_above
+
+WORKING_PX = 1024
+"""A picture is shrunk to this side before it is turned: more than any network looks at, and quick."""
+
+LEAST_WORKING_PX = 64
+"""A smaller one is enlarged to this side, so that what is left of a thumbnail is still a picture."""
+
+FRAMES_REACH = 2
+"""Squares on the ground plane go so many half sides away from the middle one."""
+
+LEAST_FILLED = 0.35
+"""Squares beside the middle one are searched when the photo fills this share of them."""
+
+GUESSED_HEADINGS = 16
+"""So many headings are tried for a photo that states none: a network from above bears an error of half a step."""
+
+GUESSED_PITCHES_DEG = (-78.0, -55.0)
+GUESSED_HEIGHTS = (0.55, 0.8, 1.2, 1.7)  # in tile sides, for the lens below
+GUESSED_FOCAL_35MM = 23.0  # the wide camera of small drones
+
+_QUARTERS = (None, Image.Transpose.ROTATE_90, Image.Transpose.ROTATE_180, Image.Transpose.ROTATE_270)
+
+
+def turned_north_up(image: Image.Image, heading_deg: float) -> Image.Image:
+    """The picture turned about its centre so that north is up: the largest centred square without an empty corner.
+
+    Whole quarter turns are exact and keep the size; others are resampled (bicubic) at a side of at most `WORKING_PX`.
+
+    Args:
+        image: any shape; its up points to heading_deg on the ground.
+        heading_deg: clockwise from north, finite.
+
+    Returns: a square of side min(width, height) / (|cos| + |sin|) of the heading, at the working size.
+    """
+    whole_px = min(image.size)
+    left, top = (image.width - whole_px) // 2, (image.height - whole_px) // 2
+    box = (left, top, left + whole_px, top + whole_px)
+    quarters, rest_deg = divmod(heading_deg % 360, 90)
+    if rest_deg == 0:
+        turn = _QUARTERS[-int(quarters) % 4]  # Pillow counts counter-clockwise
+        return image.crop(box) if turn is None else image.crop(box).transpose(turn)
+    side_px = max(LEAST_WORKING_PX, min(whole_px, WORKING_PX))
+    # Filters before it shrinks; the turn itself then keeps the scale and needs no filter.
+    square = image.resize((side_px, side_px), Image.Resampling.BICUBIC, box=box, reducing_gap=3.0)
+    cos, sin = math.cos(math.radians(heading_deg)), math.sin(math.radians(heading_deg))
+    inner_px = math.floor(side_px / (abs(cos) + abs(sin)))
+    from_px, to_px = inner_px / 2, side_px / 2  # the centre in the turned picture and in the square
+    back = (cos, sin, to_px - (cos + sin) * from_px, -sin, cos, to_px - (cos - sin) * from_px)
+    return square.transform((inner_px, inner_px), Image.Transform.AFFINE, back, Image.Resampling.BICUBIC)
+
+
+@dataclass(frozen=True)
+class View:
+    """One picture that is embedded for a photo."""
+
+    image: Any  # what an embedder takes
+    east_m: float = 0.0  # of its middle, from the point under the photo's centre
+    north_m: float = 0.0
+    weight: float = 1.0  # of its score
+
+
+@dataclass(frozen=True)
+class SearchedViews:
+    """All that is embedded for one photo, the middle one first."""
+
+    views: tuple[View, ...]
+    note: str  # a sentence that says what was done
+    side_m: float | None = None  # of ground squares, whose scores are averaged; None: turns, the best of which counts
+    guessed: bool = False  # the camera's pose was not stated
+    pose: Pose | None = None  # by which the photo was brought to the ground plane
+
+
+def searched_views(photo: Any, rotations: int, north_up: bool, side_m: float | None = None) -> SearchedViews:
+    """What is embedded of a photo.
+
+    Args:
+        photo: what an embedder's `read` returns.
+        rotations: 1, or more for the quarter turns, unless the heading is known and used.
+        north_up: use what the photo states of its camera's pose; False ignores it.
+        side_m: side of a tile on the ground: a photo with a complete pose is then brought to the ground plane. None
+            for networks that have not learnt to read such views: the photo is only turned.
+    """
+    pose = pose_of(photo) if north_up and side_m is not None else None
+    if pose is not None and side_m is not None:
+        frames = frames_of(photo.image, pose, side_m)
+        if frames:
+            count = "one square" if len(frames) == 1 else f"{len(frames)} overlapping squares"
+            note = (
+                "The photo was brought to the ground plane by the heading, pitch, height and focal length that it "
+                f"states, and searched as {count} of {side_m:.0f} m."
+            )
+            return SearchedViews(frames, note, side_m, pose=pose)
+    heading_deg = heading_of(photo) if north_up else None
+    if heading_deg is not None:
+        note = f"The photo was turned by {round(heading_deg) % 360} degrees so that north is up, from its EXIF heading."
+        return SearchedViews((View(turned_north_up(photo.image, heading_deg)),), note)
+    why = "The photo does not state its heading" if north_up else "A heading was not asked for"
+    if rotations == 1:
+        note = f"{why}: it was searched as it is, as if its upper side were north."
+        return SearchedViews((View(photo),), note)
+    turned = (photo.image if turn is None else photo.image.transpose(turn) for turn in _QUARTERS)
+    return SearchedViews(tuple(View(one) for one in turned), f"{why}: its four quarter turns were searched.")
+
+
+def guessed_poses(photo: Any, rotations: int, north_up: bool, side_m: float | None) -> tuple[Pose, ...]:
+    """Poses that a photo may have been taken with, when it does not state a complete one; empty when it does.
+
+    Args:
+        photo, north_up, side_m: as for `searched_views`.
+        rotations: headings to try, unless the photo states one; below 16 nothing is guessed.
+    """
+    if side_m is None or rotations < GUESSED_HEADINGS or (north_up and pose_of(photo) is not None):
+        return ()
+    stated_deg = heading_of(photo) if north_up else None
+    headings_deg = [360 / rotations * turn for turn in range(rotations)] if stated_deg is None else [stated_deg]
+    lens = getattr(getattr(photo, "attitude", None), "focal_35mm", None) or GUESSED_FOCAL_35MM
+    # A longer lens shows the same ground from higher up.
+    heights_m = [share * side_m * lens / GUESSED_FOCAL_35MM for share in GUESSED_HEIGHTS]
+    return tuple(Pose(*guess, lens) for guess in product(headings_deg, GUESSED_PITCHES_DEG, heights_m))
+
+
+def guessed_views(image: Image.Image, pose: Pose, side_m: float, tried: int) -> SearchedViews:
+    """The views of a photo under the pose that fits best of those that were tried."""
+    note = (
+        f"The photo does not state how its camera looked: {tried} poses were tried, and the gallery fits best with its "
+        f"upper side towards {pose.heading_deg:.0f} degrees."
+    )
+    return SearchedViews(frames_of(image, pose, side_m), note, side_m, guessed=True, pose=pose)
+
+
+def frames_of(image: Image.Image, pose: Pose, side_m: float) -> tuple[View, ...]:
+    """Squares of a tile's size, half a side apart, that a photo fills well enough once it lies on the ground plane.
+
+    A square weighs by the second power of the share that the photo fills. Empty when even the middle one is nearly so.
+    """
+    ground = seen_from_above(image, pose, side_m * (1 + FRAMES_REACH))
+    steps = sorted(product(range(-FRAMES_REACH, FRAMES_REACH + 1), repeat=2), key=lambda ij: (ij != (0, 0), ij))
+    frames = []
+    for i, j in steps:
+        east_m, north_m = i * side_m / 2, j * side_m / 2
+        square, share = ground.cut(east_m, north_m, side_m)
+        if share >= (LEAST_SEEN if (i, j) == (0, 0) else LEAST_FILLED):
+            frames.append(View(square, east_m, north_m, share**2))
+        elif (i, j) == (0, 0):
+            return ()
+    return tuple(frames)
+
+
+def heading_of(photo: Any) -> float | None:
+    """Degrees clockwise from north, in [0, 360), that the photo's up points to by its own statement."""
+    for part in ("attitude", "position"):
+        heading_deg = getattr(getattr(photo, part, None), "heading_deg", None)
+        if heading_deg is not None and math.isfinite(heading_deg):
+            return heading_deg % 360
+    return None

@@ -1,0 +1,345 @@
+"""A report on disk: one row per query of an evaluation, with the summary as metadata, in one Parquet file."""
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from gallery.errors import GalleryError
+from gallery.geo import LonLat, distance_m
+from gallery.search.answer import Answer
+from gallery.tiles import Tile, overlap
+
+FORMAT = 1
+"""Version of the columns; a report of a later version is refused."""
+
+ROW_GROUP = 1024
+"""Rows that are read at once to show one thumbnail."""
+
+_SUMMARY, _FORMAT = b"report_summary", b"report_format"
+
+
+@dataclass(frozen=True)
+class QueryRow:
+    """What an evaluation knows about one query; None where it is not known.
+
+    What begins with `tile_` beside `tile_ids` has one entry per ranked tile.
+    """
+
+    id: str  # unique in a report
+    image: str  # path, relative to the report where that is possible
+    tile_ids: Sequence[str]  # ranked, best first
+    scores: Sequence[float]  # of the same tiles
+    true_lon: float | None = None  # the ground point that the photo shows
+    true_lat: float | None = None
+    lon: float | None = None  # where the answer puts it
+    lat: float | None = None
+    altitude_m: float | None = None  # of the camera above the ground
+    condition: str | None = None  # weather, season, direction: what the evaluation varies
+    true_tile_id: str | None = None  # the best true tile
+    truth_rank: int | None = None  # from 1; None: no true tile in the ranking
+    margin: float | None = None  # best score of a true tile minus best score of a false one
+    error_m: float | None = None  # from the true point to the answer
+    place: str | None = None  # what the photo shows
+    ap: float | None = None  # average precision, 0 to 1
+    covered: bool | None = None  # whether any tile of the gallery is true; False: nothing could be found
+    tile_true: Sequence[bool] | None = None
+    tile_lons: Sequence[float] | None = None  # of the centres; not a number where unknown
+    tile_lats: Sequence[float] | None = None
+    tile_m: Sequence[float] | None = None  # from the true point to the centre
+    tile_overlap: Sequence[float] | None = None  # intersection over union with the true tile
+    tile_places: Sequence[str] | None = None
+    verdict: str | None = None  # of the answer, as are the next two
+    confidence: float | None = None
+    radius_m: float | None = None
+    sharpness: float | None = None  # of the query, as is the brightness: see `gallery.report.photo_quality`
+    brightness: float | None = None
+    thumbnail: bytes | None = None  # JPEG
+    vector: np.ndarray | None = None  # (D,) the query's embedding; all rows of a report have one, or none
+
+
+REQUIRED = pa.schema(
+    [
+        pa.field("id", pa.string(), nullable=False),
+        pa.field("image", pa.string(), nullable=False),
+        pa.field("tile_ids", pa.list_(pa.string()), nullable=False),
+        pa.field("scores", pa.list_(pa.float32()), nullable=False),
+        *(pa.field(name, pa.float64()) for name in ("true_lon", "true_lat", "lon", "lat", "altitude_m")),
+        pa.field("condition", pa.string()),
+        pa.field("true_tile_id", pa.string()),
+        pa.field("truth_rank", pa.int64()),
+        pa.field("margin", pa.float64()),
+        pa.field("error_m", pa.float64()),
+    ]
+)
+"""The columns that every report has."""
+
+OPTIONAL = pa.schema(
+    [
+        pa.field("place", pa.string()),
+        pa.field("ap", pa.float64()),
+        pa.field("covered", pa.bool_()),
+        pa.field("tile_true", pa.list_(pa.bool_())),
+        *(pa.field(name, pa.list_(pa.float64())) for name in ("tile_lons", "tile_lats")),
+        *(pa.field(name, pa.list_(pa.float32())) for name in ("tile_m", "tile_overlap")),
+        pa.field("tile_places", pa.list_(pa.string())),
+        pa.field("verdict", pa.string()),
+        *(pa.field(name, pa.float64()) for name in ("confidence", "radius_m", "sharpness", "brightness")),
+    ]
+)
+"""The columns that a report may lack; they are then read as unknown."""
+
+SCHEMA = pa.schema([*REQUIRED, *OPTIONAL])
+"""The columns of `Report.rows`, in their order."""
+
+THUMBNAIL, VECTOR = "thumbnail", "vector"
+"""The columns that are read on request only: they may be far larger than all others together."""
+
+PER_TILE = tuple(field.name for field in SCHEMA if pa.types.is_list(field.type))
+
+
+@dataclass(frozen=True)
+class Report:
+    """A report that was read: rows as a table, and the evaluation's summary."""
+
+    rows: pd.DataFrame
+    summary: Mapping[str, Any]
+    file: Path | None = None
+
+    @property
+    def name(self) -> str:
+        """The file's name without its ending."""
+        return self.file.stem if self.file else "report"
+
+    @cached_property
+    def _numbers(self) -> dict[str, int]:
+        return {query_id: number for number, query_id in enumerate(self.rows["id"])}
+
+    def number(self, query_id: str) -> int:
+        """Where a query stands in the rows.
+
+        Raises:
+            GalleryError: the report has no such query.
+        """
+        if query_id not in self._numbers:
+            raise GalleryError(f"The report {self.name} has no query of that name.")
+        return self._numbers[query_id]
+
+    def row(self, query_id: str) -> pd.Series:
+        """The row of a query. Raises: as `number`."""
+        return self.rows.iloc[self.number(query_id)]
+
+    def thumbnail(self, query_id: str) -> bytes | None:
+        """The query's small picture (JPEG), None where the report holds none. Raises: as `number`."""
+        number = self.number(query_id)
+        if self.file is None or not self.has_column(THUMBNAIL):
+            return None
+        with readable(self.file) as parquet:
+            for group in range(parquet.num_row_groups):
+                held = parquet.metadata.row_group(group).num_rows
+                if number < held:
+                    return parquet.read_row_group(group, [THUMBNAIL]).column(0)[number].as_py()
+                number -= held
+        return None
+
+    def vectors(self) -> np.ndarray | None:
+        """(Q, D) float16, the queries' embeddings in the order of the rows; None where the report holds none."""
+        if self.file is None or not self.has_column(VECTOR):
+            return None
+        with readable(self.file) as parquet:
+            return unpacked(parquet.read([VECTOR]).column(0))
+
+    def has_column(self, name: str) -> bool:
+        """Whether the file holds `THUMBNAIL` or `VECTOR`."""
+        return name in self._heavy
+
+    @cached_property
+    def _heavy(self) -> frozenset[str]:
+        if self.file is None:
+            return frozenset()
+        with readable(self.file) as parquet:
+            return frozenset(parquet.schema_arrow.names) & {THUMBNAIL, VECTOR}
+
+
+@dataclass(frozen=True)
+class Standing:
+    """How the true tiles stand in the ranking of the whole gallery; None where there is no true tile."""
+
+    tile: Tile | None  # the best of them
+    rank: int | None  # from 1
+    margin: float | None
+    ap: float | None  # 0 to 1
+
+
+def row_of(
+    answer: Answer, query_id: str, image: str, truth: LonLat | None = None, *, altitude_m: float | None = None,
+    condition: str | None = None, standing: Standing | None = None,
+) -> QueryRow:  # fmt: skip
+    """The row of an answered photo. A tile is true when its footprint covers the true ground point.
+
+    The answer's place is its position, or the best tile's centre while it has none.
+
+    Args: standing: where more than the answer's own tiles were ranked.
+    """
+    matches = answer.matches
+    true = [truth is not None and match.tile.contains(truth) for match in matches]
+    place = None
+    if answer.place is not None:
+        place = LonLat(answer.place.lon, answer.place.lat)
+    elif matches:
+        place = matches[0].tile.centre
+    whole = standing is not None
+    if standing is None:
+        hits = [match for match, is_true in zip(matches, true, strict=True) if is_true]
+        misses = [match.score for match, is_true in zip(matches, true, strict=True) if not is_true]
+        margin = hits[0].score - max(misses) if hits and misses else None
+        standing = Standing(hits[0].tile, hits[0].rank, margin, None) if hits else Standing(None, None, None, None)
+    best = standing.tile
+    return QueryRow(
+        id=query_id,
+        image=image,
+        tile_ids=[match.tile.id for match in matches],
+        scores=[match.score for match in matches],
+        true_lon=truth.lon if truth else None,
+        true_lat=truth.lat if truth else None,
+        lon=place.lon if place else None,
+        lat=place.lat if place else None,
+        altitude_m=altitude_m,
+        condition=condition,
+        true_tile_id=best.id if best else None,
+        truth_rank=standing.rank,
+        margin=standing.margin,
+        error_m=distance_m(truth, place) if truth and place else None,
+        ap=standing.ap,
+        covered=best is not None if whole else None,
+        tile_true=true if truth else None,
+        tile_lons=[match.tile.centre.lon for match in matches],
+        tile_lats=[match.tile.centre.lat for match in matches],
+        tile_m=[distance_m(truth, match.tile.centre) for match in matches] if truth else None,
+        tile_overlap=[overlap(match.tile, best) for match in matches] if best else None,
+        verdict=answer.verdict,
+        confidence=answer.confidence,
+        radius_m=answer.place.radius_m if answer.place else None,
+    )
+
+
+def write_report(file: str | Path, rows: Sequence[QueryRow], summary: Mapping[str, Any]) -> None:
+    """Write a report; it is there whole or not at all. Args: summary: what JSON can hold."""
+    columns = _columns(rows)
+    if any(row.thumbnail is not None for row in rows):
+        columns[THUMBNAIL] = pa.array([row.thumbnail for row in rows], pa.binary())
+    vectors = [row.vector for row in rows if row.vector is not None]
+    if vectors and len(vectors) != len(rows):
+        raise GalleryError("Either all queries of a report have a vector, or none.")
+    if vectors:
+        columns[VECTOR] = packed(np.stack(vectors))
+    metadata = {_SUMMARY: json.dumps(dict(summary)).encode(), _FORMAT: str(FORMAT).encode()}
+    write_table(Path(file), pa.table(columns).replace_schema_metadata(metadata))
+
+
+def report_of(rows: Sequence[QueryRow], summary: Mapping[str, Any] | None = None) -> Report:
+    """A report that was never written: a photo that was answered just now can be looked into like those of a file."""
+    return Report(pa.table(_columns(rows)).to_pandas(), summary or {})
+
+
+def _columns(rows: Sequence[QueryRow]) -> dict[str, pa.Array]:
+    return {
+        field.name: pa.array([getattr(row, field.name) for row in rows], field.type, from_pandas=False)
+        for field in SCHEMA
+    }
+
+
+def write_table(file: Path, table: pa.Table) -> None:
+    """Write a Parquet file whole or not at all."""
+    unfinished = file.with_name(f"{file.name}.unfinished")
+    pq.write_table(table, unfinished, compression="zstd", row_group_size=ROW_GROUP)
+    unfinished.replace(file)
+
+
+def packed(vectors: np.ndarray) -> pa.Array:
+    """(N, D) vectors as a column in half precision."""
+    return pa.FixedSizeListArray.from_arrays(pa.array(vectors.astype(np.float16).ravel()), vectors.shape[1])
+
+
+def unpacked(column: pa.ChunkedArray) -> np.ndarray:
+    """(N, D) float16 of a column of vectors.
+
+    Raises:
+        GalleryError: it holds something else.
+    """
+    kind = column.type
+    whole = pa.types.is_fixed_size_list(kind) and pa.types.is_float16(kind.value_type) and not column.null_count
+    if not whole or not kind.list_size:
+        raise GalleryError("The report's embeddings are damaged. Make the report again.")
+    parts = [chunk.flatten().to_numpy(zero_copy_only=False) for chunk in column.chunks]
+    vectors = np.concatenate(parts or [np.empty(0, np.float16)]).reshape(-1, kind.list_size)
+    if not np.isfinite(vectors).all():
+        raise GalleryError("The report's embeddings are no finite numbers. Make the report again.")
+    return vectors
+
+
+def read_report(file: str | Path) -> Report:
+    """Read a report; thumbnails and vectors stay on disk until they are asked for.
+
+    Raises:
+        GalleryError: the file is missing, or is no report that this version reads.
+    """
+    file = Path(file)
+    with readable(file) as parquet:
+        metadata = parquet.schema_arrow.metadata or {}
+        names = parquet.schema_arrow.names
+        version = metadata.get(_FORMAT, b"").decode(errors="replace")
+        if version != str(FORMAT) or not set(REQUIRED.names) <= set(names):
+            raise GalleryError(f"{file.name} is no report of format {FORMAT}. Make the report again.")
+        table = parquet.read([name for name in SCHEMA.names if name in names])
+        for field in OPTIONAL:
+            if field.name not in names:
+                table = table.append_column(field, pa.nulls(len(table), field.type))
+        table = table.select(SCHEMA.names).cast(SCHEMA)
+        table.validate(full=True)  # text that is none is found here, not where it is shown
+        rows = table.to_pandas()
+        summary = _summary(metadata.get(_SUMMARY, b""))
+    damage = _damage(rows) if summary is not None else "its summary cannot be read"
+    if damage or summary is None:
+        raise GalleryError(f"The report {file.name} is damaged: {damage}. Make it again.")
+    return Report(rows, summary, file)
+
+
+def _summary(text: bytes) -> dict[str, Any] | None:
+    try:
+        summary = json.loads(text)
+    except ValueError:
+        return None
+    return summary if isinstance(summary, dict) else None
+
+
+def _damage(rows: pd.DataFrame) -> str:
+    """What does not fit together in the rows; empty when all does."""
+    if rows["id"].duplicated().any():
+        return "two queries have one name"
+    counts = rows["tile_ids"].map(len)
+    for name in PER_TILE:
+        known = rows[name].notna()
+        if (rows.loc[known, name].map(len) != counts[known]).any():
+            return f"the lists of {name} and tile_ids differ in length"
+    return ""
+
+
+@contextmanager
+def readable(file: Path) -> Iterator[pq.ParquetFile]:
+    """An open Parquet file; whatever is found wrong with it becomes a sentence."""
+    try:
+        with pq.ParquetFile(file) as parquet:
+            yield parquet
+    except FileNotFoundError as error:
+        raise GalleryError(f"There is no report {file.name}. Check the path.") from error
+    except (OSError, ValueError, pa.ArrowException) as error:
+        raise GalleryError(f"{file.name} is no readable Parquet file. Make the report again.") from error

@@ -1,0 +1,362 @@
+"""A gallery on disk: tiles with positions, their vectors, and the index, as one folder that is opened read-only."""
+
+import hashlib
+import json
+import logging
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import geopandas
+import numpy as np
+import pyarrow.parquet as pq
+from PIL import Image
+
+from gallery.build.sources import read_picture
+from gallery.errors import DamagedGallery, GalleryError, NotAGallery, WrongModel
+from gallery.imagery.raster_cache import open_raster
+from gallery.index.vector_index import EXACT, VectorIndex, open_index
+from gallery.paths import is_within
+from gallery.store.foreign import require_own_pixels
+from gallery.store.tile_table import TileTable
+from gallery.tiles import Tile
+
+if TYPE_CHECKING:
+    from gallery.store.check import Problem
+
+log = logging.getLogger(__name__)
+
+FORMAT = 2
+"""Version of the layout on disk that is written; all from 1 on are read, later ones are refused."""
+
+MANIFEST, TILES, VECTORS, INDEX = "gallery.json", "tiles.parquet", "vectors.npy", "index.faiss"
+DATA_FILES = (TILES, VECTORS, INDEX)
+"""The files of data; a gallery whose vectors are searched by Milvus has no index among them."""
+FILES = (MANIFEST, *DATA_FILES)
+
+
+class Gallery:
+    """Tiles with positions and their vectors. Open one with `Gallery.open`."""
+
+    def __init__(self, folder: Path, manifest: Mapping[str, Any]) -> None:
+        self.folder = folder
+        self.manifest = manifest
+
+    @classmethod
+    def open(cls, folder: str | Path) -> "Gallery":
+        """Open a gallery; vectors and index are mapped, not read, and of the table only what is asked for.
+
+        Raises:
+            NotAGallery: there is none in the folder, or one of a later format.
+            DamagedGallery: its files are missing, cut short, or do not fit together.
+        """
+        standing = standing_folder(Path(folder))
+        gallery = cls(standing, read_manifest(standing))
+        for name in data_files(gallery.manifest):
+            stated = gallery.manifest["files"][name]["bytes"]
+            file = standing / name
+            if not file.is_file():
+                raise DamagedGallery(f"The gallery {standing.name} lacks {name}. Build it again.")
+            if file.stat().st_size != stated:
+                raise DamagedGallery(f"{name} of the gallery {standing.name} is cut short or changed. Build it again.")
+        if not len(gallery.vectors) == len(gallery.index) == len(gallery.table):
+            raise DamagedGallery(f"The files of the gallery {standing.name} hold different counts. Build it again.")
+        if not gallery.vectors.shape[1:] == (gallery.index.dimension,) == (gallery.dimension,):
+            raise DamagedGallery(f"The files of the gallery {standing.name} are of different models. Build it again.")
+        return gallery
+
+    def __len__(self) -> int:
+        return int(self.manifest["tiles"])
+
+    @property
+    def fingerprint(self) -> str:
+        """Names the weights and preprocessing that embedded the tiles."""
+        return str(self.manifest["model"]["fingerprint"])
+
+    @property
+    def model_source(self) -> str:
+        """What built the gallery, as `mean_model.load_model` takes it; a wrong guess is caught by the fingerprint."""
+        noted = str(self.manifest["model"]["source"]) or "starter"
+        name, equals, path = noted.rpartition("=")
+        beside = self.folder / path
+        return f"{name}{equals}{beside}" if path.startswith(".") and beside.exists() else noted
+
+    @property
+    def dimension(self) -> int:
+        """Numbers in each vector."""
+        return int(self.manifest["model"]["dimension"])
+
+    @cached_property
+    def table(self) -> TileTable:
+        """The tiles' table, of which columns and rows are read as they are needed."""
+        return TileTable(self.folder / TILES, len(self))
+
+    @cached_property
+    def tiles(self) -> geopandas.GeoDataFrame:
+        """One row per tile, in the order of the vectors; geometry is the footprint in WGS84. All of it in memory."""
+        return self.table.frame()
+
+    @cached_property
+    def vectors(self) -> np.ndarray:
+        """(N, D) float16, memory-mapped, rows of length 1."""
+        try:
+            return np.load(self.folder / VECTORS, mmap_mode="r", allow_pickle=False)
+        except (OSError, ValueError, EOFError) as error:
+            raise DamagedGallery(f"{VECTORS} of the gallery {self.folder.name} is damaged. Build it again.") from error
+
+    @cached_property
+    def index(self) -> VectorIndex:
+        """Search over the vectors, as the build chose."""
+        return open_index(self.folder / INDEX, self.vectors, self.manifest.get("index", EXACT), lambda: self.centres)
+
+    @cached_property
+    def boxes(self) -> np.ndarray:
+        """(N, 4) west, south, east, north of the footprints; east goes on past 180 rather than jump."""
+        return self.table.boxes()
+
+    @cached_property
+    def centres(self) -> np.ndarray:
+        """(N, 2) lon, lat of the tiles' centres."""
+        return np.stack([self.table.numbers("lon"), self.table.numbers("lat")], axis=1)
+
+    @cached_property
+    def scales_m(self) -> np.ndarray:
+        """(N,) the size that each tile was cut to, metres; zeros where the gallery does not state it."""
+        return np.nan_to_num(self.table.numbers("scale_m"))
+
+    @property
+    def sources(self) -> list[str]:
+        """The rasters and folders of the tiles, relative to the gallery's folder where that is possible."""
+        return sorted(
+            {source for part in self.table.batches("source") for source in part["source"].unique().to_pylist()}
+        )
+
+    def tile(self, row: int) -> Tile:
+        """The tile at a row of the vectors."""
+        return self.table.tile(row)
+
+    def row(self, tile_id: str) -> int:
+        """The row of a tile by its id.
+
+        Raises:
+            GalleryError: no tile has that id.
+        """
+        row = self.table.row(tile_id)
+        if row < 0:
+            raise GalleryError("The gallery has no tile of that name.")
+        return row
+
+    def image(self, tile: Tile, max_px: int = 384) -> Image.Image:
+        """The picture of a tile, RGB, its longer side at most max_px, read from the raster or the image file.
+
+        Raises:
+            GalleryError: the source is not there any more, or is damaged.
+        """
+        if tile.window is None:
+            return read_picture(self.image_file(tile), max_px)
+        return open_raster(self.folder / tile.source, self.assumed_crs).image(tile.window, max_px)
+
+    def image_file(self, tile: Tile) -> Path:
+        """The file of a tile that is an image of a folder.
+
+        Raises:
+            GalleryError: it lies outside that folder.
+        """
+        return image_file(self.folder, tile)
+
+    def around(self, tile: Tile, sides: float = 1.0, max_px: int = 1024) -> tuple[Image.Image, Tile]:
+        """The ground around a tile, so many tile sides wide: of a raster as far as it reaches, of an image file itself.
+
+        Returns: the picture, and a tile that says where it lies.
+
+        Raises:
+            GalleryError: the source is not there any more, or is damaged.
+        """
+        if tile.window is None:
+            return self.image(tile, max_px), tile
+        raster = open_raster(self.folder / tile.source, self.assumed_crs)
+        window = raster.around(tile.window, sides)
+        return raster.image(window, max_px), raster.tile(tile.id, window, tile.source)
+
+    @property
+    def assumed_crs(self) -> str | None:
+        """The coordinate system of those of its rasters that state none."""
+        return self.manifest["build"].get("crs")
+
+    def require_crs(self, crs: str | None) -> None:
+        """Refuse another assumed CRS than the gallery's: it is noted once, for all rasters that state none.
+
+        Raises:
+            GalleryError: names the gallery's.
+        """
+        if crs is not None and self.assumed_crs not in (None, crs):
+            raise GalleryError(
+                f"The gallery takes {self.assumed_crs} for rasters that state no CRS, and can take no other beside it. "
+                "Save the new ones with their CRS."
+            )
+
+    def require_model(self, fingerprint: str, name: str = "") -> None:
+        """Refuse other weights than the gallery's.
+
+        Raises:
+            WrongModel: names both.
+        """
+        if fingerprint != self.fingerprint:
+            own = f"{self.manifest['model']['name']} ({self.fingerprint})".lstrip()
+            other = f"{name} ({fingerprint})".lstrip()
+            raise WrongModel(
+                f"The gallery was embedded by the model {own}, but the model at hand is {other}. "
+                "Use the gallery's model, or build the gallery again with this one."
+            )
+
+    def check(self, fingerprint: str | None = None) -> list["Problem"]:
+        """What is wrong or remarkable (`checks.problems_of`): files, counts, duplicates, positions, sources, model."""
+        from gallery.store.check import problems_of  # which looks at galleries
+
+        return problems_of(self, fingerprint)
+
+    def require_intact(self) -> None:
+        """Refuse a table or vectors that are not what was built.
+
+        Raises:
+            DamagedGallery: names the file.
+        """
+        for name in (TILES, VECTORS):
+            if sha256(self.folder / name) != self.manifest["files"][name]["sha256"]:
+                raise DamagedGallery(f"{name} of the gallery {self.folder.name} is damaged. Build it again.")
+
+    def info(self) -> dict[str, Any]:
+        """Counts, model, extent and settings, ready for JSON."""
+        boxes = self.boxes
+        crossing = len(boxes) and float(boxes[:, 2].max() - boxes[:, 0].min()) > 180
+        metres_per_px = self.table.numbers("metres_per_px")
+        placed: Counter[str] = Counter()
+        for part in self.table.batches("placed"):
+            placed.update(part["placed"].to_pylist())
+        return {
+            "name": self.folder.name,
+            "format": self.manifest["format"],
+            "tiles": len(self),
+            "model": dict(self.manifest["model"]),
+            "build": dict(self.manifest["build"]),
+            "index": dict(self.manifest.get("index", EXACT)),
+            "skipped": dict(self.manifest["skipped"]),
+            "placed": dict(placed),
+            "metres_per_px": {"least": float(metres_per_px.min()), "most": float(metres_per_px.max())},
+            "bounds": None
+            if crossing or not len(boxes)
+            else [*map(float, boxes[:, :2].min(axis=0)), *map(float, boxes[:, 2:].max(axis=0))],
+            "bytes": sum(file["bytes"] for file in self.manifest["files"].values()),
+        }
+
+
+def image_file(folder: Path, tile: Tile) -> Path:
+    """The file of a tile that is an image of a folder. Args: folder: which the tile's source is relative to.
+
+    Raises:
+        GalleryError: it lies outside that folder.
+    """
+    source = folder / tile.source
+    image = source / (tile.image or "")
+    if not is_within(image, source):
+        raise GalleryError(f"The image of tile {tile.id} lies outside its folder and is not read.")
+    return image
+
+
+def standing_folder(folder: Path) -> Path:
+    """The folder to read: the named one, or what a build that was killed at the moment of the exchange left aside."""
+    if not (folder / MANIFEST).is_file() and (aside(folder, "previous") / MANIFEST).is_file():
+        return aside(folder, "previous")
+    return folder
+
+
+def require_own_imagery(folder: Path) -> Path:
+    """The folder of somebody else's gallery, unless it would have this machine read files or ask servers of its choice.
+
+    Raises:
+        DamagedGallery: its tiles name files elsewhere, its vectors are searched by a server, or it is damaged.
+    """
+    if read_manifest(folder).get("index", EXACT)["kind"] == "milvus":  # which would be given our token, and photos
+        raise DamagedGallery(f"The gallery {folder.name} is searched by somebody's server: not opened.")
+    try:
+        sources = pq.read_table(folder / TILES, columns=["source"])["source"].unique().to_pylist()
+    except (OSError, ValueError, KeyError) as error:
+        raise DamagedGallery(f"{TILES} of the gallery {folder.name} is damaged. Fetch it again.") from error
+    for source in sources:
+        if not is_within(folder / str(source), folder):
+            raise DamagedGallery(
+                f"The gallery names imagery outside its folder ({Path(str(source)).name}): not opened."
+            )
+        if (folder / str(source)).is_file():
+            require_own_pixels(folder / str(source), folder)
+    return folder
+
+
+def aside(folder: Path, role: str) -> Path:
+    """The neighbour of a gallery's folder for a role: "building" or "previous"."""
+    full = folder.absolute()
+    return full.with_name(f"{full.name}.{role}")
+
+
+def read_manifest(folder: Path) -> dict[str, Any]:
+    """gallery.json of a folder.
+
+    Raises:
+        NotAGallery: there is none, or of a later format.
+        DamagedGallery: it cannot be read.
+    """
+    name = folder.absolute().name
+    try:
+        manifest = json.loads((folder / MANIFEST).read_text("utf-8"))
+    except (FileNotFoundError, NotADirectoryError) as error:
+        raise NotAGallery(
+            f"{name} is no gallery: it has no {MANIFEST}. Build one with: python -m gallery build SOURCE --out {name}"
+        ) from error
+    except (OSError, ValueError) as error:
+        raise DamagedGallery(f"{MANIFEST} of {name} is damaged. Build the gallery again.") from error
+    if not isinstance(manifest, dict) or type(manifest.get("format")) is not int:
+        raise DamagedGallery(f"{MANIFEST} of {name} is damaged. Build the gallery again.")
+    if not 1 <= manifest["format"] <= FORMAT:
+        raise NotAGallery(
+            f"{name} has gallery format {manifest['format']}; this version reads 1 to {FORMAT}. Build it again."
+        )
+    if not _is_complete(manifest):
+        raise DamagedGallery(f"{MANIFEST} of {name} lacks entries. Build the gallery again.")
+    return manifest
+
+
+def _is_complete(manifest: Mapping[str, Any]) -> bool:
+    """Whether a manifest has every entry that is read, each of its type."""
+    tops = {"files": dict, "model": dict, "build": dict, "skipped": dict, "tiles": int}
+    if not all(type(manifest.get(key)) is kind for key, kind in tops.items()) or manifest["tiles"] < 0:
+        return False
+    index = manifest.get("index", EXACT)
+    if not (isinstance(index, dict) and type(index.get("kind")) is str):
+        return False
+    model, files = manifest["model"], [manifest["files"].get(name) for name in data_files(manifest)]
+    return (
+        all(type(model.get(key)) is str for key in ("fingerprint", "name", "source"))
+        and type(model.get("dimension")) is int
+        and all(
+            isinstance(file, dict) and type(file.get("bytes")) is int and type(file.get("sha256")) is str
+            for file in files
+        )
+    )
+
+
+def sha256(file: Path) -> str:
+    """Checksum of a file, read in pieces."""
+    with file.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+def data_files(manifest: Mapping[str, Any]) -> tuple[str, ...]:
+    """Those of DATA_FILES that a gallery has."""
+    return DATA_FILES[:2] if manifest.get("index", EXACT)["kind"] == "milvus" else DATA_FILES
+
+
+def file_facts(folder: Path, names: Iterable[str] = DATA_FILES) -> dict[str, dict[str, Any]]:
+    """Size and checksum of files."""
+    return {name: {"bytes": (folder / name).stat().st_size, "sha256": sha256(folder / name)} for name in names}

@@ -1,0 +1,280 @@
+"""The track of a flight: its photos asked one by one, then heard together."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any, Literal
+
+import numpy as np
+from PIL import Image
+
+from gallery.areas import Area, tiles_in
+from gallery.embedder import read_photo
+from gallery.errors import TrackError, UnreadablePhoto
+from gallery.geo import LonLat, distance_m
+from gallery.judge.geometry import PICTURE_PX
+from gallery.search.answer import Answer, ExifCheck, PhotoProblem, Position
+from gallery.search.localizer import Localizer
+from gallery.search.scales import typical_side_m
+from gallery.tiles import Match
+from gallery.track.evidence import Evidence, of_fit, of_ranking, silent
+from gallery.track.motion import Ground, Motion
+from gallery.track.smoother import smooth
+
+State = Literal["found", "bridged", "lost"]
+"""found: the photo's own match fits the track. bridged: the track knows where it was from the photos around it. lost:
+it does not."""
+
+RANKED = 200
+"""So many best tiles of a photo are heard; the others count as the last of them."""
+
+CERTAIN = 0.9
+"""A place is claimed when the posterior holds this share within one tile side."""
+
+SPEAKS_FOR = 3.0
+"""A photo is found where it is itself so many times likelier at its place than on other ground."""
+
+ASSUMED_EVERY_S = 5.0
+"""Between photos that state no time, when nobody says better."""
+
+
+@dataclass(frozen=True)
+class Frame:
+    """One photo of a flight, not yet read."""
+
+    name: str
+    source: Any  # what an embedder reads
+    time_s: float | None = None  # since the video began; None: a photo, which may state its time
+
+
+@dataclass(frozen=True)
+class Sighting:
+    """What one photo says before the others are heard; or why it cannot be read."""
+
+    name: str
+    problem: str = ""
+    taken_at: datetime | None = None
+    time_s: float | None = None
+    rows: np.ndarray = field(default_factory=lambda: np.empty(0, int))  # (K,) of the best tiles
+    scores: np.ndarray = field(default_factory=lambda: np.empty(0))  # (K,) theirs
+    best: Match | None = None
+    fit: Position | None = None  # where geometry laid its centre
+    alone: Position | None = None  # where the photo is located by itself
+    stated: ExifCheck | None = None  # where it says itself that it was taken
+    picture: Image.Image | None = None
+
+
+@dataclass(frozen=True)
+class Fix:
+    """Where one photo of a flight was taken, given all of them."""
+
+    photo: str
+    time_s: float  # since the first photo
+    taken_at: datetime | None
+    state: State
+    certainty: float  # share of the posterior within one tile side of the place; not calibrated
+    position: Position | None  # None while it is lost; the radius is two standard deviations of the posterior
+    sighting: Sighting
+
+    @property
+    def error_m(self) -> float | None:
+        """Metres from the place that the photo itself states to where it was found, if both are known."""
+        stated = self.sighting.stated
+        if stated is None or self.position is None:
+            return None
+        return distance_m(LonLat(stated.lon, stated.lat), LonLat(self.position.lon, self.position.lat))
+
+    def to_dict(self) -> dict[str, Any]:
+        """The fix as the command line gives it."""
+        stated = self.sighting.stated
+        error_m = self.error_m
+        return {
+            "photo": self.photo,
+            "time_s": self.time_s,
+            "taken_at": None if self.taken_at is None else self.taken_at.isoformat(),
+            "state": self.state,
+            "certainty": self.certainty,
+            "position": None if self.position is None else vars(self.position).copy(),
+            "exif": None if stated is None else {"lon": stated.lon, "lat": stated.lat, "error_m": error_m},
+        }
+
+
+@dataclass(frozen=True)
+class Track:
+    """A flight, in the order in which its photos were taken."""
+
+    fixes: tuple[Fix, ...]
+    problems: tuple[PhotoProblem, ...] = ()
+    notes: tuple[str, ...] = ()
+
+    def count(self, state: State) -> int:
+        """How many photos are in a state."""
+        return sum(fix.state == state for fix in self.fixes)
+
+    def to_dict(self) -> dict[str, Any]:
+        """The track as the command line gives it."""
+        return {
+            "fixes": [fix.to_dict() for fix in self.fixes],
+            "problems": [problem.to_dict() for problem in self.problems],
+            "notes": list(self.notes),
+        }
+
+
+def sightings(
+    localizer: Localizer,
+    frames: Iterable[Frame],
+    near: Area | None = None,
+    rotations: int = 16,
+    north_up: bool = True,
+    verify: bool = True,
+    picture_px: int = 0,
+) -> Iterator[Sighting]:
+    """Ask where each photo was taken, one after another; one that cannot be read does not stop the others.
+
+    Args:
+        near, rotations, north_up, verify: as for `Localizer.localize`.
+        picture_px: longer side of the small picture that is kept of each photo; 0 keeps none.
+    """
+    for frame in frames:
+        try:
+            photo = read_photo(localizer.embedder, frame.source, PICTURE_PX if verify else 0)
+        except UnreadablePhoto as error:
+            yield Sighting(frame.name, str(error), time_s=frame.time_s)
+            continue
+        answer = localizer.localize(photo, RANKED, near, rotations, north_up, verify)
+        yield _sighting(localizer, frame, photo, answer, picture_px)
+
+
+def _sighting(localizer: Localizer, frame: Frame, photo: Any, answer: Answer, picture_px: int) -> Sighting:
+    fit, picture = answer.fit, None
+    if picture_px:
+        picture = photo.image.copy()
+        picture.thumbnail((picture_px, picture_px))
+    return Sighting(
+        name=frame.name,
+        taken_at=getattr(photo, "taken_at", None),
+        time_s=frame.time_s,
+        rows=np.array([localizer.gallery.row(match.tile.id) for match in answer.matches], int),
+        scores=np.array([match.score for match in answer.matches]),
+        best=answer.matches[0] if answer.matches else None,
+        fit=None if fit is None else Position(fit.point.lon, fit.point.lat, fit.radius_m),
+        alone=answer.position,
+        stated=answer.exif,
+        picture=picture,
+    )
+
+
+def track(
+    localizer: Localizer,
+    seen: Sequence[Sighting],
+    motion: Motion = Motion(),  # noqa: B008  # frozen
+    every_s: float | None = None,
+    near: Area | None = None,
+) -> Track:
+    """Hear all photos of a flight together.
+
+    Args:
+        seen: as `sightings` gives them, in the order of their files; those with times are put in the order of these.
+        motion: what the flight can do.
+        every_s: seconds between two photos, in place of what they state.
+        near: where the flight can have been.
+
+    Raises:
+        TrackError: no photo can be read, or the interval is not positive.
+    """
+    problems = tuple(PhotoProblem(one.name, one.problem) for one in seen if one.problem)
+    readable = [one for one in seen if not one.problem]
+    if not readable:
+        raise TrackError(problems[0].error if len(problems) == 1 else "None of the photos can be read.")
+    gallery = localizer.gallery
+    ground = Ground.of(gallery.centres, typical_side_m(gallery))
+    ordered, times_s, notes = in_time(readable, every_s)
+    heard = [_evidence(one, ground) for one in ordered]
+    likelihoods = np.stack([one.likelihood for one in heard])
+    if near is not None:
+        likelihoods = likelihoods * tiles_in(gallery.boxes, near)
+    posterior = smooth(likelihoods, times_s, ground, motion)
+    fixes = [
+        Fix(one.name, time_s, one.taken_at, *placed(tiles, said, ground), one)
+        for one, time_s, tiles, said in zip(ordered, times_s, posterior.tiles, heard, strict=True)
+    ]
+    return Track(tuple(fixes), problems, notes)
+
+
+def in_time(
+    seen: Sequence[Sighting], every_s: float | None = None
+) -> tuple[list[Sighting], list[float], tuple[str, ...]]:
+    """Photos in the order in which they were taken, seconds since the first of them, and what to say of it.
+
+    Raises:
+        TrackError: the interval is not a positive number.
+    """
+    if every_s is not None:
+        if not 0 < every_s < float("inf"):
+            raise TrackError(f"An interval of {every_s:g} s is not a positive number.")
+        return list(seen), [number * every_s for number in range(len(seen))], ()
+    stated = [one.time_s for one in seen]
+    if None in stated:
+        stated = _clock_s([one.taken_at for one in seen])
+    since = [at_s for at_s in stated if at_s is not None]
+    if len(since) < len(seen):
+        note = (
+            f"Not every photo states when it was taken: the order of the files counts, {ASSUMED_EVERY_S:g} s between "
+            "two of them. State the interval with --every."
+        )
+        return list(seen), [number * ASSUMED_EVERY_S for number in range(len(seen))], (note,)
+    order = sorted(range(len(seen)), key=lambda number: since[number])
+    first = since[order[0]]
+    return [seen[number] for number in order], [since[number] - first for number in order], ()
+
+
+def _clock_s(taken: Sequence[datetime | None]) -> list[float | None]:
+    """Seconds by the cameras' clocks; time zones count only where every photo states one."""
+    known = [at for at in taken if at is not None]
+    zoned = all(at.tzinfo is not None for at in known)
+    clocks = [at if at is None or zoned else at.replace(tzinfo=None) for at in taken]
+    begin = min((at for at in clocks if at is not None), default=datetime.min)
+    return [None if at is None else (at - begin) / timedelta(seconds=1) for at in clocks]
+
+
+def _evidence(one: Sighting, ground: Ground) -> Evidence:
+    if one.fit is not None:
+        return of_fit(one.fit, ground)
+    return of_ranking(one.rows, one.scores, len(ground)) if len(one.rows) else silent(len(ground))
+
+
+def placed(tiles: np.ndarray, said: Evidence, ground: Ground) -> tuple[State, float, Position | None]:
+    """What a posterior claims: state, certainty, and position.
+
+    The position is the mean, and the radius two standard deviations, of the posterior within one tile side of where it
+    is densest. As far as the photo's own fit is right, its point stands for the tile (law of total expectation).
+
+    Args: tiles: (N,) chances that the photo shows each tile's ground.
+    """
+    there = _densest(tiles, ground)
+    chances = tiles[there]
+    certainty = float(min(chances.sum(), 1.0))
+    if certainty < CERTAIN:
+        return "lost", certainty, None
+    points, weights = ground.metres[there], chances / chances.sum()
+    variances_m2 = np.full(len(there), ground.pitch_m**2 / 12)
+    if said.fit is not None:
+        by_fit = weights * said.fit_right[there]
+        points = np.vstack([points, ground.offset_m(LonLat(said.fit.lon, said.fit.lat))])
+        weights = np.append(weights - by_fit, by_fit.sum())
+        variances_m2 = np.append(variances_m2, (said.fit.radius_m / 2) ** 2)
+    mean = weights @ points
+    covariance = (points - mean).T @ (weights[:, None] * (points - mean)) + np.eye(2) * (weights @ variances_m2)
+    place = ground.point(mean)
+    radius_m = 2 * float(np.sqrt(np.linalg.eigvalsh(covariance)[-1]))
+    state: State = "found" if chances @ said.likelihood[there] >= SPEAKS_FOR * chances.sum() else "bridged"
+    return state, certainty, Position(place.lon, place.lat, radius_m)
+
+
+def _densest(tiles: np.ndarray, ground: Ground) -> np.ndarray:
+    """The tiles within one tile side of where the posterior is densest."""
+    middle = ground.metres[np.argmax(tiles)]
+    for _ in range(2):  # the likeliest tile may stand at the edge of a cluster
+        there = ground.tree.query_ball_point(middle, ground.side_m)
+        middle = tiles[there] @ ground.metres[there] / tiles[there].sum()
+    return np.asarray(ground.tree.query_ball_point(middle, ground.side_m))
