@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from gallery.judge.local_features import Matcher
     from mean_model.embedder import Embedder
     from mean_model.zero_gpu import LentGpu
-    from pages.shelf import Shelf
+    from pages.services.catalog import Shelf
 
 ROOT = Path(__file__).resolve().parent
 SAMPLE = ROOT / "gallery" / "sample"
@@ -158,11 +158,11 @@ class Page:
 
 def shelf_of(options: Options, load: "Callable[[Path], Localizer]") -> "Shelf":
     """What answers from each gallery; the first one is loaded when the pages are served, another when it is chosen."""
-    from pages.desk import Desk, FreshPhoto
-    from pages.engine import Engine
-    from pages.flight_desk import FlightDesk
-    from pages.kept import Kept
-    from pages.shelf import Shelf, Stand, keys_of
+    from pages.services.catalog import Shelf, Stand, keys_of
+    from pages.services.engine import Engine
+    from pages.services.expiring import Kept
+    from pages.services.flight import FlightDesk
+    from pages.services.locate import Desk, FreshPhoto
 
     kept: Kept[FreshPhoto] = Kept()
     stands = []
@@ -174,12 +174,12 @@ def shelf_of(options: Options, load: "Callable[[Path], Localizer]") -> "Shelf":
 
 def more_pages(options: Options, shelf: "Shelf") -> list[Page]:
     """The pages beside the first one. Another page is one line here."""
-    from pages.bench import Bench
-    from pages.flight import flight_page
-    from pages.galleries import galleries_page
-    from pages.galleries_desk import GalleriesDesk
-    from pages.inspect import inspect_page
-    from pages.workshop import Workshop
+    from pages.flight.page import flight_page
+    from pages.galleries.page import galleries_page
+    from pages.inspect.page import inspect_page
+    from pages.services.galleries import GalleriesDesk
+    from pages.services.inspection import Bench
+    from pages.services.visitor_builds import Workshop
 
     own = options.gallery / "report.parquet"
     report = options.report or (own if own.is_file() else None)
@@ -221,7 +221,7 @@ def matcher_of(source: str) -> "Matcher":
 
 def loader(options: Options, lent: "LentGpu | None" = None) -> "Callable[[Path], Localizer]":
     """What opens a gallery and its model when it is called: the heavy imports wait until then."""
-    from pages.embedders import Embedders
+    from pages.services.embedders import Embedders
 
     def load_embedder(source: str) -> "Embedder":
         from mean_model import load_model
@@ -256,7 +256,7 @@ def build(shelf: "Shelf", others: Sequence[Page] = ()) -> "gr.Blocks":
     """All pages as one Gradio app. The first one answers photos; each has the same navigation."""
     import gradio as gr
 
-    from pages.localize import localize_page
+    from pages.localize.page import localize_page
 
     def navigation() -> None:
         gr.Navbar(main_page_name="Locate", visible=bool(others))
@@ -273,7 +273,7 @@ def build(shelf: "Shelf", others: Sequence[Page] = ()) -> "gr.Blocks":
 
 def serve(app: "gr.Blocks", shelf: "Shelf", host: str | None = None, port: int | None = None) -> str:
     """Serve the pages, then load the model beside them. Returns: the address; the server runs in its own thread."""
-    from pages.theme import LOGO_FILE, page_head, theme
+    from pages.common.theme import LOGO_FILE, page_head, theme
 
     _, address, _ = app.launch(
         server_name=host,

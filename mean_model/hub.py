@@ -70,7 +70,6 @@ def fetch(repo: Repo, files: Sequence[str], wanted: Sequence[str] = ()) -> Path:
     from huggingface_hub import snapshot_download
     from huggingface_hub.errors import LocalEntryNotFoundError
 
-
     patterns = [*files, *wanted]
 
     def snapshot(offline: bool) -> Path:

@@ -20,10 +20,10 @@ from gallery.geo import LonLat
 from gallery.report.photo_quality import picture_facts
 from gallery.report.report import row_of, write_report
 from mean_model import MeanModelError, Photo, load_photo
-from pages.desk import Desk
-from pages.engine import Engine
-from pages.flight_desk import FlightDesk
-from pages.shelf import Shelf, Stand, keys_of
+from pages.services.catalog import Shelf, Stand, keys_of
+from pages.services.engine import Engine
+from pages.services.flight import FlightDesk
+from pages.services.locate import Desk
 
 WEST_DEG, NORTH_DEG = 0.01, 0.012
 METRES_PER_DEG = 111_320.0

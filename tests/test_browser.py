@@ -239,7 +239,7 @@ def test_a_phone_shows_the_answer_without_another_touch(visit):
 def test_hostile_names_are_shown_as_text_and_do_not_run(chromium, tmp_path):
     from shapely.geometry import box
 
-    from pages import maps
+    from pages.common import maps
 
     shapes = [box(0.01 * n, 0, 0.01 * n + 0.005, 0.005) for n in range(len(HOSTILE))]
     spots = [

@@ -9,10 +9,10 @@ from small_world import desk_of, imagery, served, shelf_of, write_flight, write_
 
 import app
 from gallery.errors import DamagedGallery
-from pages.desk import Desk
-from pages.engine import Engine
-from pages.flight import flight_page
-from pages.flight_desk import FlightDesk
+from pages.flight.page import flight_page
+from pages.services.engine import Engine
+from pages.services.flight import FlightDesk
+from pages.services.locate import Desk
 
 
 @pytest.fixture(scope="module")

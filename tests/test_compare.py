@@ -20,8 +20,8 @@ from gallery.__main__ import main as gallery_main
 from gallery.report.comparison import compare as compared
 from gallery.report.table import open_inspection
 from mean_model import MEAN, MeanConfig, load_model, save_model
-from pages.bench import Bench
-from pages.engine import Engine
+from pages.services.engine import Engine
+from pages.services.inspection import Bench
 from train_scripts import compare
 from train_scripts.arguments import names_for_files
 from train_scripts.data.errors import MissingPart

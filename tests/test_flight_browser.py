@@ -8,8 +8,8 @@ from browser import window
 from small_world import desk_of, served, shelf_of, write_flight
 
 import app
-from pages.flight import flight_page
-from pages.flight_desk import FlightDesk
+from pages.flight.page import flight_page
+from pages.services.flight import FlightDesk
 
 
 @pytest.fixture(scope="module")

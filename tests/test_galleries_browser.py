@@ -17,12 +17,12 @@ from small_world import ColourEmbedder, desk_of, imagery, served, shelf_of, writ
 
 import app
 from gallery.store.health import Gap, Health, LookAlike
-from pages.galleries import galleries_page
-from pages.galleries_desk import GalleriesDesk
-from pages.gallery_map import GalleryTiles
-from pages.maps import OfflineMap
-from pages.shelf import Shelf
-from pages.workshop import Workshop
+from pages.common.gallery_map import GalleryTiles
+from pages.common.maps import OfflineMap
+from pages.galleries.page import galleries_page
+from pages.services.catalog import Shelf
+from pages.services.galleries import GalleriesDesk
+from pages.services.visitor_builds import Workshop
 
 MAP_OF = "(() => { const name = Object.keys(window).find(name => name.startsWith('map_')); return eval(name); })()"
 

@@ -10,8 +10,8 @@ from small_world import desk_of, served, shelf_of, write_small_report
 from test_pages_maps import HOSTILE
 
 import app
-from pages.bench import Bench
-from pages.inspect import inspect_page
+from pages.inspect.page import inspect_page
+from pages.services.inspection import Bench
 
 COUNT = 60
 

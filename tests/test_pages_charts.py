@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pages import charts
+from pages.common import charts
 
 SVG = "{http://www.w3.org/2000/svg}"
 

@@ -7,9 +7,9 @@ from small_world import bad_files, desk_of, imagery, write_photo
 
 from gallery.errors import AreaError
 from mean_model import PhotoError
-from pages.desk import MOST_PHOTOS, Desk, Question, area_of, distance_to_photo_m
-from pages.engine import Engine
 from pages.errors import BadQuestion
+from pages.services.engine import Engine
+from pages.services.locate import MOST_PHOTOS, Desk, Question, area_of, distance_to_photo_m
 
 
 @pytest.fixture(scope="module")

@@ -5,8 +5,8 @@ import threading
 import pytest
 
 from gallery.errors import NotAGallery
-from pages.engine import Engine
 from pages.errors import NotReady, sentence
+from pages.services.engine import Engine
 
 
 def test_all_who_wait_get_the_one_localizer():

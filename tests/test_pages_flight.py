@@ -9,10 +9,11 @@ from small_world import desk_of, write_flight
 
 from gallery import Gallery
 from gallery.errors import TrackError
-from pages import charts, flight_shown
+from pages.common import charts
 from pages.errors import BadQuestion
-from pages.flight import question_of
-from pages.flight_desk import FlightDesk, FlightQuestion
+from pages.flight import render
+from pages.flight.page import question_of
+from pages.services.flight import FlightDesk, FlightQuestion
 
 QUESTION = FlightQuestion(every_s=4.0, turn="none", verify=False)
 
@@ -65,14 +66,14 @@ def test_the_gallery_can_be_gone_for_the_pictures(flights, monkeypatch):
         patch.setattr(Gallery, "image", gone)
         shown = flights.ask(flights.example[:3], QUESTION)
     assert [tile for _, tile in shown.pictures] == [None] * 3
-    assert flight_shown.player(shown).count("no tile") == 3
+    assert render.player(shown).count("no tile") == 3
 
 
 def test_stopping_leaves_the_track_so_far(flights):
     asked = []
     shown = flights.ask(flights.example, QUESTION, lambda done, _: asked.append(done), lambda: len(asked) > 3)
     assert len(shown.track.fixes) == 3 and shown.unasked == 7
-    assert "Stopped: 7 photos more" in flight_shown.card(shown)
+    assert "Stopped: 7 photos more" in render.card(shown)
 
 
 def test_what_makes_no_flight_gets_a_sentence(flights, tmp_path):
@@ -91,21 +92,21 @@ def test_what_makes_no_flight_gets_a_sentence(flights, tmp_path):
 
 
 def test_names_from_files_are_only_text(shown):
-    for piece in (flight_shown.player(shown), flight_shown.chart(shown.track), flight_shown.card(shown)):
+    for piece in (render.player(shown), render.chart(shown.track), render.card(shown)):
         assert "<img src=x" not in piece
-    assert "&lt;img src=x onerror=hit()&gt;.jpg" in flight_shown.player(shown)
+    assert "&lt;img src=x onerror=hit()&gt;.jpg" in render.player(shown)
     assert "hit()" not in shown.map_page, "the map needs no names"
 
 
 def test_the_player_has_one_picture_in_sight_and_the_chart_a_mark_for_each(shown):
-    player, chart = flight_shown.player(shown), flight_shown.chart(shown.track)
+    player, chart = render.player(shown), render.chart(shown.track)
     assert player.count('class="shot') == 10 and len(re.findall(r'class="shot [^>]* hidden', player)) == 9
     known = sum(fix.error_m is not None for fix in shown.track.fixes)
     assert chart.count("data-number=") == known and chart.count('rect class="wrong"') == shown.track.count("lost")
 
 
 def test_the_legend_tells_what_is_there(shown):
-    legend = flight_shown.legend(shown.track)
+    legend = render.legend(shown.track)
     assert "track" in legend and "EXIF" in legend
 
 

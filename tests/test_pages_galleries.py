@@ -15,10 +15,11 @@ from test_pages_maps import HOSTILE, outside_addresses
 
 from gallery.geo import LonLat, rectangle
 from gallery.store.health import Gap, Health, LookAlike
-from pages import galleries_shown, gallery_map
+from pages.common import gallery_map
 from pages.errors import BadQuestion
-from pages.galleries_desk import Facts, GalleriesDesk, marks_of
-from pages.shelf import Shelf
+from pages.galleries import render
+from pages.services.catalog import Shelf
+from pages.services.galleries import Facts, GalleriesDesk, marks_of
 
 
 @pytest.fixture(scope="module")
@@ -40,7 +41,7 @@ def test_a_line_for_each_gallery_also_for_one_that_is_gone(desk):
     assert here.area_m2 == pytest.approx(600**2, rel=0.02)
     assert here.metres_per_px == pytest.approx((1.0, 1.0), rel=0.02)
     assert "is no gallery" in gone.problem
-    told = galleries_shown.gallery_list([here, gone], here.key)
+    told = render.gallery_list([here, gone], here.key)
     assert "0.36 km²" in told and "100 m" in told and "not stated" in told and told.count("chosen") == 1
 
 
@@ -51,13 +52,13 @@ def test_several_scales_and_licences_are_told(desk, monkeypatch):
     monkeypatch.setattr(gallery, "manifest", {**gallery.manifest, "build": build})
     facts = desk.facts([])[0]
     assert facts.sides_m == (80.0, 160.0) and facts.licence == "CC-BY 4.0, ODbL"
-    assert "80, 160 m" in galleries_shown.gallery_list([facts], "")
+    assert "80, 160 m" in render.gallery_list([facts], "")
 
 
 def test_health_is_worked_out_once_and_told(desk):
     health = desk.health("gallery")
     assert desk.health("gallery") is health
-    card = galleries_shown.health_card(health)
+    card = render.health_card(health)
     assert "No gaps in the area." in card
     marks = json.loads(html.unescape(re.search('data-marks="([^"]*)"', card)[1]))
     assert marks == json.loads(marks_of(health))
@@ -67,13 +68,13 @@ def test_marks_are_bounded_and_rings_stand_latitude_first(monkeypatch):
     gap = Gap(rectangle(LonLat(8, 47), 100, 100), 10_000)
     pairs = tuple(LookAlike(row, row + 50, 0.99) for row in range(30))
     health = Health(99, 1.0, 1, ((1, 2), (3, 4, 5)), pairs, 99, (7,), 99, (gap,) * 9)
-    monkeypatch.setattr("pages.galleries_desk.MOST_MARKED", 20)
-    monkeypatch.setattr("pages.galleries_desk.MOST_GAPS", 2)
+    monkeypatch.setattr("pages.services.galleries.MOST_MARKED", 20)
+    monkeypatch.setattr("pages.services.galleries.MOST_GAPS", 2)
     marks = json.loads(marks_of(health))
     assert marks["duplicate"] == [1, 2, 3, 4, 5] and marks["blank"] == [7]
     assert marks["lookalike"] == list(range(20)) and marks["twins"][0] == [0, 50] and len(marks["twins"]) == 20
     assert len(marks["gaps"]) == 2 and marks["gaps"][0][0][0][0] == pytest.approx(47, abs=0.01)
-    card = galleries_shown.health_card(health)
+    card = render.health_card(health)
     assert card.count("<button") == 4 and "5 tiles with the same pixels" in card
 
 
@@ -85,10 +86,10 @@ def test_a_tile_is_shown_with_what_is_said_of_it(desk, monkeypatch):
         vars(seen), "health", Health(121, 1.0, 1, ((5, 6),), (LookAlike(5, 100, 0.985),), 121, (5,), 121, ())
     )
     view = desk.tile("gallery", 5)
-    card = galleries_shown.tile_card(view)
+    card = render.tile_card(view)
     assert seen.gallery.tile(6).id in card and seen.gallery.tile(100).id in card and "0.985" in card
     assert card.count("data:image/jpeg") == 2 and "imagery.tif" in card and str(seen.gallery.folder) not in card
-    gone = galleries_shown.tile_card(replace(view, picture=None))
+    gone = render.tile_card(replace(view, picture=None))
     assert "not there any more" in gone
 
 
@@ -102,9 +103,9 @@ def test_a_row_that_is_not_there_is_a_sentence(desk, row):
 def test_hostile_names_stay_text(desk, name):
     view = desk.tile("gallery", 0)
     tile = replace(view.tile, id=name, source=f"../{name}", placed=name)
-    card = galleries_shown.tile_card(replace(view, tile=tile, twin=tile, cosine=0.99, remarks=(name,)))
-    row = galleries_shown.gallery_list([Facts(name, name, True, 1, model=name, licence=name)], name)
-    bad = galleries_shown.gallery_list([Facts(name, name, False, problem=name)], "")
+    card = render.tile_card(replace(view, tile=tile, twin=tile, cosine=0.99, remarks=(name,)))
+    row = render.gallery_list([Facts(name, name, True, 1, model=name, licence=name)], name)
+    bad = render.gallery_list([Facts(name, name, False, problem=name)], "")
     for told in (card, row, bad):
         assert "<img src=x" not in told and "<script" not in told and "';hit();//" not in told
 

@@ -11,7 +11,7 @@ from PIL import Image
 from small_world import imagery, make_small_world
 
 from gallery.errors import SourceError
-from pages.ground import Sheet, _needed, ground_picture
+from pages.common.ground_image import Sheet, _needed, ground_picture
 
 
 @pytest.fixture(scope="module")

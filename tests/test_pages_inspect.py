@@ -19,16 +19,20 @@ from gallery.report import confusions, filters, flags, summary
 from gallery.report.filters import Filter, View
 from gallery.report.report import QueryRow, write_report
 from gallery.report.tiles import Tiles, write_tiles
-from pages import inspect_files, inspect_map, inspect_query, inspect_set, inspect_shown, inspect_table, looks
-from pages.bench import Bench
-from pages.desk import Desk, Question
-from pages.engine import Engine
+from pages.common import query_view
 from pages.errors import SPOKEN, BadQuestion
-from pages.inspect import Events
-from pages.inspect_fresh import fresh_sight, fresh_view
-from pages.inspect_parts import filter_of, make_parts
-from pages.kept import Kept
-from pages.looking import LENSES, Looking
+from pages.inspect import download, error_map, render
+from pages.inspect import summary as inspect_summary
+from pages.inspect import table as inspect_table
+from pages.inspect.components import filter_of, make_parts
+from pages.inspect.page import Events
+from pages.inspect.view_state import LENSES, Looking
+from pages.services import heatmaps
+from pages.services.engine import Engine
+from pages.services.expiring import Kept
+from pages.services.fresh_photo import fresh_sight, fresh_view
+from pages.services.inspection import Bench
+from pages.services.locate import Desk, Question
 
 
 @pytest.fixture(scope="module")
@@ -58,15 +62,15 @@ def test_hostile_names_are_escaped_everywhere(bench):
     lines = confusions.error_lines(table)
     texts = [
         inspect_table.table(filters.page_of(table, 1, 25), View(query=name)),
-        inspect_query.sight(bench.sight(name)),
-        inspect_set.headline(HOSTILE[0], *bench.overall(), HOSTILE),
-        inspect_set.slices({"place": summary.by_slice(table, "place")}),
-        inspect_set.confused(confusions.confused_pairs(table)),
+        query_view.sight(bench.sight(name)),
+        inspect_summary.headline(HOSTILE[0], *bench.overall(), HOSTILE),
+        inspect_summary.slices({"place": summary.by_slice(table, "place")}),
+        inspect_summary.confused(confusions.confused_pairs(table)),
     ]
     for text in texts:
         assert "<img src=x" not in text and "<script" not in text
     assert any(html.escape(hostile) in texts[0] for hostile in HOSTILE)
-    plan = inspect_map.error_map(lines, None)
+    plan = error_map.error_map(lines, None)
     assert not any(f">{hostile}" in plan for hostile in HOSTILE)
 
 
@@ -85,9 +89,9 @@ def test_the_table_says_what_is_sorted_and_where_it_stands(bench):
 def test_marks_are_told_by_sign_and_by_distance(bench):
     table = bench.inspection().table
     wrong = table.index[~table["right"] & (table["error_m"] > 100)][0]
-    near, far = (bench.sight(wrong, looks.How(near_m=metres)) for metres in (1e6, 0.0))
+    near, far = (bench.sight(wrong, heatmaps.How(near_m=metres)) for metres in (1e6, 0.0))
     assert near.strip[0].mark == "near" and far.strip[0].mark == "wrong"
-    text = inspect_query.sight(near)
+    text = query_view.sight(near)
     assert 'class="near"' in text and "≈" in text
     assert near.truth is not None and near.truth.rank == 0, "not ranked, but the gallery knows what covers the truth"
     assert "not among the ranked" in text
@@ -103,14 +107,14 @@ def test_a_twin_of_the_true_tile_is_shown_beside_it(world, tmp_path):
     write_tiles(tmp_path / "twins.parquet", Tiles(names, vectors, unknown, unknown, tile_places))
     shown = Bench(engine, tmp_path / "twins.parquet").sight("q0")
     assert shown.twin is not None and shown.twin.tile_id == "b" and shown.twin.score > 0.98
-    assert "Twin of the true tile" in inspect_query.sight(shown)
+    assert "Twin of the true tile" in query_view.sight(shown)
 
 
 def test_a_query_is_shown_with_its_three_pictures(bench):
     shown = bench.sight(bench.inspection().table.index[1])
     assert all(uri.startswith("data:image/jpeg") for uri in (shown.photo, shown.strip[0].uri, shown.truth.uri))
     bench.engine.wait()
-    seen = bench.sight(shown.name, looks.How("seen"))
+    seen = bench.sight(shown.name, heatmaps.How("seen"))
     assert "64 pixels square" in seen.heat_caption and seen.photo != shown.photo
 
 
@@ -123,7 +127,7 @@ def test_a_part_of_the_set_becomes_a_filter_and_nonsense_does_not(bench):
     looking = Looking()
 
     def part(**data):
-        return inspect_shown.part_of(looking, bench, data)
+        return render.part_of(looking, bench, data)
 
     assert part(by="condition", slice="fog") == Filter(conditions=("fog",))
     assert part(flag="twin") == Filter(wrong=True, flags=("twin",))
@@ -146,7 +150,7 @@ def test_figures_come_in_one_archive(bench):
     import zipfile
 
     table = bench.inspection().table
-    archive = zipfile.ZipFile(io.BytesIO(inspect_files.figures_file(bench, table, table.index[0])))
+    archive = zipfile.ZipFile(io.BytesIO(download.figures_file(bench, table, table.index[0])))
     assert set(archive.namelist()) == {"margins.svg", "reliability.svg", "distances.svg", "embeddings.png", "query.png"}
 
 
@@ -169,13 +173,13 @@ def test_a_report_that_knows_nothing_says_what_is_missing(world, tmp_path):
     shown = bench.sight("q0")
     assert shown.right is None and "does not know the truth" in shown.verdict
     assert shown.photo is None and shown.truth is None and "does not say" in shown.truth_missing
-    assert inspect_query.sight(shown).count("No picture") >= 2
+    assert query_view.sight(shown).count("No picture") >= 2
     assert bench.cloud("pca") is None and bench.distances() is None
-    told = inspect_shown.distribution_charts(bench, inspection.table)
+    told = render.distribution_charts(bench, inspection.table)
     assert [chart is None for _, chart, _ in told] == [True, False, True] and all(text for _, _, text in told)
-    assert "no positions" in inspect_map.caption(0, 4)
-    assert "names no altitude" in inspect_set.slices({})
-    assert "Nobody" not in inspect_set.headline("bare", *bench.overall(), inspection.notes)
+    assert "no positions" in error_map.caption(0, 4)
+    assert "names no altitude" in inspect_summary.slices({})
+    assert "Nobody" not in inspect_summary.headline("bare", *bench.overall(), inspection.notes)
 
 
 POOR = {
@@ -216,24 +220,24 @@ def test_without_a_report_or_gallery_a_sentence_says_so(world, tmp_path):
 def test_points_keep_their_names_and_groups(bench):
     cloud = bench.cloud("pca")
     table = bench.inspection().table
-    points = inspect_set.points_of(cloud, table, "outcome")
+    points = inspect_summary.points_of(cloud, table, "outcome")
     assert all(0 <= value <= 1 for value in points["x"] + points["y"])
     groups = dict(zip(points["id"], points["group"], strict=True))
     assert {name: group == 0 for name, group in groups.items() if name} == table["right"].to_dict()
-    conditions = inspect_set.points_of(cloud, table, "condition")
+    conditions = inspect_summary.points_of(cloud, table, "condition")
     assert conditions["names"] == ["clear", "fog"]
     assert len(points["links"]) == table["true_tile"].notna().sum()
 
 
 def test_causes_are_counted_once_in_the_headline(bench):
     causes = flags.causes(bench.inspection().table)
-    text = inspect_set.headline("r", summary.figures(bench.inspection().table), causes, ())
+    text = inspect_summary.headline("r", summary.figures(bench.inspection().table), causes, ())
     assert html.escape(causes.sentence) in text and f"{causes.errors:,} <span>wrong in all" in text
 
 
 def test_error_lines_take_the_shorter_way_round():
     line = {"true_lon": [179.9], "true_lat": [0.0], "lon": [-179.9], "lat": [0.0], "error_m": [22_000.0]}
-    page = inspect_map.error_map(pd.DataFrame(line, index=["q"]), None)
+    page = error_map.error_map(pd.DataFrame(line, index=["q"]), None)
     assert "180.1" in page
 
 
@@ -242,14 +246,14 @@ def test_the_network_draws_heat_over_what_it_sees(tmp_path):
 
     embedder = small_model(tmp_path / "model")
     pictures = [Image.fromarray(imagery(100, seed)) for seed in range(3)]
-    tile = inspect_query.Ranked(1, "a", 0.5, "wrong", None, None)
-    shown = inspect_query.Sight("q", "Wrong", False, (), (), None, (tile,), tile)
+    tile = query_view.Ranked(1, "a", 0.5, "wrong", None, None)
+    shown = query_view.Sight("q", "Wrong", False, (), (), None, (tile,), tile)
     for look, words in (("similarity", "how alike"), ("saliency", "Grad-CAM")):
-        heated = looks.seen(shown, tuple(pictures), looks.How(look, "true"), embedder)
+        heated = heatmaps.seen(shown, tuple(pictures), heatmaps.How(look, "true"), embedder)
         assert all(uri.startswith("data:image/jpeg") for uri in heated.heat)
         assert words in heated.heat_caption and "for the true tile" in heated.heat_caption
-        assert inspect_query.sight(heated).count('class="heat"') == 3
-    lone = looks.seen(shown, (pictures[0], None, None), looks.How("similarity"), embedder)
+        assert query_view.sight(heated).count('class="heat"') == 3
+    lone = heatmaps.seen(shown, (pictures[0], None, None), heatmaps.How("similarity"), embedder)
     assert lone.heat == (None, None, None), "no other picture, no heat"
 
 
@@ -258,11 +262,11 @@ def test_a_fresh_photo_is_judged_by_its_own_position(world):
     desk = Desk(engine, sorted((folder / "gallery" / "photos").glob("*.jpg")))
     shown = desk.ask(desk.examples[0], Question())
     kept = desk.kept.get(shown.kept_as)
-    far = fresh_sight(kept, looks.How(near_m=0))
+    far = fresh_sight(kept, heatmaps.How(near_m=0))
     assert far.right and far.truth is not None and far.strip[0].mark == "true"
-    assert {tile.mark for tile in fresh_sight(kept, looks.How(near_m=1e6)).strip} <= {"true", "near"}
+    assert {tile.mark for tile in fresh_sight(kept, heatmaps.How(near_m=1e6)).strip} <= {"true", "near"}
     silent = desk.kept.get(desk.ask(desk.examples[3], Question()).kept_as)
-    unknown = fresh_sight(silent, looks.How())
+    unknown = fresh_sight(silent, heatmaps.How())
     assert unknown.right is None and unknown.truth is None and "no position" in unknown.truth_missing
     assert not unknown.photo.startswith("data:image/jpeg;base64,/9j/4Q"), "no EXIF goes on"
 
@@ -271,6 +275,6 @@ def test_a_fresh_photo_shows_how_it_fits(world):
     folder, engine, _ = world
     desk = Desk(engine, sorted((folder / "gallery" / "photos").glob("*.jpg")))
     kept = desk.kept.get(desk.ask(desk.examples[0], Question()).kept_as)
-    assert kept.answer.fit is not None and "How it fits" in fresh_view(kept, looks.How())
+    assert kept.answer.fit is not None and "How it fits" in fresh_view(kept, heatmaps.How())
     unfit = replace(kept, answer=replace(kept.answer, check=None))
-    assert "How it fits" not in fresh_view(unfit, looks.How())
+    assert "How it fits" not in fresh_view(unfit, heatmaps.How())

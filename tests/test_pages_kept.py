@@ -1,6 +1,6 @@
 """What is kept for another page."""
 
-from pages.kept import Kept
+from pages.services.expiring import Kept
 
 
 def test_a_value_comes_back_under_its_own_name_only():

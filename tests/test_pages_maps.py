@@ -12,7 +12,7 @@ from bad_files import gps_exif
 from PIL import Image
 from shapely.geometry import box
 
-from pages import maps
+from pages.common import maps
 
 HOSTILE = [
     "<img src=x onerror=hit()>",

@@ -5,13 +5,13 @@ from pathlib import Path
 
 import pytest
 
-from pages.choice import Remembered
-from pages.desk import Desk
-from pages.embedders import Embedders
-from pages.engine import Engine
 from pages.errors import BadQuestion
-from pages.flight_desk import FlightDesk
-from pages.shelf import Shelf, Stand, keys_of
+from pages.gallery_picker import Remembered
+from pages.services.catalog import Shelf, Stand, keys_of
+from pages.services.embedders import Embedders
+from pages.services.engine import Engine
+from pages.services.flight import FlightDesk
+from pages.services.locate import Desk
 
 
 def stand(key, room=None):

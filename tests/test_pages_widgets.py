@@ -17,7 +17,7 @@ from gallery.judge.geometry import Alignment, Check, Fit
 from gallery.judge.overlay import Overlay
 from gallery.search.answer import Answer, ExifCheck, Position
 from gallery.tiles import Match, Tile
-from pages import widgets
+from pages.common import widgets
 
 TILE = Tile("island/1", LonLat(0.01, 0.02), box(0.009, 0.019, 0.011, 0.021), 0.5, "island.tif")
 ANSWER = Answer("photo.jpg", (Match(1, TILE, 0.8123),), notes=("A note.",), timings={"read": 0.03, "embed": 0.05})

@@ -13,10 +13,11 @@ from small_world import desk_of, imagery, shelf_of, write_photo, write_raster
 from gallery import Gallery
 from gallery.build.pipeline import Progress
 from gallery.errors import GalleryError, NotGeoreferenced
-from pages import uploaded_raster, workshop
-from pages.desk import Question
-from pages.uploaded_raster import BadUpload, plan
-from pages.workshop import NoRoom, Order, Stopped, Workshop, title_of, told, zipped
+from pages.services import upload as services_upload
+from pages.services import visitor_builds
+from pages.services.locate import Question
+from pages.services.upload import BadUpload, plan
+from pages.services.visitor_builds import NoRoom, Order, Stopped, Workshop, title_of, told, zipped
 
 
 @pytest.fixture(scope="module")
@@ -100,14 +101,14 @@ def test_a_build_that_fails_leaves_nothing(shop, upload, monkeypatch):
     def fails(*_args, **_more):
         raise GalleryError("broken")
 
-    monkeypatch.setattr(workshop, "build_gallery", fails)
+    monkeypatch.setattr(visitor_builds, "build_gallery", fails)
     with pytest.raises(GalleryError):
         shop.build(Order(upload))
     assert list(Path(shop._root.name).iterdir()) == []
 
 
 def test_there_is_room_for_few(shop, upload, monkeypatch):
-    monkeypatch.setattr(workshop, "MOST_KEPT", 1)
+    monkeypatch.setattr(visitor_builds, "MOST_KEPT", 1)
     inside, go = threading.Event(), threading.Event()
 
     def waits(_progress):
@@ -123,8 +124,8 @@ def test_there_is_room_for_few(shop, upload, monkeypatch):
     first.join()
     with pytest.raises(NoRoom):
         shop.build(Order(upload))
-    monkeypatch.setattr(workshop, "MOST_KEPT", 9)
-    monkeypatch.setattr(workshop, "LEAST_FREE_BYTES", 2**62)
+    monkeypatch.setattr(visitor_builds, "MOST_KEPT", 9)
+    monkeypatch.setattr(visitor_builds, "LEAST_FREE_BYTES", 2**62)
     with pytest.raises(NoRoom, match="full"):
         shop.build(Order(upload))
 
@@ -173,7 +174,7 @@ def test_what_is_too_large_is_refused_before_it_is_decoded(tmp_path, width, heig
 
 
 def test_a_large_file_is_refused(tmp_path, monkeypatch):
-    monkeypatch.setattr(uploaded_raster, "MOST_BYTES", 1000)
+    monkeypatch.setattr(services_upload, "MOST_BYTES", 1000)
     with pytest.raises(BadUpload, match="MB"):
         plan(write_raster(tmp_path / "large.tif", imagery(100)), 100, 0.5)
 

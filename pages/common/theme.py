@@ -1,0 +1,50 @@
+"""The look of all pages: Gradio's theme with fonts that it serves itself, and its style sheets."""
+
+from pathlib import Path
+
+import gradio as gr
+
+STATIC = Path(__file__).parents[1] / "static"
+LOGO_FILE = STATIC / "logo.svg"
+
+
+def theme() -> gr.themes.Base:
+    """Slate and cyan, the same in light and dark; asks no host for a font."""
+    # Gradio's file for weight 600 of this font lacks the Latin letters; browsers take 700 for it.
+    sans = gr.themes.LocalFont("IBM Plex Sans", weights=(400, 700))
+    mono = gr.themes.LocalFont("IBM Plex Mono", weights=(400, 600))
+    return gr.themes.Default(
+        primary_hue=gr.themes.colors.cyan,
+        secondary_hue=gr.themes.colors.cyan,
+        neutral_hue=gr.themes.colors.slate,
+        radius_size=gr.themes.sizes.radius_lg,
+        font=(sans, gr.themes.Font("system-ui"), gr.themes.Font("sans-serif")),
+        font_mono=(mono, gr.themes.Font("ui-monospace"), gr.themes.Font("monospace")),
+    ).set(
+        body_background_fill="*neutral_50",
+        body_background_fill_dark="*neutral_950",
+        body_text_color_subdued="*neutral_500",
+        body_text_color_subdued_dark="*neutral_400",
+        block_background_fill="white",
+        block_background_fill_dark="*neutral_900",
+        block_border_color="*neutral_200",
+        block_border_color_dark="*neutral_800",
+        block_label_background_fill="transparent",
+        block_label_background_fill_dark="transparent",
+        block_label_border_width="0px",
+        block_label_text_color="*neutral_600",
+        block_label_text_color_dark="*neutral_300",
+        block_title_text_weight="600",
+        block_shadow="none",
+        slider_color="*primary_600",
+        slider_color_dark="*primary_500",
+        link_text_color="*primary_700",
+        link_text_color_dark="*primary_300",
+    )
+
+
+def page_head() -> str:
+    """The style sheet for the page's head: of `css`, Gradio rewrites the selectors, and wrongly within @media."""
+    names = ("page.css", "inspect.css", "flight.css", "galleries.css")
+    sheets = "\n".join((STATIC / name).read_text("utf-8") for name in names)
+    return f"<style>{sheets}</style>"

@@ -1,0 +1,1 @@
+"""The page of flights: many photos or a video as one track."""

@@ -1,0 +1,114 @@
+"""The pieces of HTML that show a track: its card, the player of its photos, the chart; every text is escaped here."""
+
+import html
+
+import numpy as np
+
+from gallery.track.track import Fix, State, Track
+from pages.common import charts, formatting
+from pages.services.flight import ShownFlight
+
+_NAMES: dict[State, str] = {"found": "Found", "bridged": "Bridged", "lost": "Lost"}
+_MEANINGS: dict[State, str] = {
+    "found": "The photo's own match fits the track.",
+    "bridged": "Its own match does not fit; the photos around it tell.",
+    "lost": "Neither the photo nor those around it tell where this was.",
+}
+_SIGNS = {"way": "track", "bridge": "bridged", "said": "place by the photo's EXIF", "away": "lost"}
+
+
+def card(shown: ShownFlight) -> str:
+    """What came of a flight, in figures and notes."""
+    track = shown.track
+    known = len(track.fixes) - track.count("lost")
+    facts = [(_NAMES[state], str(track.count(state)), _MEANINGS[state]) for state in _NAMES]
+    errors_m = [fix.error_m for fix in track.fixes if fix.error_m is not None]
+    if errors_m:
+        hint = "From where the photos' EXIF puts them, which may be wrong."
+        facts.append(("Median from EXIF", formatting.metres(float(np.median(errors_m))), hint))
+        facts.append(("95 % within", formatting.metres(float(np.percentile(errors_m, 95))), hint))
+    facts.append(("Took", formatting.duration(shown.seconds), ""))
+    terms = "".join(
+        f'<div title="{html.escape(hint)}"><dt>{name}</dt><dd>{html.escape(value)}</dd></div>'
+        for name, value, hint in facts
+    )
+    notes = [f"<b>{html.escape(problem.photo)}</b> {html.escape(problem.error)}" for problem in track.problems]
+    notes += [html.escape(note) for note in track.notes]
+    if shown.unasked:
+        notes.insert(0, f"Stopped: {formatting.count(shown.unasked, 'photo')} more would have been asked.")
+    lines = "".join(f"<li>{note}</li>" for note in notes)
+    title = f"{known} of {formatting.count(len(track.fixes), 'photo')} on the track"
+    return (
+        f'<div class="card {"located" if known else "unsure"}" role="status"><h3>{title}</h3>'
+        f'<dl class="facts">{terms}</dl><ul class="notes">{lines}</ul></div>'
+    )
+
+
+def legend(track: Track) -> str:
+    """What the signs on a flight's map mean; only those that are there."""
+    there = {
+        "way": track.count("found") > 0,
+        "bridge": track.count("bridged") > 0,
+        "said": any(fix.sighting.stated is not None for fix in track.fixes),
+        "away": track.count("lost") > 0,
+    }
+    signs = "".join(f'<span class="{sign}">{text}</span>' for sign, text in _SIGNS.items() if there[sign])
+    return f'<p class="legend">{signs}</p>'
+
+
+def player(shown: ShownFlight) -> str:
+    """The photos one by one, each beside its best tile; static/flight.js plays them."""
+    shots = "".join(
+        _shot(number, fix, *pictures)
+        for number, (fix, pictures) in enumerate(zip(shown.track.fixes, shown.pictures, strict=True), start=1)
+    )
+    count = len(shown.track.fixes)
+    return (
+        f'<div class="player">{shots}<div class="controls">'
+        '<button type="button" class="play" aria-pressed="false">▶ Play</button>'
+        f'<input type="range" min="1" max="{count}" value="1" step="1" aria-label="Photo of the flight">'
+        f"<output>1 / {count}</output></div></div>"
+    )
+
+
+def _shot(number: int, fix: Fix, photo: str, tile: str | None) -> str:
+    told = [formatting.duration(fix.time_s) if fix.time_s else "0 s"]
+    if fix.position is not None:
+        told.append(formatting.place(fix.position.lon, fix.position.lat))
+        told.append(f"within {formatting.metres(fix.position.radius_m)}")
+    if fix.error_m is not None:
+        told.append(f"{formatting.metres(fix.error_m)} from its EXIF place")
+    match = fix.sighting.best
+    best = (
+        '<div class="none"></div><small>no tile</small>'
+        if tile is None or match is None
+        else f'<img src="{tile}" alt="The tile that is most like it"><small>Best tile by itself: '
+        f"{html.escape(match.tile.id)} · {formatting.similarity(match.score)}</small>"
+    )
+    return (
+        f'<figure class="shot {fix.state}" data-number="{number}"{"" if number == 1 else " hidden"}>'
+        f'<div><img src="{photo}" alt="The photo"><small>{html.escape(fix.photo)}</small></div><div>{best}</div>'
+        f'<figcaption><span class="badge">{_NAMES[fix.state]}</span>{html.escape(" · ".join(told))}</figcaption>'
+        "</figure>"
+    )
+
+
+def chart(track: Track) -> str:
+    """The error over time, or the radius where no photo states its place."""
+    stated = any(fix.error_m is not None for fix in track.fixes)
+    numbered = [_moment(number, fix, stated) for number, fix in enumerate(track.fixes, start=1)]
+    moments = [
+        moment
+        for moment, fix in zip(numbered, track.fixes, strict=True)
+        if fix.state == "lost" or moment.value is not None
+    ]
+    what = "Metres from where the photos' EXIF puts them" if stated else "Radius in metres"
+    drawn = charts.timeline(moments, [("metres", "one"), ("lost", "wrong")], what)
+    return f'<figure>{drawn}<figcaption class="told">{what}; hollow where bridged.</figcaption></figure>'
+
+
+def _moment(number: int, fix: Fix, stated: bool) -> charts.Moment:
+    radius_m = None if fix.position is None else fix.position.radius_m
+    value = fix.error_m if stated else radius_m
+    told = f"{fix.photo}: {fix.state}" + ("" if value is None else f", {formatting.metres(value)}")
+    return charts.Moment(number, fix.time_s, value, told, fix.state == "found")

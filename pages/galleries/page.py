@@ -1,0 +1,127 @@
+"""The page of galleries: what there is to choose, one on the map with its health, and its tiles."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import gradio as gr
+
+from pages.common import maps, widgets
+from pages.common.gallery_map import MOST_FOOTPRINTS
+from pages.errors import SPOKEN, sentence
+from pages.galleries import render
+from pages.galleries.build_form import BuildParts, make_build_parts, wire
+from pages.gallery_picker import Choice, Remembered, choice_of
+from pages.localize.components import PRIVATE, QUIET
+from pages.services.catalog import Stand
+from pages.services.galleries import GalleriesDesk
+from pages.services.visitor_builds import Workshop
+
+MAP_ID = "gallery-map"
+PROMISE = "The ground that photos are searched on."
+LOOKING = ("Looking at the gallery's health", "Repeated, look-alike and empty tiles, and gaps between them.")
+TILE = ("No tile chosen", "Click a tile on the map to see it.")
+SLOW: dict[str, Any] = {"show_progress": "hidden", "concurrency_limit": 2, "concurrency_id": "galleries", **PRIVATE}
+
+
+@dataclass(frozen=True)
+class Parts:
+    """The page's components."""
+
+    choice: Choice
+    head: gr.HTML
+    listing: gr.HTML
+    plan: gr.HTML
+    tile: gr.HTML
+    health: gr.HTML
+    own: BuildParts
+
+
+def galleries_page(desk: GalleriesDesk, workshop: Workshop) -> None:
+    """Put the page's parts and events into the Blocks at hand. Args: workshop: builds visitors' own."""
+    head = gr.HTML(widgets.header("Opening the galleries…", promise=PROMISE), elem_id="head")
+    listing = gr.HTML("", elem_id="galleries", js_on_load=_script("gallery_list.js"))
+    with gr.Row(elem_id="desk"):
+        with gr.Column(scale=4, min_width=330, elem_id="ask"):
+            choice = choice_of(desk.shelf)
+            health = gr.HTML(
+                widgets.message_card(*LOOKING, "waiting"), elem_id="health", js_on_load=_script("gallery_health.js")
+            )
+            own = make_build_parts(workshop)
+        with gr.Column(scale=9, min_width=330, elem_id="answer"):
+            plan = widgets.map_view(MAP_ID)
+            tile = gr.HTML(widgets.message_card(*TILE), elem_id="card")
+    _events(desk, workshop, Parts(choice, head, listing, plan, tile, health, own))
+
+
+def _script(name: str) -> str:
+    return (widgets.STATIC / name).read_text("utf-8")
+
+
+def _events(desk: GalleriesDesk, workshop: Workshop, parts: Parts) -> None:
+    choice, menu, browser = parts.choice, parts.choice.menu, parts.choice.browser
+
+    def opening(remembered: Any) -> Iterator[dict]:
+        """The galleries, and the one that this visitor chose before."""
+        stand, shown = choice.opened(remembered)
+        yield shown
+        yield from _shown(stand, remembered)
+
+    def turned_to(remembered: Any, key: Any) -> Iterator[dict]:
+        """Another gallery was chosen."""
+        stand, kept = choice.chosen(remembered, key)
+        yield kept
+        yield from _shown(stand, remembered)
+
+    def of_list(remembered: Any, event: gr.EventData) -> Iterator[dict]:
+        """A row of the list was chosen; what it carries comes from the browser."""
+        stand = desk.shelf.get(getattr(event, "key", None))
+        yield {menu: choice.shown(Remembered.read(remembered), stand)}
+        yield from turned_to(remembered, stand.key)
+
+    def _shown(stand: Stand, remembered: Any) -> Iterator[dict]:
+        waiting = widgets.message_card(*LOOKING, "waiting")
+        yield {parts.health: waiting, parts.tile: widgets.message_card(*TILE), **parts.own.of(stand)}
+        try:
+            page = maps.iframe(desk.map_page(stand.key), title="Map of the gallery") + _legend()
+            yield {parts.plan: page, parts.head: widgets.header(stand.title, "ready", PROMISE)}
+        except SPOKEN as error:
+            trouble = widgets.message_card("This gallery cannot be shown", sentence(error), "error")
+            yield {parts.plan: "", parts.health: trouble, parts.head: widgets.header(stand.title, "error", PROMISE)}
+        facts = desk.facts(Remembered.read(remembered).own)
+        yield {parts.listing: render.gallery_list(facts, stand.key)}
+
+    def examined(key: Any) -> str:
+        """The health of the gallery that is shown."""
+        try:
+            return render.health_card(desk.health(key))
+        except SPOKEN as error:
+            return widgets.message_card("This gallery cannot be shown", sentence(error), "error")
+
+    def picked(key: Any, event: gr.EventData) -> Any:
+        """A tile was clicked on the map."""
+        number = widgets.picked_number(event, MOST_FOOTPRINTS)
+        if number is None:
+            return gr.skip()
+        try:
+            return render.tile_card(desk.tile(key, number - 1))
+        except SPOKEN as error:
+            return widgets.message_card("This did not work", sentence(error), "error")
+
+    page = gr.context.Context.root_block
+    assert page is not None
+    shown = [parts.head, parts.listing, parts.plan, parts.health, parts.tile, parts.own.mine, parts.own.download]
+    opened = page.load(opening, browser, [menu, *shown], **SLOW)
+    turned = menu.input(turned_to, [browser, menu], [browser, *shown], **SLOW)
+    of_row = parts.listing.turn(of_list, browser, [browser, menu, *shown], **SLOW)  # type: ignore[attr-defined]
+    for event in (opened, turned, of_row):
+        event.then(examined, menu, parts.health, **SLOW)
+    parts.plan.pick(picked, menu, parts.tile, **QUIET)
+    wire(workshop, parts.own, choice, _shown, examined, shown, parts.health)
+
+
+def _legend() -> str:
+    signs = {"duplicate": "repeated", "lookalike": "looks like another place", "blank": "no detail", "gap": "gap"}
+    return (
+        '<p class="legend">' + "".join(f'<span class="{kind}">{text}</span>' for kind, text in signs.items()) + "</p>"
+    )

@@ -1,0 +1,185 @@
+"""What the components of the inspect page show of what a visitor looks at."""
+
+import html
+from dataclasses import replace
+from typing import Any
+
+import gradio as gr
+import pandas as pd
+
+from gallery.report import confusions, filters, flags, summary
+from gallery.report.comparison import Comparison
+from gallery.report.filters import Filter
+from gallery.report.table import Inspection
+from pages.common import formatting, maps, query_view, widgets
+from pages.errors import SPOKEN, sentence
+from pages.inspect import comparison as inspect_comparison
+from pages.inspect import error_map
+from pages.inspect import summary as inspect_summary
+from pages.inspect import table as inspect_table
+from pages.inspect.components import Parts, top
+from pages.inspect.view_state import DISTRIBUTIONS, EMBEDDINGS, MAP, SLICES, Looking
+from pages.services.fresh_photo import fresh_view
+from pages.services.heatmaps import How
+from pages.services.inspection import Bench, slices_of
+from pages.services.locate import FreshPhoto
+
+ROWS_A_PAGE = 25
+
+
+def refused(parts: Parts, error: Exception) -> dict:
+    """Nothing but the sentence of an error."""
+    return {
+        parts.top: top("No report", "error"),
+        parts.headline: widgets.message_card("Nothing to inspect", sentence(error), "error"),
+        parts.whole: gr.Column(visible=False),
+        parts.below: gr.Row(visible=False),
+    }
+
+
+def fresh_photo(parts: Parts, photo: FreshPhoto) -> dict:
+    """The view of one photo from the first page, and of nothing else."""
+    return {
+        parts.top: top(photo.answer.photo, "ready"),
+        parts.headline: "",
+        parts.whole: gr.Column(visible=False),
+        parts.listing: gr.Column(visible=False),
+        parts.steps: gr.Row(visible=False),
+        parts.sight: fresh_view(photo, How()),
+        parts.looking: Looking(fresh=photo),
+    }
+
+
+def started_with(bench: Bench) -> tuple[tuple[Inspection, Comparison] | None, list[str]]:
+    """The comparison that the app was started with, and why there is none."""
+    if bench.against is None:
+        return None, []
+    try:
+        return bench.compared(bench.against), []
+    except SPOKEN as error:
+        return None, [sentence(error)]
+
+
+def part_of(looking: Looking, bench: Bench, data: dict[str, Any]) -> Filter:
+    """The filter that a chosen part of the set stands for; what it carries comes from the browser."""
+    told = {key: value for key, value in data.items() if isinstance(value, str)}
+    if "flag" in told:
+        return Filter(wrong=True, flags=(told["flag"],) if told["flag"] in flags.FLAGS else ())
+    if told.get("change") in filters.CHANGES:
+        return Filter(changes=(told["change"],))
+    if told.get("by") == "condition" and "slice" in told:
+        return Filter(conditions=(told["slice"],))
+    if told.get("by") == "place" and "slice" in told:
+        return Filter(places=(told["slice"],))
+    if "true" in told and "answered" in told:
+        table = looking.table(bench)
+        pair = (table["place"] == told["true"]) & (table["answered_place"] == told["answered"])
+        return Filter(wrong=True, ids=tuple(map(str, table.index[pair])))
+    return looking.view.filter
+
+
+def show_rows(bench: Bench, parts: Parts, looking: Looking) -> dict:
+    """The table of what passes the filter."""
+    rows = looking.rows(bench)
+    total = len(looking.table(bench))
+    view = looking.view
+    page = filters.page_of(rows, view.page, ROWS_A_PAGE)
+    lassoed = "" if view.filter.ids is None else f" · of {len(view.filter.ids):,} chosen"
+    wrong = int((~rows["right"]).sum())
+    told = f"<b>{len(rows):,}</b> of {formatting.count(total, 'query', 'queries')} · {wrong:,} wrong{lassoed}"
+    if not filters.fits_link(view):
+        told += "<br>Too many are chosen for a link: it opens the rest of the filter."
+    return {
+        parts.looking: replace(looking, view=replace(view, page=page.number)),
+        parts.count: told,
+        parts.queries: inspect_table.table(page, view, looking.compared is not None),
+        parts.address: filters.to_query(view),
+        parts.clear: gr.Button(interactive=view.filter != Filter()),
+    }
+
+
+def show_query(bench: Bench, parts: Parts, looking: Looking, how: How) -> dict:
+    """The chosen query."""
+    name = looking.view.query
+    if name is None or name not in looking.table(bench).index:
+        return {
+            parts.sight: '<p class="empty">Choose a query in the table.</p>',
+            parts.earlier: "",
+            parts.looking: looking,
+        }
+    shown = bench.sight(name, how)
+    earlier = ""
+    if looking.compared is not None:
+        other = looking.compared[0]
+        earlier = inspect_comparison.earlier_strip(other.name, bench.others_strip(other, name, how.near_m))
+    return {
+        parts.looking: looking,
+        parts.sight: query_view.sight(shown),
+        parts.earlier: earlier,
+        parts.address: filters.to_query(looking.view),
+        parts.query: name,
+    }
+
+
+def show_comparison(bench: Bench, parts: Parts, looking: Looking) -> dict:
+    """What changed from the other report, or how to give one."""
+    if looking.compared is None:
+        return {parts.comparison: inspect_comparison.NOTHING}
+    before, comparison = looking.compared
+    return {parts.comparison: inspect_comparison.summary(comparison, before.name, bench.inspection().name)}
+
+
+def show_lens(bench: Bench, parts: Parts, looking: Looking, method: Any, colour: Any) -> dict:
+    """What the open tab shows of the rows that pass the filter; the others wait until they are opened."""
+    rows = looking.rows(bench)
+    if looking.lens == SLICES and not len(rows):
+        return {parts.slices: '<p class="empty">No query passes this filter.</p>'}
+    if looking.lens == SLICES:
+        tables = slices_of(rows) if looking.compared else bench.slices(looking.view.filter)
+        return {parts.slices: inspect_summary.slices(tables)}
+    if looking.lens == DISTRIBUTIONS:
+        return {parts.charts: inspect_summary.chart_cards(distribution_charts(bench, rows))}
+    if looking.lens == EMBEDDINGS:
+        return show_cloud(bench, parts, method, colour)
+    if looking.lens == MAP:
+        lines = confusions.error_lines(rows)
+        ground = bench.ground() if len(lines) else None
+        plan = maps.iframe(error_map.error_map(lines, ground), title="Map of the errors") if len(lines) else ""
+        told = error_map.caption(len(lines), int((~rows["right"]).sum()))
+        pairs = inspect_summary.confused(confusions.confused_pairs(rows))
+        return {parts.plan: plan, parts.plan_note: f'<p class="told">{told}</p>', parts.confused: pairs}
+    return {parts.looking: looking}
+
+
+def distribution_charts(bench: Bench, rows: pd.DataFrame) -> list[tuple[str, str | None, str]]:
+    """Title, chart and sentence of each distribution; of the embeddings always all."""
+    margins = inspect_summary.margin_chart(summary.margin_histogram(rows))
+    reliability = summary.reliability(rows)
+    sure = "No query has a score." if reliability is None else reliability.sentence
+    distances = bench.distances()
+    apart = (
+        f"{distances.separation:.1%} of pairs in order: the same place nearer than two places."
+        if distances is not None
+        else "The report has no embeddings of queries and tiles; evaluate again to have them."
+    )
+    return [
+        ("Margin", margins, "Best true minus best wrong score." if margins else "The report knows no margins."),
+        ("Reliability", inspect_summary.reliability_chart(reliability), sure),
+        ("Embedding distances", inspect_summary.distances_chart(distances), apart),
+    ]
+
+
+def show_cloud(bench: Bench, parts: Parts, method: Any, colour: Any) -> dict:
+    """The embeddings in the plane."""
+    inspection = bench.inspection()
+    cloud = bench.cloud(method)
+    if cloud is None:
+        told = "The report has no embeddings; evaluate again to have them."
+        return {parts.cloud: None, parts.cloud_note: f'<p class="empty">{told}</p>'}
+    left_out = cloud.left_out + max(0, len(cloud.ids) - inspect_summary.MOST_POINTS)
+    rest = f"{left_out:,} more are not drawn." if left_out else ""
+    told = " ".join([f"{cloud.method}.", rest, "Draw around queries to see only them in the table."])
+    return {
+        parts.cloud: inspect_summary.points_of(cloud, inspection.table, colour),
+        parts.cloud_note: f'<p class="told">{html.escape(told)}</p>',
+    }

@@ -1,0 +1,1 @@
+"""The first page: where was this photo taken?"""

@@ -1,0 +1,136 @@
+"""What the first page's components show of an answer."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import gradio as gr
+
+from gallery import Answer, Match
+from gallery.export import render
+from gallery.search.answer import PhotoProblem
+from pages.common import formatting, maps, widgets
+from pages.errors import sentence
+from pages.localize.components import BEST, BEST_MANY, TABLE, TABLE_MANY, Outputs
+from pages.services.locate import Desk, Shown, ShownMany, distance_to_photo_m
+
+EMPTY = (
+    "No photo yet",
+    "Drop a drone photo, paste one, or click an example: the tiles that look most like it appear here.",
+)
+
+
+def refused(error: Exception, desk: Desk, outputs: Outputs) -> dict:
+    """The error's sentence, over the map without an answer."""
+    card = {outputs.card: trouble(error)}
+    return {**nothing(desk, outputs), **card} if desk.engine.ready else card
+
+
+def trouble(error: Exception) -> str:
+    return widgets.message_card("This did not work", sentence(error), "error")
+
+
+def nothing(desk: Desk, outputs: Outputs) -> dict:
+    """The page before any photo: where the gallery is, and a sentence."""
+    return {
+        outputs.card: widgets.message_card(*EMPTY),
+        outputs.plan: maps.iframe(desk.first_map(), title="Map of the gallery"),
+        outputs.fit: "",
+        outputs.details: gr.Column(visible=False),
+        outputs.count: 0,
+        outputs.mode: "one",
+    }
+
+
+def one_shown(outputs: Outputs, shown: Shown) -> dict:
+    """One photo's answer."""
+    answer = shown.answer
+    strip = [
+        (picture, f"{match.rank} · {formatting.similarity(match.score)}{_away(answer, match)}\n{_place(match)}")
+        for picture, match in zip(shown.pictures, answer.matches, strict=True)
+    ]
+    rows = [
+        [
+            match.rank,
+            match.tile.id,
+            formatting.similarity(match.score),
+            f"{match.tile.centre.lon:.6f}",
+            f"{match.tile.centre.lat:.6f}",
+            _away(answer, match, "") or "–",
+        ]
+        for match in answer.matches
+    ]
+    return {
+        outputs.card: widgets.verdict_card(answer, maps.picture_uri(shown.seen, 240), inspect=shown.kept_as),
+        outputs.plan: maps.iframe(shown.map_page, basemap=shown.basemap) + widgets.legend(answer),
+        outputs.fit: "" if shown.overlay is None else widgets.fit_view(answer, shown.overlay),
+        outputs.strip: gr.Gallery(strip, selected_index=None),
+        outputs.heading: widgets.section(*BEST),
+        outputs.table: {"headers": TABLE, "data": rows},
+        **_files(outputs, [answer], shown.map_page),
+        outputs.details: gr.Column(visible=bool(rows)),
+        outputs.count: len(rows),
+        outputs.mode: "one",
+    }
+
+
+def many_shown(outputs: Outputs, shown: ShownMany) -> dict:
+    """Several photos' answers."""
+    refused = [(result.photo, result.error) for result in shown.results if isinstance(result, PhotoProblem)]
+    pictures = [picture for picture in shown.pictures if picture is not None]
+    strip = []
+    for number, (answer, picture) in enumerate(zip(shown.placed, pictures, strict=True), start=1):
+        best = answer.matches[0]
+        text = f"{number} · {formatting.similarity(best.score)}{_away(answer, best)}\n{answer.photo}\n{_place(best)}"
+        strip.append((picture, text))
+    located = sum(answer.verdict == "located" for answer in shown.placed)
+    return {
+        outputs.card: widgets.summary_card(len(shown.results) - len(refused), refused, located, shown.timings),
+        outputs.plan: maps.iframe(shown.map_page, title="Map of all photos", basemap=shown.basemap),
+        outputs.fit: "",
+        outputs.strip: gr.Gallery(strip, selected_index=None),
+        outputs.heading: widgets.section(*BEST_MANY),
+        outputs.table: {"headers": TABLE_MANY, "data": _many_rows(shown)},
+        **_files(outputs, shown.results, shown.map_page),
+        outputs.details: gr.Column(visible=bool(strip)),
+        outputs.count: len(strip),
+        outputs.mode: "many",
+    }
+
+
+def _many_rows(shown: ShownMany) -> list[list[Any]]:
+    """One row per photo; only those with a tile have a number, the one on the map."""
+    rows: list[list[Any]] = []
+    number = 0
+    for result in shown.results:
+        if isinstance(result, PhotoProblem):
+            rows.append(["–", result.photo, "not read", "", "", "", "", ""])
+        elif not result.matches:
+            rows.append(["–", result.photo, "no tile", "", "", "", "", ""])
+        else:
+            number += 1
+            best = result.matches[0]
+            centre = best.tile.centre
+            place = [f"{centre.lon:.6f}", f"{centre.lat:.6f}", _away(result, best, "") or "–"]
+            rows.append([number, result.photo, result.verdict, best.tile.id, formatting.similarity(best.score), *place])
+    return rows
+
+
+def _place(match: Match) -> str:
+    """A tile's centre on two short lines."""
+    return formatting.place(match.tile.centre.lon, match.tile.centre.lat).replace(", ", "\n")
+
+
+def _away(answer: Answer, match: Match, before: str = " · ") -> str:
+    """The distance from the photo's own position to a tile, or nothing."""
+    away_m = distance_to_photo_m(answer, match)
+    return "" if away_m is None else before + formatting.metres(away_m)
+
+
+def _files(outputs: Outputs, results: Sequence[Answer | PhotoProblem], map_page: str) -> dict:
+    """The answer as files."""
+    stem = f"{Path(results[0].photo).stem or 'photo'}-answer" if len(results) == 1 else "answers"
+    texts = {"geojson": render(results, "geojson"), "kml": render(results, "kml"), "csv": render(results, "csv")}
+    texts["html"] = map_page
+    buttons = outputs.downloads
+    return {buttons[kind]: widgets.text_file(buttons[kind], f"{stem}.{kind}", text) for kind, text in texts.items()}

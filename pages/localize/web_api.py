@@ -1,0 +1,57 @@
+"""The web API: the endpoint /localize answers one photo as the command line does."""
+
+from pathlib import Path
+from typing import Any
+
+import gradio as gr
+
+from pages.common import widgets
+from pages.errors import SPOKEN, BadQuestion, sentence
+from pages.services.catalog import Shelf
+from pages.services.locate import Question, Where
+
+
+def web_api(shelf: Shelf) -> None:
+    """The endpoint /localize: the answer of one photo as the command line gives it."""
+
+    def localize(
+        photo: str | None,
+        k: float | None = 5,
+        lon: float | None = None,
+        lat: float | None = None,
+        radius_km: float | None = None,
+        gallery: str | None = None,
+    ) -> dict[str, Any]:
+        name = Path(photo).name if photo else ""
+        try:
+            if photo is None:
+                raise BadQuestion("No photo was given.")
+            area = (lon, lat, radius_km)
+            if any(value is not None for value in area) and None in area:
+                raise BadQuestion("An area needs lon, lat and radius_km, all three.")
+            where: Where = "all" if lon is None else "point"
+            question = Question(
+                5 if k is None else int(k), "heading", where, lon, lat, 1.0 if radius_km is None else radius_km
+            )
+            return shelf.named(gallery).desk.locate(photo, question).to_dict()
+        except SPOKEN as error:
+            return {"photo": name, "error": sentence(error)}
+
+    with gr.Row(visible=False):
+        photo = widgets.RawPhoto(label="photo")
+        k = gr.Number(5, label="k", precision=0)
+        area = [gr.Number(None, label=label) for label in ("lon", "lat", "radius_km")]
+        gallery = gr.Textbox(None, label="gallery")
+        answer = gr.JSON(label="answer")
+        gr.Button("localize").click(
+            localize,
+            [photo, k, *area, gallery],
+            answer,
+            api_name="localize",
+            api_description="Where was this photo taken? Returns photo, matches (rank, tile_id, score, lon, lat, "
+            "bounds), position, verdict, confidence and exif; or photo and error for a photo that cannot be read. "
+            "lon, lat (degrees) and radius_km limit the search to an area; gallery names the one to search "
+            "(default: the first).",
+            concurrency_limit=4,
+            concurrency_id="answers",
+        )

@@ -1,0 +1,107 @@
+"""The galleries that the pages answer from: those the app was started with, and, for a while, visitors' own."""
+
+import secrets
+import shutil
+import threading
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from pages.errors import BadQuestion
+from pages.services.flight import FlightDesk
+from pages.services.locate import Desk
+
+
+@dataclass(frozen=True)
+class Stand:
+    """One gallery and what answers from it."""
+
+    key: str  # names it in pages and to the web API; of a visitor's own, nobody can guess it
+    title: str  # for readers
+    folder: Path
+    desk: Desk
+    flights: FlightDesk
+    room: Path | None = None  # of a visitor's own: the folder around it, which goes with it
+
+    @property
+    def own(self) -> bool:
+        """Whether it is a visitor's, for nobody else."""
+        return self.room is not None
+
+
+class Shelf:
+    """All galleries, the first one for whoever has not chosen."""
+
+    def __init__(self, stands: Sequence[Stand]) -> None:
+        """Args: stands: what the app was started with, at least one."""
+        self.first = stands[0]
+        self.secret = secrets.token_hex(8)
+        """Keeps what browsers remember of this server from other ones."""
+        self._stands = {stand.key: stand for stand in stands}
+        self._lock = threading.Lock()
+
+    @property
+    def public(self) -> tuple[Stand, ...]:
+        """What everybody may choose."""
+        with self._lock:
+            return tuple(stand for stand in self._stands.values() if not stand.own)
+
+    @property
+    def own_count(self) -> int:
+        """How many galleries of visitors are kept."""
+        with self._lock:
+            return sum(stand.own for stand in self._stands.values())
+
+    def offered(self) -> list[Path]:
+        """The example photos of all galleries that everybody may choose."""
+        return [path for stand in self.public for path in stand.desk.offered]
+
+    def get(self, key: object) -> Stand:
+        """The gallery of that key, or the first one; the key may be anything that a browser sends."""
+        with self._lock:
+            return self._stands.get(key, self.first) if isinstance(key, str) else self.first
+
+    def named(self, key: str | None) -> Stand:
+        """As `get`, for a question that may name a gallery.
+
+        Raises:
+            BadQuestion: there is none of that name.
+        """
+        stand = self.get(key)
+        if key and stand.key != key:
+            names = ", ".join(each.key for each in self.public)
+            raise BadQuestion(f"There is no gallery of that name. These can be asked: {names}.")
+        return stand
+
+    def seen_by(self, own: Iterable[object]) -> list[Stand]:
+        """What a visitor may choose. Args: own: keys of own galleries, as the visitor's browser keeps them."""
+        kept = (self.get(key) for key in own)
+        return [*self.public, *dict.fromkeys(stand for stand in kept if stand.own)]
+
+    def put(self, stand: Stand, for_s: float) -> None:
+        """Keep a visitor's own gallery for so many seconds; then its folder goes, too."""
+        with self._lock:
+            self._stands[stand.key] = stand
+        timer = threading.Timer(for_s, self.drop, [stand.key])
+        timer.daemon = True
+        timer.start()
+
+    def drop(self, key: str) -> None:
+        """Forget a visitor's own gallery and remove its folder; nothing where there is none."""
+        with self._lock:
+            room = self._stands[key].room if key in self._stands else None
+            if room is None:
+                return
+            del self._stands[key]
+        shutil.rmtree(room, ignore_errors=True)
+
+
+def keys_of(folders: Sequence[Path]) -> list[str]:
+    """A key for each gallery's folder: its name, with a number behind it where another one has that name."""
+    keys: list[str] = []
+    for folder in folders:
+        name, number = folder.absolute().name or "gallery", 1
+        while (key := name if number == 1 else f"{name}-{number}") in keys:
+            number += 1
+        keys.append(key)
+    return keys

@@ -1,0 +1,126 @@
+"""What happens between the photos of a flight and what the page shows of their track; knows no Gradio."""
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import get_args
+
+from gallery import Localizer
+from gallery.errors import GalleryError
+from gallery.track import export
+from gallery.track.flight_photos import flight_of
+from gallery.track.motion import Motion
+from gallery.track.track import Sighting, Track, sightings, track
+from pages.common import maps
+from pages.common.flight_map import flight_map
+from pages.errors import BadQuestion
+from pages.services.locate import MOST_PHOTOS, TURNS, Desk, Turn
+
+PICTURE_PX = 320
+"""Longer side of the pictures of photos and tiles that are played."""
+
+
+@dataclass(frozen=True)
+class FlightQuestion:
+    """How a flight is to be searched."""
+
+    every_s: float | None = None  # None: by the times that the photos state
+    max_speed_m_s: float = 20.0
+    turn: Turn = "heading"
+    verify: bool = True
+    basemap: bool = False
+
+
+@dataclass(frozen=True)
+class ShownFlight:
+    """A track with all that the page draws of it."""
+
+    track: Track
+    pictures: tuple[tuple[str, str | None], ...]  # data URIs of each fix's photo and of the tile that is most like it
+    map_page: str
+    files: dict[str, str]  # the track by kind of file
+    seconds: float
+    unasked: int = 0  # photos that were not asked because the visitor stopped
+    basemap: bool = False
+
+
+class FlightDesk:
+    """Takes flights for the engine and the ground of the first page's desk."""
+
+    def __init__(self, desk: Desk, example: Sequence[Path] = ()) -> None:
+        """Args: example: the photos of a flight that visitors can ask for; its answer is kept."""
+        self.desk = desk
+        self.example = tuple(example)
+        self._answered: dict[FlightQuestion, ShownFlight] = {}
+
+    def ask_example(
+        self,
+        question: FlightQuestion,
+        progress: Callable[[int, int], None] | None = None,
+        stopped: Callable[[], bool] = bool,
+    ) -> ShownFlight:
+        """The example's track; asked once for each question."""
+        if question not in self._answered:
+            shown = self.ask(self.example, question, progress, stopped)
+            if shown.unasked:
+                return shown
+            self._answered[question] = shown
+        return self._answered[question]
+
+    def ask(
+        self,
+        paths: Sequence[Path],
+        question: FlightQuestion,
+        progress: Callable[[int, int], None] | None = None,
+        stopped: Callable[[], bool] = bool,
+    ) -> ShownFlight:
+        """The track of photos, or of one video.
+
+        Args:
+            progress: is told how many photos are asked, and of how many, before the first and after each one.
+            stopped: whether to leave the rest unasked; the track is then that of the photos so far.
+
+        Raises:
+            NotReady, BadQuestion, GalleryError: each with a sentence for the visitor.
+        """
+        if not paths:
+            raise BadQuestion("Choose the photos of one flight, or a video.")
+        if len(paths) > MOST_PHOTOS:
+            raise BadQuestion(f"These are {len(paths)} photos; {MOST_PHOTOS} at once are possible.")
+        motion = Motion(max_speed_m_s=question.max_speed_m_s)
+        flight = flight_of(paths, question.every_s, MOST_PHOTOS)
+        localizer = self.desk.engine.wait()
+        begun = time.perf_counter()
+        seen: list[Sighting] = []
+        if progress is not None:
+            progress(0, flight.count)
+        ways = TURNS[question.turn]
+        for sighting in sightings(localizer, flight.frames, verify=question.verify, picture_px=PICTURE_PX, **ways):
+            seen.append(sighting)
+            if progress is not None:
+                progress(len(seen), flight.count)
+            if stopped():
+                break
+        found = track(localizer, seen, motion, question.every_s if flight.photos else None)
+        return ShownFlight(
+            track=found,
+            pictures=tuple(_pictures(localizer, fix.sighting) for fix in found.fixes),
+            map_page=flight_map(found, self.desk.ground, question.basemap),
+            files={kind: export.render(found, kind) for kind in get_args(export.Format)},
+            seconds=time.perf_counter() - begun,
+            unasked=max(0, flight.count - len(seen)) if stopped() else 0,
+            basemap=question.basemap,
+        )
+
+
+def _pictures(localizer: Localizer, sighting: Sighting) -> tuple[str, str | None]:
+    assert sighting.picture is not None  # was asked for
+    photo = maps.picture_uri(sighting.picture, PICTURE_PX)
+    if sighting.best is None:
+        return photo, None
+    try:
+        tile = localizer.gallery.image(sighting.best.tile, PICTURE_PX)
+    except GalleryError:  # its raster is gone: the track does not hang on it
+        return photo, None
+    return photo, maps.picture_uri(tile, PICTURE_PX)

@@ -1,0 +1,402 @@
+"""What happens between a photo and what the page shows of its answer; knows no Gradio."""
+
+import logging
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from pathlib import Path
+from typing import Any, Literal
+
+from PIL import Image
+
+from gallery import Answer, Gallery, Localizer, Match, Near
+from gallery.geo import LonLat, distance_m, wrap_lon
+from gallery.judge.geometry import PICTURE_PX
+from gallery.judge.overlay import Overlay, overlay_of
+from gallery.search.answer import PhotoProblem
+from mean_model import PhotoError, load_photo
+from pages.common import formatting, maps
+from pages.common.ground_image import ground_picture
+from pages.errors import BadQuestion
+from pages.services.engine import Engine
+from pages.services.expiring import Kept
+
+Where = Literal["all", "exif", "point"]
+Turn = Literal["heading", "guessed", "none"]
+TURNS: dict[Turn, dict[str, Any]] = {
+    "heading": {"rotations": 16, "north_up": True},  # by the photo's pose; what it does not state is guessed
+    "guessed": {"rotations": 16, "north_up": False},
+    "none": {"rotations": 1, "north_up": False},
+}
+"""How the photo is turned before it is searched, in the words of `Localizer.localize`."""
+
+MOST_PHOTOS = 200
+MOST_MATCHES = 20  # on the page
+MOST_ASKED = 1000  # through the web API
+MOST_PICTURES = 60  # tile pictures drawn on a map of many photos; the others keep their outline
+MOST_OUTLINES = 20_000  # footprints of a gallery drawn on the first map
+MOST_EXAMPLES = 16
+TILE_PX = 256
+THUMBNAIL_PX = 240
+KEPT_PX = 512
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Question:
+    """How a photo is to be searched."""
+
+    k: int = 5
+    turn: Turn = "heading"
+    where: Where = "all"
+    lon: float | None = None
+    lat: float | None = None
+    radius_km: float = 1.0
+    basemap: bool = False
+
+
+@dataclass(frozen=True)
+class Shown:
+    """One photo's answer with all that the page draws of it."""
+
+    answer: Answer
+    seen: Image.Image  # the square that the network sees
+    pictures: tuple[Image.Image, ...]  # of the matched tiles, best first
+    map_page: str
+    kept_as: str  # the name under which the inspect page finds it
+    overlay: Overlay | None  # of photo and ground, where geometry found a fit
+    basemap: bool = False
+
+
+@dataclass(frozen=True)
+class FreshPhoto:
+    """A photo with its answer, kept for the inspect page."""
+
+    answer: Answer
+    picture: Image.Image  # small, without metadata
+    engine: Engine  # that answered it
+
+
+@dataclass(frozen=True)
+class ShownMany:
+    """Several photos' answers on one map."""
+
+    results: tuple[Answer | PhotoProblem, ...]
+    pictures: tuple[Image.Image | None, ...]  # of each result's best tile
+    map_page: str
+    timings: dict[str, float]  # stage -> seconds, of all photos together
+    basemap: bool = False
+
+    @property
+    def placed(self) -> tuple[Answer, ...]:
+        """Those that have a best tile; the n-th one has the number n on the map."""
+        return tuple(result for result in self.results if isinstance(result, Answer) and result.matches)
+
+
+class Desk:
+    """Takes questions for one engine and keeps what every visitor is shown."""
+
+    def __init__(self, engine: Engine, offered: Sequence[Path] = (), kept: Kept[FreshPhoto] | None = None) -> None:
+        """Args:
+        offered: example photos; those that cannot be read are left out.
+        kept: where photos are kept for the inspect page; several desks may share it.
+        """
+        self.engine = engine
+        self.offered = tuple(offered)
+        self.ground: maps.Picture | None = None
+        self.first: Shown | None = None
+        self.kept: Kept[FreshPhoto] = Kept() if kept is None else kept
+        engine.then(self._draw_ground, self._answer_first)
+
+    @cached_property
+    def _pictured(self) -> list[tuple[Path, Image.Image]]:
+        return _pictured(self.offered)
+
+    @property
+    def examples(self) -> tuple[Path, ...]:
+        """The example photos."""
+        return tuple(path for path, _ in self._pictured)
+
+    @property
+    def thumbnails(self) -> tuple[Image.Image, ...]:
+        """A small picture of each example."""
+        return tuple(thumbnail for _, thumbnail in self._pictured)
+
+    def ask(self, source: object, question: Question) -> Shown:
+        """Answer one photo.
+
+        Args:
+            source: what `mean_model.load_photo` takes.
+
+        Raises:
+            NotReady, BadQuestion, PhotoError, GalleryError: each with a sentence for the visitor.
+        """
+        answer, photo, near = self._locate(source, question)
+        gallery, embedder = self._parts()
+        begun = time.perf_counter()
+        pictures = tuple(gallery.image(match.tile, max_px=TILE_PX) for match in answer.matches)
+        page = self._answer_map(answer, pictures, near, camera_of(photo.position), question.basemap)
+        seen = embedder.seen(answer.seen)
+        overlay = None if answer.fit is None else overlay_of(photo.image, answer.fit, gallery)
+        answer = replace(answer, timings={**answer.timings, "draw": time.perf_counter() - begun})
+        picture = photo.image.copy()
+        picture.thumbnail((KEPT_PX, KEPT_PX))
+        kept_as = self.kept.put(FreshPhoto(answer, picture, self.engine))
+        return Shown(answer, seen, pictures, page, kept_as, overlay, question.basemap)
+
+    def locate(self, source: object, question: Question) -> Answer:
+        """`ask` without the drawing."""
+        return self._locate(source, question)[0]
+
+    def _locate(self, source: object, question: Question) -> tuple[Answer, Any, Near | None]:
+        if not 1 <= question.k <= MOST_ASKED:
+            raise BadQuestion(f"k is {question.k}, but 1 to {MOST_ASKED} tiles can be asked for.")
+        localizer = self.engine.wait()
+        begun = time.perf_counter()
+        photo = localizer.embedder.read(source, PICTURE_PX)
+        read_s = time.perf_counter() - begun
+        near, notes = area_of(question, photo.position)
+        answer = localizer.localize(photo, k=question.k, near=near, **TURNS[question.turn])
+        notes = (*getattr(photo, "notes", ()), *notes, *outside(localizer.gallery, answer), *answer.notes)
+        notes = tuple(dict.fromkeys(notes))  # the answer may already carry those of the photo
+        return replace(answer, notes=notes, timings={**answer.timings, "read": read_s}), photo, near
+
+    def _parts(self) -> tuple[Gallery, Any]:
+        localizer = self.engine.wait()
+        return localizer.gallery, localizer.embedder
+
+    def ask_many(
+        self, sources: Sequence[object], question: Question, progress: Callable[[int, int], None] | None = None
+    ) -> ShownMany:
+        """Answer several photos; one that cannot be read does not stop the others.
+
+        Raises:
+            NotReady, BadQuestion, GalleryError: each with a sentence for the visitor.
+        """
+        if not sources:
+            raise BadQuestion("Choose one photo or more.")
+        if len(sources) > MOST_PHOTOS:
+            raise BadQuestion(f"These are {len(sources)} photos; {MOST_PHOTOS} at once are possible.")
+        if question.where == "exif":
+            raise BadQuestion("Several photos have several positions: search the whole gallery, or around one point.")
+        localizer = self.engine.wait()
+        near, _ = area_of(question, None)
+        results: list[Answer | PhotoProblem] = []
+        for result in _stream(localizer, sources, question, near):
+            results.append(result)
+            if progress is not None:
+                progress(len(results), len(sources))
+        begun = time.perf_counter()
+        pictures = tuple(_best_picture(localizer.gallery, result) for result in results)
+        page = self._many_map(results, pictures, near, question.basemap)
+        timings = {**_summed(results), "draw": time.perf_counter() - begun}
+        return ShownMany(tuple(results), pictures, page, timings, question.basemap)
+
+    def first_map(self, basemap: bool = False) -> str:
+        """The map before any question: where the gallery is."""
+        gallery = self.engine.wait().gallery
+        frame, footprints = None, None
+        if 0 < len(gallery) <= MOST_OUTLINES:
+            west, south = gallery.boxes[:, :2].min(axis=0)
+            east, north = gallery.boxes[:, 2:].max(axis=0)
+            frame = (float(west), float(south), float(east), float(north))
+            footprints = None if self.ground else gallery.boxes
+        return maps.draw_map(ground=self.ground, footprints=footprints, frame=frame, basemap=basemap)
+
+    def status(self) -> str:
+        """What answers here, in one line."""
+        localizer = self.engine.wait()
+        name = getattr(localizer.embedder, "name", "") or "model"
+        return f"{name} · {formatting.count(len(localizer.gallery), 'tile')}"
+
+    def middle(self) -> LonLat:
+        """The middle of the gallery, to five decimals: where a search near a point begins."""
+        boxes = self.engine.wait().gallery.boxes
+        if not len(boxes):
+            return LonLat(0, 0)
+        west, south = boxes[:, :2].min(axis=0)
+        east, north = boxes[:, 2:].max(axis=0)
+        return LonLat(round(wrap_lon(float(west + east) / 2), 5), round(float(south + north) / 2, 5))
+
+    def _draw_ground(self, localizer: Localizer) -> None:
+        self.ground = ground_picture(localizer.gallery)
+
+    def _answer_first(self, localizer: Localizer) -> None:
+        if self.examples:
+            self.first = self.ask(self.examples[0], Question())
+
+    def _answer_map(
+        self,
+        answer: Answer,
+        pictures: Sequence[Image.Image],
+        near: Near | None,
+        camera: maps.Camera | None,
+        basemap: bool,
+    ) -> str:
+        spots = [
+            _spot(match.rank, match, _match_rows(answer, match), picture)
+            for match, picture in zip(answer.matches, pictures, strict=True)
+        ]
+        pins = [] if answer.exif is None else [_pin(answer, camera)]
+        shown = outlines(answer)
+        return maps.draw_map(
+            spots=spots, pins=pins, rings=rings(answer, near), outlines=shown, ground=self.ground, basemap=basemap,
+            focus=shown[0].shape.bounds if shown else None,
+        )  # fmt: skip
+
+    def _many_map(
+        self,
+        results: Sequence[Answer | PhotoProblem],
+        pictures: Sequence[Image.Image | None],
+        near: Near | None,
+        basemap: bool,
+    ) -> str:
+        spots: list[maps.Spot] = []
+        pins: list[maps.Pin] = []
+        for result, picture in zip(results, pictures, strict=True):
+            if not isinstance(result, Answer) or not result.matches:
+                continue
+            number = len(spots) + 1
+            best = result.matches[0]
+            rows = (("", result.photo), *_match_rows(result, best)[1:])
+            spots.append(_spot(number, best, rows, picture if len(spots) < MOST_PICTURES else None))
+            if result.exif is not None:
+                pins.append(replace(_pin(result, None), text_stays=False))
+        area = [] if near is None else [_area_ring(near)]
+        return maps.draw_map(
+            spots=spots, pins=pins, rings=area, ground=self.ground, basemap=basemap, every_spot_best=True
+        )
+
+
+def area_of(question: Question, position: object | None) -> tuple[Near | None, tuple[str, ...]]:
+    """The area that a question is limited to, and what has to be said about it.
+
+    Raises:
+        BadQuestion: coordinates are missing.
+        AreaError: they do not exist.
+    """
+    if question.where == "point":
+        if question.lon is None or question.lat is None:
+            raise BadQuestion("To search near a point, give its longitude and latitude in degrees.")
+        return Near(question.lon, question.lat, question.radius_km), ()
+    if question.where == "exif":
+        if position is None:
+            return None, ("The photo carries no position, so the whole gallery was searched.",)
+        return Near(position.lon, position.lat, question.radius_km), ()  # type: ignore[attr-defined]
+    return None, ()
+
+
+def outside(gallery: Gallery, answer: Answer) -> tuple[str, ...]:
+    """A warning when the photo says that it was taken beyond the gallery."""
+    if answer.exif is None or not len(gallery):
+        return ()
+    west, south = gallery.boxes[:, :2].min(axis=0)
+    east, north = gallery.boxes[:, 2:].max(axis=0)
+    point = LonLat(answer.exif.lon, answer.exif.lat)
+    if south <= point.lat <= north and any(west <= point.lon + turn <= east for turn in (0, 360)):
+        return ()
+    return ("By its EXIF the photo was taken outside this gallery: if that is right, every tile here is wrong.",)
+
+
+def distance_to_photo_m(answer: Answer, match: Match) -> float | None:
+    """Metres from the place that the photo's EXIF gives to a tile's centre, or None when it gives none."""
+    if answer.exif is None:
+        return None
+    return distance_m(LonLat(answer.exif.lon, answer.exif.lat), match.tile.centre)
+
+
+def rings(answer: Answer, near: Near | None) -> list[maps.Ring]:
+    """The searched area, and the position with its radius when one is claimed."""
+    circles = [] if near is None else [_area_ring(near)]
+    if answer.position is not None:
+        found = answer.position
+        text = f"Position, within {formatting.metres(found.radius_m)}"
+        circles.append(maps.Ring(found.lon, found.lat, found.radius_m, text, found=True))
+    return circles
+
+
+def outlines(answer: Answer) -> list[maps.Outline]:
+    """The ground that the photo shows, where geometry laid it there."""
+    if answer.check is None or answer.fit is None:
+        return []
+    return [maps.Outline(answer.fit.footprint, f"What the photo shows: {answer.check.reason}")]
+
+
+def _area_ring(near: Near) -> maps.Ring:
+    radius_m = near.radius_km * 1000
+    return maps.Ring(near.lon, near.lat, radius_m, f"Searched: {formatting.metres(radius_m)} around here")
+
+
+def _match_rows(answer: Answer, match: Match) -> tuple[tuple[str, str], ...]:
+    """The lines of a match's popup."""
+    lines = [
+        (f"Match {match.rank}", ""),
+        ("Tile", match.tile.id),
+        ("Similarity", formatting.similarity(match.score)),
+        ("Centre", formatting.place(match.tile.centre.lon, match.tile.centre.lat)),
+    ]
+    away_m = distance_to_photo_m(answer, match)
+    return tuple(lines if away_m is None else [*lines, ("From EXIF place", formatting.metres(away_m))])
+
+
+def _spot(number: int, match: Match, rows: tuple[tuple[str, str], ...], picture: Image.Image | None) -> maps.Spot:
+    uri = None if picture is None else maps.picture_uri(picture, TILE_PX)
+    centre = match.tile.centre
+    return maps.Spot(number, centre.lon, centre.lat, match.tile.footprint, rows, uri)
+
+
+def camera_of(position: Any) -> maps.Camera | None:
+    """Where a photo's position puts its camera."""
+    return None if position is None else maps.Camera(position.lon, position.lat, getattr(position, "heading_deg", None))
+
+
+def _pin(answer: Answer, camera: maps.Camera | None) -> maps.Pin:
+    assert answer.exif is not None
+    exif = answer.exif
+    rows = (("Place by the photo's EXIF", ""), ("", formatting.place(exif.lon, exif.lat)), ("", answer.photo))
+    if not answer.matches:
+        return maps.Pin(exif.lon, exif.lat, rows, camera=camera)
+    best = answer.fit.point if answer.fit else answer.matches[0].tile.centre
+    # The shorter way round, should the 180th meridian lie between.
+    lon = best.lon + 360 * round((exif.lon - best.lon) / 360)
+    return maps.Pin(exif.lon, exif.lat, rows, (lon, best.lat), formatting.metres(exif.error_m), camera=camera)
+
+
+def _best_picture(gallery: Gallery, result: Answer | PhotoProblem) -> Image.Image | None:
+    if not isinstance(result, Answer) or not result.matches:
+        return None
+    return gallery.image(result.matches[0].tile, max_px=TILE_PX)
+
+
+def _pictured(paths: Sequence[Path]) -> list[tuple[Path, Image.Image]]:
+    """The first photos that can be read, with a small picture of each."""
+    pictured = []
+    for path in paths:
+        try:
+            image = load_photo(path, target_px=THUMBNAIL_PX // 2).image
+        except PhotoError as error:
+            log.warning("An example is left out: %s", error)
+            continue
+        image.thumbnail((THUMBNAIL_PX, THUMBNAIL_PX))
+        pictured.append((path, image))
+        if len(pictured) == MOST_EXAMPLES:
+            break
+    return pictured
+
+
+def _summed(results: Sequence[Answer | PhotoProblem]) -> dict[str, float]:
+    """Seconds of each stage over all answers."""
+    total: dict[str, float] = {}
+    for result in results:
+        if isinstance(result, Answer):
+            for stage, seconds in result.timings.items():
+                total[stage] = total.get(stage, 0.0) + seconds
+    return total
+
+
+def _stream(
+    localizer: Localizer, sources: Sequence[object], question: Question, near: Near | None
+) -> Iterator[Answer | PhotoProblem]:
+    yield from localizer.stream(sources, k=question.k, near=near, **TURNS[question.turn])

@@ -1,0 +1,201 @@
+"""Where visitors' own galleries are built and kept for a while: private folders, few of them, each gone in time."""
+
+import re
+import secrets
+import shutil
+import threading
+import zipfile
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import cached_property, partial
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import numpy as np
+
+from gallery import Gallery, Localizer, build_gallery
+from gallery.build.pipeline import Progress
+from pages.errors import PagesError
+from pages.services.catalog import Shelf, Stand
+from pages.services.engine import Engine
+from pages.services.flight import FlightDesk
+from pages.services.locate import Desk
+from pages.services.upload import plan
+
+LIVE_S = 2 * 3600.0
+"""So long a gallery is kept after it was built."""
+
+MOST_KEPT = 8
+"""Galleries of all visitors together: at most some 100 MB each."""
+
+MOST_EACH = 2
+"""Galleries of one visitor; the oldest gives way to the next."""
+
+LEAST_FREE_BYTES = 2_000_000_000
+"""No build begins when the disk has less room."""
+
+AT_ONCE = 8
+"""Tiles that are embedded between two looks at the stop button."""
+
+
+class Stopped(PagesError):
+    """The visitor stopped the build."""
+
+
+class NoRoom(PagesError):
+    """There are too many galleries of visitors, or the disk is full."""
+
+
+@dataclass(frozen=True)
+class Order:
+    """What a visitor wants built."""
+
+    raster: Path  # as it was uploaded
+    tile_size_m: float = 100.0
+    overlap: float = 0.5
+
+
+class Workshop:
+    """Builds galleries for visitors and puts them on the shelf, each for whoever knows its key."""
+
+    def __init__(self, shelf: Shelf, live_s: float = LIVE_S) -> None:
+        self.shelf = shelf
+        self.live_s = live_s
+        self._building = 0
+        self._lock = threading.Lock()
+
+    @cached_property
+    def _root(self) -> "TemporaryDirectory[str]":
+        return TemporaryDirectory(prefix="mean-galleries-")  # readable by nobody else; removed at exit
+
+    def build(
+        self,
+        order: Order,
+        progress: Callable[[Progress], None] | None = None,
+        stopped: Callable[[], bool] = bool,
+    ) -> Stand:
+        """Build a gallery with the first gallery's model. Stopped or failed, nothing of it stays.
+
+        Args:
+            progress: is told how far the build is, before it and after each batch.
+            stopped: whether to stop now; asked every `AT_ONCE` tiles.
+
+        Raises:
+            NotReady, NoRoom, Stopped, BadUpload, GalleryError: each with a sentence for the visitor.
+        """
+        embedder = self.shelf.first.desk.engine.wait().embedder
+
+        def step(so_far: Progress) -> None:
+            _go_on(stopped)
+            if progress is not None:
+                progress(so_far)
+
+        with self._place():
+            room = Path(self._root.name) / secrets.token_urlsafe(16)
+            try:
+                room.mkdir()
+                stand = self._built(order, room, _Interruptible(embedder, stopped), embedder, step)
+                self.shelf.put(stand, self.live_s)
+            except BaseException:
+                shutil.rmtree(room, ignore_errors=True)
+                raise
+        return stand
+
+    def _built(
+        self, order: Order, room: Path, careful: Any, embedder: Any, progress: Callable[[Progress], None]
+    ) -> Stand:
+        title = title_of(order.raster)
+        home = room / title
+        home.mkdir()
+        raster = home / f"{title}.tif"  # alone in its folder, under a name that GDAL reads as GeoTIFF only
+        shutil.copyfile(order.raster, raster)
+        plan(raster, order.tile_size_m, order.overlap)
+        build_gallery(raster, home, careful, tile_size_m=order.tile_size_m, overlap=order.overlap, progress=progress)
+
+        desk = Desk(Engine(partial(_opened, home, embedder)))
+        return Stand(secrets.token_urlsafe(16), title, home, desk, FlightDesk(desk), room)
+
+    @contextmanager
+    def _place(self) -> Iterator[None]:
+        """A place for one more gallery, as long as it is built.
+
+        Raises:
+            NoRoom: there is none.
+        """
+        with self._lock:
+            if self.shelf.own_count + self._building >= MOST_KEPT:
+                raise NoRoom(
+                    f"This server keeps {MOST_KEPT} galleries of visitors, and has as many. Each goes after "
+                    f"{self.live_s / 3600:g} hours: come back later, or build on your own machine."
+                )
+            if shutil.disk_usage(self._root.name).free < LEAST_FREE_BYTES:
+                raise NoRoom("The server's disk is full. Come back later, or build on your own machine.")
+            self._building += 1
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._building -= 1
+
+
+class _Interruptible:
+    """An embedder that looks between its batches whether it is to stop."""
+
+    def __init__(self, embedder: Any, stopped: Callable[[], bool]) -> None:
+        self._embedder = embedder
+        self._stopped = stopped
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._embedder, name)
+
+    def embed(self, images: Sequence[Any]) -> np.ndarray:
+        """As the embedder's own.
+
+        Raises:
+            Stopped: the visitor stopped.
+        """
+        parts = []
+        for start in range(0, len(images), AT_ONCE):
+            _go_on(self._stopped)
+            parts.append(self._embedder.embed(images[start : start + AT_ONCE]))
+        return np.concatenate(parts)
+
+
+def _go_on(stopped: Callable[[], bool]) -> None:
+    if stopped():
+        raise Stopped("Stopped. Nothing of the gallery was kept.")
+
+
+def _opened(home: Path, embedder: Any) -> Localizer:
+    return Localizer(Gallery.open(home), embedder)
+
+
+def zipped(stand: Stand) -> Path:
+    """A gallery's folder with its raster as a ZIP file beside it, made once."""
+    assert stand.room is not None
+    file = stand.room / f"{stand.title}.zip"
+    if file.is_file():
+        return file
+    unfinished = file.with_suffix(".unfinished")
+    with zipfile.ZipFile(unfinished, "w", zipfile.ZIP_STORED) as archive:  # its files are compressed, or vectors
+        for path in sorted(stand.folder.rglob("*")):
+            if path.is_file():
+                archive.write(path, path.relative_to(stand.room))
+    unfinished.replace(file)
+    return file
+
+
+def title_of(upload: Path) -> str:
+    """What a visitor's gallery is called: letters, digits, - and _ of the uploaded file's name."""
+    return re.sub(r"[^A-Za-z0-9_-]+", "-", upload.stem).strip("-")[:40] or "my-area"
+
+
+def told(progress: Progress) -> str:
+    """Rate and time left in words."""
+    left_s = progress.seconds_left
+    if left_s is None:
+        return "Tiles embedded"
+    left = f"{left_s:.0f} s" if left_s < 90 else f"{left_s / 60:.0f} min"
+    return f"Tiles embedded, {progress.per_second:,.0f} a second, {left} left"
