@@ -5,7 +5,7 @@ from pathlib import Path
 
 from PIL import Image
 
-from train_scripts.data.places import Retrieval
+from train_scripts.data.readers.dataset import Retrieval
 
 
 def lay(root: Path, parts: Mapping[str, Mapping[str, Iterable[str]]]) -> Path:

@@ -49,8 +49,8 @@ def evaluated_dataset(folder: Path, **asked: Any) -> Path:
     import torch
 
     from mean_model import MEAN, MeanConfig, save_model
-    from train_scripts.data.make_dataset import Size, make_university1652
-    from train_scripts.evaluate_places import Request, run
+    from train_scripts.data.simulator.make_dataset import Size, make_university1652
+    from train_scripts.evaluation.places import Request, run
 
     torch.manual_seed(0)
     config = MeanConfig(backbone="convnext_atto", image_size=64, classes=3)

@@ -9,12 +9,13 @@ import torch
 
 from mean_model.config import MeanConfig
 from mean_model.losses import LossWeights
-from train_scripts import ablate, ablate_worlds
-from train_scripts.data.make_dataset import Size, make_university1652
+from train_scripts import ablate
 from train_scripts.data.pack import write_npz
-from train_scripts.data.simulator import FlightRange, easier, load_pool, places_of
-from train_scripts.places_config import PlacesConfig
-from train_scripts.train_worlds import TrainConfig
+from train_scripts.data.simulator.make_dataset import Size, make_university1652
+from train_scripts.data.simulator.pairs import FlightRange, easier, load_pool, places_of
+from train_scripts.training import ablate_worlds
+from train_scripts.training.places_config import PlacesConfig
+from train_scripts.training.worlds import TrainConfig
 
 
 def test_rows_take_losses_from_the_table_and_all_else_from_the_config() -> None:
@@ -53,7 +54,7 @@ def test_it_trains_each_row_once(
     ablate.main([str(toml), "--seeds", "1"])
     first = capsys.readouterr().out
     assert len(list((tmp_path / "out").glob("table7_*_seed1/last/model.safetensors"))) == 6
-    monkeypatch.setattr("train_scripts.train_places.train_epoch", None)
+    monkeypatch.setattr("train_scripts.training.places.train_epoch", None)
     ablate.main([str(toml), "--seeds", "1"])
     assert capsys.readouterr().out == first
     with pytest.raises(SystemExit):
@@ -99,7 +100,7 @@ def test_losses_on_simulated_pairs_are_trained_once_and_counted(
     assert [line.split("  ")[0] for line in lines[1:5]] == list(ablate_worlds.LOSSES)
     steps = [float(line.split()[-1]) for line in lines[1:5]]
     assert min(steps) >= 1
-    monkeypatch.setattr("train_scripts.train_worlds.one_step", None)
+    monkeypatch.setattr("train_scripts.training.worlds.one_step", None)
     ablate.main([*simulated, "--seeds", "1"])
     assert capsys.readouterr().out == first
 

@@ -7,25 +7,26 @@ import pytest
 from tqdm import tqdm
 
 from gallery import Gallery
-from train_scripts import benchmark, benchmark_gallery
-from train_scripts.benchmark import SAMPLE
+from train_scripts.benchmarks import gallery as benchmarks_gallery
+from train_scripts.benchmarks import product
+from train_scripts.benchmarks.product import SAMPLE
 
 
 def test_a_synthetic_gallery_is_whole(tmp_path):
     like = np.load(SAMPLE / "vectors.npy")
-    benchmark_gallery.make_gallery(tmp_path / "g", 1100, 24, like, tqdm(disable=True))
+    benchmarks_gallery.make_gallery(tmp_path / "g", 1100, 24, like, tqdm(disable=True))
     assert Gallery.open(tmp_path / "g").manifest["index"] == {"kind": "exact"}
-    benchmark_gallery.exchange_index(tmp_path / "g")
+    benchmarks_gallery.exchange_index(tmp_path / "g")
     gallery = Gallery.open(tmp_path / "g")
     assert gallery.manifest["index"]["kind"] == "approximate" and len(gallery) == 1100
-    assert gallery.tile(1).centre.lon == pytest.approx(benchmark_gallery.STEP_DEG)
+    assert gallery.tile(1).centre.lon == pytest.approx(benchmarks_gallery.STEP_DEG)
     assert np.unique(gallery.centres, axis=0).shape == (1100, 2)
     assert {problem.kind for problem in gallery.check()} == {"source"}  # there is no imagery
 
 
 def test_figures_of_search_and_their_costs(capsys, tmp_path, monkeypatch):
-    monkeypatch.setattr(benchmark_gallery, "build_figures", lambda *given: [BUILT])
-    benchmark.main(["gallery", "--sizes", "1000", "--dimension", "96", "--rounds", "1", "--json"])
+    monkeypatch.setattr(benchmarks_gallery, "build_figures", lambda *given: [BUILT])
+    product.main(["gallery", "--sizes", "1000", "--dimension", "96", "--rounds", "1", "--json"])
     printed = capsys.readouterr().out
     [searched] = json.loads(printed)["search"]
     assert searched["tiles"] == 1000 and searched["dimension"] == 96
@@ -35,15 +36,15 @@ def test_figures_of_search_and_their_costs(capsys, tmp_path, monkeypatch):
     )
     assert searched["bytes_a_tile"]["vectors.npy"] == pytest.approx(192 + 128 / 1000)
     (tmp_path / "figures.json").write_text(printed)
-    benchmark.main(["gallery", "--paper", str(tmp_path / "figures.json"), "--overlap", "0", "--core-hour", "1"])
+    product.main(["gallery", "--paper", str(tmp_path / "figures.json"), "--overlap", "0", "--core-hour", "1"])
     shown = capsys.readouterr().out
     assert "1 USD a core-hour" in shown and "| 1,000 | 100,000 |" in shown and "m, 20.0 ms of a core" in shown
 
 
 def test_figures_as_tables():
-    ones = dict.fromkeys(benchmark_gallery.Searched.__dataclass_fields__, 1.0)
+    ones = dict.fromkeys(benchmarks_gallery.Searched.__dataclass_fields__, 1.0)
     figure = {**ones, "tiles": 1_000_000, "dimension": 768}
-    shown = benchmark_gallery.text({"build": [BUILT], "search": [figure]})
+    shown = benchmarks_gallery.text({"build": [BUILT], "search": [figure]})
     assert "gallery build / bare network   0.50   (m: 50.0 / 100.0 images/s, 10 tiles; " in shown
     assert "| 1,000,000 | 1.0 ms | 1.0 ms | 1.000 | 1.000, 1.000 |" in shown
 
@@ -53,7 +54,7 @@ def test_figures_as_tables():
 )
 def test_what_cannot_be_measured(capsys, given, message):
     with pytest.raises(SystemExit) as stopped:
-        benchmark.main(["gallery", *given])
+        product.main(["gallery", *given])
     assert stopped.value.code == 2 and message in capsys.readouterr().err
 
 

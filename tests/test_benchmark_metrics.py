@@ -8,8 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gallery.metrics import CHUNK_ELEMENTS, evaluate
-from train_scripts import benchmark_metrics
-from train_scripts.benchmark_metrics import Case, measure, one_by_one, university
+from train_scripts.benchmarks import metrics
+from train_scripts.benchmarks.metrics import Case, measure, one_by_one, university
 
 
 @pytest.mark.parametrize("name", ["drone-to-satellite", "satellite-to-drone"])
@@ -64,11 +64,11 @@ def test_memory_stays_within_a_few_chunks():
 
 def test_the_command_line(capsys, monkeypatch):
     small = university("drone-to-satellite", 4, asked=5, places=8, photos=3)
-    monkeypatch.setattr(benchmark_metrics, "university", lambda name, dimensions: small)
-    benchmark_metrics.main(["--looped", "3", "--rounds", "1", "--json"])
+    monkeypatch.setattr(metrics, "university", lambda name, dimensions: small)
+    metrics.main(["--looped", "3", "--rounds", "1", "--json"])
     said = json.loads(capsys.readouterr().out)
     assert [case["queries"] for case in said["cases"]] == [16, 16] and said["process_peak_mib"] > 0
-    benchmark_metrics.main(["--looped", "3", "--rounds", "1"])
+    metrics.main(["--looped", "3", "--rounds", "1"])
     assert "loop / vectorised" in capsys.readouterr().out
     with pytest.raises(SystemExit):
-        benchmark_metrics.main(["--rounds", "0"])
+        metrics.main(["--rounds", "0"])

@@ -5,15 +5,15 @@ from pathlib import Path
 
 import pytest
 
-from train_scripts import benchmark_training
+from train_scripts.benchmarks import training
 
-CONFIGS = Path(benchmark_training.__file__).parent / "configs"
+CONFIGS = Path(training.__file__).parent / "configs"
 TINY = ["model.backbone=convnext_atto", "model.image_size=32", "batch=4", "accumulate=2", "--rounds=1"]
 
 
 def test_figures_agree(capsys: pytest.CaptureFixture[str]) -> None:
     config = str(CONFIGS / "university1652.toml")
-    benchmark_training.main([config, *TINY, "precision=float32", "--json"])
+    training.main([config, *TINY, "precision=float32", "--json"])
     found = json.loads(capsys.readouterr().out)
     step_s = found["step_s"]["median"]
     assert found["pairs_per_step"] == 8 and found["images_per_s"] == pytest.approx(16 / step_s)
@@ -24,10 +24,10 @@ def test_figures_agree(capsys: pytest.CaptureFixture[str]) -> None:
 
 
 def test_it_is_said_what_was_measured(capsys: pytest.CaptureFixture[str]) -> None:
-    benchmark_training.main([str(CONFIGS / "sues200.toml"), *TINY])
+    training.main([str(CONFIGS / "sues200.toml"), *TINY])
     said = capsys.readouterr().out
     assert "convnext_atto at 32 px, 8 pairs a step, float16, on " in said
     assert "projected for sues200 as published: 6,000 pairs x 1 epochs = 750 steps" in said
     with pytest.raises(SystemExit):
-        benchmark_training.main([str(CONFIGS / "starter.toml")])
+        training.main([str(CONFIGS / "starter.toml")])
     assert "Only a config with dataset" in capsys.readouterr().err

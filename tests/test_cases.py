@@ -11,8 +11,8 @@ from test_real_check import Reading, write_cells, write_flight
 from gallery import Gallery, GalleryError
 from gallery.geo import LonLat, distance_m
 from train_scripts import cases
-from train_scripts.asked_photos import read_queries
-from train_scripts.evaluate_gallery import tiles_covering
+from train_scripts.evaluation.photos import tiles_covering
+from train_scripts.evaluation.queries import read_queries
 
 
 def test_cells_that_are_only_searched_are_not_asked(tmp_path):

@@ -22,11 +22,11 @@ from gallery.report.table import open_inspection
 from mean_model import MEAN, MeanConfig, load_model, save_model
 from pages.services.engine import Engine
 from pages.services.inspection import Bench
-from train_scripts import compare
 from train_scripts.arguments import names_for_files
-from train_scripts.data.errors import MissingPart
-from train_scripts.data.make_dataset import Size, make_university1652
-from train_scripts.evaluate_places import Request
+from train_scripts.data.simulator.make_dataset import Size, make_university1652
+from train_scripts.errors import MissingPart
+from train_scripts.evaluation import compare
+from train_scripts.evaluation.places import Request
 
 TIMM = "timm:test_convnext"
 SHOWN = (3, 11, 19, 30)

@@ -7,7 +7,8 @@ import pytest
 import torch
 from PIL import Image
 
-from train_scripts.data.augmentation import (
+from train_scripts.data.readers.dataset import Picture, TrainingPair
+from train_scripts.data.training.augmentation import (
     CoarseDropout,
     GridDropout,
     QuarterTurn,
@@ -15,9 +16,8 @@ from train_scripts.data.augmentation import (
     augmentation,
     flipped_together,
 )
-from train_scripts.data.errors import BadPicture
-from train_scripts.data.loading import Recipe, TrainingPictures
-from train_scripts.data.places import Picture, TrainingPair
+from train_scripts.data.training.pictures import Recipe, TrainingPictures
+from train_scripts.errors import BadPicture
 
 
 @pytest.fixture

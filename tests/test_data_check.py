@@ -8,12 +8,12 @@ import pytest
 from dataset_files import images, lay, tiny_image, university
 
 from train_scripts.data.__main__ import main
-from train_scripts.data.check_dataset import check_dataset, compare
-from train_scripts.data.errors import BadRequest, DatasetError, WrongFolder
-from train_scripts.data.files import Listing
-from train_scripts.data.make_dataset import Size, make_university1652
-from train_scripts.data.published import DENSEUAV, SUES200, SUES200_SPLIT, UNIVERSITY1652
-from train_scripts.data.readers import parse_spec, read_dataset
+from train_scripts.data.readers.check import check_dataset, compare
+from train_scripts.data.readers.expected import DENSEUAV, SUES200, SUES200_SPLIT, UNIVERSITY1652
+from train_scripts.data.readers.listing import Listing
+from train_scripts.data.readers.read_dataset import parse_spec, read_dataset
+from train_scripts.data.simulator.make_dataset import Size, make_university1652
+from train_scripts.errors import BadRequest, DatasetError, WrongFolder
 
 
 @cache

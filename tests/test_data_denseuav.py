@@ -6,9 +6,9 @@ import pytest
 from dataset_files import lay
 
 from gallery.geo import LonLat, distance_m
-from train_scripts.data.denseuav import read_denseuav
-from train_scripts.data.errors import BadPositions, BadRequest, MissingPart, WrongFolder
-from train_scripts.data.make_dataset import Size, make_denseuav
+from train_scripts.data.readers.denseuav import read_denseuav
+from train_scripts.data.simulator.make_dataset import Size, make_denseuav
+from train_scripts.errors import BadPositions, BadRequest, MissingPart, WrongFolder
 
 
 def test_a_procedural_copy_reads_with_true_positions(tmp_path: Path) -> None:

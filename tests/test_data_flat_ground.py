@@ -13,7 +13,7 @@ from PIL import Image
 from gallery.geo import LonLat, destination, distance_m, moved
 from gallery.photo.views import searched_views
 from mean_model import load_photo
-from train_scripts.data.flat_ground import FOV_DEG, VIEW_PX, Ground, View, corners_m, random_view, write_view
+from train_scripts.data.simulator.flat_ground import FOV_DEG, VIEW_PX, Ground, View, corners_m, random_view, write_view
 
 HOME = LonLat(15.0, -6.0)
 SIDE_M, SIDE_PX = 80.0, 320
@@ -52,7 +52,7 @@ def test_corners_of_a_straight_view_by_the_closed_form():
 
 
 def test_a_straight_view_of_the_whole_picture_is_the_picture(ground, tmp_path, monkeypatch):
-    monkeypatch.setattr("train_scripts.data.flat_ground.PHOTOMETRY", 0.0)
+    monkeypatch.setattr("train_scripts.data.simulator.flat_ground.PHOTOMETRY", 0.0)
     view = View(0, 0, SIDE_M / 2 / math.tan(math.radians(FOV_DEG) / 2), 0, -89.9)
     write_view(tmp_path / "v.jpg", ground, view, torch.Generator().manual_seed(1))
     photo = load_photo(tmp_path / "v.jpg")
@@ -74,7 +74,7 @@ def test_a_view_knows_its_place_and_attitude(ground, tmp_path):
 @pytest.mark.parametrize("heading_deg", [20.0, 137.0, 300.0])
 def test_a_view_turned_by_its_heading_lies_like_the_picture(ground, tmp_path, monkeypatch, heading_deg):
     """The renderer, the EXIF and the turn agree on what a heading is."""
-    monkeypatch.setattr("train_scripts.data.flat_ground.PHOTOMETRY", 0.0)
+    monkeypatch.setattr("train_scripts.data.simulator.flat_ground.PHOTOMETRY", 0.0)
     view = View(0, 0, 25 / math.tan(math.radians(FOV_DEG) / 2), heading_deg, -89.9)  # 50 m wide, 4 pixels a metre
     write_view(tmp_path / "v.jpg", ground, view, torch.Generator())
     photo = load_photo(tmp_path / "v.jpg")

@@ -6,9 +6,9 @@ import pytest
 from dataset_files import distractors, lay, unanswered
 
 from gallery.geo import LonLat, distance_m
-from train_scripts.data.errors import BadPositions, BadRequest, WrongFolder
-from train_scripts.data.folders import read_folders
-from train_scripts.data.make_dataset import Size, make_folders
+from train_scripts.data.readers.folders import read_folders
+from train_scripts.data.simulator.make_dataset import Size, make_folders
+from train_scripts.errors import BadPositions, BadRequest, WrongFolder
 
 FACTS = {
     ("drone", "school", "1.jpg"),

@@ -9,11 +9,11 @@ from dataset_files import unanswered
 from PIL import Image
 
 from train_scripts.data.__main__ import main
-from train_scripts.data.check_dataset import check_dataset
-from train_scripts.data.errors import BadRequest
-from train_scripts.data.make_dataset import Size, make, make_folders, make_university1652
-from train_scripts.data.readers import read_dataset
-from train_scripts.data.sites import Site, View
+from train_scripts.data.readers.check import check_dataset
+from train_scripts.data.readers.read_dataset import read_dataset
+from train_scripts.data.simulator.make_dataset import Size, make, make_folders, make_university1652
+from train_scripts.data.simulator.sites import Site, View
+from train_scripts.errors import BadRequest
 
 TINY = Size(train=1, test=1, distractors=1, views=2, size_px=32)
 
@@ -61,7 +61,7 @@ def test_the_view_from_straight_above_resembles_its_own_tile_most(tmp_path: Path
 
 
 def test_workers_make_the_same_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("train_scripts.data.sites.PER_WORLD", 1)
+    monkeypatch.setattr("train_scripts.data.simulator.sites.PER_WORLD", 1)
     for workers in (1, 2):
         make_folders(tmp_path / str(workers), Size(0, 2, 0, 1, 32, workers=workers))
     assert digest(tmp_path / "1") == digest(tmp_path / "2")

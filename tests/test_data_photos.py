@@ -10,8 +10,10 @@ from PIL import Image
 
 from gallery.geo import LonLat, distance_m, looked_at
 from mean_model import load_photo
-from train_scripts.data.photos import Shot, random_shot, take_photo
-from train_scripts.data.world import Appearance, Scene, build_scene
+from train_scripts.data.simulator.camera_files import Shot, random_shot, take_photo
+from train_scripts.data.world.generate import build_scene
+from train_scripts.data.world.scene import Scene
+from train_scripts.data.world.shading import Appearance
 
 
 @pytest.fixture(scope="module")

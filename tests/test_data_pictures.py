@@ -7,9 +7,9 @@ import pytest
 import torch
 from PIL import Image
 
-from train_scripts.data.errors import BadRequest
-from train_scripts.data.pictures import DAYS, SIDE_PX, SIDES, other_days, picture_pool
-from train_scripts.data.simulator import FlightRange, random_pairs
+from train_scripts.data.simulator.orthophotos import DAYS, SIDE_PX, SIDES, other_days, picture_pool
+from train_scripts.data.simulator.pairs import FlightRange, random_pairs
+from train_scripts.errors import BadRequest
 
 
 def folder_of(place: Path, names: dict[str, tuple[int, int, int]]) -> Path:

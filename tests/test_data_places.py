@@ -10,8 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gallery.metrics import evaluate
-from train_scripts.data.errors import BadPicture, BadRequest, DatasetError, MissingPart
-from train_scripts.data.places import (
+from train_scripts.data.readers.dataset import (
     DIRECTIONS,
     KINDS,
     PROTOCOLS,
@@ -22,6 +21,7 @@ from train_scripts.data.places import (
     read_picture,
     views_of,
 )
+from train_scripts.errors import BadPicture, BadRequest, DatasetError, MissingPart
 
 
 def picture(kind, place: str, name: str = "a.jpg", altitude_m: float | None = None) -> Picture:

@@ -13,8 +13,8 @@ from rasterio.windows import Window as RasterWindow
 from gallery import Gallery, GalleryError, build_gallery
 from gallery.geo import LonLat, distance_m, moved, rectangle
 from gallery.imagery.raster import Raster
-from train_scripts.data.region import Region, region_of
-from train_scripts.data.simulator import FlightRange, at_scale, places_of
+from train_scripts.data.simulator.gallery_blocks import Region, region_of
+from train_scripts.data.simulator.pairs import FlightRange, at_scale, places_of
 
 UTM, ORIGIN = "EPSG:32633", (650_000.0, 5_000_000.0)  # far from the zone's middle: the grid is turned by 1.4 degrees
 TILE_M = 20.0

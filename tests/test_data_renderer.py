@@ -8,8 +8,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
-from train_scripts.data.camera import Cameras, looking_at, pixel_grid, rays, rotation, square_fov_deg
-from train_scripts.data.renderer import Surfaces, footprints, ground_points, height_at, intersect, north_up, render
+from train_scripts.data.simulator.camera import Cameras, looking_at, pixel_grid, rays, rotation, square_fov_deg
+from train_scripts.data.simulator.renderer import (
+    Surfaces,
+    footprints,
+    ground_points,
+    height_at,
+    intersect,
+    north_up,
+    render,
+)
 
 SIZE = 256
 

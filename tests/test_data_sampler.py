@@ -5,8 +5,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from train_scripts.data.errors import BadRequest
-from train_scripts.data.sampler import unique_place_batches
+from train_scripts.data.training.sampler import unique_place_batches
+from train_scripts.errors import BadRequest
 
 
 @given(

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from train_scripts.data.sensor import KINDS, add_haze, blur, photometry, weather
+from train_scripts.data.simulator.sensor import KINDS, add_haze, blur, photometry, weather
 
 
 def picture() -> torch.Tensor:

@@ -12,8 +12,7 @@ from hypothesis import strategies as st
 from shapely import box
 
 from train_scripts.data.pack import write_npz
-from train_scripts.data.renderer import Surfaces, north_up
-from train_scripts.data.simulator import (
+from train_scripts.data.simulator.pairs import (
     NOT_SEEN,
     FlightRange,
     easier,
@@ -26,6 +25,7 @@ from train_scripts.data.simulator import (
     turned_alike,
     views_from_above,
 )
+from train_scripts.data.simulator.renderer import Surfaces, north_up
 
 SIDE_M = 1000
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from gallery.geo import distance_m
-from train_scripts.data.sites import PER_WORLD, Site, View, circle, regions_of, spiral
+from train_scripts.data.simulator.sites import PER_WORLD, Site, View, circle, regions_of, spiral
 
 
 def test_places_lie_apart_and_large_sets_keep_train_and_test_apart() -> None:

@@ -6,10 +6,10 @@ from pathlib import Path
 import pytest
 from dataset_files import lay
 
-from train_scripts.data.errors import BadRequest, MissingPart, WrongFolder
-from train_scripts.data.make_dataset import Size, make_sues200
-from train_scripts.data.places import Dataset, by_place
-from train_scripts.data.sues200 import HEIGHTS, TEST_PLACES, TRAINING_PLACES, read_sues200
+from train_scripts.data.readers.dataset import Dataset, by_place
+from train_scripts.data.readers.sues200 import HEIGHTS, TEST_PLACES, TRAINING_PLACES, read_sues200
+from train_scripts.data.simulator.make_dataset import Size, make_sues200
+from train_scripts.errors import BadRequest, MissingPart, WrongFolder
 
 SIZE = Size(train=3, test=2, views=2, size_px=32)
 

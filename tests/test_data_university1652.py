@@ -6,10 +6,10 @@ import pytest
 from dataset_files import images, lay, unanswered, university
 
 from gallery.geo import LonLat, distance_m
-from train_scripts.data.errors import BadPositions, BadRequest, MissingPart, WrongFolder
-from train_scripts.data.make_dataset import Size, make_university1652, write_csv, write_kml
-from train_scripts.data.places import by_place, read_picture
-from train_scripts.data.university1652 import read_university1652, unknown_folders
+from train_scripts.data.readers.dataset import by_place, read_picture
+from train_scripts.data.readers.university1652 import read_university1652, unknown_folders
+from train_scripts.data.simulator.make_dataset import Size, make_university1652, write_csv, write_kml
+from train_scripts.errors import BadPositions, BadRequest, MissingPart, WrongFolder
 
 
 def test_a_procedural_release_reads_as_the_real_one(tmp_path: Path) -> None:

@@ -13,9 +13,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from train_scripts.data import weather
-from train_scripts.data.errors import BadRequest
-from train_scripts.data.weather import CONDITIONS, RECIPES, apply, chosen, picture_seed
+from train_scripts.data.training import weather
+from train_scripts.data.training.weather import CONDITIONS, RECIPES, apply, chosen, picture_seed
+from train_scripts.errors import BadRequest
 
 WEATHERS = CONDITIONS[1:]
 SEEDS = 24

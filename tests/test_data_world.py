@@ -13,19 +13,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from train_scripts.data.noise import noise
-from train_scripts.data.scene import Kind, Roof
-from train_scripts.data.shading import cast_shadows
-from train_scripts.data.world import (
-    Appearance,
-    Layers,
-    Scene,
-    Style,
-    build_scene,
-    random_appearance,
-    rasterise,
-    rasterise_region,
-)
+from train_scripts.data.world.generate import build_scene
+from train_scripts.data.world.noise import noise
+from train_scripts.data.world.rasterise import Layers, rasterise, rasterise_region
+from train_scripts.data.world.scene import Kind, Roof, Scene, Style
+from train_scripts.data.world.shading import Appearance, cast_shadows, random_appearance
 
 ROOT = Path(__file__).parents[1]
 TOWN = Style(coast=False, river=True, urban=1.0)

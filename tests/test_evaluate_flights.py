@@ -13,8 +13,8 @@ from gallery.geo import LonLat, moved
 from gallery.search.answer import Position
 from gallery.track.track import Sighting
 from mean_model import load_photo
-from train_scripts.data.flights import TAKE_OFF, Leg, Moment, clock, flown, shots_of
-from train_scripts.data.world import Appearance
+from train_scripts.data.simulator.flights import TAKE_OFF, Leg, Moment, clock, flown, shots_of
+from train_scripts.data.world.shading import Appearance
 from train_scripts.evaluate_flights import Asked, Claim, figures, table, with_wrong_matches
 from train_scripts.make_sample import SAMPLE
 

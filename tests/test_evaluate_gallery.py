@@ -19,11 +19,11 @@ from gallery.report.report import read_report
 from gallery.report.tiles import read_tiles
 from mean_model import MEAN, MeanConfig, load_model, save_model
 from mean_model.photo import CameraAttitude, load_photo
-from train_scripts.asked_photos import read_queries
-from train_scripts.data.errors import BadPicture, BadRequest, MissingPart
-from train_scripts.data.photos import Shot, camera_metadata
-from train_scripts.data.rasterise import Appearance
-from train_scripts.evaluate_gallery import disturbed, of_gallery, of_world, run, tiles_covering
+from train_scripts.data.simulator.camera_files import Shot, camera_metadata
+from train_scripts.data.world.rasterise import Appearance
+from train_scripts.errors import BadPicture, BadRequest, MissingPart
+from train_scripts.evaluation.photos import disturbed, of_gallery, of_world, run, tiles_covering
+from train_scripts.evaluation.queries import read_queries
 
 SHOWN = (10, 30)
 """Rows of the tiles that the photos show."""

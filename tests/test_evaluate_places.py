@@ -13,18 +13,18 @@ from gallery.metrics import evaluate
 from gallery.report.report import read_report
 from gallery.report.tiles import read_tiles
 from mean_model import MEAN, MeanConfig, load_model, save_model
-from train_scripts.data.errors import BadPicture, BadRequest, MissingPart
-from train_scripts.data.make_dataset import Size, make_denseuav, make_sues200, make_university1652
-from train_scripts.data.places import Picture
-from train_scripts.data.published import MADE_FILE
-from train_scripts.data.readers import read_dataset
-from train_scripts.data.weather import CONDITIONS
+from train_scripts.data.readers.dataset import Picture
+from train_scripts.data.readers.expected import MADE_FILE
+from train_scripts.data.readers.read_dataset import read_dataset
+from train_scripts.data.simulator.make_dataset import Size, make_denseuav, make_sues200, make_university1652
+from train_scripts.data.training.weather import CONDITIONS
+from train_scripts.errors import BadPicture, BadRequest, MissingPart
 from train_scripts.evaluate import main
-from train_scripts.evaluate_places import Request, measure, run
-from train_scripts.picture_vectors import PictureVectors
-from train_scripts.summary_text import of_places
+from train_scripts.evaluation.picture_vectors import PictureVectors
+from train_scripts.evaluation.places import Request, measure, run
+from train_scripts.evaluation.text import of_places
+from train_scripts.figures.embeddings import report_vectors
 from train_scripts.tables import our_rows, read_summaries
-from train_scripts.vector_files import report_vectors
 
 BOTH_WAYS = ("drone-to-satellite", "satellite-to-drone")
 

@@ -12,8 +12,8 @@ from PIL import Image
 
 from gallery.georef.position_lists import FILM_DIAGONAL_MM
 from gallery.photo.rectify import LEAST_PX, MOST_PX, NOT_SEEN, Pose, pose_of, seen_from_above, share_shown
-from train_scripts.data.camera import ground_grid_rays, looking_at
-from train_scripts.data.renderer import Surfaces, north_up, render
+from train_scripts.data.simulator.camera import ground_grid_rays, looking_at
+from train_scripts.data.simulator.renderer import Surfaces, north_up, render
 
 WIDTH, HEIGHT = 400, 300
 HFOV_DEG = 70.0

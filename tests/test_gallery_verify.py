@@ -22,8 +22,8 @@ from gallery.judge.geometry import Verifier, _scatter_m, apply, jacobian, look_a
 from gallery.judge.local_features import NetworkPoints
 from gallery.photo.rectify import Pose, _ground_to_photo
 from gallery.tiles import Match
-from train_scripts.data.camera import looking_at
-from train_scripts.data.renderer import Surfaces, render
+from train_scripts.data.simulator.camera import looking_at
+from train_scripts.data.simulator.renderer import Surfaces, render
 
 WIDTH, HEIGHT, HFOV_DEG = 640, 480, 62.0
 FOCAL_35MM = FILM_DIAGONAL_MM * 0.5 * WIDTH / math.tan(math.radians(HFOV_DEG) / 2) / math.hypot(WIDTH, HEIGHT)

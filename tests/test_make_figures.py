@@ -7,9 +7,9 @@ from PIL import Image
 from gallery.report.report import read_report
 from tests.evaluated import FakeModel, evaluated_dataset, evaluated_gallery
 from train_scripts import make_figures
+from train_scripts.evaluation.paper_tables import PAPER
+from train_scripts.figures.embeddings import Vectors, report_vectors
 from train_scripts.make_figures import main, named_file, our_point, published_points
-from train_scripts.paper_tables import PAPER
-from train_scripts.vector_files import Vectors, report_vectors
 
 
 @pytest.fixture

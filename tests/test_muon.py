@@ -5,7 +5,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from train_scripts.muon import Muon, orthogonalised
+from train_scripts.training.muon import Muon, orthogonalised
 
 
 @settings(deadline=None)

@@ -9,10 +9,10 @@ import torch
 
 from mean_model.config import MeanConfig
 from mean_model.losses import LossWeights
-from train_scripts.data.renderer import Surfaces
-from train_scripts.data.sensor import weather
-from train_scripts.data.simulator import FlightRange, Pool, random_pairs
-from train_scripts.train_worlds import Grounds, TrainConfig, backward, export, prepared, start_run, train
+from train_scripts.data.simulator.pairs import FlightRange, Pool, random_pairs
+from train_scripts.data.simulator.renderer import Surfaces
+from train_scripts.data.simulator.sensor import weather
+from train_scripts.training.worlds import Grounds, TrainConfig, backward, export, prepared, start_run, train
 
 pytestmark = pytest.mark.skipif(not torch.cuda.is_available(), reason="this machine has no GPU")
 

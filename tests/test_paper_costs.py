@@ -2,7 +2,7 @@
 
 import pytest
 
-from train_scripts.paper_costs import AREAS, Prices, costs, paper
+from train_scripts.benchmarks.extrapolation import AREAS, Prices, costs, paper
 
 BUILT = {"model": "m", "build_core_s_a_tile": 0.4}
 SEARCHED = {

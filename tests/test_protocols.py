@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 from gallery.metrics import evaluate
-from train_scripts import protocols
-from train_scripts.data.places import BOTH_WAYS, PROTOCOLS, Dataset, Picture
+from train_scripts.data.readers.dataset import BOTH_WAYS, PROTOCOLS, Dataset, Picture
+from train_scripts.evaluation import protocols
 from train_scripts.tables import place
 
 

@@ -11,9 +11,9 @@ from PIL import Image
 from gallery import GalleryError, build_gallery
 from gallery.geo import LonLat, moved, rectangle
 from mean_model import PhotoError, load_photo
-from train_scripts.data.flat_ground import FOV_DEG
-from train_scripts.data.photos import Shot, camera_metadata
-from train_scripts.data.rasterise import Appearance
+from train_scripts.data.simulator.camera_files import Shot, camera_metadata
+from train_scripts.data.simulator.flat_ground import FOV_DEG
+from train_scripts.data.world.rasterise import Appearance
 from train_scripts.real_check import MANIFEST, check_cells, check_flight, main
 
 HOME = LonLat(15.0, -6.0)

@@ -12,7 +12,7 @@ from gallery import Gallery, build_gallery
 from gallery.geo import LonLat, distance_m
 from mean_model import MEAN, MeanConfig, load_model, save_model
 from train_scripts import region_photos
-from train_scripts.data.region import region_of
+from train_scripts.data.simulator.gallery_blocks import region_of
 from train_scripts.train import main as train
 
 SMALL = MeanConfig(backbone="convnext_atto", image_size=32, classes=3)

@@ -11,9 +11,9 @@ from gallery.geo import LonLat
 from gallery.report.report import QueryRow, read_report, write_report
 from mean_model import load_model
 from tests.evaluated import FakeModel, evaluated_dataset, evaluated_gallery
-from train_scripts.data.places import Picture
-from train_scripts.picture_vectors import in_weather
-from train_scripts.report_sheets import (
+from train_scripts.data.readers.dataset import Picture
+from train_scripts.evaluation.picture_vectors import in_weather
+from train_scripts.figures.report_sheets import (
     album_of,
     chosen_rows,
     heat_rows_of,

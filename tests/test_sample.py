@@ -16,7 +16,7 @@ from gallery.report.summary import figures
 from gallery.report.table import open_inspection
 from gallery.search.answer import Answer
 from mean_model import load_model
-from train_scripts.asked_photos import read_queries
+from train_scripts.evaluation.queries import read_queries
 from train_scripts.make_sample import GSD_M, SAMPLE, SATELLITE, SIZE_M, sample_scene, write_region
 
 WEIGHTS = Path(__file__).parents[1] / "mean_model" / "weights" / "starter"
@@ -45,7 +45,7 @@ def test_the_region_is_a_cloud_optimised_geotiff_around_null_island() -> None:
 
 def test_the_region_is_what_its_generator_draws(tmp_path: Path) -> None:
     """A block drawn anew equals the shipped one but for JPEG: figures measured on it can be reproduced."""
-    from train_scripts.data.world import rasterise
+    from train_scripts.data.world.rasterise import rasterise
 
     drawn = rasterise(sample_scene(), (0, 0, 128, 128), GSD_M, SATELLITE).rgb.astype(float)
     with rasterio.open(SAMPLE / "region.tif") as region:

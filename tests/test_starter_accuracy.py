@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from mean_model import load_model
-from train_scripts.data.photos import take_photo
-from train_scripts.evaluate_gallery import SAMPLE, of_gallery, run
+from train_scripts.data.simulator.camera_files import take_photo
+from train_scripts.evaluation.photos import SAMPLE, of_gallery, run
 from train_scripts.make_sample import planned_shots, sample_scene
 
 BY_ARITHMETIC = 2

@@ -11,9 +11,9 @@ from gallery.geo import distance_m
 from gallery.photo.rectify import pose_of
 from mean_model import load_model
 from train_scripts import sweeps
-from train_scripts.data.photos import Shot
-from train_scripts.data.rasterise import Appearance
-from train_scripts.evaluate_gallery import SAMPLE
+from train_scripts.data.simulator.camera_files import Shot
+from train_scripts.data.world.rasterise import Appearance
+from train_scripts.evaluation.photos import SAMPLE
 from train_scripts.make_sample import sample_scene
 from train_scripts.sweeps import SWEEPS, Manner, Point, Spot, draw, lattice, side_m, sweep, write_table
 

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from train_scripts.benchmark import SAMPLE
-from train_scripts.synthetic_vectors import tile_vectors
+from train_scripts.benchmarks.product import SAMPLE
+from train_scripts.benchmarks.synthetic_vectors import tile_vectors
 
 TILES, DIMENSION = 9000, 320
 

@@ -9,8 +9,8 @@ import pytest
 from gallery.errors import GalleryError
 from gallery.report.report import write_report
 from train_scripts import tables
-from train_scripts.data.places import BOTH_WAYS
-from train_scripts.paper_tables import ABLATIONS, PAPER
+from train_scripts.data.readers.dataset import BOTH_WAYS
+from train_scripts.evaluation.paper_tables import ABLATIONS, PAPER
 
 PAPER_TEXT = Path(__file__).parents[2] / "shared" / "paper"
 

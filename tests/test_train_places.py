@@ -27,17 +27,17 @@ from mean_model.errors import CheckpointError, ConfigError, MeanModelError
 from mean_model.losses import Losses, LossWeights, total
 from mean_model.network import MEAN
 from train_scripts import train as entry
-from train_scripts import train_places
-from train_scripts.data.errors import BadPicture, BadRequest, MissingPart, WrongFolder
-from train_scripts.data.loading import deaf
-from train_scripts.data.make_dataset import Size, make_sues200, make_university1652
-from train_scripts.diary import curves_of
-from train_scripts.parallel import Processes
-from train_scripts.places_config import PlacesConfig, Terms
-from train_scripts.run_state import Run, begin_run
-from train_scripts.starts import begin
-from train_scripts.step import Step, losses_of, rate_at
-from train_scripts.train_places import Stopped, run_config
+from train_scripts.data.simulator.make_dataset import Size, make_sues200, make_university1652
+from train_scripts.data.training.pictures import deaf
+from train_scripts.errors import BadPicture, BadRequest, MissingPart, WrongFolder
+from train_scripts.training import places
+from train_scripts.training.checkpoint import Run, begin_run
+from train_scripts.training.distributed import Processes
+from train_scripts.training.initial_weights import begin
+from train_scripts.training.logging import curves_of
+from train_scripts.training.places import Stopped, run_config
+from train_scripts.training.places_config import PlacesConfig, Terms
+from train_scripts.training.step import Step, losses_of, rate_at
 
 ROOT = Path(__file__).parents[1]
 CONFIGS = ROOT / "train_scripts" / "configs"
@@ -82,14 +82,14 @@ def alike(one: object, other: object, path: str = "") -> None:
 
 def breaking_at(monkeypatch: pytest.MonkeyPatch, batch: int, what: Callable[[], None]) -> None:
     """Let something happen before the losses of the n-th batch (0-based) are computed."""
-    real, count = train_places.losses_of, iter(range(10**6))
+    real, count = places.losses_of, iter(range(10**6))
 
     def losses_of(*arguments: object) -> Losses:
         if next(count) == batch:
             what()
         return real(*arguments)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(train_places, "losses_of", losses_of)
+    monkeypatch.setattr(places, "losses_of", losses_of)
 
 
 def power_cut() -> None:
@@ -140,7 +140,7 @@ def test_killed_and_resumed_equals_uninterrupted(
         assert not active_children()
     torch.rand(5)  # whatever happened in between
     with monkeypatch.context() as patch:  # while the last epoch is tested
-        patch.setattr(train_places, "evaluate_on", lambda *_: power_cut())
+        patch.setattr(places, "evaluate_on", lambda *_: power_cut())
         with pytest.raises(RuntimeError, match="power cut"):
             run_config(config)
     run_config(config)
@@ -243,13 +243,13 @@ def test_across_domains_one_test_for_each_height(config: PlacesConfig, tmp_path:
 def test_a_loss_that_is_not_finite_stops_with_the_batch_named(
     config: PlacesConfig, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    real = train_places.losses_of
+    real = places.losses_of
 
     def broken(*arguments: object) -> Losses:
         losses = real(*arguments)  # type: ignore[arg-type]
         return replace(losses, total=losses.total * float("nan"))
 
-    monkeypatch.setattr(train_places, "losses_of", broken)
+    monkeypatch.setattr(places, "losses_of", broken)
     with pytest.raises(MeanModelError, match=r"not finite in batch 1 of epoch 1.*drone/000\d/image-0\d.jpeg"):
         run_config(config)
 

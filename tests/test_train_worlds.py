@@ -11,12 +11,12 @@ from PIL import Image
 from mean_model.config import MeanConfig
 from mean_model.errors import ConfigError, MeanModelError
 from mean_model.losses import LossWeights
-from train_scripts import train_worlds as training
 from train_scripts.data.pack import write_npz
-from train_scripts.data.pictures import picture_pool
-from train_scripts.data.simulator import FlightRange, Pool, easier, load_pool, places_of, random_pairs
+from train_scripts.data.simulator.orthophotos import picture_pool
+from train_scripts.data.simulator.pairs import FlightRange, Pool, easier, load_pool, places_of, random_pairs
 from train_scripts.train import main, read_config
-from train_scripts.train_worlds import Grounds, TrainConfig, export, optimizers_of, rate_at, start_run, train
+from train_scripts.training import worlds as training
+from train_scripts.training.worlds import Grounds, TrainConfig, export, optimizers_of, rate_at, start_run, train
 
 CONFIGS = Path(training.__file__).parent / "configs"
 CPU = torch.device("cpu")

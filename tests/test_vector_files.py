@@ -11,8 +11,8 @@ from gallery.geo import LonLat
 from gallery.report.report import QueryRow, read_report, write_report
 from gallery.report.tiles import read_tiles
 from tests.evaluated import FakeModel, evaluated_dataset, evaluated_gallery
-from train_scripts.report_sheets import covering
-from train_scripts.vector_files import Vectors, read_vectors, report_vectors
+from train_scripts.figures.embeddings import Vectors, read_vectors, report_vectors
+from train_scripts.figures.report_sheets import covering
 
 
 @pytest.fixture

@@ -25,13 +25,13 @@ import numpy as np
 import torch
 
 from mean_model.errors import ConfigError
-from train_scripts import ablate_worlds
-from train_scripts.data.places import BOTH_WAYS
-from train_scripts.paper_tables import ABLATIONS, PAPER
-from train_scripts.places_config import PlacesConfig
+from train_scripts.data.readers.dataset import BOTH_WAYS
+from train_scripts.evaluation.paper_tables import ABLATIONS, PAPER
 from train_scripts.train import read_config, start
-from train_scripts.train_places import run_config
-from train_scripts.train_worlds import TrainConfig
+from train_scripts.training import ablate_worlds
+from train_scripts.training.places import run_config
+from train_scripts.training.places_config import PlacesConfig
+from train_scripts.training.worlds import TrainConfig
 
 log = logging.getLogger("train")
 

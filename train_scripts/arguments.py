@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NoReturn
 
-from train_scripts.data.errors import BadRequest
+from train_scripts.errors import BadRequest
 
 USER_MISTAKE = 2
 

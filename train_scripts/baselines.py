@@ -47,10 +47,10 @@ from mean_model.checkpoint import load_network
 from mean_model.embedder import Embedder
 from mean_model.photo import Photo
 from train_scripts.arguments import Parser
-from train_scripts.asked_photos import Query, asked_photos
-from train_scripts.data.errors import DatasetError
-from train_scripts.evaluate_gallery import tiles_covering
-from train_scripts.same_tiles import same_tiles
+from train_scripts.errors import DatasetError
+from train_scripts.evaluation.photos import tiles_covering
+from train_scripts.evaluation.queries import Query, asked_photos
+from train_scripts.evaluation.reembedded import same_tiles
 from train_scripts.tables import as_text
 
 DEFAULT = ("random", "histogram", "sift", "starter")

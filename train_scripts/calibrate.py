@@ -40,10 +40,10 @@ from mean_model.atomic_files import replace_text
 from mean_model.errors import MeanModelError
 from mean_model.photo import Photo
 from train_scripts.arguments import Parser
-from train_scripts.asked_photos import asked_photos, below
-from train_scripts.data.errors import BadRequest, DatasetError
-from train_scripts.data.files import shown
-from train_scripts.evaluate_gallery import PoseError, disturbed
+from train_scripts.data.readers.listing import shown
+from train_scripts.errors import BadRequest, DatasetError
+from train_scripts.evaluation.photos import PoseError, disturbed
+from train_scripts.evaluation.queries import asked_photos, below
 from train_scripts.make_figures import SUFFIXES, save
 
 HIDDEN_SIDES = 3.0

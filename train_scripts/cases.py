@@ -31,8 +31,8 @@ from gallery.embedder import Embedder
 from gallery.geo import LonLat, destination, rectangle
 from mean_model.errors import MeanModelError
 from train_scripts.arguments import Parser
-from train_scripts.asked_photos import TRUTH
-from train_scripts.data.flat_ground import write_view
+from train_scripts.data.simulator.flat_ground import write_view
+from train_scripts.evaluation.queries import TRUTH
 from train_scripts.real_check import MANIFEST, ground_of, positioned, view_of
 
 RELIABLE = ("0013", "0014", "0015", "0016", "0019", "0020", "0022")

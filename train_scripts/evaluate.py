@@ -1,7 +1,7 @@
 """Measures a model: `python -m train_scripts.evaluate --model SOURCE --dataset KIND:PATH [--json]`.
 
 KIND is university1652, sues200, denseuav or folders: pictures of places, asked and searched as the papers do (see
-`train_scripts.evaluate_places`). The paper's tables, each by one command:
+`train_scripts.evaluation.places`). The paper's tables, each by one command:
 
   Table I       --dataset university1652:PATH --direction both
   Table II      --dataset university1652:PATH --direction both --condition all
@@ -10,7 +10,7 @@ KIND is university1652, sues200, denseuav or folders: pictures of places, asked 
   Table VII     --dataset university1652:PATH --direction both --ablation NAME, a model for each NAME
 
 Or KIND is gallery: photos whose place is known are searched in the gallery in PATH, and a tile is right when its
-footprint covers that place (see `train_scripts.evaluate_gallery`). The photos are those in PATH/photos, or in --photos
+footprint covers that place (see `train_scripts.evaluation.photos`). The photos are those in PATH/photos, or in --photos
 FOLDER; their places stand in truth.csv (columns file, lon, lat) beside them, in --positions FILE, or in their EXIF.
 Or KIND is world: PATH holds photos and truth.csv as `make_sample photos` writes them, searched in --gallery DIR.
 
@@ -34,16 +34,19 @@ from gallery import GalleryError
 from gallery.search.localizer import ROTATIONS
 from mean_model.errors import MeanModelError
 from mean_model.malloc import keep_freed_memory
-from train_scripts import compare, evaluate_gallery, evaluate_places, summary_text
 from train_scripts.arguments import Parser
-from train_scripts.data import weather
-from train_scripts.data.denseuav import Tiles
-from train_scripts.data.errors import BadRequest, DatasetError
-from train_scripts.data.files import shown
-from train_scripts.data.places import BOTH_WAYS, KINDS, PROTOCOLS, Protocol, check_protocol
-from train_scripts.data.readers import DATASET_KINDS
-from train_scripts.evaluate_gallery import PoseError
-from train_scripts.paper_tables import ABLATIONS
+from train_scripts.data.readers.dataset import BOTH_WAYS, KINDS, PROTOCOLS, Protocol, check_protocol
+from train_scripts.data.readers.denseuav import Tiles
+from train_scripts.data.readers.listing import shown
+from train_scripts.data.readers.read_dataset import DATASET_KINDS
+from train_scripts.data.training import weather
+from train_scripts.errors import BadRequest, DatasetError
+from train_scripts.evaluation import compare
+from train_scripts.evaluation import photos as evaluation_photos
+from train_scripts.evaluation import places as evaluation_places
+from train_scripts.evaluation import text as evaluation_text
+from train_scripts.evaluation.paper_tables import ABLATIONS
+from train_scripts.evaluation.photos import PoseError
 
 BOTH = "both"
 GALLERY, WORLD = "gallery", "world"
@@ -181,7 +184,9 @@ def main(argv: list[str] | None = None) -> None:
             summaries.append(summary)
             if not options.json:
                 sys.stdout.write(f"{shown(summary['model'])}\n" if compared else "")
-                sys.stdout.write(f"{(summary_text.of_photos if of_photos else summary_text.of_places)(summary)}\n")
+                sys.stdout.write(
+                    f"{(evaluation_text.of_photos if of_photos else evaluation_text.of_places)(summary)}\n"
+                )
                 sys.stdout.flush()
     except (DatasetError, GalleryError, MeanModelError) as error:
         top.error(shown(str(error)))
@@ -192,7 +197,7 @@ def main(argv: list[str] | None = None) -> None:
     if compared:
         sys.stdout.write(compare.table(summaries))
     if len(summaries) > 1 and not of_photos:
-        sys.stdout.write(summary_text.tables_of(summaries))
+        sys.stdout.write(evaluation_text.tables_of(summaries))
 
 
 def _dataset(spec: str) -> tuple[str, Path]:
@@ -218,7 +223,7 @@ def _protocols(kind: str, text: str | None) -> tuple[Protocol, ...]:
     return tuple(PROTOCOLS) if text == BOTH else (check_protocol(text),)
 
 
-def _of_photos(kind: str, path: Path, options: argparse.Namespace) -> evaluate_gallery.Request:
+def _of_photos(kind: str, path: Path, options: argparse.Namespace) -> evaluation_photos.Request:
     if options.direction != BOTH_WAYS[0]:
         raise BadRequest(f"{kind} asks with photos and searches tiles: {BOTH_WAYS[0]} only. Leave --direction out.")
     common = {
@@ -235,12 +240,12 @@ def _of_photos(kind: str, path: Path, options: argparse.Namespace) -> evaluate_g
         "thumbnail_px": options.thumbnail_px,
     }
     if kind == WORLD:
-        return evaluate_gallery.of_world(path, options.gallery, **common)
-    return evaluate_gallery.of_gallery(path, options.photos, positions=options.positions, **common)
+        return evaluation_photos.of_world(path, options.gallery, **common)
+    return evaluation_photos.of_gallery(path, options.photos, positions=options.positions, **common)
 
 
-def _of_places(kind: str, path: Path, options: argparse.Namespace) -> evaluate_places.Request:
-    return evaluate_places.Request(
+def _of_places(kind: str, path: Path, options: argparse.Namespace) -> evaluation_places.Request:
+    return evaluation_places.Request(
         f"{kind}:{path}",
         next(iter(options.models), "starter"),
         options.precision,

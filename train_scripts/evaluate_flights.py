@@ -30,8 +30,8 @@ from gallery.judge.geometry import PICTURE_PX
 from gallery.search.answer import Position
 from gallery.track.track import RANKED, Sighting, track
 from mean_model.errors import MeanModelError
-from train_scripts.data.flights import clock, random_flight, shots_of
-from train_scripts.data.world import random_appearance
+from train_scripts.data.simulator.flights import clock, random_flight, shots_of
+from train_scripts.data.world.shading import random_appearance
 from train_scripts.make_sample import REACH_M, SAMPLE, SATELLITE, SEED, Shoot, sample_scene, shoot
 
 COUNT = 36  # photos of a flight

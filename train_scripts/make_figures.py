@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING
 
 from gallery.errors import GalleryError
 from mean_model.errors import MeanModelError
-from train_scripts.data.places import BOTH_WAYS
+from train_scripts.data.readers.dataset import BOTH_WAYS
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from gallery.report.pictures import Album
     from gallery.report.report import Report
     from gallery.store.gallery import Gallery
-    from train_scripts.vector_files import Vectors
+    from train_scripts.figures.embeddings import Vectors
 
 SUFFIXES = (".png", ".pdf", ".svg")
 SHEET_SUFFIXES = (".png", ".jpg", ".pdf")
@@ -46,7 +46,7 @@ REPORT = ".parquet"
 def published_points(direction: str) -> list[ModelPoint]:
     """The methods of the paper's Table I that state their parameters."""
     from gallery.figures.model_chart import ModelPoint
-    from train_scripts.paper_tables import PAPER
+    from train_scripts.evaluation.paper_tables import PAPER
 
     column = BOTH_WAYS.index(direction)
     points = []
@@ -167,7 +167,7 @@ def make(options: argparse.Namespace) -> None:
 
 def strip_sheet(options: argparse.Namespace) -> Image.Image:
     from gallery.figures.contact_sheet import ranked_strips
-    from train_scripts.report_sheets import chosen_rows, strips_of
+    from train_scripts.figures.report_sheets import chosen_rows, strips_of
 
     if min(options.k, options.queries) < 1:
         raise GalleryError("A sheet needs at least one query and one tile.")
@@ -179,7 +179,7 @@ def strip_sheet(options: argparse.Namespace) -> Image.Image:
 def heat_map_sheet(options: argparse.Namespace) -> Image.Image:
     from gallery.figures.contact_sheet import heat_sheet
     from mean_model import load_model
-    from train_scripts.report_sheets import chosen_rows, heat_rows_of, pair_rows
+    from train_scripts.figures.report_sheets import chosen_rows, heat_rows_of, pair_rows
 
     if options.queries < 1 or not 0 <= options.opacity <= 1:
         raise GalleryError("Heat maps need at least one query, and an opacity from 0 to 1.")
@@ -199,7 +199,7 @@ def heat_map_sheet(options: argparse.Namespace) -> Image.Image:
 def _opened(options: argparse.Namespace, file: Path) -> tuple[Report, Album]:
     """A report, and its pictures."""
     from gallery.report.report import read_report
-    from train_scripts.report_sheets import album_of
+    from train_scripts.figures.report_sheets import album_of
 
     report = read_report(file)
     return report, album_of(file, report, _gallery(options), options.photos)
@@ -208,7 +208,7 @@ def _opened(options: argparse.Namespace, file: Path) -> tuple[Report, Album]:
 def _held(options: argparse.Namespace) -> dict[str, Vectors]:
     """The embeddings of each panel."""
     from gallery.report.report import read_report
-    from train_scripts.vector_files import read_vectors, report_vectors
+    from train_scripts.figures.embeddings import read_vectors, report_vectors
 
     gallery = _gallery(options)
     held = {

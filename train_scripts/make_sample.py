@@ -29,9 +29,19 @@ from rasterio.windows import Window
 from tqdm import tqdm
 
 from mean_model.malloc import keep_freed_memory
-from train_scripts.data.flights import Leg, Moment, clock, flown, shots_of
-from train_scripts.data.photos import REGION_CRS, RenderedPhoto, Shot, random_shot, take_photo, write_bytes
-from train_scripts.data.world import Appearance, Scene, build_scene, random_appearance, random_style, rasterise
+from train_scripts.data.simulator.camera_files import (
+    REGION_CRS,
+    RenderedPhoto,
+    Shot,
+    random_shot,
+    take_photo,
+    write_bytes,
+)
+from train_scripts.data.simulator.flights import Leg, Moment, clock, flown, shots_of
+from train_scripts.data.world.generate import build_scene, random_style
+from train_scripts.data.world.rasterise import rasterise
+from train_scripts.data.world.scene import Scene
+from train_scripts.data.world.shading import Appearance, random_appearance
 
 log = logging.getLogger("make_sample")
 

@@ -34,7 +34,7 @@ from gallery.judge.calibration_fit import trust_of
 from gallery.search.answer import Answer, PhotoProblem
 from gallery.tiles import Tile
 from mean_model.errors import MeanModelError
-from train_scripts.data.flat_ground import FOV_DEG, Ground, View, random_view, write_view
+from train_scripts.data.simulator.flat_ground import FOV_DEG, Ground, View, random_view, write_view
 
 MANIFEST = "manifest.csv"
 SHARE = (0.5, 1.0)  # of the cell's side that a view covers, before it is fitted into the cell

@@ -25,9 +25,9 @@ from gallery import Gallery, GalleryError
 from gallery.geo import LonLat
 from gallery.tiles import Tile
 from train_scripts.arguments import Parser
-from train_scripts.asked_photos import TRUTH
-from train_scripts.data.flat_ground import FOV_DEG, VIEW_PX, Ground, View, random_view, write_view
-from train_scripts.data.region import Region, region_of
+from train_scripts.data.simulator.flat_ground import FOV_DEG, VIEW_PX, Ground, View, random_view, write_view
+from train_scripts.data.simulator.gallery_blocks import Region, region_of
+from train_scripts.evaluation.queries import TRUTH
 
 ALTITUDE_SIDES = (0.5, 1.875)  # in tile sides, as the starter was trained: 80 to 300 m over tiles of 160 m
 PITCH_DEG = (-90.0, -45.0)

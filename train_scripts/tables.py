@@ -16,8 +16,8 @@ from typing import Any
 
 from gallery.errors import GalleryError
 from train_scripts.arguments import Parser
-from train_scripts.data.places import BOTH_WAYS, PROTOCOLS
-from train_scripts.paper_tables import ABLATIONS, PAPER, Block, Cell, Row, Score, Table
+from train_scripts.data.readers.dataset import BOTH_WAYS, PROTOCOLS
+from train_scripts.evaluation.paper_tables import ABLATIONS, PAPER, Block, Cell, Row, Score, Table
 
 _ARROWS = dict(zip(BOTH_WAYS, ("Drone→Satellite", "Satellite→Drone"), strict=True))
 _LEGEND = (

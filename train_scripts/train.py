@@ -1,10 +1,10 @@
 """Trains MEAN: `python -m train_scripts.train CONFIG.toml [key=value ...]`.
 
-A config with `dataset = "KIND:PATH"` trains on photographed places, as the paper does (`train_scripts.train_places`);
-on many GPUs with `torchrun --nproc-per-node N -m train_scripts.train CONFIG.toml`. One with `worlds = "FOLDER"` trains
-on simulated pairs of packed worlds, one with `worlds = "gallery:DIR"` on those of a gallery's own imagery, without any
-label, both by the clock (`train_scripts.train_worlds`). Either goes on from its last checkpoint when the same
-command is given again.
+A config with `dataset = "KIND:PATH"` trains on photographed places, as the paper does
+(`train_scripts.training.places`); on many GPUs with `torchrun --nproc-per-node N -m train_scripts.train CONFIG.toml`.
+One with `worlds = "FOLDER"` trains on simulated pairs of packed worlds, one with `worlds = "gallery:DIR"` on those of
+a gallery's own imagery, without any label, both by the clock (`train_scripts.training.worlds`). Either goes on from
+its last checkpoint when the same command is given again.
 """
 
 from __future__ import annotations
@@ -19,11 +19,11 @@ import torch
 from gallery.errors import GalleryError
 from mean_model.errors import ConfigError, MeanModelError
 from mean_model.malloc import keep_freed_memory
-from train_scripts import train_places, train_worlds
-from train_scripts.data.errors import DatasetError
-from train_scripts.places_config import PlacesConfig
-from train_scripts.settings import build, read_settings
-from train_scripts.train_worlds import TrainConfig
+from train_scripts.errors import DatasetError
+from train_scripts.training import places, worlds
+from train_scripts.training.config_file import build, read_settings
+from train_scripts.training.places_config import PlacesConfig
+from train_scripts.training.worlds import TrainConfig
 
 log = logging.getLogger("train")
 
@@ -66,7 +66,7 @@ def start(parser: argparse.ArgumentParser, argv: Sequence[str] | None, run: Call
     torch.set_flush_denormal(True)  # denormal gradients slow a CPU down many times
     try:
         run(read_config(options.config, options.overrides), options)
-    except train_places.Stopped as stopped:
+    except places.Stopped as stopped:
         log.info("%s", stopped)
         raise SystemExit(STOPPED) from None
     except (MeanModelError, DatasetError, GalleryError, FileNotFoundError) as error:
@@ -78,9 +78,9 @@ def start(parser: argparse.ArgumentParser, argv: Sequence[str] | None, run: Call
 def run(config: TrainConfig | PlacesConfig, _: argparse.Namespace) -> None:
     """Train with what the config names."""
     if isinstance(config, PlacesConfig):
-        train_places.run_config(config)
+        places.run_config(config)
     else:
-        train_worlds.run_config(config)
+        worlds.run_config(config)
 
 
 def main(argv: list[str] | None = None) -> None:

@@ -13,7 +13,7 @@ from dataclasses import fields
 from pathlib import Path
 
 from train_scripts.arguments import USER_MISTAKE, Parser
-from train_scripts.data.errors import DatasetError
+from train_scripts.errors import DatasetError
 
 DIFFERS = 1
 
@@ -75,8 +75,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _check(options: argparse.Namespace) -> int:
-    from train_scripts.data.check_dataset import check_dataset
-    from train_scripts.data.readers import parse_spec
+    from train_scripts.data.readers.check import check_dataset
+    from train_scripts.data.readers.read_dataset import parse_spec
 
     report = check_dataset(*parse_spec(options.dataset), pictures=options.pictures)
     sys.stdout.write((json.dumps(report.to_dict(), indent=1) if options.json else report.text()) + "\n")
@@ -84,8 +84,8 @@ def _check(options: argparse.Namespace) -> int:
 
 
 def _make(options: argparse.Namespace) -> int:
-    from train_scripts.data import make_dataset
-    from train_scripts.data.errors import BadRequest
+    from train_scripts.data.simulator import make_dataset
+    from train_scripts.errors import BadRequest
 
     only = {
         "--distractors": (options.distractors is not None, ("university1652", "folders")),

@@ -13,7 +13,10 @@ from pathlib import Path
 import numpy as np
 from tqdm import tqdm
 
-from train_scripts.data.world import Appearance, Scene, build_scene, random_appearance, rasterise
+from train_scripts.data.world.generate import build_scene
+from train_scripts.data.world.rasterise import rasterise
+from train_scripts.data.world.scene import Scene
+from train_scripts.data.world.shading import Appearance, random_appearance
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,1 @@
+"""What the product and its parts take: time, memory and bytes, as ratios in one run."""

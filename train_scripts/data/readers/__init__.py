@@ -1,0 +1,1 @@
+"""Published datasets and folders of one's own, read as places with pictures."""

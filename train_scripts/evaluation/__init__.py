@@ -1,0 +1,1 @@
+"""The parts of the evaluation programs: queries, trials, protocols, reports and tables."""

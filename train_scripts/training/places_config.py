@@ -1,0 +1,101 @@
+"""Settings of a training on photographed places."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Literal
+
+from mean_model.config import MeanConfig
+from mean_model.errors import ConfigError
+from mean_model.losses import LossWeights
+from train_scripts.data.readers.dataset import BOTH_WAYS, Direction, Protocol, views_of
+from train_scripts.data.training import weather
+from train_scripts.data.training.pictures import Unreadable
+from train_scripts.training.initial_weights import Parts
+
+Precision = Literal["auto", "float32", "bfloat16", "float16"]
+Head = Literal["linear", "pee", "gee"]
+
+FREE = {"out", "workers", "tensorboard", "save_every_steps", "log_every_steps", "evaluate_every", "unreadable"}
+"""Settings that may change when a run goes on."""
+
+
+@dataclass(frozen=True)
+class Terms:
+    """What the losses look at: the whole of MEAN by default, less of it for the rows of the paper's Table VII.
+
+    A branch that no loss looks at is neither computed nor trained.
+    """
+
+    heads: tuple[Head, ...] = ("pee", "gee")  # classified; "linear" is a plain classifier of the pooled feature
+    cosine: float = 1.0  # weight of CDA's first term, L(C)
+    distance: float = 1.0  # weight of CDA's second term, L(D)
+    distance_as: Literal["published", "mean_square"] = "published"  # see mean_model.losses.cross_domain_alignment
+    aligned_contrast: float = 0.0  # weight of InfoNCE on the mean of the aligned map, for CEA without CDA
+
+
+@dataclass(frozen=True)
+class PlacesConfig:
+    """Everything that a run depends on but the machine. The defaults are those published for University-1652."""
+
+    dataset: str = ""  # KIND:PATH, such as university1652:data/University-Release
+    height: int = 0  # metres, of SUES-200 and DenseUAV; 0 mixes all
+    test: str = ""  # another dataset to evaluate on (cross-domain); empty for the same one
+    test_heights: tuple[int, ...] = ()  # heights to evaluate one by one; empty for `height`
+    out: str = "runs/places"  # checkpoint, best/ and last/ model folders, history
+    start: str = "imagenet"  # see train_scripts.starts.begin
+    start_parts: Parts = "all"
+    epochs: int = 2
+    batch: int = 64  # pairs in a batch, over all processes: what InfoNCE tells apart
+    accumulate: int = 1  # batches per step of the optimiser; each batch contrasts its own pairs only
+    learning_rate: float = 1e-3
+    weight_decay: float = 0.01  # torch's default for AdamW, which the published code leaves
+    warmup: float = 0.1  # share of all steps
+    clip_value: float = 100.0  # largest gradient of one number
+    label_smoothing: float = 0.1  # of InfoNCE
+    ema: float = 0.0  # decay of the averaged weights that are evaluated and saved; 0 for none
+    precision: Precision = "auto"  # auto: bfloat16 on a GPU, float32 on a CPU
+    seed: int = 1
+    augment: bool = True
+    flip: float = 0.5
+    least_crop: float = 1.0
+    weather: tuple[str, ...] = ()  # conditions drawn for drone pictures; ["all"] for the ten
+    unreadable: Unreadable = "stop"
+    directions: tuple[Direction, ...] = BOTH_WAYS
+    protocols: tuple[Protocol, ...] = ("paper", "full")  # the first of each decides which epoch is best
+    evaluate_every: int = 1  # epochs; 0 for never
+    save_every_steps: int = 200
+    log_every_steps: int = 25
+    workers: int = 4  # processes that read pictures
+    tensorboard: bool = True  # curves in out/tensorboard, where tensorboard is installed
+    gamma: float = 0.3  # layer scale at the start from scratch
+    model: MeanConfig = field(default_factory=MeanConfig)
+    weights: LossWeights = field(default_factory=LossWeights)
+    terms: Terms = field(default_factory=Terms)
+
+    def __post_init__(self) -> None:
+        for name in ("epochs", "accumulate", "save_every_steps", "log_every_steps"):
+            if getattr(self, name) < 1:
+                raise ConfigError(f"{name} is {getattr(self, name)}; it must be at least 1.")
+        for name in ("weight_decay", "workers", "evaluate_every", "seed"):
+            if getattr(self, name) < 0:
+                raise ConfigError(f"{name} is {getattr(self, name)}; it must not be negative.")
+        for name in ("learning_rate", "clip_value", "least_crop"):
+            if getattr(self, name) <= 0:
+                raise ConfigError(f"{name} is {getattr(self, name)}; it must be above 0.")
+        for name, most in (("warmup", 1), ("label_smoothing", 1), ("ema", 1), ("flip", 1), ("least_crop", 1)):
+            if not 0 <= getattr(self, name) <= most or (name == "ema" and self.ema == 1):
+                raise ConfigError(f"{name} is {getattr(self, name)}; it must be a share from 0 to 1.")
+        if not self.directions or not self.protocols:
+            raise ConfigError("directions and protocols need one entry each at least; evaluate_every = 0 skips tests.")
+        if not self.terms.heads and self.weights.classification:
+            raise ConfigError("classification has a weight but terms.heads is empty: name a head, or set it to 0.")
+        for direction in self.directions:
+            if not {*views_of(direction)} <= {"drone", "satellite"}:
+                raise ConfigError(f"directions holds {direction}; training reads drone and satellite pictures only.")
+        _ = self.conditions  # raises for one that does not exist
+
+    @property
+    def conditions(self) -> tuple[str, ...]:
+        """Weather conditions to train in."""
+        return weather.chosen(",".join(self.weather)) if self.weather else ()
