@@ -9,11 +9,11 @@ from pathlib import Path
 
 import pytest
 from gradio_client import Client, handle_file
-from small_world import desk_of, free_port, imagery, shelf_of, write_photo, write_raster
 
 import app
 from mean_model import MeanModelError
 from pages.errors import NotReady
+from tests.helpers.small_world import desk_of, free_port, imagery, shelf_of, write_photo, write_raster
 
 ROOT = Path(app.__file__).parent
 

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).parents[1]
+from tests.helpers import ROOT
+
 ROOMS = ("app", "pages", "gallery", "mean_model", "train_scripts", "tests")
 MAY_IMPORT = {
     "app": {"pages", "gallery", "mean_model"},

@@ -16,10 +16,11 @@ from gallery.report.summary import figures
 from gallery.report.table import open_inspection
 from gallery.search.answer import Answer
 from mean_model import load_model
+from tests.helpers import ROOT
 from train_scripts.evaluation.queries import read_queries
 from train_scripts.make_sample import GSD_M, SAMPLE, SATELLITE, SIZE_M, sample_scene, write_region
 
-WEIGHTS = Path(__file__).parents[1] / "mean_model" / "weights" / "starter"
+WEIGHTS = ROOT / "mean_model" / "weights" / "starter"
 
 
 @pytest.fixture(scope="module")

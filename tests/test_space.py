@@ -14,14 +14,14 @@ from urllib.request import urlopen
 
 import pytest
 import yaml
-from fake_hub import COMMIT, fake_hub
 from gradio_client import Client, handle_file
-from small_world import desk_of, free_port, shelf_of
-from test_app import wait_for
 
 import app
+from tests.helpers import ROOT
+from tests.helpers.fake_hub import COMMIT, fake_hub
+from tests.helpers.small_world import desk_of, free_port, shelf_of
+from tests.test_app import wait_for
 
-ROOT = Path(__file__).parents[1]
 PACKAGES = ("mean_model", "gallery", "pages", "train_scripts")
 EMOJI_AND_COLOURS = {"red", "yellow", "green", "blue", "indigo", "purple", "pink", "gray"}
 

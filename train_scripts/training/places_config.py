@@ -43,7 +43,7 @@ class PlacesConfig:
     test: str = ""  # another dataset to evaluate on (cross-domain); empty for the same one
     test_heights: tuple[int, ...] = ()  # heights to evaluate one by one; empty for `height`
     out: str = "runs/places"  # checkpoint, best/ and last/ model folders, history
-    start: str = "imagenet"  # see train_scripts.starts.begin
+    start: str = "imagenet"  # see train_scripts.training.initial_weights.begin
     start_parts: Parts = "all"
     epochs: int = 2
     batch: int = 64  # pairs in a batch, over all processes: what InfoNCE tells apart

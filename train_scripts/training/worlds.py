@@ -60,7 +60,7 @@ class TrainConfig:
     pictures_share: float = 0.25  # of a batch, where there are pictures
     tile_m: float = 0.0  # of a gallery's ground: side of the tiles to train; 0 takes that of the gallery's tiles
     out: str = "runs/train"
-    start: str = "scratch"  # or weights whose backbone to begin from, see train_scripts.starts.begin
+    start: str = "scratch"  # or weights whose backbone to begin from, see train_scripts.training.initial_weights.begin
     minutes: float = 60.0  # of training in all, over every resumption
     batch: int = 96
     chunk: int = 0  # pairs that the network holds at a time; 0: the whole batch. See `backward`

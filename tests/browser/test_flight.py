@@ -1,0 +1,108 @@
+"""The flight page in a real browser: the example on the map, play, the slider, downloads, Stop, and a phone."""
+
+from contextlib import ExitStack
+from pathlib import Path
+
+import pytest
+
+import app
+from pages.flight.page import flight_page
+from pages.services.flight import FlightDesk
+from tests.helpers.browser import window
+from tests.helpers.small_world import desk_of, served, shelf_of, write_flight
+
+
+@pytest.fixture(scope="module")
+def flights(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("flight")
+    return FlightDesk(desk_of(folder), write_flight(folder / "way", blank=(6,)))
+
+
+@pytest.fixture(scope="module")
+def address(flights):
+    shelf = shelf_of(flights.desk, flights=flights)
+    page = app.Page("Flight", "/flight", lambda: flight_page(shelf))
+    with served(shelf, [page]) as address:
+        yield address.rstrip("/")
+
+
+@pytest.fixture
+def visit(chromium, address):
+    """Open the flight page; afterwards nothing may have gone wrong in it, run from a file, or left the machine."""
+    with ExitStack() as windows:
+
+        def open_window(width_px=1280, scheme="light"):
+            page = windows.enter_context(window(chromium, address, width_px, 900, scheme))
+            page.goto(f"{address}/flight?__theme={scheme}")
+            page.locator("#head .ready").wait_for()
+            return page
+
+        yield open_window
+
+
+def on_map(page):
+    """The inside of the map's frame."""
+    return page.frame_locator("#flight-map iframe")
+
+
+def number_on_map(page, text):
+    on_map(page).locator(".flight-now .rank", has_text=text).wait_for()
+
+
+def example(page):
+    """Settings that need no network's views, and the example's track."""
+    page.get_by_text("Settings", exact=True).first.click()
+    page.locator("#settings input[type=number]").first.fill("4")
+    page.get_by_label("As they are").check()
+    page.locator("#example").click()
+    page.locator("#card", has_text="10 photos on the track").wait_for()
+    number_on_map(page, "1")
+
+
+def test_the_example_is_played_on_the_map_and_downloaded(visit):
+    page = visit()
+    example(page)
+    inside = on_map(page)
+    assert inside.locator("path.leaflet-interactive").count() >= 18, "a dot for each place, found and stated"
+    assert page.locator("#flight-chart svg [data-number]").count() >= 8
+    assert page.locator("#player .shot:visible").get_attribute("data-number") == "1"
+    assert "onerror" in page.locator("#player .shot:visible").inner_text(), "a hostile name is shown as text"
+    page.locator("#player .play").click()
+    page.locator('#player .shot[data-number="3"]').wait_for(state="visible")
+    page.locator("#player .play").click()
+    assert "Play" in page.locator("#player .play").inner_text()
+    page.locator("#player input").fill("8")
+    number_on_map(page, "8")
+    assert page.locator("#player output").inner_text() == "8 / 10"
+    page.locator('#flight-chart [data-number="2"]').dispatch_event("click")
+    number_on_map(page, "2")
+    inside.locator("path.leaflet-interactive").last.dispatch_event("click")
+    page.locator('#player .shot[data-number="10"]').wait_for(state="visible")
+    starts = {"gpx": "<?xml", "kml": "<?xml", "geojson": "{", "html": "<!DOCTYPE html>"}
+    for kind, start in starts.items():
+        with page.expect_download() as download:
+            page.locator(f"#download-{kind}").click()
+        assert download.value.suggested_filename == f"flight.{kind}"
+        assert Path(download.value.path()).read_text("utf-8").startswith(start)
+
+
+def test_own_photos_are_asked_and_a_bad_one_is_named(visit, flights, tmp_path):
+    page = visit()
+    bad = tmp_path / "bad.jpg"
+    bad.write_text("no picture")
+    page.locator("#find").click()
+    page.locator("#card", has_text="Choose the photos of one flight").wait_for()
+    page.set_input_files("#files input[type=file]", [*flights.example[1:5], bad])
+    page.locator("#files", has_text="way_04").wait_for()
+    page.locator("#find").click()
+    page.locator("#card", has_text="bad.jpg is text").wait_for()
+    assert "4 photos on the track" in page.locator("#card h3").inner_text()
+    assert "--every" in page.locator("#card").inner_text() or "order of the files" in page.locator("#card").inner_text()
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_a_phone_needs_no_sideways_scroll(visit, scheme):
+    page = visit(390, scheme)
+    example(page)
+    assert page.evaluate("document.documentElement.scrollWidth") <= 390
+    on_map(page).locator(f"html.{scheme}").wait_for()

@@ -1,0 +1,110 @@
+"""Somebody else's gallery shows nothing that lies outside its folder, whatever its rasters point at."""
+
+import json
+
+import geopandas
+import pytest
+from rasterio.shutil import copy
+from shapely.geometry import box
+
+from gallery import build_gallery
+from gallery.errors import DamagedGallery
+from gallery.imagery.mosaic import clusters, look_at, write_mosaic
+from gallery.imagery.raster_io import LAYER
+from gallery.store.foreign import require_own_pixels
+from gallery.store.gallery import MANIFEST, require_own_imagery
+from tests.helpers.builders import write_raster
+
+
+@pytest.fixture
+def theirs(tmp_path):
+    folder = tmp_path / "theirs"
+    for number in range(2):
+        write_raster(folder / "maps" / f"{number}.tif", origin=(1_000_000 + 600 * number, 6_000_000))
+    return folder
+
+
+def index_of(rasters, folder):
+    (cluster,) = clusters([look_at(raster) for raster in rasters])
+    return write_mosaic(cluster, folder)
+
+
+def altered(index, locations, layer=LAYER, column="location", **options):
+    """The index again, with other entries."""
+    shapes = [box(1_000_000, 5_999_000, 1_001_000, 6_000_000)] * len(locations)
+    table = geopandas.GeoDataFrame({column: locations, "z_order": range(len(locations))}, geometry=shapes, crs=3857)
+    index.unlink()
+    table.to_file(index, driver="GPKG", layer=layer, engine="pyogrio", layer_metadata=options)
+    return index
+
+
+def test_own_rasters_and_a_mosaic_of_them_are_taken(theirs):
+    rasters = sorted((theirs / "maps").glob("*.tif"))
+    for raster in [*rasters, index_of(rasters, theirs / "mosaics")]:
+        require_own_pixels(raster, theirs)
+
+
+def test_a_gallery_with_a_mosaic_in_its_folder_passes_as_a_whole(theirs, embedder):
+    gallery = build_gallery(theirs / "maps", theirs, embedder, 80, overlap=0)
+    assert gallery.tile(0).source.startswith("mosaics/") and require_own_imagery(theirs) == theirs
+    altered(theirs / gallery.tile(0).source, ["../../private.tif"])
+    with pytest.raises(DamagedGallery, match="outside its folder"):
+        require_own_imagery(theirs)
+
+
+def test_a_gallery_that_is_searched_by_a_server_is_refused(theirs, embedder):
+    """It would be given this machine's token, and the vectors of its photos."""
+    build_gallery(theirs / "maps", theirs, embedder, 80, overlap=0)
+    manifest = json.loads((theirs / MANIFEST).read_text())
+    manifest["index"] = {"kind": "milvus", "uri": "http://192.0.2.1:19530", "collection": "tiles"}
+    (theirs / MANIFEST).write_text(json.dumps(manifest))
+    with pytest.raises(DamagedGallery, match="searched by somebody's server"):
+        require_own_imagery(theirs)
+
+
+@pytest.mark.parametrize(
+    "location",
+    ["../../private.tif", "/etc/private.tif", "/vsicurl/http://localhost/x.tif", "<VRTDataset/>", "../maps/v.vrt"],
+)
+def test_an_index_of_other_files_is_refused(theirs, location):
+    rasters = sorted((theirs / "maps").glob("*.tif"))
+    write_raster(theirs.parent / "private.tif")
+    copy(theirs.parent / "private.tif", theirs / "maps" / "v.vrt", driver="VRT")
+    index = altered(index_of(rasters, theirs / "mosaics"), ["../maps/0.tif", location])
+    with pytest.raises(DamagedGallery):
+        require_own_pixels(index, theirs)
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"column": "elsewhere", "LOCATION_FIELD": "elsewhere"},
+        {"OVERVIEW_0_DATASET": "../../private.tif"},
+        {"layer": "another"},
+    ],
+)
+def test_an_index_with_other_settings_is_refused(theirs, options):
+    index = index_of(sorted((theirs / "maps").glob("*.tif")), theirs / "mosaics")
+    with pytest.raises(DamagedGallery):
+        require_own_pixels(altered(index, ["../maps/0.tif"], **options), theirs)
+
+
+def test_virtual_rasters_and_notes_beside_a_raster_are_refused(theirs):
+    raster = theirs / "maps" / "0.tif"
+    copy(raster, theirs / "maps" / "v.vrt", driver="VRT")
+    (theirs / "maps" / "disguised.tif").write_bytes((theirs / "maps" / "v.vrt").read_bytes())
+    for name in ("v.vrt", "disguised.tif", "absent.tif"):
+        with pytest.raises(DamagedGallery):
+            require_own_pixels(theirs / "maps" / name, theirs)
+    raster.with_name("0.tif.aux.xml").write_text("<PAMDataset/>")
+    with pytest.raises(DamagedGallery, match="point at files"):
+        require_own_pixels(raster, theirs)
+
+
+def test_a_picture_that_reads_as_a_pointer_too_is_refused(theirs):
+    raster = theirs / "maps" / "0.tif"
+    write_raster(raster)
+    data = raster.read_bytes()
+    raster.write_bytes(data[:200] + b"<VRTDataset>" + data[212:])
+    with pytest.raises(DamagedGallery):
+        require_own_pixels(raster, theirs)

@@ -1,0 +1,246 @@
+"""A gallery on disk: what opens, what is refused, and what `check` finds."""
+
+import json
+import shutil
+
+import geopandas
+import numpy as np
+import pytest
+
+from gallery import Gallery, build_gallery
+from gallery.errors import DamagedGallery, GalleryError, NotAGallery, WrongModel
+from gallery.store.gallery import DATA_FILES, INDEX, MANIFEST, TILES, VECTORS, is_within
+from tests.helpers import ROOT
+from tests.helpers.builders import FakeEmbedder, textured, write_raster
+
+
+@pytest.fixture(scope="module")
+def built(tmp_path_factory):
+    """A folder with region.tif and the gallery g, built once."""
+    folder = tmp_path_factory.mktemp("built")
+    write_raster(folder / "region.tif")
+    build_gallery(folder / "region.tif", folder / "g", FakeEmbedder(), model_source="starter")
+    return folder
+
+
+@pytest.fixture
+def gallery(built, tmp_path):
+    """A copy that a test may damage."""
+    shutil.copytree(built, tmp_path, dirs_exist_ok=True)
+    return Gallery.open(tmp_path / "g")
+
+
+def paths_of(value, path=()):
+    """Every place in a nested dict."""
+    for key, inner in value.items():
+        yield (*path, key)
+        if isinstance(inner, dict):
+            yield from paths_of(inner, (*path, key))
+
+
+def rewrite(gallery, **changes):
+    file = gallery.folder / MANIFEST
+    file.write_text(json.dumps(json.loads(file.read_text()) | changes))
+
+
+def kinds(gallery, fingerprint=None):
+    return sorted({problem.kind for problem in Gallery(gallery.folder, gallery.manifest).check(fingerprint)})
+
+
+def test_files_say_what_the_contract_says(gallery):
+    tiles = geopandas.read_parquet(gallery.folder / TILES)
+    assert tiles.crs.to_string() == "OGC:CRS84" and set(tiles.geometry.geom_type) == {"Polygon"}
+    assert {"id", "lon", "lat", "metres_per_px", "source", "image", "col_px", "row_px", "width_px", "height_px"} <= set(
+        tiles
+    )
+    vectors = np.load(gallery.folder / VECTORS)
+    assert vectors.dtype == np.float16 and vectors.shape == (len(tiles), gallery.dimension)
+    assert isinstance(gallery.vectors, np.memmap) and len(gallery.index) == len(tiles)
+    assert np.linalg.norm(vectors.astype(float), axis=1) == pytest.approx(1, abs=2e-3)
+
+
+def test_tiles_by_row_and_name(gallery):
+    tile = gallery.tile(3)
+    assert gallery.row(tile.id) == 3 and tile.contains(tile.centre)
+    with pytest.raises(GalleryError, match="no tile"):
+        gallery.row("nowhere")
+
+
+def test_info_is_ready_for_json(gallery):
+    info = json.loads(json.dumps(gallery.info()))
+    assert info["tiles"] == len(gallery) and info["model"]["fingerprint"] == gallery.fingerprint
+    assert info["index"] == {"kind": "exact"}
+    west, south, east, north = info["bounds"]
+    assert west < east and south < north
+
+
+def test_another_model_is_refused_by_both_names(gallery):
+    gallery.require_model("fake-8x8")
+    with pytest.raises(WrongModel, match=r"fake \(fake-8x8\).*other \(abc123\)"):
+        gallery.require_model("abc123", "other")
+    assert kinds(gallery, "abc123") == ["model"] and kinds(gallery, "fake-8x8") == []
+
+
+def test_what_is_no_gallery(tmp_path, gallery):
+    for folder in (tmp_path, tmp_path / "absent", tmp_path / "region.tif"):
+        with pytest.raises(NotAGallery, match="no gallery"):
+            Gallery.open(folder)
+    rewrite(gallery, format=99)
+    with pytest.raises(NotAGallery, match="format 99"):
+        Gallery.open(gallery.folder)
+
+
+@pytest.mark.parametrize("text", ["", "{", "[]", '{"format": 1}', '{"format": 1, "files": {}, "model": {}}', "\0\xff"])
+def test_a_damaged_manifest(gallery, text):
+    (gallery.folder / MANIFEST).write_text(text)
+    with pytest.raises(DamagedGallery):
+        Gallery.open(gallery.folder)
+
+
+@pytest.mark.parametrize("value", [None, -1, "x", [], {}, 1e300, True])
+def test_any_entry_of_the_manifest_may_be_wrong(gallery, value):
+    original = json.dumps(gallery.manifest)
+    for path in paths_of(gallery.manifest):
+        manifest = json.loads(original)
+        inner = manifest
+        for key in path[:-1]:
+            inner = inner[key]
+        inner[path[-1]] = value
+        (gallery.folder / MANIFEST).write_text(json.dumps(manifest))
+        try:
+            opened = Gallery.open(gallery.folder)
+        except GalleryError:
+            continue
+        free = path[0] in ("build", "skipped") or path in (
+            ("model", "name"),
+            ("model", "source"),
+            ("model", "fingerprint"),
+        )
+        assert free or opened.check(), path
+
+
+def test_tables_without_columns_or_rows(gallery):
+    from gallery.store.gallery import file_facts
+
+    for damaged in (gallery.tiles.drop(columns="lon"), gallery.tiles.iloc[1:]):
+        damaged.to_parquet(gallery.folder / TILES, index=False)
+        rewrite(gallery, files=file_facts(gallery.folder))
+        with pytest.raises(DamagedGallery, match="rows or columns"):
+            Gallery.open(gallery.folder).tile(0)
+
+
+@pytest.mark.parametrize("name", DATA_FILES)
+@pytest.mark.parametrize("damage", ["missing", "cut", "empty", "other content", "noise"])
+def test_damaged_files_are_found(gallery, name, damage):
+    file = gallery.folder / name
+    content = file.read_bytes()
+    if damage == "missing":
+        file.unlink()
+    elif damage == "noise":  # same size, so that opening can only notice what it reads
+        file.write_bytes(bytes(len(content)))
+    else:
+        file.write_bytes({"cut": content[:-1], "empty": b"", "other content": content + b"x"}[damage])
+    if damage != "noise":
+        with pytest.raises(DamagedGallery, match=name):
+            Gallery.open(gallery.folder)
+    assert ("missing" if damage == "missing" else "checksum") in kinds(gallery)
+
+
+def test_one_flipped_bit_is_found(gallery):
+    for name in DATA_FILES:
+        content = bytearray((gallery.folder / name).read_bytes())
+        content[len(content) // 2] ^= 1
+        (gallery.folder / name).write_bytes(content)
+    messages = [problem.message for problem in gallery.check() if problem.kind == "checksum"]
+    assert len(messages) == 3 and all(problem.damage for problem in gallery.check() if problem.kind == "checksum")
+
+
+def test_files_of_different_galleries_do_not_open(gallery, make_raster, tmp_path, embedder):
+    from gallery.store.gallery import file_facts
+
+    other = build_gallery(make_raster("b.tif", pixels=textured(300, 300)), tmp_path / "b", embedder)
+    (gallery.folder / INDEX).write_bytes((other.folder / INDEX).read_bytes())
+    rewrite(gallery, files=file_facts(gallery.folder))
+    with pytest.raises(DamagedGallery, match="different counts"):
+        Gallery.open(gallery.folder)
+    assert "counts" in kinds(gallery)
+
+
+def test_duplicates_are_remarks(make_raster, tmp_path, embedder):
+    plain = make_raster(pixels=np.full((3, 400, 400), 90, np.uint8))
+    gallery = build_gallery(plain, tmp_path / "g", embedder, keep_featureless=True)
+    problems = gallery.check()
+    assert {problem.kind for problem in problems} == {"duplicate"} and not any(problem.damage for problem in problems)
+    assert len([problem for problem in problems if "pixels" in problem.message]) >= len(gallery) // 2
+
+
+def test_tiles_without_position_and_lost_sources(gallery):
+    from gallery.store.gallery import file_facts
+
+    tiles = gallery.tiles.copy()
+    tiles.loc[2, "lon"] = np.nan
+    tiles.to_parquet(gallery.folder / TILES, index=False)
+    rewrite(gallery, files=file_facts(gallery.folder))
+    (gallery.folder.parent / "region.tif").unlink()
+    broken = Gallery.open(gallery.folder)
+    problems = broken.check()
+    assert sorted(problem.kind for problem in problems) == ["position", "source"]
+    assert tiles["id"][2] in problems[0].message
+    with pytest.raises(GalleryError, match=r"no file region\.tif"):
+        broken.image(broken.tile(0))
+
+
+def test_an_image_outside_its_folder_is_not_read(gallery, make_photos, tmp_path):
+    from dataclasses import replace
+
+    make_photos(1)
+    tile = replace(gallery.tile(0), window=None, source="../photos", image="../region.tif")
+    with pytest.raises(GalleryError, match="outside its folder"):
+        gallery.image(tile)
+
+
+def test_a_gallery_beside_its_raster_survives_git_and_moves(tmp_path, embedder):
+    """A clone has neither the mtimes nor the place of the original; nothing of a gallery may rest on them."""
+    import os
+    import subprocess
+
+    sample = tmp_path / "origin" / "gallery" / "sample"
+    write_raster(sample / "region.tif")
+    built = build_gallery(sample / "region.tif", sample / "gallery", embedder, model_source="starter")
+    assert sorted(file.name for file in sample.rglob("*")) == sorted(
+        ["gallery", "region.tif", MANIFEST, INDEX, TILES, VECTORS]
+    )
+    assert set(built.tiles["source"]) == {"../region.tif"}
+    for file in sample.rglob("*"):
+        assert file.is_dir() or str(tmp_path).encode() not in file.read_bytes()
+    git = ["git", "-c", "user.name=t", "-c", "user.email=t@example.org", "-c", "init.defaultBranch=main"]
+    shutil.copy(ROOT / ".gitignore", tmp_path / "origin")
+    subprocess.run([*git, "init", "-q"], cwd=tmp_path / "origin", check=True)
+    subprocess.run([*git, "add", "-A"], cwd=tmp_path / "origin", check=True)
+    subprocess.run([*git, "commit", "-qm", "sample"], cwd=tmp_path / "origin", check=True)
+    subprocess.run([*git, "clone", "-q", "origin", "elsewhere"], cwd=tmp_path, check=True)
+    expected = np.asarray(built.image(built.tile(3)))
+    shutil.rmtree(tmp_path / "origin")
+    for file in (tmp_path / "elsewhere").rglob("*.*"):
+        os.utime(file, (1, 1))
+    for home in ("elsewhere", "moved again"):
+        cloned = Gallery.open(tmp_path / home / "gallery" / "sample" / "gallery")
+        assert cloned.check(embedder.fingerprint) == []
+        assert np.array_equal(np.asarray(cloned.image(cloned.tile(3))), expected)
+        if home == "elsewhere":
+            (tmp_path / home).rename(tmp_path / "moved again")
+
+
+@pytest.mark.parametrize(
+    ("written", "stays"),
+    [
+        ("a.jpg", True),
+        ("b/../a.jpg", True),
+        (".", True),
+        ("../area/a.jpg", True),
+        ("../a.jpg", False),
+        ("/a.jpg", False),
+    ],
+)
+def test_a_path_stays_in_its_folder_as_it_is_written(written, stays, tmp_path):
+    assert is_within(tmp_path / "area" / written, tmp_path / "area") == stays

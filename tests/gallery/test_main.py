@@ -1,0 +1,367 @@
+"""The command line: exit codes, one line for a mistake, one JSON document, and help that costs nothing."""
+
+import csv
+import io
+import json
+import subprocess
+import sys
+from itertools import islice
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from gallery import Gallery
+from gallery.__main__ import main, parser
+from gallery.cli.options import joined
+from tests.helpers import ROOT
+from tests.helpers.builders import textured, write_raster
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory) -> str:
+    """A tiny network with seeded weights."""
+    import torch
+
+    from mean_model import MEAN, MeanConfig, save_model
+
+    torch.manual_seed(0)
+    config = MeanConfig(backbone="convnext_atto", image_size=64, classes=3)
+    folder = tmp_path_factory.mktemp("model") / "tiny"
+    save_model(folder, MEAN.from_config(config), config)
+    return str(folder)
+
+
+@pytest.fixture(scope="module")
+def region(tmp_path_factory, model) -> Path:
+    """A folder with region.tif, three photos, a broken one, and the gallery g, built by the command line."""
+    folder = tmp_path_factory.mktemp("region")
+    write_raster(folder / "region.tif", "EPSG:4326", (-0.002, 0.002), 1e-5, textured(400, 500, 3))
+    for number in range(3):
+        Image.fromarray(np.moveaxis(textured(90, 120, number), 0, -1)).save(folder / f"{number}.jpg")
+    (folder / "broken.jpg").write_text("no picture")
+    arguments = [
+        "build",
+        str(folder / "region.tif"),
+        "--out",
+        str(folder / "g"),
+        "--model",
+        model,
+        "--tile-size-m",
+        "80",
+    ]
+    assert main(arguments) == 0
+    return folder
+
+
+def run(capsys, *arguments: object) -> tuple[int, str, str]:
+    """Exit status, stdout, stderr of a command in this process."""
+    try:
+        status = main([str(argument) for argument in arguments])
+    except SystemExit as leave:
+        status = int(leave.code or 0)
+    return status, *capsys.readouterr()
+
+
+def test_a_gallery_of_another_method_is_searched_by_what_it_notes(region, tmp_path, capsys):
+    import timm
+    from safetensors.torch import save_file
+
+    save_file(timm.create_model("test_convnext", num_classes=10).state_dict(), tmp_path / "plain.safetensors")
+    model, out = f"timm:test_convnext={tmp_path / 'plain.safetensors'}", tmp_path / "gallery"
+    assert run(capsys, "build", region / "region.tif", "--out", out, "--model", model, "--tile-size-m", 200)[0] == 0
+    assert Gallery.open(out).manifest["model"]["source"] == "timm:test_convnext=../plain.safetensors"
+    assert run(capsys, "search", out, region / "0.jpg", "--rotations", 1)[0] == 0
+    unnamed = tmp_path / "plain.safetensors"
+    status, _, stderr = run(capsys, "build", region / "region.tif", "--out", out, "--model", unnamed)
+    assert status == 2 and stderr.count("\n") == 1 and "of none of MEAN, DAC, CAMP" in stderr
+
+
+def test_build_tells_progress_and_result(region, model, capsys):
+    out = region / "again"
+    status, stdout, stderr = run(
+        capsys, "build", region / "region.tif", "--out", out, "--model", model, "--tile-size-m", 80, "--json"
+    )
+    assert status == 0 and json.loads(stdout)["tiles"] == len(Gallery.open(out))
+    assert "tiles" in stderr and "/s" in stderr  # count and rate
+    assert Gallery.open(out).manifest["model"]["source"].startswith("..")
+
+
+def test_several_scales_by_one_command(region, model, capsys, tmp_path):
+    build = ("build", region / "region.tif", "--out", tmp_path / "g", "--model", model, "--tile-size-m")
+    assert run(capsys, *build, "150,300", "--index", "exact", "--keep-featureless")[0] == 0
+    gallery = Gallery.open(tmp_path / "g")
+    assert gallery.manifest["build"]["tile_size_m"] == [150, 300] and set(gallery.scales_m) == {150, 300}
+    assert gallery.manifest["index"] == {"kind": "exact"}
+    status, _, stderr = run(capsys, *build, "150,wide")
+    assert status == 2 and "'150,wide' is not M,M" in stderr
+
+
+def test_areas_are_added_and_removed(region, model, capsys, tmp_path):
+    write_raster(tmp_path / "east.tif", "EPSG:4326", (0.01, 0.002), 1e-5, textured(300, 300, 9))
+    build = ("build", region / "region.tif", "--out", tmp_path / "g", "--model", model, "--tile-size-m", 150)
+    assert run(capsys, *build)[0] == 0
+    before = len(Gallery.open(tmp_path / "g"))
+    add = ("build", tmp_path / "east.tif", "--out", tmp_path / "g", "--add", "--tile-size-m", 150)
+    assert run(capsys, *add)[0] == 0 and len(Gallery.open(tmp_path / "g")) > before  # by the gallery's own model
+    status, stdout, _ = run(capsys, "remove", tmp_path / "g", "--bbox", "-0.1,-0.1,0.005,0.1", "--json")
+    assert status == 0 and json.loads(stdout)["build"]["areas"][-1]["tiles"] == before
+    status, _, stderr = run(capsys, "remove", tmp_path / "g", "--source", "region.tif")
+    assert status == 2 and "has no source region.tif. It has east.tif" in stderr
+    status, _, stderr = run(capsys, "build", tmp_path / "east.tif", "--out", tmp_path / "none", "--add")
+    assert status == 2 and "is no gallery" in stderr
+
+
+def test_a_dry_run_says_what_a_build_makes(region, model, capsys, tmp_path):
+    build = ("build", region / "region.tif", "--out", tmp_path / "g", "--model", model, "--tile-size-m", 80)
+    status, stdout, _ = run(capsys, *build, "--dry-run", "--plan", tmp_path / "plan.png", "--json")
+    assert status == 0 and json.loads(stdout)["tiles"] == len(Gallery.open(region / "g"))
+    assert [file.name for file in tmp_path.iterdir()] == ["plan.png"]
+    status, stdout, _ = run(capsys, *build, "--dry-run")
+    assert status == 0 and "tiles of 80 m" in stdout and "km²" in stdout and "measured" in stdout
+    status, _, stderr = run(capsys, *build, "--plan", tmp_path / "plan.png")
+    assert status == 2 and "--dry-run" in stderr
+    server = (
+        "https://tiles.example.org/{z}/{x}/{y}.png",
+        "--bounds",
+        "8,47,8.1,47.1",
+        "--zoom",
+        17,
+        "--licence",
+        "CC0",
+    )
+    status, _, stderr = run(capsys, "build", *server, "--out", tmp_path / "g", "--model", model, "--dry-run")
+    assert status == 2 and "map tiles of zoom 17" in stderr and "minutes at 4 a second" in stderr
+
+
+def test_search_answers_as_the_contract_says(region, capsys):
+    status, stdout, _ = run(
+        capsys, "search", region / "g", region / "0.jpg", region / "broken.jpg", region / "1.jpg", "--json", "-k", 3
+    )
+    first, broken, last = json.loads(stdout)
+    assert status == 0
+    assert set(first) == {"photo", "matches", "position", "verdict", "confidence", "exif", "geometry"}
+    assert first["photo"] == "0.jpg" and [match["rank"] for match in first["matches"]] == [1, 2, 3]
+    assert set(first["matches"][0]) == {"rank", "tile_id", "score", "lon", "lat", "bounds"}
+    assert first["confidence"] is None and first["exif"] is None and first["verdict"] in ("located", "unsure")
+    assert set(broken) == {"photo", "error"} and broken["photo"] == "broken.jpg" and "/" not in broken["error"]
+    assert last["photo"] == "1.jpg"
+
+
+def test_search_for_reading(region, capsys):
+    status, stdout, _ = run(
+        capsys, "search", region / "g", region / "0.jpg", region / "broken.jpg", "--verify", "--rotations", 4
+    )
+    assert status == 0 and "0.jpg: unsure" in stdout and "broken.jpg:" in stdout
+
+
+def test_a_heading_is_used_unless_it_shall_not(region, capsys, tmp_path):
+    exif = Image.Exif()
+    exif[0x8825] = {1: "N", 2: (0.0, 3.0, 0.0), 3: "E", 4: (0.0, 4.0, 0.0), 16: "T", 17: 137.0}
+    Image.open(region / "0.jpg").save(tmp_path / "h.jpg", exif=exif)
+    status, stdout, _ = run(capsys, "search", region / "g", tmp_path / "h.jpg")
+    assert status == 0 and "turned by 137 degrees so that north is up" in stdout
+    assert "By its EXIF, the photo is" in stdout and "camera's own position" in stdout
+    for options, words in (([], "four quarter turns"), (["--rotations", 1], "searched as it is")):
+        status, stdout, _ = run(capsys, "search", region / "g", tmp_path / "h.jpg", "--no-north-up", *options)
+        assert status == 0 and words in stdout and "north is up" not in stdout
+
+
+def test_one_bad_photo_among_good_ones_for_a_real_embedder(region, model):
+    from gallery import Localizer
+    from gallery.search.answer import Answer, PhotoProblem
+    from mean_model import load_model
+
+    with load_model(model) as embedder:
+        localizer = Localizer(Gallery.open(region / "g"), embedder)
+        tiny = Image.new("RGB", (4, 4))
+        photos = [region / "0.jpg", region / "broken.jpg", tiny, region / "absent.jpg", region / "1.jpg"]
+        results = localizer.localize_many(photos)
+    assert [type(result) for result in results] == [Answer, PhotoProblem, PhotoProblem, PhotoProblem, Answer]
+    assert results[1].error.startswith("broken.jpg is text and not a picture")
+
+
+@pytest.mark.parametrize("form", ["geojson", "csv", "kml"])
+def test_formats_for_gis(region, capsys, form):
+    status, stdout, _ = run(capsys, "search", region / "g", region / "0.jpg", "--format", form, "-k", 2)
+    assert status == 0
+    if form == "geojson":
+        assert len(json.loads(stdout)["features"]) >= 2
+    elif form == "csv":
+        assert [row["rank"] for row in csv.DictReader(io.StringIO(stdout))][:2] == ["1", "2"]
+    else:
+        assert stdout.startswith("<?xml")
+
+
+@pytest.mark.parametrize(
+    "prior",
+    [["--near", "-0.001,0.001,0.05"], ["--near=-0.001,0.001,0.05"], ["--bbox", "-0.0012,0.0008,-0.0008,0.0012"]],
+)
+def test_priors_with_negative_numbers(region, capsys, prior):
+    status, stdout, _ = run(capsys, "search", region / "g", region / "0.jpg", *prior, "-k", 100, "--json")
+    found = json.loads(stdout)[0]["matches"]
+    assert status == 0 and 1 <= len(found) < len(Gallery.open(region / "g"))
+
+
+def test_a_prior_from_a_file(region, capsys):
+    ring = [[-0.0012, 0.0008], [-0.0008, 0.0008], [-0.0008, 0.0012], [-0.0012, 0.0008]]
+    (region / "area.geojson").write_text(json.dumps({"type": "Polygon", "coordinates": [ring]}))
+    given = ["search", region / "g", region / "0.jpg", "-k", 100, "--json", "--area"]
+    status, stdout, _ = run(capsys, *given, region / "area.geojson")
+    found = json.loads(stdout)[0]["matches"]
+    assert status == 0 and 1 <= len(found) < len(Gallery.open(region / "g"))
+    with pytest.raises(SystemExit):
+        main([str(each) for each in (*given, region / "0.jpg")])
+    assert "0.jpg is no area" in capsys.readouterr().err
+
+
+def test_joining_leaves_everything_else():
+    given = ["search", "-k", "3", "--near", "-1,2,3", "--bbox", "1,2,3,4", "--near", "--json", "a", "--near"]
+    assert joined(given) == [
+        "search",
+        "-k",
+        "3",
+        "--near=-1,2,3",
+        "--bbox",
+        "1,2,3,4",
+        "--near",
+        "--json",
+        "a",
+        "--near",
+    ]
+
+
+MISTAKES = {
+    "no such gallery": (["search", "{}/absent", "{}/0.jpg"], "is no gallery"),
+    "no readable photo": (["search", "{}/g", "{}/broken.jpg"], "broken.jpg"),
+    "bad index": (["build", "{}", "--out", "{}/x", "--index", "quick"], "'quick' is none of auto, exact"),
+    "bad radius": (["search", "{}/g", "{}/0.jpg", "--near", "1,2,-3"], "radius"),
+    "bad place": (["search", "{}/g", "{}/0.jpg", "--near", "1,99,3"], "Latitude 99"),
+    "bad numbers": (["search", "{}/g", "{}/0.jpg", "--bbox", "1,2,3"], "W,S,E,N"),
+    "two priors": (["search", "{}/g", "{}/0.jpg", "--bbox", "1,2,3,4", "--near", "1,2,3"], "not allowed with"),
+    "k of nothing": (["search", "{}/g", "{}/0.jpg", "-k", "0"], "at least 1"),
+    "three turns": (["search", "{}/g", "{}/0.jpg", "--rotations", "3"], "invalid choice"),
+    "no photo": (["search", "{}/g"], "required: PHOTO"),
+    "no such model": (["search", "{}/g", "{}/0.jpg", "--model", "{}/nothing.safetensors"], "nothing.safetensors"),
+    "no such matcher": (["search", "{}/g", "{}/0.jpg", "--matcher", "orb"], "xfeat:FILE"),
+    "no such raster": (["build", "{}/absent.tif", "--out", "{}/x", "--model", "MODEL"], "absent.tif"),
+    "not a raster": (["build", "{}/broken.jpg", "--out", "{}/x", "--model", "MODEL"], "cannot be read as a raster"),
+    "no positions": (["build", "{}", "--out", "{}/x", "--positions", "{}/p.csv", "--model", "MODEL"], "no file p.csv"),
+    "bad overlap": (["build", "{}/region.tif", "--out", "{}/x", "--overlap", "2", "--model", "MODEL"], "overlap"),
+    "no command": ([], "required: COMMAND"),
+    "unknown command": (["find"], "invalid choice"),
+    "info of nothing": (["info", "{}/absent"], "is no gallery"),
+}
+
+
+@pytest.mark.parametrize("mistake", MISTAKES)
+def test_a_mistake_is_one_line_and_status_2(region, model, capsys, mistake):
+    arguments, complaint = MISTAKES[mistake]
+    status, _, stderr = run(capsys, *[part.replace("{}", str(region)).replace("MODEL", model) for part in arguments])
+    assert status == 2 and complaint in stderr and stderr.count("\n") == 1, stderr
+
+
+def test_another_model_is_refused_by_both_fingerprints(region, tmp_path, capsys):
+    import torch
+
+    from mean_model import MEAN, MeanConfig, save_model
+
+    torch.manual_seed(1)
+    config = MeanConfig(backbone="convnext_atto", image_size=64, classes=3)
+    save_model(tmp_path / "other", MEAN.from_config(config), config)
+    status, _, stderr = run(capsys, "search", region / "g", region / "0.jpg", "--model", tmp_path / "other")
+    assert status == 2 and Gallery.open(region / "g").fingerprint in stderr and "the model at hand is" in stderr
+    status, stdout, _ = run(capsys, "check", region / "g", "--model", tmp_path / "other", "--json")
+    assert status == 2 and json.loads(stdout)["problems"][0]["kind"] == "model"
+
+
+def test_an_interrupted_command_says_how_to_go_on(region, model, capsys, monkeypatch):
+    def stop(*arguments, **options):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("gallery.build.pipeline.build_gallery", stop)
+    status, _, stderr = run(capsys, "build", region / "region.tif", "--out", region / "x", "--model", model)
+    assert status == 130 and "same command" in stderr
+
+
+def test_info_and_check(region, capsys):
+    status, stdout, _ = run(capsys, "info", region / "g", "--json")
+    assert status == 0 and json.loads(stdout)["build"]["tile_size_m"] == 80
+    assert run(capsys, "info", region / "g")[0] == 0
+    status, stdout, stderr = run(capsys, "check", region / "g", "--json")
+    assert (status, json.loads(stdout)["problems"], stderr) == (0, [], "")
+
+
+def test_check_finds_damage(region, tmp_path, capsys):
+    import shutil
+
+    shutil.copytree(region / "g", tmp_path / "g")
+    shutil.copy(region / "region.tif", tmp_path)
+    with (tmp_path / "g" / "vectors.npy").open("r+b") as file:
+        file.seek(-1, 2)
+        file.write(b"\x55")
+    status, stdout, stderr = run(capsys, "check", tmp_path / "g")
+    assert status == 2 and "vectors.npy" in stdout and "damaged" in stderr and stderr.count("\n") == 1
+
+
+def test_every_command_and_option_has_help():
+    commands = next(action for action in parser()._actions if hasattr(action, "choices") and action.choices)
+    assert set(commands.choices) == {"build", "remove", "search", "track", "inspect", "info", "check"}
+    for command in commands.choices.values():
+        assert command.description
+        for action in command._actions:
+            assert action.help or action.dest == "photos"
+
+
+@pytest.mark.parametrize("command", [[], ["build"], ["remove"], ["search"], ["inspect"], ["info"], ["check"]])
+def test_help_loads_nothing_heavy(command):
+    done = subprocess.run(
+        [sys.executable, "-m", "gallery", *command, "--help"], cwd=ROOT, capture_output=True, text=True
+    )
+    assert done.returncode == 0 and "usage: python -m gallery" in done.stdout and not done.stderr
+    code = "import sys, gallery.__main__ as m; m.parser(); print(*sys.modules)"
+    loaded = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True).stdout.split()
+    assert not {"torch", "geopandas", "faiss", "rasterio", "numpy"} & set(loaded)
+
+
+def test_track_tells_where_a_flight_was(region, capsys, tmp_path):
+    out = tmp_path / "way.gpx"
+    photos = [region / f"{number}.jpg" for number in range(3)]
+    options = ("--every", 4, "--rotations", 1, "--no-verify", "--out", out)
+    status, stdout, stderr = run(capsys, "track", region / "g", *photos, region / "broken.jpg", *options, "--json")
+    found = json.loads(stdout)
+    assert status == 0 and len(found["fixes"]) == 3 and found["problems"][0]["photo"] == "broken.jpg"
+    assert [fix["time_s"] for fix in found["fixes"]] == [0, 4, 8] and "4/4" in stderr and "photos/s" in stderr
+    assert out.read_text().startswith("<?xml")
+    status, stdout, _ = run(capsys, "track", region / "g", region, *options)
+    assert status == 0 and " photos: " in stdout and "broken.jpg:" in stdout
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        (["--every", "0"], "positive number"),
+        (["--max-speed", "-1"], "positive number"),
+        (["--out", "way.txt"], "ends neither"),
+        (["--near", "1,2"], "LON,LAT,RADIUS_KM"),
+    ],
+)
+def test_mistakes_of_track_are_one_line(region, capsys, options, words):
+    status, _, stderr = run(capsys, "track", region / "g", region / "0.jpg", "--rotations", 1, *options)
+    assert status == 2 and words in stderr.strip().splitlines()[-1]
+
+
+def test_a_track_that_is_stopped_tells_of_the_photos_so_far(region, capsys, monkeypatch):
+    from gallery.track import track
+
+    def until_stopped(*arguments, **options):
+        yield from islice(asked(*arguments, **options), 2)
+        raise KeyboardInterrupt
+
+    asked = track.sightings
+    monkeypatch.setattr(track, "sightings", until_stopped)
+    photos = [region / f"{number}.jpg" for number in range(3)]
+    options = ("--every", 4, "--rotations", 1, "--no-verify")
+    status, stdout, stderr = run(capsys, "track", region / "g", *photos, *options)
+    assert status == 130 and "Stopped after 2 of 3 photos" in stderr and "2 photos:" in stdout

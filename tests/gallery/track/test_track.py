@@ -1,0 +1,195 @@
+"""The track of a flight: the order of its photos, what each of them says, and what is claimed of them together."""
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta, timezone
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from gallery import Gallery, Localizer, Near, build_gallery
+from gallery.errors import TrackError
+from gallery.geo import LonLat, distance_m, moved
+from gallery.search.answer import Position
+from gallery.search.scales import typical_side_m
+from gallery.track.evidence import of_fit, of_ranking, silent
+from gallery.track.motion import Ground
+from gallery.track.track import ASSUMED_EVERY_S, Frame, Sighting, in_time, placed, sightings, track
+from tests.helpers.builders import FakeEmbedder, FakePhoto, FakePosition, textured, write_raster
+
+NOON = datetime(2026, 6, 1, 12, 0, 0)
+
+
+@pytest.fixture(scope="module")
+def gallery(tmp_path_factory) -> Gallery:
+    folder = tmp_path_factory.mktemp("region")
+    write_raster(folder / "region.tif", "EPSG:32633", (500_000, 5_000_000), pixels=textured(700, 900, seed=5))
+    return build_gallery(folder / "region.tif", folder / "g", FakeEmbedder(), tile_size_m=100)
+
+
+class Reader(FakeEmbedder):
+    """Takes photos that were read before, too."""
+
+    def read(self, source, least_px=0):
+        return source if isinstance(source, FakePhoto) else super().read(source, least_px)
+
+
+@pytest.fixture
+def localizer(gallery) -> Localizer:
+    return Localizer(gallery, Reader())
+
+
+@pytest.fixture(scope="module")
+def way(gallery) -> list[int]:
+    """Tiles along a row of the gallery, from west to east."""
+    lons, lats = gallery.centres.T
+    rows = np.flatnonzero(np.abs(lats - lats[len(lats) // 2]) < 1e-4)
+    return rows[np.argsort(lons[rows])].tolist()
+
+
+def photo_of(gallery: Gallery, row: int, name: str | None = None) -> FakePhoto:
+    at = gallery.tile(row).centre
+    return FakePhoto(gallery.image(gallery.tile(row), 64), name or f"{row}.jpg", FakePosition(at.lon, at.lat))
+
+
+def asked(localizer: Localizer, rows: list[int]) -> list[Sighting]:
+    frames = [Frame(f"{number}.jpg", photo_of(localizer.gallery, row)) for number, row in enumerate(rows)]
+    seen = sightings(localizer, frames, rotations=1, verify=False, picture_px=16)
+    return [replace(one, taken_at=NOON + timedelta(seconds=4 * number)) for number, one in enumerate(seen)]
+
+
+def fit_at(point: LonLat, radius_m: float = 4.0) -> Position:
+    return Position(point.lon, point.lat, radius_m)
+
+
+def test_a_flight_is_found_and_a_wrong_match_is_put_right(gallery, localizer, way):
+    rows = way[:8]
+    seen = asked(localizer, rows)
+    seen[3] = replace(asked(localizer, [len(gallery) - 1])[0], name="3.jpg", taken_at=seen[3].taken_at)
+    found = track(localizer, seen)
+    assert [fix.state for fix in found.fixes] == ["found"] * 3 + ["bridged"] + ["found"] * 4
+    for fix, row in zip(found.fixes, rows, strict=True):
+        assert distance_m(gallery.tile(row).centre, LonLat(fix.position.lon, fix.position.lat)) < 60
+        assert 0 < fix.position.radius_m < 150 and 0.9 < fix.certainty <= 1
+    assert found.fixes[0].error_m < 60 and found.count("found") == 7
+    assert all(max(fix.sighting.picture.size) == 16 for fix in found.fixes)
+
+
+def test_the_files_may_come_in_any_order(localizer, way):
+    seen = asked(localizer, way[:6])
+    forward, mixed = track(localizer, seen), track(localizer, seen[::-1])
+    assert [fix.photo for fix in mixed.fixes] == [fix.photo for fix in forward.fixes]
+    assert [fix.position for fix in mixed.fixes] == [fix.position for fix in forward.fixes]
+
+
+def test_an_area_limits_the_track(gallery, localizer, way):
+    seen = asked(localizer, way[:4])
+    far = gallery.tile(way[-1]).centre
+    found = track(localizer, seen, near=Near(far.lon, far.lat, 0.1))
+    assert all(fix.state != "found" for fix in found.fixes)
+
+
+def test_an_unreadable_photo_is_told_and_the_others_count(gallery, localizer, way, tmp_path):
+    (tmp_path / "bad.jpg").write_text("no picture")
+    good = [Frame(f"{row}.jpg", photo_of(gallery, row)) for row in way[:3]]
+    bad = Frame("bad.jpg", tmp_path / "bad.jpg")
+    seen = list(sightings(localizer, [good[0], bad, *good[1:]], rotations=1, verify=False))
+    found = track(localizer, seen, every_s=4.0)
+    assert len(found.fixes) == 3 and [problem.photo for problem in found.problems] == ["bad.jpg"]
+    with pytest.raises(TrackError, match=r"bad\.jpg"):
+        track(localizer, seen[1:2])
+    with pytest.raises(TrackError, match="None of the photos"):
+        track(localizer, [seen[1], seen[1]])
+
+
+def test_the_track_as_json_keeps_what_is_known(localizer, way):
+    found = track(localizer, asked(localizer, way[:3])).to_dict()
+    assert set(found) == {"fixes", "problems", "notes"}
+    first = found["fixes"][0]
+    assert set(first) == {"photo", "time_s", "taken_at", "state", "certainty", "position", "exif"}
+    assert set(first["position"]) == {"lon", "lat", "radius_m"} and first["taken_at"] == "2026-06-01T12:00:00"
+
+
+def sighting(name: str, taken_at: datetime | None = None, time_s: float | None = None) -> Sighting:
+    return Sighting(name, taken_at=taken_at, time_s=time_s)
+
+
+def test_photos_stand_in_the_order_of_their_clocks():
+    late, early = sighting("a", NOON + timedelta(seconds=2.5)), sighting("b", NOON)
+    ordered, times_s, notes = in_time([late, early])
+    assert [one.name for one in ordered] == ["b", "a"] and times_s == [0.0, 2.5] and notes == ()
+    ordered, times_s, _ = in_time([late, early], every_s=3.0)
+    assert [one.name for one in ordered] == ["a", "b"] and times_s == [0.0, 3.0]
+
+
+def test_time_zones_count_where_all_photos_state_them():
+    zoned = sighting("a", NOON.replace(tzinfo=timezone(timedelta(hours=2))))
+    utc = sighting("b", (NOON - timedelta(hours=2, seconds=-5)).replace(tzinfo=UTC))
+    assert in_time([zoned, utc])[1] == [0.0, 5.0]
+    plain = sighting("c", NOON + timedelta(seconds=7))
+    assert in_time([zoned, plain])[1] == [0.0, 7.0]
+
+
+def test_without_times_the_files_count_and_a_note_says_so():
+    ordered, times_s, notes = in_time([sighting("b"), sighting("a", NOON)])
+    assert [one.name for one in ordered] == ["b", "a"] and times_s == [0.0, ASSUMED_EVERY_S]
+    assert "--every" in notes[0]
+    assert in_time([sighting("x", time_s=4.0), sighting("y", time_s=8.5)])[1] == [0.0, 4.5]
+
+
+@pytest.mark.parametrize("every_s", [0.0, -1.0, float("nan"), float("inf")])
+def test_an_interval_is_a_positive_number(every_s):
+    with pytest.raises(TrackError, match="positive number"):
+        in_time([sighting("a")], every_s)
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.integers(0, 1000), st.floats(-0.5, 0.9))
+def test_evidence_has_the_mean_of_silence_and_likes_the_best_tile_most(seed, least):
+    random = np.random.default_rng(seed)
+    rows = random.permutation(50)[:20]
+    scores = np.sort(random.uniform(least, 1, 20))[::-1]
+    said = of_ranking(rows, scores, 50)
+    assert said.likelihood.mean() == pytest.approx(1) and said.likelihood.argmax() == rows[0]
+    assert (said.likelihood > 0).all() and not said.fit_right.any()
+    shifted = of_ranking(rows, 2 * scores + 3, 50)
+    assert shifted.likelihood == pytest.approx(said.likelihood)
+
+
+def test_scores_that_are_all_alike_say_nothing():
+    assert np.array_equal(of_ranking(np.arange(5), np.full(5, 0.3), 9).likelihood, silent(9).likelihood)
+
+
+def test_a_fit_speaks_for_the_tiles_around_it_and_for_none_far_away(gallery):
+    ground = Ground.of(gallery.centres, typical_side_m(gallery))
+    tile = gallery.tile(40)
+    said = of_fit(fit_at(tile.centre), ground)
+    assert said.likelihood.argmax() == 40 and said.fit_right[40] > 0.99
+    outside = of_fit(fit_at(moved(tile.centre, 90_000, 0)), ground)
+    assert outside.likelihood.max() < 1.01, "a fit that lies nowhere in the gallery speaks for no tile"
+
+
+def test_where_a_fit_is_right_its_point_is_the_answer(gallery):
+    ground = Ground.of(gallery.centres, typical_side_m(gallery))
+    point = moved(gallery.tile(40).centre, 12, -9)
+    said = of_fit(fit_at(point), ground)
+    chances = said.likelihood * (said.likelihood > 1)
+    state, certainty, position = placed(chances / chances.sum(), said, ground)
+    assert state == "found" and certainty == pytest.approx(1, abs=0.02)
+    assert distance_m(point, LonLat(position.lon, position.lat)) < 1 and 4 <= position.radius_m < 15
+
+
+def test_what_may_be_in_two_places_is_lost(gallery):
+    ground = Ground.of(gallery.centres, typical_side_m(gallery))
+    chances = np.zeros(len(gallery))
+    chances[[0, len(gallery) - 1]] = 0.6, 0.4
+    state, certainty, position = placed(chances, silent(len(gallery)), ground)
+    assert (state, position) == ("lost", None) and certainty == pytest.approx(0.6)
+
+
+def test_the_ground_across_the_180th_meridian_is_whole():
+    centres = np.array([[179.999, 10.0], [-179.9995, 10.0], [-179.998, 10.0]])
+    ground = Ground.of(centres, 100.0)
+    assert np.ptp(ground.metres[:, 0]) == pytest.approx(0.003 * 109_639, rel=0.01)
+    assert ground.point(ground.metres[1]).lon == pytest.approx(-179.9995)

@@ -1,0 +1,126 @@
+"""What tests build on the spot: a fake embedder whose vectors one can reason about, GeoTIFFs and pictures."""
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from PIL import Image, UnidentifiedImageError
+
+
+@dataclass(frozen=True)
+class FakePosition:
+    """A photo's own position, as an embedder reports it."""
+
+    lon: float
+    lat: float
+    altitude_m: float | None = None
+    relative_altitude_m: float | None = None
+    heading_deg: float | None = None
+    pitch_deg: float | None = None
+
+
+@dataclass(frozen=True)
+class FakeAttitude:
+    """How a photo's camera looked, as an embedder reports it."""
+
+    heading_deg: float | None = None
+    pitch_deg: float | None = None
+    height_m: float | None = None
+    focal_35mm: float | None = None
+
+
+@dataclass(frozen=True)
+class FakePhoto:
+    """What the fake embedder reads."""
+
+    image: Image.Image
+    name: str
+    position: FakePosition | None = None
+    attitude: FakeAttitude = FakeAttitude()
+
+
+class FakeEmbedder:
+    """Embeds a picture as the mean colours of a grid, centred and normalised: alike pictures, alike vectors."""
+
+    image_size = 64
+
+    def __init__(self, grid: int = 8, fingerprint: str = "fake-8x8", positions: dict[str, FakePosition] | None = None):
+        self.grid = grid
+        self.dimension = grid * grid * 3 + 1
+        self.fingerprint = fingerprint
+        self.name = "fake"
+        self.positions = positions or {}
+        self.embedded = 0
+
+    def read(self, source: Any, least_px: int = 0) -> FakePhoto:
+        """Read a path or a picture; bytes are not needed here."""
+        if isinstance(source, Image.Image):
+            return FakePhoto(source.convert("RGB"), "picture")
+        path = Path(source)
+        try:
+            with Image.open(path) as picture:
+                return FakePhoto(picture.convert("RGB"), path.name, self.positions.get(path.name))
+        except UnidentifiedImageError as error:
+            raise ValueError(f"{path.name} is no picture that can be read.") from error
+
+    def embed(self, images: Sequence[Any]) -> np.ndarray:
+        """(N, D) float32 rows of length 1."""
+        self.embedded += len(images)
+        rows = [self._row(getattr(image, "image", image)) for image in images]
+        return np.stack(rows).astype(np.float32) if rows else np.empty((0, self.dimension), np.float32)
+
+    def _row(self, image: Image.Image) -> np.ndarray:
+        small = image.convert("RGB").resize((self.grid, self.grid), Image.Resampling.BOX)
+        values = np.append(np.asarray(small, np.float64).ravel() / 255 - 0.5, 0.05)
+        return values / np.linalg.norm(values)
+
+
+def textured(height_px: int, width_px: int, seed: int = 0, bands: int = 3) -> np.ndarray:
+    """(bands, H, W) uint8: smooth random blobs, every place different from every other."""
+    rng = np.random.default_rng(seed)
+    layers = []
+    for _ in range(bands):
+        coarse = Image.fromarray(rng.integers(0, 256, (max(2, height_px // 8), max(2, width_px // 8)), np.uint8))
+        layers.append(np.asarray(coarse.resize((width_px, height_px), Image.Resampling.BICUBIC)))
+    return np.stack(layers)
+
+
+def write_raster(
+    path: Path,
+    crs: str | None = "EPSG:3857",
+    origin: tuple[float, float] = (1_000_000.0, 6_000_000.0),
+    pixel: float | tuple[float, float] = 1.0,
+    pixels: np.ndarray | None = None,
+    transform: Any = None,
+    **profile: Any,
+) -> Path:
+    """A GeoTIFF with its upper left corner at origin; pixels: (bands, H, W)."""
+    import rasterio
+    from affine import Affine
+
+    data = textured(400, 600) if pixels is None else pixels
+    across, down = pixel if isinstance(pixel, tuple) else (pixel, pixel)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    bands, height_px, width_px = data.shape
+    with rasterio.open(
+        path,
+        "w",
+        driver="GTiff",
+        width=width_px,
+        height=height_px,
+        count=bands,
+        dtype=data.dtype,
+        crs=crs,
+        transform=transform or Affine(across, 0, origin[0], 0, -down, origin[1]),
+        **profile,
+    ) as file:
+        file.write(data)
+    return path
+
+
+def digest(file: Path) -> str:
+    """Checksum of a file."""
+    return hashlib.sha256(file.read_bytes()).hexdigest()

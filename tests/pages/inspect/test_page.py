@@ -1,0 +1,280 @@
+"""The inspect page without a browser: tables, queries and the whole set as HTML, links, and what is missing."""
+
+import html
+import math
+from dataclasses import replace
+from types import SimpleNamespace
+
+import gradio as gr
+import numpy as np
+import pandas as pd
+import pytest
+from PIL import Image
+from starlette.datastructures import QueryParams
+
+from gallery import Localizer
+from gallery.report import confusions, filters, flags, summary
+from gallery.report.filters import Filter, View
+from gallery.report.report import QueryRow, write_report
+from gallery.report.tiles import Tiles, write_tiles
+from pages.common import query_view
+from pages.errors import SPOKEN, BadQuestion
+from pages.inspect import download, error_map, render
+from pages.inspect import summary as inspect_summary
+from pages.inspect import table as inspect_table
+from pages.inspect.components import filter_of, make_parts
+from pages.inspect.page import Events
+from pages.inspect.view_state import LENSES, Looking
+from pages.services import heatmaps
+from pages.services.engine import Engine
+from pages.services.expiring import Kept
+from pages.services.fresh_photo import fresh_sight, fresh_view
+from pages.services.inspection import Bench
+from pages.services.locate import Desk, Question
+from tests.helpers.small_world import ColourEmbedder, imagery, make_small_world, write_small_report
+from tests.pages.common.test_maps import HOSTILE
+
+
+@pytest.fixture(scope="module")
+def world(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("inspect")
+    gallery, _ = make_small_world(folder)
+    engine = Engine(lambda: Localizer(gallery, ColourEmbedder()))
+    report = write_small_report(folder / "now.parquet", gallery, HOSTILE)
+    return folder, engine, report
+
+
+@pytest.fixture(scope="module")
+def bench(world):
+    folder, engine, report = world
+    return Bench(engine, report, folder / "gallery")
+
+
+def bare(count=4, **known):
+    """Rows that know next to nothing."""
+    names = [f"q{n}" for n in range(count)]
+    return [QueryRow(id=name, image="no.jpg", tile_ids=["a", "b"], scores=[0.5, 0.4], **known) for name in names]
+
+
+def test_hostile_names_are_escaped_everywhere(bench):
+    table = bench.inspection().table
+    name = table.index[0]
+    lines = confusions.error_lines(table)
+    texts = [
+        inspect_table.table(filters.page_of(table, 1, 25), View(query=name)),
+        query_view.sight(bench.sight(name)),
+        inspect_summary.headline(HOSTILE[0], *bench.overall(), HOSTILE),
+        inspect_summary.slices({"place": summary.by_slice(table, "place")}),
+        inspect_summary.confused(confusions.confused_pairs(table)),
+    ]
+    for text in texts:
+        assert "<img src=x" not in text and "<script" not in text
+    assert any(html.escape(hostile) in texts[0] for hostile in HOSTILE)
+    plan = error_map.error_map(lines, None)
+    assert not any(f">{hostile}" in plan for hostile in HOSTILE)
+
+
+def test_the_table_says_what_is_sorted_and_where_it_stands(bench):
+    table = bench.inspection().table
+    text = inspect_table.table(filters.page_of(table, 2, 10), View(sort="margin", descending=True))
+    assert text.count("<tr data-query=") == 10
+    assert 'aria-sort="descending"' in text and text.count('aria-sort="none"') == len(inspect_table.COLUMNS) - 1
+    assert "page 2 of 3" in text
+    assert "Δ rank" in inspect_table.table(
+        filters.page_of(table.assign(rank_change=1, margin_change=0), 1), View(), True
+    )
+    assert "No query" in inspect_table.table(filters.page_of(table.iloc[:0], 1), View())
+
+
+def test_marks_are_told_by_sign_and_by_distance(bench):
+    table = bench.inspection().table
+    wrong = table.index[~table["right"] & (table["error_m"] > 100)][0]
+    near, far = (bench.sight(wrong, heatmaps.How(near_m=metres)) for metres in (1e6, 0.0))
+    assert near.strip[0].mark == "near" and far.strip[0].mark == "wrong"
+    text = query_view.sight(near)
+    assert 'class="near"' in text and "≈" in text
+    assert near.truth is not None and near.truth.rank == 0, "not ranked, but the gallery knows what covers the truth"
+    assert "not among the ranked" in text
+
+
+def test_a_twin_of_the_true_tile_is_shown_beside_it(world, tmp_path):
+    engine = world[1]
+    rows = bare(2, true_tile_id="a", truth_rank=2, place="p", tile_places=["p", "q"], vector=np.ones(8))
+    write_report(tmp_path / "twins.parquet", rows, {})
+    vectors, unknown = np.array([[1.0] * 8, [1.0] * 7 + [0.9]]), np.full(2, math.nan)
+    vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
+    names, tile_places = np.array(["a", "b"], object), np.array(["p", "q"], object)
+    write_tiles(tmp_path / "twins.parquet", Tiles(names, vectors, unknown, unknown, tile_places))
+    shown = Bench(engine, tmp_path / "twins.parquet").sight("q0")
+    assert shown.twin is not None and shown.twin.tile_id == "b" and shown.twin.score > 0.98
+    assert "Twin of the true tile" in query_view.sight(shown)
+
+
+def test_a_query_is_shown_with_its_three_pictures(bench):
+    shown = bench.sight(bench.inspection().table.index[1])
+    assert all(uri.startswith("data:image/jpeg") for uri in (shown.photo, shown.strip[0].uri, shown.truth.uri))
+    bench.engine.wait()
+    seen = bench.sight(shown.name, heatmaps.How("seen"))
+    assert "64 pixels square" in seen.heat_caption and seen.photo != shown.photo
+
+
+def test_controls_and_filters_say_the_same():
+    given = filter_of(True, " a ", ["fog"], [], None, None, 2, None, None, None, 10, 20, None, None)
+    assert given == Filter(wrong=True, text="a", conditions=("fog",), rank=(2, None), error_m=(10, 20))
+
+
+def test_a_part_of_the_set_becomes_a_filter_and_nonsense_does_not(bench):
+    looking = Looking()
+
+    def part(**data):
+        return render.part_of(looking, bench, data)
+
+    assert part(by="condition", slice="fog") == Filter(conditions=("fog",))
+    assert part(flag="twin") == Filter(wrong=True, flags=("twin",))
+    assert part(flag="beauty") == Filter(wrong=True)
+    assert part(change="fixed") == Filter(changes=("fixed",))
+    pairs = confusions.confused_pairs(bench.inspection().table)
+    chosen = part(true=pairs["true_place"][0], answered=pairs["answered_place"][0])
+    assert len(filters.select(bench.inspection().table, chosen)) == pairs["count"][0]
+    assert part(by=["x"], slice=3) == looking.view.filter
+
+
+def test_thumbnails_are_given_for_known_names_only(bench):
+    name = bench.inspection().table.index[0]
+    assert list(bench.thumbnails([name, "nobody", 3, None])) == [name]
+    assert bench.thumbnails("all") == {} and bench.thumbnails(None) == {}
+
+
+def test_figures_come_in_one_archive(bench):
+    import io
+    import zipfile
+
+    table = bench.inspection().table
+    archive = zipfile.ZipFile(io.BytesIO(download.figures_file(bench, table, table.index[0])))
+    assert set(archive.namelist()) == {"margins.svg", "reliability.svg", "distances.svg", "embeddings.png", "query.png"}
+
+
+def test_a_second_report_is_compared_and_nothing_that_it_names_is_opened(bench, tmp_path):
+    other = write_small_report(tmp_path / "before.parquet", bench.gallery, HOSTILE, flipped=2)
+    inspection, comparison = bench.compared(other)
+    assert sum(comparison.counts.values()) == 30 and comparison.counts["fixed"] > 0
+    assert bench.others_strip(inspection, comparison.table.index[0])[0].rank == 1
+    (tmp_path / "no.parquet").write_bytes(b"no report")
+    with pytest.raises(SPOKEN, match="no readable Parquet file"):
+        bench.compared(tmp_path / "no.parquet")
+
+
+def test_a_report_that_knows_nothing_says_what_is_missing(world, tmp_path):
+    folder, engine, _ = world
+    write_report(tmp_path / "bare.parquet", bare(), {})
+    bench = Bench(engine, tmp_path / "bare.parquet", folder / "gallery")
+    inspection = bench.inspection()
+    assert any("not this report's" in note for note in inspection.notes)
+    shown = bench.sight("q0")
+    assert shown.right is None and "does not know the truth" in shown.verdict
+    assert shown.photo is None and shown.truth is None and "does not say" in shown.truth_missing
+    assert query_view.sight(shown).count("No picture") >= 2
+    assert bench.cloud("pca") is None and bench.distances() is None
+    told = render.distribution_charts(bench, inspection.table)
+    assert [chart is None for _, chart, _ in told] == [True, False, True] and all(text for _, _, text in told)
+    assert "no positions" in error_map.caption(0, 4)
+    assert "names no altitude" in inspect_summary.slices({})
+    assert "Nobody" not in inspect_summary.headline("bare", *bench.overall(), inspection.notes)
+
+
+POOR = {
+    "no query": [],
+    "no tiles": [QueryRow(id="q", image="i", tile_ids=[], scores=[])],
+    "one embedding": bare(8, true_tile_id="b", truth_rank=2, margin=0.0, vector=np.ones(8)),
+    "over the 180th meridian": bare(true_lon=179.99, true_lat=2.0, lon=-179.99, lat=2.0, place="p", covered=False),
+    "no finite number": bare(true_tile_id="a", truth_rank=1, margin=math.inf, error_m=math.nan),
+}
+
+
+@pytest.mark.parametrize("rows", POOR.values(), ids=POOR)
+def test_every_part_of_the_page_bears_a_poor_report(world, tmp_path, rows):
+    folder, engine, _ = world
+    write_report(tmp_path / "poor.parquet", rows, {})
+    with gr.Blocks():
+        parts = make_parts(Bench(engine, tmp_path / "poor.parquet", folder / "gallery"))
+        events = Events(Bench(engine, tmp_path / "poor.parquet", folder / "gallery"), parts, Kept())
+    first, second = events.opening(SimpleNamespace(query_params=QueryParams("wrong=0")))
+    assert parts.headline in first and parts.slices in second
+    looking = first[parts.looking]
+    for tab in LENSES:
+        assert parts.looking in events.lens(looking, "tsne", "place", SimpleNamespace(value=tab))
+    for kind in ("csv", "geojson", "kml", "zip"):
+        assert events.take(looking, kind=kind)[parts.take]["data"]
+    assert parts.looking in events.after(looking, "pictures", "first", 50)
+    assert parts.comparison in events.compare(looking, str(tmp_path / "poor.parquet"), "pictures", "first", None)
+
+
+def test_without_a_report_or_gallery_a_sentence_says_so(world, tmp_path):
+    _, engine, report = world
+    with pytest.raises(BadQuestion, match=r"--report FILE"):
+        Bench(engine, None).inspection()
+    without = Bench(engine, report, tmp_path / "nowhere").inspection()
+    assert any(note.startswith("No tile pictures") for note in without.notes)
+
+
+def test_points_keep_their_names_and_groups(bench):
+    cloud = bench.cloud("pca")
+    table = bench.inspection().table
+    points = inspect_summary.points_of(cloud, table, "outcome")
+    assert all(0 <= value <= 1 for value in points["x"] + points["y"])
+    groups = dict(zip(points["id"], points["group"], strict=True))
+    assert {name: group == 0 for name, group in groups.items() if name} == table["right"].to_dict()
+    conditions = inspect_summary.points_of(cloud, table, "condition")
+    assert conditions["names"] == ["clear", "fog"]
+    assert len(points["links"]) == table["true_tile"].notna().sum()
+
+
+def test_causes_are_counted_once_in_the_headline(bench):
+    causes = flags.causes(bench.inspection().table)
+    text = inspect_summary.headline("r", summary.figures(bench.inspection().table), causes, ())
+    assert html.escape(causes.sentence) in text and f"{causes.errors:,} <span>wrong in all" in text
+
+
+def test_error_lines_take_the_shorter_way_round():
+    line = {"true_lon": [179.9], "true_lat": [0.0], "lon": [-179.9], "lat": [0.0], "error_m": [22_000.0]}
+    page = error_map.error_map(pd.DataFrame(line, index=["q"]), None)
+    assert "180.1" in page
+
+
+def test_the_network_draws_heat_over_what_it_sees(tmp_path):
+    from tests.test_app import small_model
+
+    embedder = small_model(tmp_path / "model")
+    pictures = [Image.fromarray(imagery(100, seed)) for seed in range(3)]
+    tile = query_view.Ranked(1, "a", 0.5, "wrong", None, None)
+    shown = query_view.Sight("q", "Wrong", False, (), (), None, (tile,), tile)
+    for look, words in (("similarity", "how alike"), ("saliency", "Grad-CAM")):
+        heated = heatmaps.seen(shown, tuple(pictures), heatmaps.How(look, "true"), embedder)
+        assert all(uri.startswith("data:image/jpeg") for uri in heated.heat)
+        assert words in heated.heat_caption and "for the true tile" in heated.heat_caption
+        assert query_view.sight(heated).count('class="heat"') == 3
+    lone = heatmaps.seen(shown, (pictures[0], None, None), heatmaps.How("similarity"), embedder)
+    assert lone.heat == (None, None, None), "no other picture, no heat"
+
+
+def test_a_fresh_photo_is_judged_by_its_own_position(world):
+    folder, engine, _ = world
+    desk = Desk(engine, sorted((folder / "gallery" / "photos").glob("*.jpg")))
+    shown = desk.ask(desk.examples[0], Question())
+    kept = desk.kept.get(shown.kept_as)
+    far = fresh_sight(kept, heatmaps.How(near_m=0))
+    assert far.right and far.truth is not None and far.strip[0].mark == "true"
+    assert {tile.mark for tile in fresh_sight(kept, heatmaps.How(near_m=1e6)).strip} <= {"true", "near"}
+    silent = desk.kept.get(desk.ask(desk.examples[3], Question()).kept_as)
+    unknown = fresh_sight(silent, heatmaps.How())
+    assert unknown.right is None and unknown.truth is None and "no position" in unknown.truth_missing
+    assert not unknown.photo.startswith("data:image/jpeg;base64,/9j/4Q"), "no EXIF goes on"
+
+
+def test_a_fresh_photo_shows_how_it_fits(world):
+    folder, engine, _ = world
+    desk = Desk(engine, sorted((folder / "gallery" / "photos").glob("*.jpg")))
+    kept = desk.kept.get(desk.ask(desk.examples[0], Question()).kept_as)
+    assert kept.answer.fit is not None and "How it fits" in fresh_view(kept, heatmaps.How())
+    unfit = replace(kept, answer=replace(kept.answer, check=None))
+    assert "How it fits" not in fresh_view(unfit, heatmaps.How())

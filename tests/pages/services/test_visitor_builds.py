@@ -1,0 +1,213 @@
+"""Galleries of visitors: what is refused before decoding, building, stopping without a trace, limits, and the ZIP."""
+
+import threading
+import zipfile
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import rasterio
+from rasterio.transform import from_origin
+
+from gallery import Gallery
+from gallery.build.pipeline import Progress
+from gallery.errors import GalleryError, NotGeoreferenced
+from pages.services import upload as services_upload
+from pages.services import visitor_builds
+from pages.services.locate import Question
+from pages.services.upload import BadUpload, plan
+from pages.services.visitor_builds import NoRoom, Order, Stopped, Workshop, title_of, told, zipped
+from tests.helpers.small_world import desk_of, imagery, shelf_of, write_photo, write_raster
+
+
+@pytest.fixture(scope="module")
+def shelf(tmp_path_factory):
+    return shelf_of(desk_of(tmp_path_factory.mktemp("first"), side_px=200))
+
+
+@pytest.fixture
+def shop(shelf):
+    made = Workshop(shelf)
+    yield made
+    for stand in [stand for stand in shelf._stands.values() if stand.own]:
+        shelf.drop(stand.key)
+    made._root.cleanup()
+
+
+@pytest.fixture
+def upload(tmp_path):
+    return write_raster(tmp_path / "my town (1).tif", imagery(300, 8))
+
+
+def test_the_plan_counts_the_tiles_of_the_build(shop, upload):
+    made = plan(upload, 100, 0.5)
+    stand = shop.build(Order(upload))
+    assert made.tiles == len(Gallery.open(stand.folder)) == 25
+    assert made.width_m == pytest.approx(300, rel=0.01) and made.metres_per_px == pytest.approx(1, rel=0.01)
+
+
+def test_a_built_gallery_answers_its_visitor_and_nobody_else_sees_it(shop, shelf, upload, tmp_path):
+    steps = []
+    stand = shop.build(Order(upload), steps.append)
+    assert (stand.title, stand.own, len(stand.key) > 20) == ("my-town-1", True, True)
+    assert steps[0].done == 0 and steps[-1].done == steps[-1].total == 25
+    assert (
+        shelf.get(stand.key) is stand
+        and stand not in shelf.public
+        and shelf.offered() == list(shelf.first.desk.offered)
+    )
+    photo = write_photo(tmp_path / "photo.jpg", imagery(300, 8), 120, 90)
+    answer = stand.desk.locate(photo, Question())
+    assert answer.matches[0].tile.id.startswith("my-town-1/") and answer.exif.error_m < 50
+    assert oct(Path(shop._root.name).stat().st_mode)[-2:] == "00", "other users of the machine see nothing"
+
+
+def test_the_zip_opens_elsewhere_and_shows_its_tiles(shop, upload, tmp_path):
+    stand = shop.build(Order(upload))
+    assert zipped(stand) == zipped(stand)
+    with zipfile.ZipFile(zipped(stand)) as archive:
+        archive.extractall(tmp_path / "taken")
+    room = stand.room
+    shop.shelf.drop(stand.key)
+    assert not room.exists()
+    gallery = Gallery.open(tmp_path / "taken" / "my-town-1")
+    assert gallery.check() == [] and gallery.image(gallery.tile(3), 64).width in (63, 64)
+
+
+@pytest.mark.parametrize("after", [0, 1])
+def test_stopped_it_leaves_nothing(shop, upload, after):
+    asked = []
+
+    def stopped():
+        asked.append(1)
+        return len(asked) > after
+
+    with pytest.raises(Stopped, match="Nothing"):
+        shop.build(Order(upload), stopped=stopped)
+    assert list(Path(shop._root.name).iterdir()) == [] and shop.shelf.own_count == 0
+    assert len(shop.build(Order(upload)).desk.engine.wait().gallery) == 25, "there is room again"
+
+
+def test_it_stops_also_where_every_tile_is_empty(shop, tmp_path):
+    empty = tiff(tmp_path / "empty.tif", 300, 300, nodata=0)
+    with pytest.raises(Stopped):
+        shop.build(Order(empty), stopped=lambda: True)
+    with pytest.raises(GalleryError, match="No tile"):
+        shop.build(Order(empty))
+    assert list(Path(shop._root.name).iterdir()) == []
+
+
+def test_a_build_that_fails_leaves_nothing(shop, upload, monkeypatch):
+    def fails(*_args, **_more):
+        raise GalleryError("broken")
+
+    monkeypatch.setattr(visitor_builds, "build_gallery", fails)
+    with pytest.raises(GalleryError):
+        shop.build(Order(upload))
+    assert list(Path(shop._root.name).iterdir()) == []
+
+
+def test_there_is_room_for_few(shop, upload, monkeypatch):
+    monkeypatch.setattr(visitor_builds, "MOST_KEPT", 1)
+    inside, go = threading.Event(), threading.Event()
+
+    def waits(_progress):
+        inside.set()
+        go.wait(20)
+
+    first = threading.Thread(target=shop.build, args=(Order(upload), waits))
+    first.start()
+    assert inside.wait(20)
+    with pytest.raises(NoRoom, match="2 hours"):
+        shop.build(Order(upload))
+    go.set()
+    first.join()
+    with pytest.raises(NoRoom):
+        shop.build(Order(upload))
+    monkeypatch.setattr(visitor_builds, "MOST_KEPT", 9)
+    monkeypatch.setattr(visitor_builds, "LEAST_FREE_BYTES", 2**62)
+    with pytest.raises(NoRoom, match="full"):
+        shop.build(Order(upload))
+
+
+VRT = """<VRTDataset rasterXSize="9" rasterYSize="9"><SRS>EPSG:4326</SRS><VRTRasterBand dataType="Byte" band="1">
+<SimpleSource><SourceFilename>/etc/passwd</SourceFilename></SimpleSource></VRTRasterBand></VRTDataset>"""
+
+
+def tiff(path, width, height, count=1, kind="uint8", **profile):
+    """A sparse GeoTIFF: sizes without samples."""
+    place = {"crs": "EPSG:4326", "transform": from_origin(8, 47, 1e-5, 1e-5)}
+    settings = {"driver": "GTiff", "width": width, "height": height, "count": count, "dtype": kind, **place, **profile}
+    with rasterio.open(path, "w", SPARSE_OK=True, **settings):
+        return path
+
+
+def test_what_is_no_geotiff_is_refused_by_its_content(tmp_path):
+    for name, content in {
+        "vrt.tif": VRT.encode(),
+        "empty.tif": b"",
+        "text.tiff": b"hello",
+        "cut.tif": b"II*\0\x08\0\0\0",
+        "noise.tif": b"MM\0*" + bytes(range(200)),
+        "real.vrt": VRT.encode(),
+        "index.gti.gpkg": b"SQLite format 3\0",
+    }.items():
+        (tmp_path / name).write_bytes(content)
+        with pytest.raises(BadUpload, match="GeoTIFF"):
+            plan(tmp_path / name, 100, 0.5)
+
+
+@pytest.mark.parametrize(
+    ("width", "height", "count", "kind", "profile"),
+    [
+        (30_000, 20_000, 1, "uint8", {"tiled": True}),
+        (100, 100, 17, "uint8", {}),
+        (15_000, 15_000, 4, "float64", {"tiled": True}),
+        (17_000, 17_000, 1, "uint8", {"tiled": True, "blockxsize": 17_008, "blockysize": 17_008}),
+    ],
+)
+def test_what_is_too_large_is_refused_before_it_is_decoded(tmp_path, width, height, count, kind, profile):
+    path = tiff(tmp_path / "large.tif", width, height, count, kind, **profile)
+    assert path.stat().st_size < 1_000_000
+    with pytest.raises(BadUpload, match="too large"):
+        plan(path, 100, 0.5)
+
+
+def test_a_large_file_is_refused(tmp_path, monkeypatch):
+    monkeypatch.setattr(services_upload, "MOST_BYTES", 1000)
+    with pytest.raises(BadUpload, match="MB"):
+        plan(write_raster(tmp_path / "large.tif", imagery(100)), 100, 0.5)
+
+
+def test_what_lies_nowhere_is_told(tmp_path):
+    with pytest.raises(NotGeoreferenced, match="CRS"):
+        plan(tiff(tmp_path / "a.tif", 300, 300, crs=None), 100, 0.5)
+    with pytest.raises(GalleryError):
+        plan(tiff(tmp_path / "b.tif", 300, 300, transform=from_origin(8e9, 47, 1, 1)), 100, 0.5)
+
+
+def test_a_file_beside_the_upload_is_not_read(tmp_path):
+    path = tiff(tmp_path / "a.tif", 300, 300, crs=None)
+    (tmp_path / "a.tif.aux.xml").write_text("<PAMDataset><SRS>EPSG:4326</SRS></PAMDataset>")
+    with pytest.raises(NotGeoreferenced):
+        plan(path, 100, 0.5)
+
+
+@pytest.mark.parametrize(
+    ("side_m", "overlap", "words"),
+    [(0, 0.5, "side"), (-3, 0.5, "side"), (float("nan"), 0.5, "side"), (100, 0.99, "overlap"), (16, 0.95, "4,000")],
+)
+def test_tiles_that_cannot_be_are_a_sentence(upload, side_m, overlap, words):
+    with pytest.raises(BadUpload, match=words):
+        plan(upload, side_m, overlap)
+
+
+def test_names_and_times_in_words():
+    assert title_of(Path("a/<img src=x onerror=hit()>.tif")) == "img-src-x-onerror-hit"
+    assert (
+        title_of(Path("../../..tif")) == title_of(Path("…….tif")) == "my-area" and len(title_of(Path("x" * 99))) == 40
+    )
+    begun = Progress(done=0, total=10, tiles=0, resumed=0, seconds=0.0)
+    assert told(begun) == "Tiles embedded"
+    assert told(replace(begun, done=50, total=150, seconds=5.0)) == "Tiles embedded, 10 a second, 10 s left"
+    assert "10 min left" in told(replace(begun, done=10, total=610, seconds=10.0))

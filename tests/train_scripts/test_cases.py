@@ -1,0 +1,72 @@
+"""Cases of real photos, on made-up ones in their layout: what is asked, what is searched, and where."""
+
+import csv
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from gallery import Gallery, GalleryError
+from gallery.geo import LonLat, distance_m
+from tests.helpers.builders import textured
+from tests.train_scripts.test_real_check import Reading, write_cells, write_flight
+from train_scripts import cases
+from train_scripts.evaluation.photos import tiles_covering
+from train_scripts.evaluation.queries import read_queries
+
+
+def test_cells_that_are_only_searched_are_not_asked(tmp_path):
+    folder = write_cells(tmp_path / "c")
+    gallery = cases.cells(folder, tmp_path / "out", Reading(), ["0", "1", "2", "3"], 5)
+    queries = read_queries(tmp_path / "out" / "photos")
+    covering = tiles_covering(gallery, [query.truth for query in queries])
+    assert (len(gallery), len(queries)) == (6, 5)
+    assert {gallery.tile(int(rows[0])).image for rows in covering} == {"cells/4.jpg", "cells/5.jpg"}
+    with pytest.raises(GalleryError, match="No cell is left"):
+        cases.cells(folder, tmp_path / "out", Reading(), [""], 5)
+
+
+def test_the_airfield_lies_among_the_others(tmp_path):
+    for folder, names in (("satellite", cases.RELIABLE), ("drone", cases.RELIABLE), ("other", range(20))):
+        (tmp_path / folder).mkdir()
+        for number, name in enumerate(names):
+            picture = np.moveaxis(textured(64, 64, number + 100 * (folder == "other")), 0, -1)
+            Image.fromarray(picture).save(tmp_path / folder / f"{name}.jpg")
+    gallery = cases.airfield(tmp_path, tmp_path / "out", Reading(), tmp_path / "other", 18)
+    queries = read_queries(tmp_path / "out" / "photos")
+    covering = tiles_covering(gallery, [query.truth for query in queries])
+    assert (len(gallery), len(queries), {len(rows) for rows in covering}) == (25, 7, {1})
+    for query, [row] in zip(queries, covering, strict=True):
+        own = np.asarray(gallery.image(gallery.tile(int(row))), int)
+        assert np.abs(own - np.asarray(Image.open(query.file), int)).mean() < 8
+    with pytest.raises(GalleryError, match="holds 20 pictures, not 21"):
+        cases.airfield(tmp_path, tmp_path / "out", Reading(), tmp_path / "other", 21)
+
+
+def test_made_up_places_lie_apart():
+    places = [cases.made_up_place(number) for number in (0, 1, 63, 64, 1206)]
+    assert min(distance_m(a, b) for i, a in enumerate(places) for b in places[:i]) > 299
+    assert places[0] == LonLat(0, 0)
+
+
+def test_a_flight_is_halved(tmp_path):
+    write_flight(tmp_path / "f")
+    gallery = cases.flight(tmp_path / "f", tmp_path / "out", Reading())
+    queries = read_queries(tmp_path / "out" / "photos")
+    assert (len(gallery), [query.file.stem for query in queries]) == (5, ["01", "03", "05", "07"])
+    assert all(len(rows) == 0 for rows in tiles_covering(gallery, [query.truth for query in queries]))  # 20 m away
+    write_flight(tmp_path / "short", 3)
+    with pytest.raises(GalleryError, match="3 photos with a position"):
+        cases.flight(tmp_path / "short", tmp_path / "out", Reading())
+
+
+def test_the_command(tmp_path, capsys):
+    write_flight(tmp_path / "f")
+    cases.main(["flight", str(tmp_path / "f"), "--out", str(tmp_path / "out")])
+    assert "4 photos, 5 tiles" in capsys.readouterr().out
+    assert len(Gallery.open(tmp_path / "out" / "gallery")) == 5
+    with (tmp_path / "out" / "tiles" / "truth.csv").open() as table:
+        assert [row["file"] for row in csv.DictReader(table)] == ["00.jpg", "02.jpg", "04.jpg", "06.jpg", "08.jpg"]
+    with pytest.raises(SystemExit) as left:
+        cases.main(["airfield", str(tmp_path / "f"), "--out", str(tmp_path / "out")])
+    assert left.value.code == 2 and "belongs to airfield" in capsys.readouterr().err

@@ -1,0 +1,255 @@
+"""Training by the clock: settings, resumption, and that it learns."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from mean_model.config import MeanConfig
+from mean_model.errors import ConfigError, MeanModelError
+from mean_model.losses import LossWeights
+from tests.helpers import ROOT
+from train_scripts.data.pack import write_npz
+from train_scripts.data.simulator.orthophotos import picture_pool
+from train_scripts.data.simulator.pairs import FlightRange, Pool, easier, load_pool, places_of, random_pairs
+from train_scripts.train import main, read_config
+from train_scripts.training import worlds as training
+from train_scripts.training.worlds import Grounds, TrainConfig, export, optimizers_of, rate_at, start_run, train
+
+CONFIGS = ROOT / "train_scripts" / "configs"
+CPU = torch.device("cpu")
+
+
+@pytest.fixture(scope="module")
+def pool(tmp_path_factory: pytest.TempPathFactory) -> Pool:
+    folder = tmp_path_factory.mktemp("worlds")
+    random = np.random.default_rng(0)
+    rgb = np.kron(random.integers(20, 235, (30, 30, 3), dtype=np.uint8), np.ones((10, 10, 1), np.uint8))
+    arrays = {
+        "rgb": rgb[None],
+        "height": np.zeros(rgb.shape[:2], np.float16),
+        "wall": rgb,
+        "suns": np.array([[0, 0, 1]], np.float32),
+        "meta": np.array('{"size_m": 600, "gsd_m": 2.0}'),
+    }
+    write_npz(folder / "world_000000.npz", arrays)
+    return load_pool(folder)
+
+
+@pytest.fixture
+def config(pool: Pool, tmp_path: Path) -> TrainConfig:
+    flight = easier(FlightRange(tile_m=60), 0.1)
+    model = MeanConfig(backbone="convnext_atto", image_size=32, classes=places_of(pool, flight), embedding_channels=16)
+    return TrainConfig(
+        out=str(tmp_path / "run"), minutes=60, warmup=0.0, batch=8, worlds_per_batch=1, render_steps=4, bfloat16=False,
+        model=model, flight=flight, weights=LossWeights(1.0, 0.1, 0.1),
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize("file", sorted(CONFIGS.glob("*.toml")), ids=lambda path: path.stem)
+def test_every_shipped_config_is_valid(file: Path) -> None:
+    assert read_config(file).batch > 0
+
+
+def test_a_mistake_is_one_line_and_leaves_the_arithmetic_as_it_was(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as left:
+        main([str(tmp_path / "missing.toml")])
+    assert left.value.code == 2 and len(capsys.readouterr().err.splitlines()) == 1
+    assert np.float64(5e-324) * 1.0 > 0  # training flushes such numbers to zero, for its own time only
+
+
+def test_overrides_reach_their_section_and_unknown_keys_are_named() -> None:
+    file = CONFIGS / "starter.toml"
+    config = read_config(file, ["batch=7", "model.image_size=64", "out=runs/elsewhere", "flight.altitude_m=[50, 90]"])
+    assert (config.batch, config.model.image_size, config.out) == (7, 64, "runs/elsewhere")
+    assert config.flight.altitude_m == (50, 90)
+    with pytest.raises(ConfigError, match="batsch"):
+        read_config(file, ["batsch=7"])
+    with pytest.raises(ConfigError, match="info_nec"):
+        read_config(file, ["weights.info_nec=7"])
+
+
+def test_the_rate_warms_up_then_falls_to_one_percent() -> None:
+    config = TrainConfig(warmup=0.1)
+    rates = [rate_at(share, config) for share in np.linspace(0, 1, 101)]
+    peak = int(np.argmax(rates))
+    assert peak == 10 and rates[10] == pytest.approx(config.learning_rate)
+    assert all(np.diff(rates[10:]) < 0) and rates[-1] == pytest.approx(0.01 * config.learning_rate)
+
+
+def test_every_parameter_has_one_optimizer_and_vectors_do_not_decay(config: TrainConfig) -> None:
+    network = start_run(config, CPU).network
+    groups = [group for optimizer in optimizers_of(network, 0.05) for group in optimizer.param_groups]
+    assert sorted(id(p) for g in groups for p in g["params"]) == sorted(map(id, network.parameters()))
+    for group in groups:
+        assert group["weight_decay"] == (0.05 if group["params"][0].ndim > 1 else 0)
+        assert len({p.ndim > 1 for p in group["params"]}) == 1
+
+
+def test_a_few_steps_on_one_batch_lower_its_loss(config: TrainConfig, pool: Pool) -> None:
+    run = start_run(config, CPU)
+    pairs = random_pairs(pool, 16, 32, FlightRange(tile_m=60), torch.Generator().manual_seed(5), worlds_per_batch=1)
+    optimizer = torch.optim.AdamW(run.network.parameters(), lr=3e-4)
+    totals = []
+    for _ in range(12):
+        losses = training.losses_of(run.network, pairs, config)
+        optimizer.zero_grad()
+        losses.total.backward()
+        optimizer.step()
+        totals.append(float(losses.total.detach()))
+    assert np.mean(totals[-3:]) < 0.8 * totals[0]
+
+
+def test_a_cut_run_goes_on_and_its_export_embeds(
+    config: TrainConfig, pool: Pool, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    real = training.losses_of
+
+    def interrupt_after(count: int) -> None:
+        left = iter(range(count))
+
+        def losses_of(*arguments: object) -> object:
+            if next(left, None) is None:
+                raise KeyboardInterrupt
+            return real(*arguments)  # type: ignore[arg-type]
+
+        monkeypatch.setattr(training, "losses_of", losses_of)
+
+    interrupt_after(3)
+    cut = train(config, Grounds(pool), CPU)
+    assert cut.step == 3
+    interrupt_after(0)
+    reopened = train(config, Grounds(pool), CPU)
+    assert reopened.step == 3 and reopened.seconds == pytest.approx(cut.seconds, abs=1)
+    for name, value in cut.network.state_dict().items():
+        assert torch.equal(value, reopened.network.state_dict()[name]), name
+    interrupt_after(2)
+    assert train(config, Grounds(pool), CPU).step == 5
+    export(reopened, config, tmp_path / "model")
+    from mean_model import load_model
+
+    embedder = load_model(str(tmp_path / "model"))
+    vectors = embedder.embed([np.zeros((40, 40, 3), np.uint8)])
+    assert vectors.shape == (1, 320) and np.linalg.norm(vectors) == pytest.approx(1, abs=1e-3)
+    embedder.close()
+
+
+def test_a_loss_that_is_not_finite_stops_with_its_step(
+    config: TrainConfig, pool: Pool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = training.losses_of
+
+    def broken(*arguments: object) -> object:
+        losses = real(*arguments)  # type: ignore[arg-type]
+        return replace(losses, total=losses.total * float("nan"))
+
+    monkeypatch.setattr(training, "backward", broken)
+    with pytest.raises(MeanModelError, match="not finite at step 1"):
+        train(config, Grounds(pool), CPU)
+
+
+def test_branches_without_weight_are_left_out_and_change_nothing(config: TrainConfig, pool: Pool) -> None:
+    """The short way through the network gives the same InfoNCE and gradient as the long one."""
+    pairs = random_pairs(pool, 8, 32, FlightRange(tile_m=60), torch.Generator().manual_seed(5), worlds_per_batch=1)
+    gradients, contrasts = [], []
+    for alignment in (0.0, 1e-30):
+        weights = LossWeights(info_nce=1.0, classification=0.0, alignment=alignment)
+        one = replace(config, weights=weights, bfloat16=False)
+        network = start_run(one, CPU).network
+        losses = training.losses_of(network, pairs, one)
+        losses.total.backward()
+        contrasts.append(float(losses.info_nce.detach()))
+        gradients.append([p.grad for p in network.inference_parameters()])
+    assert contrasts[0] == pytest.approx(contrasts[1], abs=1e-5)
+    for short, whole in zip(*gradients, strict=True):
+        assert torch.allclose(short, whole, atol=1e-5)
+
+
+@pytest.mark.parametrize("weights", [LossWeights(1.0, 0.0, 0.0), LossWeights(1.0, 0.0, 1e-30)])
+@pytest.mark.parametrize("chunk", [2, 3, 7])
+def test_gradient_caching_gives_the_gradient_of_the_whole_batch(
+    config: TrainConfig, pool: Pool, chunk: int, weights: LossWeights
+) -> None:
+    pairs = random_pairs(pool, 8, 32, FlightRange(tile_m=60), torch.Generator().manual_seed(5), worlds_per_batch=1)
+    pairs = replace(
+        pairs, same=torch.rand(8, 8, generator=torch.Generator().manual_seed(1)).lt(0.2).fill_diagonal_(False)
+    )
+    found = []
+    for size in (0, chunk):
+        one = replace(config, weights=weights, chunk=size)
+        network = start_run(one, CPU).network
+        if size == 7 and weights.alignment:
+            with pytest.raises(ConfigError, match="one pair of 8"):
+                training.backward(network, pairs, one)
+            return
+        losses = training.backward(network, pairs, one)
+        found.append(
+            (losses.info_nce.detach(), [network.logit_scale.grad, *(p.grad for p in network.inference_parameters())])
+        )
+    (whole, gradients), (cached, again) = found
+    assert float(cached) == pytest.approx(float(whole), abs=1e-5)
+    for one_gradient, other in zip(gradients, again, strict=True):
+        assert torch.allclose(one_gradient, other, atol=1e-5)
+
+
+def test_both_passes_of_gradient_caching_drop_the_same(
+    config: TrainConfig, pool: Pool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pairs = random_pairs(pool, 8, 32, FlightRange(tile_m=60), torch.Generator().manual_seed(5), worlds_per_batch=1)
+    one = replace(config, weights=LossWeights(1.0, 0.0, 0.0), chunk=4, model=replace(config.model, drop_path=0.5))
+    network, seen = start_run(one, CPU).network, []
+    real = training.embeddings_of
+
+    def noted(*arguments: object) -> torch.Tensor:
+        seen.append(real(*arguments))  # type: ignore[arg-type]
+        return seen[-1]
+
+    monkeypatch.setattr(training, "embeddings_of", noted)
+    before = torch.get_rng_state()
+    training.backward(network, pairs, one)
+    assert len(seen) == 8 and all(torch.equal(a, b) for a, b in zip(seen[:4], seen[4:], strict=True))
+    assert not torch.equal(seen[0], seen[2]) and not torch.equal(before, torch.get_rng_state())
+
+
+def test_a_run_goes_on_from_pieces_of_its_checkpoint(
+    config: TrainConfig, pool: Pool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config = replace(config, piece_mib=8.0)
+    real, left = training.losses_of, iter(range(2))
+
+    def interrupted(*arguments: object) -> object:
+        if next(left, None) is None:
+            raise KeyboardInterrupt
+        return real(*arguments)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(training, "losses_of", interrupted)
+    cut = train(config, Grounds(pool), CPU)
+    checkpoint = Path(config.out) / "last.pt"
+    found = sorted(checkpoint.parent.glob("last.pt.0*"))
+    assert len(found) > 1 and all(piece.stat().st_size <= 8 * 2**20 for piece in found)
+    checkpoint.unlink()
+    again = train(config, Grounds(pool), CPU)
+    assert again.step == cut.step == 2
+    assert all(torch.equal(a, b) for a, b in zip(cut.network.parameters(), again.network.parameters(), strict=True))
+
+
+def test_a_share_of_the_batch_is_of_pictures(config: TrainConfig, pool: Pool, tmp_path: Path) -> None:
+    random = np.random.default_rng(0)
+    for number in range(6):
+        coarse = random.integers(0, 255, (8, 8, 3), dtype=np.uint8)
+        Image.fromarray(coarse).resize((90, 70)).save(tmp_path / f"{number}.png")
+    model = replace(config.model, image_size=32)
+    config = replace(config, pictures=(str(tmp_path),), pictures_share=0.5, worlds="", model=model)
+    grounds = Grounds(pool, picture_pool([tmp_path], []))
+    own, classes = places_of(pool, config.flight), grounds.places(config.flight)
+    generator = torch.Generator().manual_seed(0)
+    for _ in range(6):
+        pairs = grounds.pairs(config, 1.0, generator)
+        assert int((pairs.place >= own).sum()) == 4 and len(pairs.place.unique()) == 8
+        assert int(pairs.place.max()) < classes and not pairs.same[:4, 4:].any()
+    assert grounds.pairs(replace(config, pictures_share=1.0), 1.0, generator).place.min() >= own
