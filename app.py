@@ -131,7 +131,8 @@ def galleries_below(folder: Path) -> list[Path]:
 def with_galleries(options: Options) -> Options:
     """The options with the galleries' folders on this machine: one of the Hub is fetched, unless the cache has it."""
     from gallery.errors import GalleryError
-    from gallery.store.gallery import FILES, require_own_imagery
+    from gallery.store.foreign import require_own_imagery
+    from gallery.store.manifest import FILES
     from mean_model.errors import HubError
     from mean_model.hub import folder_of
 

@@ -6,8 +6,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from gallery.build.batches import Batch, Embedded
-from gallery.errors import BuildError, UnreadablePhoto
+from gallery.errors import UnreadablePhoto
 
 
 class Embedder(Protocol):
@@ -73,25 +72,3 @@ def read_position(embedder: Embedder, source: Path) -> Any:
         return looks(source)
     except (*getattr(embedder, "photo_errors", ()), OSError, ValueError) as error:
         raise UnreadablePhoto(str(error)) from error
-
-
-def embedded(batch: Batch, contents: Sequence[str], embedder: Embedder) -> Embedded:
-    """A batch with the vectors of some of its pictures.
-
-    Raises:
-        BuildError: the model refuses a picture, or does not give what it states.
-    """
-    if not contents:
-        return Embedded(batch.outcomes, {})
-    try:
-        vectors = embedder.embed([batch.pictures[content] for content in contents])
-    except getattr(embedder, "photo_errors", ()) as error:
-        raise BuildError(f"The model refuses a tile: {error} Tiles of more ground have more pixels.") from error
-    if vectors.shape != (len(contents), embedder.dimension) or not _is_unit(vectors):
-        raise BuildError("The model gives vectors of another shape or length than it states.")
-    return Embedded(batch.outcomes, dict(zip(contents, vectors.astype(np.float16), strict=True)))
-
-
-def _is_unit(vectors: np.ndarray, tolerance: float = 1e-2) -> bool:
-    """Whether every row of (N, D) has length 1 within the tolerance (half precision included)."""
-    return bool(np.all(np.abs(np.linalg.norm(vectors.astype(np.float32), axis=1) - 1) <= tolerance))

@@ -229,3 +229,26 @@ def size_m(bounds: Bounds) -> tuple[float, float]:
         distance_m(LonLat(bounds.west, centre.lat), LonLat(bounds.east, centre.lat)),
         distance_m(LonLat(centre.lon, bounds.south), LonLat(centre.lon, bounds.north)),
     )
+
+
+@dataclass(frozen=True)
+class Position:
+    """Where the photo was taken: the ground under its centre, as geometry or else the best tiles' agreement has it.
+
+    radius_m is two standard deviations of a geometric fit, or holds all tiles that agree; it is no probability.
+    """
+
+    lon: float
+    lat: float
+    radius_m: float
+
+
+def overlapping(boxes: np.ndarray, others: np.ndarray) -> np.ndarray:
+    """Whether boxes share ground; those that only touch do not.
+
+    Args: boxes, others: (..., 4) west, south, east, north in degrees, of shapes that broadcast.
+    """
+    apart = np.abs(boxes[..., :2] + boxes[..., 2:] - others[..., :2] - others[..., 2:]) / 2
+    apart[..., 0] = np.minimum(apart[..., 0], 360 - apart[..., 0])
+    sizes = boxes[..., 2:] - boxes[..., :2] + others[..., 2:] - others[..., :2]
+    return (apart < sizes * (0.5 - 1e-6)).all(axis=-1)

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import NamedTuple
 
+import numpy as np
 from shapely.affinity import translate
 from shapely.geometry import Point, Polygon
 
@@ -60,3 +61,11 @@ def overlap(a: Tile, b: Tile) -> float:
     other = translate(b.footprint, turn) if turn else b.footprint
     union = a.footprint.union(other).area
     return a.footprint.intersection(other).area / union if union else 0.0
+
+
+@dataclass(frozen=True)
+class Ranking:
+    """Tiles, best first: rows (K,) of the gallery, and scores (K,) in [-1, 1], float32."""
+
+    rows: np.ndarray
+    scores: np.ndarray

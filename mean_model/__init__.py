@@ -15,8 +15,8 @@ if TYPE_CHECKING:
     from .errors import PhotoError as PhotoError
     from .network import MEAN as MEAN
     from .photo import Photo as Photo
-    from .photo import PhotoPosition as PhotoPosition
     from .photo import load_photo as load_photo
+    from .photo_metadata import PhotoPosition as PhotoPosition
 
 _HOME = {
     "load_model": "checkpoint",
@@ -30,7 +30,7 @@ _HOME = {
     "PhotoError": "errors",
     "MEAN": "network",
     "Photo": "photo",
-    "PhotoPosition": "photo",
+    "PhotoPosition": "photo_metadata",
     "load_photo": "photo",
 }
 """The module that each public name lives in."""

@@ -23,7 +23,8 @@ from .config import IMAGENET_MEAN, IMAGENET_STD, MeanConfig
 from .errors import ConfigError, MeanModelError, PhotoError
 from .network import MEAN
 from .other_methods.networks import OtherConfig, OtherNetwork
-from .photo import Photo, PhotoPosition, PhotoSource, load_photo, read_position
+from .photo import Photo, PhotoSource, load_photo, read_position
+from .photo_metadata import PhotoPosition
 from .zero_gpu import LentGpu
 
 _log = logging.getLogger(__name__)

@@ -1,14 +1,17 @@
 """The rooms of the house: who may import whom. Arrows run one way, and a wrong one is named."""
 
 import ast
-from collections.abc import Iterator
+import re
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
+from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
 import pytest
 
 from tests.helpers import ROOT
 
-ROOMS = ("app", "pages", "gallery", "mean_model", "train_scripts", "tests")
+PACKAGES = ("app", "pages", "gallery", "mean_model", "train_scripts", "tests")
 MAY_IMPORT = {
     "app": {"pages", "gallery", "mean_model"},
     "pages": {"gallery", "mean_model"},
@@ -18,44 +21,126 @@ MAY_IMPORT = {
 }
 EXCEPTIONS = {"gallery/cli/loading.py": {"mean_model"}}  # the command line is the one that loads a model
 NOT_AT_ALL = {"gallery": {"torch", "torchvision", "timm", "gradio"}, "mean_model": {"gradio", "faiss", "geopandas"}}
+ARCHITECTURE = ROOT / "docs" / "architecture.md"
 
 
-def imported(file: Path) -> Iterator[tuple[int, str]]:
-    """Line and top-level package of every absolute import, those inside functions included."""
-    for node in ast.walk(ast.parse(file.read_text("utf-8"))):
+def files_of(package: str) -> list[Path]:
+    return [ROOT / "app.py"] if package == "app" else sorted((ROOT / package).rglob("*.py"))
+
+
+def module_of(file: Path) -> str:
+    """The dotted name of a file below the root."""
+    return ".".join(file.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__")
+
+
+MODULES = {module_of(file): file for package in MAY_IMPORT for file in files_of(package)}
+
+
+def imported(source: str, package: str = "") -> Iterator[tuple[int, str, str]]:
+    """Line, module and name of every import, those inside functions included. Args: package: of relative imports."""
+    for node in ast.walk(ast.parse(source)):
         if isinstance(node, ast.Import):
-            yield from ((node.lineno, name.name.split(".")[0]) for name in node.names)
-        elif isinstance(node, ast.ImportFrom) and node.level == 0 and node.module:
-            yield node.lineno, node.module.split(".")[0]
+            yield from ((node.lineno, name.name, "") for name in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            above = package.split(".")[: len(package.split(".")) - node.level + 1] if node.level else []
+            module = ".".join([*above, *filter(None, [node.module])])
+            yield from ((node.lineno, module, name.name) for name in node.names)
 
 
-def files_of(room: str) -> list[Path]:
-    return [ROOT / "app.py"] if room == "app" else sorted((ROOT / room).rglob("*.py"))
+def own_imports(file: Path) -> Iterator[tuple[int, str]]:
+    """Line and module of each import of the project's own."""
+    module = module_of(file)
+    package = module if file.name == "__init__.py" else module.rpartition(".")[0]
+    for line, target, name in imported(file.read_text("utf-8"), package):
+        found = next((each for each in (f"{target}.{name}", target) if each in MODULES), None)
+        if found is not None:
+            yield line, found
 
 
-@pytest.mark.parametrize("room", MAY_IMPORT)
-def test_arrows_run_one_way(room):
+def room_of(module: str) -> str:
+    """The folder below a package that a module lies in, as a path; of a file beside the folders its own path."""
+    path = MODULES[module].relative_to(ROOT)
+    return path.parent.as_posix() if len(path.parts) > 2 else path.with_suffix("").as_posix()
+
+
+def table() -> dict[str, set[str]]:
+    """What each room may import, as `docs/architecture.md` says."""
+    rows = re.findall(r"^\| (\w+/[\w/]+) \|[^|]*\|([^|]*)\|$", ARCHITECTURE.read_text("utf-8"), re.M)
+    return {room: {each.strip() for each in allowed.split(",") if each.strip()} for room, allowed in rows}
+
+
+def circle_in(graph: dict[str, set[str]]) -> list[str]:
+    """Names along one circle, or nothing."""
+    try:
+        TopologicalSorter(graph).prepare()
+    except CycleError as error:
+        return list(error.args[1])
+    return []
+
+
+@pytest.mark.parametrize("package", MAY_IMPORT)
+def test_arrows_between_packages_run_one_way(package):
     offenders = []
-    for file in filter(Path.is_file, files_of(room)):
+    for file in files_of(package):
         name = file.relative_to(ROOT).as_posix()
-        allowed = {room} | MAY_IMPORT[room] | EXCEPTIONS.get(name, set())
-        banned = (set(ROOMS) - allowed) | NOT_AT_ALL.get(room, set())
-        offenders += [f"{name}:{line} imports {package}" for line, package in imported(file) if package in banned]
+        allowed = {package} | MAY_IMPORT[package] | EXCEPTIONS.get(name, set())
+        banned = (set(PACKAGES) - allowed) | NOT_AT_ALL.get(package, set())
+        for line, module, _ in imported(file.read_text("utf-8"), package):
+            if module.split(".")[0] in banned:
+                offenders.append(f"{name}:{line} imports {module}")
     assert not offenders, "; ".join(offenders)
 
 
-def test_relative_imports_stay_in_their_room():
-    """`from ...x` out of a package would escape the test above."""
-    for room in MAY_IMPORT:
-        for file in filter(Path.is_file, files_of(room)):
-            depth = len(file.relative_to(ROOT).parts) - 1
-            levels = [
-                node.level for node in ast.walk(ast.parse(file.read_text("utf-8"))) if isinstance(node, ast.ImportFrom)
-            ]
-            assert max(levels, default=0) <= depth, f"{file.name} imports from outside its room"
+def test_rooms_import_what_the_architecture_page_allows():
+    allowed, used, offenders = table(), defaultdict(set), []
+    for module, file in MODULES.items():
+        room = room_of(module)
+        for line, target in own_imports(file):
+            other = room_of(target)
+            if room in allowed and other in allowed and other != room and room.split("/")[0] == other.split("/")[0]:
+                used[room].add(other)
+                if other not in allowed[room]:
+                    offenders.append(f"{file.relative_to(ROOT)}:{line} imports {target}")
+    assert not offenders, "; ".join(offenders)
+    unused = [f"{room} -> {other}" for room in allowed for other in sorted(allowed[room] - used[room])]
+    assert not unused, f"in the table, but nobody uses it: {'; '.join(unused)}"
 
 
-def test_an_offender_would_be_named(tmp_path):
-    file = tmp_path / "bad.py"
-    file.write_text("import numpy\ndef f():\n    from pages.localize import x\n")
-    assert list(imported(file)) == [(1, "numpy"), (3, "pages")]
+def test_every_folder_of_code_has_a_row_of_its_own():
+    folders = {room_of(module) for module, file in MODULES.items() if len(file.relative_to(ROOT).parts) > 2}
+    assert folders <= table().keys(), sorted(folders - table().keys())
+
+
+def test_there_is_no_circle_between_rooms():
+    assert not circle_in(table())
+
+
+def test_there_is_no_circle_between_files():
+    inside = {module: file for module, file in MODULES.items() if file.name != "__init__.py"}
+    graph = {module: {target for _, target in own_imports(file) if target in inside} for module, file in inside.items()}
+    assert not circle_in({module: targets - {module} for module, targets in graph.items()})
+
+
+def test_what_the_pages_know_knows_no_gradio():
+    offenders = [
+        f"{file.name}:{line}"
+        for file in (ROOT / "pages" / "services").rglob("*.py")
+        for line, module, _ in imported(file.read_text("utf-8"), "pages.services")
+        if module.split(".")[0] == "gradio"
+    ]
+    assert not offenders, "; ".join(offenders)
+
+
+def test_an_offender_would_be_named():
+    source = "import numpy\ndef f():\n    from pages.localize import x\nfrom .. import y"
+    assert list(imported(source, "a.b")) == [(1, "numpy", ""), (4, "a", "y"), (3, "pages.localize", "x")]
+    assert circle_in({"a": {"b"}, "b": {"c"}, "c": {"a"}}) and not circle_in({"a": {"b"}, "b": set()})
+
+
+def names_in(modules: Iterable[str]) -> set[str]:
+    return {module.rpartition(".")[2] for module in modules}
+
+
+@pytest.mark.parametrize("vague", ["utils", "helpers", "misc", "common_functions", "stuff"])
+def test_no_module_is_named_for_nothing(vague):
+    assert vague not in names_in(MODULES)

@@ -12,7 +12,9 @@ from mean_model.losses import LossWeights
 from train_scripts.data.simulator.pairs import FlightRange, Pool, random_pairs
 from train_scripts.data.simulator.renderer import Surfaces
 from train_scripts.data.simulator.sensor import weather
-from train_scripts.training.worlds import Grounds, TrainConfig, backward, export, prepared, start_run, train
+from train_scripts.training.grounds import Grounds
+from train_scripts.training.worlds import backward, export, prepared, start_run, train
+from train_scripts.training.worlds_config import TrainConfig
 
 pytestmark = pytest.mark.skipif(not torch.cuda.is_available(), reason="this machine has no GPU")
 

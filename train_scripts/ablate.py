@@ -31,7 +31,7 @@ from train_scripts.train import read_config, start
 from train_scripts.training import ablate_worlds
 from train_scripts.training.places import run_config
 from train_scripts.training.places_config import PlacesConfig
-from train_scripts.training.worlds import TrainConfig
+from train_scripts.training.worlds_config import TrainConfig
 
 log = logging.getLogger("train")
 

@@ -39,7 +39,8 @@ from gallery.embedder import read_photo
 from gallery.intervals import wilson
 from gallery.judge.geometry import ALIKE_DEG, ALIKE_OCTAVES, PICTURE_PX, WITHIN_PX
 from gallery.judge.local_features import Features, alike, mutual_matches, root_sift
-from gallery.photo.rectify import NOT_SEEN, pose_of, seen_from_above
+from gallery.photo.pose import pose_of
+from gallery.photo.rectify import NOT_SEEN, seen_from_above
 from gallery.search.localizer import ROTATIONS
 from gallery.search.scales import typical_side_m
 from mean_model import MEAN, MeanModelError, PhotoError, load_model, load_photo
@@ -51,7 +52,7 @@ from train_scripts.errors import DatasetError
 from train_scripts.evaluation.photos import tiles_covering
 from train_scripts.evaluation.queries import Query, asked_photos
 from train_scripts.evaluation.reembedded import same_tiles
-from train_scripts.tables import as_text
+from train_scripts.text_table import as_text
 
 DEFAULT = ("random", "histogram", "sift", "starter")
 KS = (1, 5, 10)

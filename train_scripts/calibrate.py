@@ -25,14 +25,15 @@ import numpy as np
 from tqdm import tqdm
 
 from gallery import Gallery, GalleryError, Localizer
-from gallery.build.sources import images_below
 from gallery.embedder import read_photo
 from gallery.errors import UnreadablePhoto
 from gallery.figures.embeddings import reliability_curves
 from gallery.geo import LonLat, distances_m
+from gallery.imagery.images import images_below
 from gallery.intervals import wilson
+from gallery.judge.calibration import CASES, SHARES, Calibration, Logistic, case_of
 from gallery.judge.calibration_fit import Trust, fit, trust_of
-from gallery.judge.evidence import BEST, CASES, SHARES, Calibration, Evidence, Logistic, case_of
+from gallery.judge.evidence import BEST, Evidence
 from gallery.judge.geometry import PICTURE_PX
 from gallery.judge.verdict import way_of
 from gallery.search.scales import typical_side_m

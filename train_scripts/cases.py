@@ -15,9 +15,10 @@ from __future__ import annotations
 
 import argparse
 import csv
+import math
 import shutil
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
 from pathlib import Path
 
@@ -26,14 +27,15 @@ import torch
 from tqdm import tqdm
 
 from gallery import Gallery, GalleryError, build_gallery
-from gallery.build.sources import images_below
-from gallery.embedder import Embedder
-from gallery.geo import LonLat, destination, rectangle
+from gallery.embedder import Embedder, read_photo
+from gallery.errors import UnreadablePhoto
+from gallery.geo import LonLat, area_m2, destination, rectangle
+from gallery.imagery.images import IMAGE_SUFFIXES, images_below
+from gallery.tiles import Tile
 from mean_model.errors import MeanModelError
 from train_scripts.arguments import Parser
-from train_scripts.data.simulator.flat_ground import write_view
+from train_scripts.data.simulator.flat_ground import FOV_DEG, Ground, View, random_view, write_view
 from train_scripts.evaluation.queries import TRUTH
-from train_scripts.real_check import MANIFEST, ground_of, positioned, view_of
 
 RELIABLE = ("0013", "0014", "0015", "0016", "0019", "0020", "0022")
 """Pairs of the airfield whose homography rests on at least 160 matching points."""
@@ -148,3 +150,35 @@ def main(argv: list[str] | None = None) -> None:
 
 if __name__ == "__main__":
     main()
+
+
+MANIFEST = "manifest.csv"
+
+
+SHARE = (0.5, 1.0)  # of the cell's side that a view covers, before it is fitted into the cell
+
+
+CELL_PX = 4096  # cells are read at this side at most
+
+
+def ground_of(gallery: Gallery, tile: Tile) -> Ground:
+    """A cell as a picture of the ground; its pixels are taken for squares."""
+    pixels = np.array(gallery.image(tile, CELL_PX))
+    return Ground(pixels, tile.centre, math.sqrt(area_m2(tile.footprint) / (pixels.shape[0] * pixels.shape[1])))
+
+
+def view_of(ground: Ground, random: np.random.Generator) -> View:
+    """A random view that covers half to all of a cell's shorter side."""
+    reach_m = min(ground.size_m) / (2 * math.tan(math.radians(FOV_DEG) / 2))
+    return random_view(ground.size_m, (SHARE[0] * reach_m, SHARE[1] * reach_m), random)
+
+
+def positioned(folder: Path, embedder: Embedder) -> Iterator[tuple[Path, LonLat]]:
+    """Photos with a position, in the order of their names."""
+    for file in sorted(file for file in folder.rglob("*") if file.suffix.lower() in IMAGE_SUFFIXES):
+        try:
+            position = read_photo(embedder, file).position
+        except UnreadablePhoto:
+            continue
+        if position is not None:
+            yield file, LonLat(position.lon, position.lat)

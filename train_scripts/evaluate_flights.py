@@ -24,10 +24,9 @@ from tqdm import tqdm
 from gallery import Gallery, Localizer
 from gallery.embedder import read_photo
 from gallery.errors import GalleryError
-from gallery.geo import LonLat, distance_m
+from gallery.geo import LonLat, Position, distance_m
 from gallery.intervals import wilson
 from gallery.judge.geometry import PICTURE_PX
-from gallery.search.answer import Position
 from gallery.track.track import RANKED, Sighting, track
 from mean_model.errors import MeanModelError
 from train_scripts.data.simulator.flights import clock, random_flight, shots_of

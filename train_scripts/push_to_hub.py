@@ -14,9 +14,10 @@ from gallery import Gallery
 from gallery.errors import GalleryError
 from gallery.imagery.raster_io import NOTES, is_mosaic, members_of, sidecars_of
 from gallery.index.vector_index import EXACT
-from gallery.judge.evidence import Calibration
+from gallery.judge.calibration import Calibration
 from gallery.report.report import read_report
-from gallery.store.gallery import MANIFEST
+from gallery.store.check import check_gallery
+from gallery.store.manifest import MANIFEST
 from mean_model.checkpoint import CALIBRATION_FILE, CARD_FILE, CONFIG_FILE, WEIGHTS_FILE
 from mean_model.errors import HubError, MeanModelError
 from mean_model.hub import Kind, Repo, one_sentence
@@ -82,7 +83,7 @@ def _loadable(gallery: Gallery, model: str | None) -> Gallery:
 
 def _gallery_files(gallery: Gallery) -> dict[str, Path | bytes]:
     """The gallery's own files, the imagery that its tiles are cut from, and its example photos."""
-    damage = [problem.message for problem in gallery.check() if problem.damage]
+    damage = [problem.message for problem in check_gallery(gallery) if problem.damage]
     if damage:
         raise GalleryError(f"The gallery is damaged and not published: {damage[0]}.")
     if gallery.manifest.get("index", EXACT)["kind"] == "milvus":

@@ -23,7 +23,7 @@ from train_scripts.errors import DatasetError
 from train_scripts.training import places, worlds
 from train_scripts.training.config_file import build, read_settings
 from train_scripts.training.places_config import PlacesConfig
-from train_scripts.training.worlds import TrainConfig
+from train_scripts.training.worlds_config import TrainConfig
 
 log = logging.getLogger("train")
 

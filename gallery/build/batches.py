@@ -1,16 +1,18 @@
 """Batches of candidates read: which become tiles, what they show, and the pictures that are to be embedded."""
 
 import hashlib
-from collections.abc import Generator, Iterable, Mapping
+from collections.abc import Generator, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain
 from typing import Any, Protocol
 
 import numpy as np
-from PIL import Image
 
 from gallery.build.candidates import Candidate, ReadPhoto, Skipped, Source
 from gallery.build.checkpoint import Outcome
+from gallery.embedder import Embedder
+from gallery.errors import BuildError
+from gallery.imagery.images import content_of, detail_of
 from gallery.store.gallery import Gallery
 from gallery.store.tile_table import WINDOW
 
@@ -121,11 +123,23 @@ def read_batch(tasks: Iterable[Task], read_photo: ReadPhoto, least_detail: float
     return Batch(tuple(outcomes), pictures)
 
 
-def content_of(image: Image.Image) -> str:
-    """A hash of the pixels and the size."""
-    return hashlib.blake2b(image.tobytes(), digest_size=16, person=b"%dx%d" % image.size).hexdigest()
+def embedded(batch: Batch, contents: Sequence[str], embedder: Embedder) -> Embedded:
+    """A batch with the vectors of some of its pictures.
+
+    Raises:
+        BuildError: the model refuses a picture, or does not give what it states.
+    """
+    if not contents:
+        return Embedded(batch.outcomes, {})
+    try:
+        vectors = embedder.embed([batch.pictures[content] for content in contents])
+    except getattr(embedder, "photo_errors", ()) as error:
+        raise BuildError(f"The model refuses a tile: {error} Tiles of more ground have more pixels.") from error
+    if vectors.shape != (len(contents), embedder.dimension) or not _is_unit(vectors):
+        raise BuildError("The model gives vectors of another shape or length than it states.")
+    return Embedded(batch.outcomes, dict(zip(contents, vectors.astype(np.float16), strict=True)))
 
 
-def detail_of(image: Image.Image) -> float:
-    """Standard deviation of the luminance, 0 to 127.5."""
-    return float(np.asarray(image.convert("L")).std())
+def _is_unit(vectors: np.ndarray, tolerance: float = 1e-2) -> bool:
+    """Whether every row of (N, D) has length 1 within the tolerance (half precision included)."""
+    return bool(np.all(np.abs(np.linalg.norm(vectors.astype(np.float32), axis=1) - 1) <= tolerance))

@@ -13,7 +13,7 @@ from gallery.build.candidates import Candidate, ReadPhoto, Skipped
 from gallery.errors import UnreadablePhoto
 from gallery.geo import area_m2
 from gallery.georef.assign import Placing
-from gallery.georef.position_lists import Camera, footprint_of_photo
+from gallery.photo.pose import Camera, footprint_of_photo
 from gallery.tiles import Tile
 
 log = logging.getLogger(__name__)

@@ -9,7 +9,8 @@ from typing import Any
 
 from gallery.build.batches import LEAST_DETAIL
 from gallery.build.candidates import Source
-from gallery.build.sources import Stated, Tiling, noted_source, open_sources
+from gallery.build.raster_source import Tiling
+from gallery.build.sources import Stated, noted_source, open_sources
 from gallery.embedder import Embedder, read_position, tile_px
 from gallery.errors import BuildError
 from gallery.imagery.mbtiles import OnTile

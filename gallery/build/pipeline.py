@@ -21,20 +21,22 @@ from typing import Any
 
 import numpy as np
 
-from gallery.build.batches import FEATURELESS, PRESENT, Batch, Embedded, Standing, Task, Workers, read_batch
+from gallery.build.batches import FEATURELESS, PRESENT, Batch, Embedded, Standing, Task, Workers, embedded, read_batch
 from gallery.build.candidates import Source
 from gallery.build.checkpoint import BuildState, open_state
 from gallery.build.options import Request
 from gallery.build.provenance import added, built
-from gallery.build.sources import IMAGERY, MOSAICS, Stated, images_below
+from gallery.build.sources import IMAGERY, MOSAICS, Stated
 from gallery.build.swap import KEY, alone, is_whole, put_in_place
 from gallery.build.write import blocks_of, write_gallery
-from gallery.embedder import Embedder, embedded, read_photo
+from gallery.embedder import Embedder, read_photo
 from gallery.errors import BuildError, GalleryError
+from gallery.imagery.images import images_below
 from gallery.imagery.mbtiles import OnTile
 from gallery.index.vector_index import check_kind, noted_kind
 from gallery.paths import noted_path
-from gallery.store.gallery import DATA_FILES, FORMAT, MANIFEST, Gallery
+from gallery.store.gallery import Gallery
+from gallery.store.manifest import DATA_FILES, FORMAT, MANIFEST
 
 STATE = "state.sqlite"
 """What is done so far, in DIR.building."""

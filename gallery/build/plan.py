@@ -19,14 +19,15 @@ import shapely
 from shapely.geometry import Polygon
 from shapely.geometry.base import BaseGeometry
 
-from gallery.build.batches import Batch, Standing, Task, read_batch
+from gallery.build.batches import Batch, Standing, Task, embedded, read_batch
 from gallery.build.candidates import Candidate, Source
 from gallery.build.image_folder import ImageFolder
 from gallery.build.options import Request
 from gallery.build.pipeline import read_ahead
 from gallery.build.plan_figure import draw
-from gallery.build.sources import RasterSource, Stated
-from gallery.embedder import Embedder, embedded, read_photo
+from gallery.build.raster_source import RasterSource
+from gallery.build.sources import Stated
+from gallery.embedder import Embedder, read_photo
 from gallery.errors import BuildError
 from gallery.geo import rectangle
 from gallery.imagery.mosaic import look_at

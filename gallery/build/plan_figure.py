@@ -10,7 +10,7 @@ from shapely.geometry import Polygon
 from shapely.geometry.base import BaseGeometry
 
 from gallery.build.candidates import Source
-from gallery.build.sources import RasterSource
+from gallery.build.raster_source import RasterSource
 from gallery.errors import SourceError
 from gallery.figures.embeddings import BLUE, GREEN, GREY, panels_of, titled
 from gallery.imagery.mosaic import look_at

@@ -13,9 +13,9 @@ from functools import partial
 from itertools import islice
 from typing import Any
 
-from gallery.build.batches import Embedded, Standing, Task, read_batch
+from gallery.build.batches import Embedded, Standing, Task, embedded, read_batch
 from gallery.build.candidates import Candidate, Source
-from gallery.embedder import Embedder, embedded, read_photo
+from gallery.embedder import Embedder, read_photo
 from gallery.errors import BuildError, GalleryError
 
 STAGE = 1024

@@ -12,7 +12,8 @@ from gallery.embedder import Embedder, tile_px
 from gallery.errors import GalleryError
 from gallery.imagery.raster_cache import open_raster
 from gallery.paths import noted_path
-from gallery.store.gallery import MANIFEST, TILES, Gallery, image_file
+from gallery.store.gallery import Gallery, image_file
+from gallery.store.manifest import MANIFEST, TILES
 from gallery.tiles import Tile
 
 TILES_OF = "tiles_of"

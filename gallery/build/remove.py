@@ -13,7 +13,8 @@ from gallery.build.swap import alone, put_in_place
 from gallery.build.write import blocks_of, write_gallery
 from gallery.errors import BuildError
 from gallery.imagery.raster_io import stem_of
-from gallery.store.gallery import Gallery, aside
+from gallery.store.gallery import Gallery
+from gallery.store.manifest import aside
 
 
 def remove_tiles(folder: str | Path, *, area: Area | None = None, source: str | None = None) -> Gallery:

@@ -1,84 +1,32 @@
 """What a gallery is built from: rasters and folders of images, opened as sources of candidate tiles."""
 
 import logging
-import os
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePosixPath
-from typing import Any, BinaryIO
+from typing import Any
 
-from PIL import Image, ImageOps
-
-from gallery.build.candidates import Candidate, ReadPhoto, Skipped, Source
+from gallery.build.candidates import Source
 from gallery.build.image_folder import ImageFolder
-from gallery.errors import GalleryError, PositionsError, SourceError
+from gallery.build.raster_source import RasterSource, Tiling
+from gallery.errors import PositionsError, SourceError
 from gallery.geo import Bounds
 from gallery.georef.assign import ReadPosition, Unplaced, settle
 from gallery.georef.file_names import TileNames
 from gallery.georef.position_lists import Positions, read_positions
+from gallery.imagery.images import images_below
 from gallery.imagery.mbtiles import PMTILES_SUFFIX, OnTile, archive_of_pmtiles
 from gallery.imagery.mosaic import clusters, look_at, write_mosaic
 from gallery.imagery.raster import Raster
-from gallery.imagery.raster_cache import open_raster
 from gallery.imagery.raster_io import sidecars_of, states_its_place, stem_of
 from gallery.imagery.xyz_server import Order, TileServer, fetch
 from gallery.paths import linked, noted_path
-from gallery.tiles import Tile
 
 log = logging.getLogger(__name__)
 
-IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".tif", ".tiff", ".bmp", ".avif", ".heic")
-"""Names that are taken for images of a folder."""
-
-MAX_IMAGE_PX = 250_000_000
-"""Pictures of more pixels are not decoded when shown."""
 
 MOSAICS, IMAGERY = "mosaics", "imagery"
 """The folders within a gallery that hold the indexes of its mosaics, and imagery that was fetched for it."""
-
-MIN_DATA_SHARE = 0.5
-"""A raster tile with less than this share of data is left out; overlapping neighbours hold its rest."""
-
-
-@dataclass(frozen=True)
-class Tiling:
-    """How rasters are cut."""
-
-    sizes_m: tuple[float, ...]  # sides of the tiles on the ground, one for each scale
-    overlap: float  # share of a tile that its neighbour shows too, in [0, 0.95]
-    tile_px: int  # longer side of the picture that is embedded
-
-
-@dataclass(frozen=True)
-class RasterSource:
-    """The tiles of a raster as a `Source`."""
-
-    path: Path
-    total: int
-    prefix: str  # of tile ids
-    noted: str  # the raster as the gallery names it
-    tiling: Tiling
-    crs: str | None = None  # of a raster that states none
-
-    def candidates(self) -> Iterator[Candidate]:
-        """The windows of each scale, row by row."""
-        several = len(self.tiling.sizes_m) > 1
-        with Raster(self.path, crs=self.crs) as raster:
-            for size_m in self.tiling.sizes_m:
-                prefix = f"{self.prefix}/{size_m:g}m" if several else self.prefix
-                for window in raster.windows(size_m, self.tiling.overlap):
-                    tile_id = f"{prefix}/{window.row_px:06d}_{window.col_px:06d}"
-                    yield Candidate(tile_id, window=window, scale_m=size_m)
-
-    def load(self, candidate: Candidate, read_photo: ReadPhoto) -> tuple[Tile, Any]:
-        """The window as a tile, and its picture."""
-        raster, window = open_raster(self.path, self.crs), candidate.window
-        if window is None:
-            raise ValueError(f"Candidate {candidate.id} is of no raster.")
-        if raster.data_share(window) < MIN_DATA_SHARE:
-            raise Skipped("empty (no data or transparent)")
-        tile = replace(raster.tile(candidate.id, window, self.noted), scale_m=candidate.scale_m)
-        return tile, raster.image(window, self.tiling.tile_px)
 
 
 @dataclass(frozen=True)
@@ -246,31 +194,3 @@ def _known_places(positions: Path, folder: Path, images: Sequence[str]) -> Posit
     if found < len(known) and not known.by_name:
         log.warning("%d of the %d listed positions belong to no image of the folder.", len(known) - found, len(known))
     return known
-
-
-def images_below(folder: Path) -> Iterator[Path]:
-    """Images of a folder and its subfolders, in a fixed order; hidden names are left out."""
-    for root, folders, names in os.walk(folder):
-        folders[:] = sorted(name for name in folders if not name.startswith("."))
-        for name in sorted(names):
-            if not name.startswith(".") and Path(name).suffix.lower() in IMAGE_SUFFIXES:
-                yield Path(root, name)
-
-
-def read_picture(source: Path | BinaryIO, max_px: int) -> Image.Image:
-    """An image file, or what was read of one, as an upright RGB picture whose longer side has at most max_px pixels.
-
-    Raises:
-        GalleryError: the file is missing, unreadable, or larger than `MAX_IMAGE_PX`.
-    """
-    name = getattr(source, "name", "A picture")
-    try:
-        with Image.open(source) as picture:
-            if picture.width * picture.height > MAX_IMAGE_PX:
-                raise GalleryError(f"{name} has too many pixels to be shown.")
-            picture.draft("RGB", (2 * max_px, 2 * max_px))
-            upright = ImageOps.exif_transpose(picture).convert("RGB")
-    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
-        raise GalleryError(f"{name} cannot be shown: the file is missing or damaged.") from error
-    upright.thumbnail((max_px, max_px), Image.Resampling.BICUBIC)
-    return upright

@@ -14,7 +14,7 @@ from filelock import FileLock, Timeout
 from gallery.build.sources import IMAGERY, MOSAICS
 from gallery.errors import BuildError
 from gallery.paths import linked
-from gallery.store.gallery import DATA_FILES, FILES, MANIFEST, aside
+from gallery.store.manifest import DATA_FILES, FILES, MANIFEST, aside
 
 KEY = "build.key"
 """Names the file in DIR.building that says which build is whole there."""

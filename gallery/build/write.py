@@ -14,7 +14,8 @@ from gallery.build.checkpoint import Block
 from gallery.build.swap import KEY
 from gallery.errors import BuildError
 from gallery.index.vector_index import write_index
-from gallery.store.gallery import FORMAT, INDEX, MANIFEST, TILES, VECTORS, Gallery, data_files, file_facts
+from gallery.store.gallery import Gallery
+from gallery.store.manifest import FORMAT, INDEX, MANIFEST, TILES, VECTORS, data_files, file_facts
 from gallery.store.tile_table import ROW_SCHEMA, TableWriter, TileTable
 
 

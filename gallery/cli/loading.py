@@ -49,7 +49,8 @@ def open_localizer(options: argparse.Namespace, trust: float = 0.95) -> "Localiz
 
 def gallery_folder(gallery: Path) -> Path:
     """The gallery's folder; one of the Hub (user/name[@revision]) is fetched, unless the cache has it."""
-    from gallery.store.gallery import FILES, require_own_imagery
+    from gallery.store.foreign import require_own_imagery
+    from gallery.store.manifest import FILES
     from mean_model.errors import HubError
     from mean_model.hub import folder_of
 

@@ -41,12 +41,13 @@ def run(options: argparse.Namespace) -> int:
     """Run the command. Returns: the exit status."""
     from tqdm import tqdm
 
+    from gallery.cli import track_text
     from gallery.track import export, flight_photos
     from gallery.track.motion import Motion
     from gallery.track.track import Sighting, sightings, track
 
     if options.out is not None:
-        flight_photos.check_out(options.out)
+        track_text.check_out(options.out)
     motion = Motion(max_speed_m_s=options.max_speed)
     flight = flight_photos.flight_of(options.photos, options.every)
     localizer = open_localizer(options)
@@ -64,11 +65,11 @@ def run(options: argparse.Namespace) -> int:
         return INTERRUPTED
     found = track(localizer, seen, motion, options.every if flight.photos else None, area)
     if options.out is not None:
-        flight_photos.write(found, options.out)
+        track_text.write(found, options.out)
     if options.json:
         say_json(found.to_dict())
     elif options.format:
         say(export.render(found, options.format).rstrip("\n"))
     else:
-        say(flight_photos.text(found))
+        say(track_text.text(found))
     return INTERRUPTED if stopped else 0

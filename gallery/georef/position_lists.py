@@ -12,7 +12,7 @@ from shapely.geometry import MultiPolygon, Point, Polygon
 from shapely.geometry.base import BaseGeometry
 
 from gallery.errors import AreaError, PositionsError
-from gallery.geo import Bounds, LonLat, rectangle
+from gallery.geo import Bounds, LonLat
 
 COLUMNS: Mapping[str, tuple[str, ...]] = {
     "file": ("file", "filename", "file_name", "name", "image", "path"),
@@ -239,38 +239,3 @@ def _place_of_shape(shape: BaseGeometry | None) -> Place | None:
     except AreaError:
         return None
     return None
-
-
-@dataclass(frozen=True)
-class Camera:
-    """What a photo says about its own view; None where it says nothing."""
-
-    height_m: float | None = None  # above the ground
-    focal_35mm: float | None = None  # focal length for the diagonal of 36 x 24 mm film, millimetres
-    heading_deg: float | None = None
-    pitch_deg: float | None = None  # -90 looks straight down
-
-
-NADIR_WITHIN_DEG = 20.0
-"""A footprint is worked out from a photo only when it looks down to within this angle."""
-
-FILM_DIAGONAL_MM = math.hypot(36, 24)
-
-
-def footprint_of_photo(
-    centre: LonLat, width_px: int, height_px: int, camera: Camera, assumed_size_m: float
-) -> tuple[Polygon, str]:
-    """Outline on the ground of a photo whose extent nobody stated, and how it was found.
-
-    With a height above ground and a focal length (and no sign of an oblique view): the pinhole footprint, turned to
-    the heading. Else: a square of assumed_size_m around the position.
-    """
-    looks_down = camera.pitch_deg is None or camera.pitch_deg <= -90 + NADIR_WITHIN_DEG
-    if camera.height_m and camera.focal_35mm and camera.height_m > 0 and camera.focal_35mm > 0 and looks_down:
-        diagonal_m = camera.height_m * FILM_DIAGONAL_MM / camera.focal_35mm
-        diagonal_px = math.hypot(width_px, height_px)
-        width_m, height_m = diagonal_m * width_px / diagonal_px, diagonal_m * height_px / diagonal_px
-        outline = rectangle(centre, width_m, height_m, camera.heading_deg or 0.0)
-        how = "estimated from height above ground and focal length"
-        return outline, how if camera.heading_deg is not None else f"{how}, heading unknown"
-    return rectangle(centre, assumed_size_m, assumed_size_m), f"assumed square of {assumed_size_m:g} m"

@@ -5,8 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from gallery.geo import diagonal_m, distance_m, moved, offsets_m, size_m
-from gallery.search.answer import Position
+from gallery.geo import Position, diagonal_m, distance_m, moved, offsets_m, size_m
 from gallery.tiles import Match, Tile
 
 AGREEMENT_OF = 5

@@ -13,7 +13,8 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from gallery.errors import GalleryError
-from gallery.judge.evidence import SHARES, Evidence, Logistic
+from gallery.judge.calibration import SHARES, Logistic
+from gallery.judge.evidence import Evidence
 
 FOLDS = 5
 LEAST_OF_EACH = 10

@@ -14,9 +14,9 @@ from shapely.geometry import Polygon
 
 from gallery.errors import GalleryError
 from gallery.geo import LonLat, distance_m, moved, offsets_m, wrap_lon
-from gallery.georef.position_lists import FILM_DIAGONAL_MM
 from gallery.judge.local_features import Features, Matcher, RootSift, alike
-from gallery.photo.rectify import Pose, seen_from_above
+from gallery.photo.pose import FILM_DIAGONAL_MM, Pose
+from gallery.photo.rectify import seen_from_above
 from gallery.store.gallery import Gallery
 from gallery.tiles import Match, Tile
 

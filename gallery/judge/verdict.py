@@ -3,11 +3,12 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from gallery.geo import Position
 from gallery.judge.agreement import AGREEMENT_LEAST, AGREEMENT_LEAST_ADDED_UP, agreement_of, located_by_rule
-from gallery.judge.evidence import Calibration, Evidence, Way, percent
+from gallery.judge.calibration import Calibration, percent
+from gallery.judge.evidence import Evidence, Way
 from gallery.judge.geometry import Check
 from gallery.photo.views import SearchedViews
-from gallery.search.answer import Position
 from gallery.tiles import Match
 
 

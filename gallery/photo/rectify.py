@@ -2,18 +2,15 @@
 
 import math
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from PIL import Image
 
-from gallery.georef.position_lists import FILM_DIAGONAL_MM
+from gallery.photo.pose import FILM_DIAGONAL_MM, Pose
 
 NOT_SEEN = (124, 116, 104)
 """Colour of the ground that a photo does not hold: ImageNet's mean, which is zero to the network."""
 
-LEAST_DOWN_DEG = 30.0
-"""Flatter views are left as they are: a degree of error then moves the ground by too much."""
 
 LEAST_SEEN = 0.02
 """The least share of the middle square that a photo must fill: a smaller patch says less than the photo as it is."""
@@ -21,28 +18,6 @@ LEAST_SEEN = 0.02
 MOST_PX = 1536
 LEAST_PX = 192
 SHARE_PX = 64
-
-
-@dataclass(frozen=True)
-class Pose:
-    """How a camera looked at the ground, by its own statement."""
-
-    heading_deg: float  # clockwise from north
-    pitch_deg: float  # -90 looks straight down
-    height_m: float  # above the ground, which drones give as above the take-off point
-    focal_35mm: float  # focal length for the diagonal of 36 x 24 mm film, millimetres
-
-
-def pose_of(photo: Any) -> Pose | None:
-    """The pose that a photo states, if it is complete and looks down enough; it takes no position."""
-    view = getattr(photo, "attitude", None)
-    stated = [getattr(view, name, None) for name in ("heading_deg", "pitch_deg", "height_m", "focal_35mm")]
-    numbers = [float(value) for value in stated if value is not None and math.isfinite(value)]
-    if len(numbers) < len(stated):
-        return None
-    pose = Pose(*numbers)
-    looks_down = -90 <= pose.pitch_deg <= -LEAST_DOWN_DEG
-    return pose if looks_down and pose.height_m > 0 and pose.focal_35mm > 0 else None
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,8 @@ from typing import Any
 
 from PIL import Image
 
-from gallery.photo.rectify import LEAST_SEEN, Pose, pose_of, seen_from_above
+from gallery.photo.pose import Pose, heading_of, pose_of
+from gallery.photo.rectify import LEAST_SEEN, seen_from_above
 
 WORKING_PX = 1024
 """A picture is shrunk to this side before it is turned: more than any network looks at, and quick."""
@@ -154,12 +155,3 @@ def frames_of(image: Image.Image, pose: Pose, side_m: float) -> tuple[View, ...]
         elif (i, j) == (0, 0):
             return ()
     return tuple(frames)
-
-
-def heading_of(photo: Any) -> float | None:
-    """Degrees clockwise from north, in [0, 360), that the photo's up points to by its own statement."""
-    for part in ("attitude", "position"):
-        heading_deg = getattr(getattr(photo, part, None), "heading_deg", None)
-        if heading_deg is not None and math.isfinite(heading_deg):
-            return heading_deg % 360
-    return None

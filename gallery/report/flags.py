@@ -6,7 +6,9 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from gallery.geo import overlapping
 from gallery.report.tiles import Tiles
+from gallery.store.health import LOOKALIKE_COSINE
 
 FLAGS: Mapping[str, str] = {
     "twin": "another tile looks like the true one",
@@ -40,7 +42,7 @@ LEAST_SPREAD = {"sharpness": 0.2, "brightness": 5.0}
 class Thresholds:
     """From where on a flag is set."""
 
-    twin_cosine: float = 0.98  # of the true tile and one that shows another place
+    twin_cosine: float = LOOKALIKE_COSINE  # of the true tile and one that shows another place
     least_overlap: float = 0.1  # intersection over union: the neighbour half a tile away has 0.33, the diagonal 0.14
     deviations: float = 2.5  # robust standard deviations below the report's median: log sharpness, brightness
 
@@ -106,17 +108,6 @@ def _same_place(tiles: Tiles, places: np.ndarray | None, rows: np.ndarray, part:
     if tiles.boxes is not None:
         same |= overlapping(tiles.boxes[rows, None], tiles.boxes[part])
     return same
-
-
-def overlapping(boxes: np.ndarray, others: np.ndarray) -> np.ndarray:
-    """Whether boxes share ground; those that only touch do not.
-
-    Args: boxes, others: (..., 4) west, south, east, north in degrees, of shapes that broadcast.
-    """
-    apart = np.abs(boxes[..., :2] + boxes[..., 2:] - others[..., :2] - others[..., 2:]) / 2
-    apart[..., 0] = np.minimum(apart[..., 0], 360 - apart[..., 0])
-    sizes = boxes[..., 2:] - boxes[..., :2] + others[..., 2:] - others[..., :2]
-    return (apart < sizes * (0.5 - 1e-6)).all(axis=-1)
 
 
 # --- what they explain ---

@@ -8,8 +8,8 @@ from typing import Any, Self
 
 from PIL import Image
 
-from gallery.build.sources import read_picture
 from gallery.errors import UnreadablePhoto
+from gallery.imagery.images import read_picture
 from gallery.report.report import Report
 from gallery.store.gallery import Gallery
 

@@ -15,7 +15,8 @@ from gallery.judge.evidence import RIGHT_M
 from gallery.report.flags import Thresholds, add_flags
 from gallery.report.report import Report, read_report
 from gallery.report.tiles import Tiles, read_tiles
-from gallery.store.gallery import MANIFEST, Gallery
+from gallery.store.gallery import Gallery
+from gallery.store.manifest import MANIFEST
 
 LEAST_SQUARE_M = 500
 """Side of the squares that stand for places where a report names none; larger where 26 of them do not suffice."""

@@ -3,22 +3,10 @@
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from gallery.geo import LonLat, distance_m
+from gallery.geo import LonLat, Position, distance_m
 from gallery.judge.evidence import is_right
 from gallery.judge.geometry import Check, Fit
 from gallery.tiles import Match
-
-
-@dataclass(frozen=True)
-class Position:
-    """Where the photo was taken: the ground under its centre, as geometry or else the best tiles' agreement has it.
-
-    radius_m is two standard deviations of a geometric fit, or holds all tiles that agree; it is no probability.
-    """
-
-    lon: float
-    lat: float
-    radius_m: float
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,5 @@
 """Where was this photo taken? Localizer: photo -> Answer, with an optional prior area."""
 
-import math
 import time
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
@@ -11,25 +10,23 @@ import numpy as np
 
 from gallery.areas import MOST_DEG_PER_M, Area, distances_to_boxes_m, tiles_in
 from gallery.embedder import Embedder, read_photo
-from gallery.errors import AreaError, GalleryError, UnreadablePhoto, WrongModel
-from gallery.geo import LonLat, distance_m, distances_m, looked_at
+from gallery.errors import GalleryError, UnreadablePhoto, WrongModel
+from gallery.geo import LonLat, distance_m, distances_m
 from gallery.judge.agreement import AGREEMENT_OF, place_size_m
-from gallery.judge.evidence import BEST, CALIBRATION, SHARES, Calibration, Evidence, evidence_of
+from gallery.judge.calibration import CALIBRATION, SHARES, Calibration
+from gallery.judge.evidence import BEST, Evidence, evidence_of
 from gallery.judge.geometry import LIMIT_S, PICTURE_PX, Check, Verifier
 from gallery.judge.local_features import Matcher
 from gallery.judge.verdict import belief_in
 from gallery.paths import printable
-from gallery.photo.rectify import Pose, pose_of, seen_from_above
+from gallery.photo.pose import Pose, pose_of, stated_place
+from gallery.photo.rectify import seen_from_above
 from gallery.photo.views import SearchedViews, View, guessed_poses, guessed_views, searched_views
 from gallery.search.answer import Answer, ExifCheck, PhotoProblem
-from gallery.search.ranking import Ranker, Ranking
+from gallery.search.ranking import Ranker
 from gallery.search.scales import scales_of, suited
 from gallery.store.gallery import Gallery
-from gallery.tiles import Match, Tile
-
-LEAST_DOWN_DEG = 20.0
-"""A camera that looks less far below the horizon says little about the ground it shows: hills move it by hundreds of
-metres, and the camera's own position is used."""
+from gallery.tiles import Match, Ranking, Tile
 
 ROTATIONS = (1, 4, 16)
 
@@ -412,31 +409,6 @@ def _exif_check(position: Any, found: LonLat) -> tuple[ExifCheck | None, list[st
     else:
         note = "The EXIF place is the camera's own position: where it looked is not stated well enough."
     return ExifCheck(stated.lon, stated.lat, distance_m(stated, found)), [note]
-
-
-def stated_place(position: Any) -> tuple[LonLat, bool] | None:
-    """Where a photo says it was taken; None where it does not say.
-
-    Args:
-        position: of a photo as an embedder reads it.
-
-    Returns: the point on flat ground that the camera looked at by heading, pitch and height, and True; where the photo
-    does not state them, or looks too near the horizon, the camera's own position, and False.
-    """
-    if position is None:
-        return None
-    try:
-        camera = LonLat(position.lon, position.lat)
-    except AreaError:
-        return None
-    heading_deg, pitch_deg, height_m = (
-        getattr(position, name, None) for name in ("heading_deg", "pitch_deg", "relative_altitude_m")
-    )
-    if heading_deg is None or pitch_deg is None or height_m is None:
-        return camera, False
-    if not (math.isfinite(heading_deg) and -90 <= pitch_deg <= -LEAST_DOWN_DEG and 0 < height_m < math.inf):
-        return camera, False
-    return looked_at(camera, heading_deg, pitch_deg, height_m), True
 
 
 def _name(photo: Any) -> str:

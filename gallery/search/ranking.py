@@ -1,7 +1,6 @@
 """Which tiles look most like a photo, from the vectors of all its views."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
@@ -10,20 +9,13 @@ from scipy.spatial import cKDTree
 from gallery.geo import cartesian_m, moved_all
 from gallery.photo.views import View
 from gallery.store.gallery import Gallery
+from gallery.tiles import Ranking
 
 CANDIDATES = 100
 """So many best tiles of each view propose where the photo could lie, beside the number that is asked for."""
 
 SAME_PLACE = 0.4
 """A tile stands for a view when its centre lies within this share of the view's side from where it should be."""
-
-
-@dataclass(frozen=True)
-class Ranking:
-    """Tiles, best first: rows (K,) of the gallery, and scores (K,) in [-1, 1], float32."""
-
-    rows: np.ndarray
-    scores: np.ndarray
 
 
 class Ranker:

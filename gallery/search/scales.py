@@ -5,7 +5,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from gallery.judge.agreement import place_size_m
-from gallery.photo.rectify import Pose, share_shown
+from gallery.photo.pose import Pose
+from gallery.photo.rectify import share_shown
 from gallery.store.gallery import Gallery
 
 LEAST_SHOWN = 0.9

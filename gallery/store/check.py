@@ -14,7 +14,8 @@ import shapely
 
 from gallery.errors import DamagedGallery, GalleryError
 from gallery.imagery.raster_io import is_mosaic, lost_members
-from gallery.store.gallery import INDEX, MANIFEST, TILES, VECTORS, Gallery, data_files, sha256
+from gallery.store.gallery import Gallery
+from gallery.store.manifest import INDEX, MANIFEST, TILES, VECTORS, data_files, sha256
 
 
 @dataclass(frozen=True)
@@ -30,7 +31,7 @@ class Problem:
         return self.kind != "duplicate"
 
 
-def problems_of(gallery: Gallery, fingerprint: str | None = None) -> list[Problem]:
+def check_gallery(gallery: Gallery, fingerprint: str | None = None) -> list[Problem]:
     """What is wrong or remarkable; empty when nothing is. Never raises for a damaged file.
 
     Args: fingerprint: of the model that shall have embedded the gallery.

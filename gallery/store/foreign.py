@@ -3,13 +3,16 @@
 from pathlib import Path
 
 import geopandas
+import pyarrow.parquet as pq
 import pyogrio
 from pyogrio.errors import DataSourceError
 
 from gallery.errors import DamagedGallery, SourceError
 from gallery.imagery.mosaic import OPTIONS
 from gallery.imagery.raster_io import LAYER, NOTES, OWN_PIXELS, driver_of, is_mosaic, open_file
+from gallery.index.vector_index import EXACT
 from gallery.paths import is_within
+from gallery.store.manifest import TILES, read_manifest
 
 HEADER_BYTES = 4096
 VIRTUAL = (b"<VRTDataset", b"<GDAL", b"<OGR")
@@ -59,3 +62,25 @@ def _listed(index: Path) -> list[str]:
     if not set(options) <= set(OPTIONS):
         raise refused
     return [str(text) for column in table.select_dtypes(exclude="number") for text in table[column]]
+
+
+def require_own_imagery(folder: Path) -> Path:
+    """The folder of somebody else's gallery, unless it would have this machine read files or ask servers of its choice.
+
+    Raises:
+        DamagedGallery: its tiles name files elsewhere, its vectors are searched by a server, or it is damaged.
+    """
+    if read_manifest(folder).get("index", EXACT)["kind"] == "milvus":  # which would be given our token, and photos
+        raise DamagedGallery(f"The gallery {folder.name} is searched by somebody's server: not opened.")
+    try:
+        sources = pq.read_table(folder / TILES, columns=["source"])["source"].unique().to_pylist()
+    except (OSError, ValueError, KeyError) as error:
+        raise DamagedGallery(f"{TILES} of the gallery {folder.name} is damaged. Fetch it again.") from error
+    for source in sources:
+        if not is_within(folder / str(source), folder):
+            raise DamagedGallery(
+                f"The gallery names imagery outside its folder ({Path(str(source)).name}): not opened."
+            )
+        if (folder / str(source)).is_file():
+            require_own_pixels(folder / str(source), folder)
+    return folder

@@ -1,40 +1,26 @@
 """A gallery on disk: tiles with positions, their vectors, and the index, as one folder that is opened read-only."""
 
-import hashlib
-import json
 import logging
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import geopandas
 import numpy as np
-import pyarrow.parquet as pq
 from PIL import Image
 
-from gallery.build.sources import read_picture
-from gallery.errors import DamagedGallery, GalleryError, NotAGallery, WrongModel
+from gallery.errors import DamagedGallery, GalleryError, WrongModel
+from gallery.imagery.images import read_picture
 from gallery.imagery.raster_cache import open_raster
 from gallery.index.vector_index import EXACT, VectorIndex, open_index
 from gallery.paths import is_within
-from gallery.store.foreign import require_own_pixels
+from gallery.store.manifest import INDEX, TILES, VECTORS, data_files, read_manifest, sha256, standing_folder
 from gallery.store.tile_table import TileTable
 from gallery.tiles import Tile
 
-if TYPE_CHECKING:
-    from gallery.store.check import Problem
-
 log = logging.getLogger(__name__)
-
-FORMAT = 2
-"""Version of the layout on disk that is written; all from 1 on are read, later ones are refused."""
-
-MANIFEST, TILES, VECTORS, INDEX = "gallery.json", "tiles.parquet", "vectors.npy", "index.faiss"
-DATA_FILES = (TILES, VECTORS, INDEX)
-"""The files of data; a gallery whose vectors are searched by Milvus has no index among them."""
-FILES = (MANIFEST, *DATA_FILES)
 
 
 class Gallery:
@@ -211,12 +197,6 @@ class Gallery:
                 "Use the gallery's model, or build the gallery again with this one."
             )
 
-    def check(self, fingerprint: str | None = None) -> list["Problem"]:
-        """What is wrong or remarkable (`checks.problems_of`): files, counts, duplicates, positions, sources, model."""
-        from gallery.store.check import problems_of  # which looks at galleries
-
-        return problems_of(self, fingerprint)
-
     def require_intact(self) -> None:
         """Refuse a table or vectors that are not what was built.
 
@@ -263,100 +243,3 @@ def image_file(folder: Path, tile: Tile) -> Path:
     if not is_within(image, source):
         raise GalleryError(f"The image of tile {tile.id} lies outside its folder and is not read.")
     return image
-
-
-def standing_folder(folder: Path) -> Path:
-    """The folder to read: the named one, or what a build that was killed at the moment of the exchange left aside."""
-    if not (folder / MANIFEST).is_file() and (aside(folder, "previous") / MANIFEST).is_file():
-        return aside(folder, "previous")
-    return folder
-
-
-def require_own_imagery(folder: Path) -> Path:
-    """The folder of somebody else's gallery, unless it would have this machine read files or ask servers of its choice.
-
-    Raises:
-        DamagedGallery: its tiles name files elsewhere, its vectors are searched by a server, or it is damaged.
-    """
-    if read_manifest(folder).get("index", EXACT)["kind"] == "milvus":  # which would be given our token, and photos
-        raise DamagedGallery(f"The gallery {folder.name} is searched by somebody's server: not opened.")
-    try:
-        sources = pq.read_table(folder / TILES, columns=["source"])["source"].unique().to_pylist()
-    except (OSError, ValueError, KeyError) as error:
-        raise DamagedGallery(f"{TILES} of the gallery {folder.name} is damaged. Fetch it again.") from error
-    for source in sources:
-        if not is_within(folder / str(source), folder):
-            raise DamagedGallery(
-                f"The gallery names imagery outside its folder ({Path(str(source)).name}): not opened."
-            )
-        if (folder / str(source)).is_file():
-            require_own_pixels(folder / str(source), folder)
-    return folder
-
-
-def aside(folder: Path, role: str) -> Path:
-    """The neighbour of a gallery's folder for a role: "building" or "previous"."""
-    full = folder.absolute()
-    return full.with_name(f"{full.name}.{role}")
-
-
-def read_manifest(folder: Path) -> dict[str, Any]:
-    """gallery.json of a folder.
-
-    Raises:
-        NotAGallery: there is none, or of a later format.
-        DamagedGallery: it cannot be read.
-    """
-    name = folder.absolute().name
-    try:
-        manifest = json.loads((folder / MANIFEST).read_text("utf-8"))
-    except (FileNotFoundError, NotADirectoryError) as error:
-        raise NotAGallery(
-            f"{name} is no gallery: it has no {MANIFEST}. Build one with: python -m gallery build SOURCE --out {name}"
-        ) from error
-    except (OSError, ValueError) as error:
-        raise DamagedGallery(f"{MANIFEST} of {name} is damaged. Build the gallery again.") from error
-    if not isinstance(manifest, dict) or type(manifest.get("format")) is not int:
-        raise DamagedGallery(f"{MANIFEST} of {name} is damaged. Build the gallery again.")
-    if not 1 <= manifest["format"] <= FORMAT:
-        raise NotAGallery(
-            f"{name} has gallery format {manifest['format']}; this version reads 1 to {FORMAT}. Build it again."
-        )
-    if not _is_complete(manifest):
-        raise DamagedGallery(f"{MANIFEST} of {name} lacks entries. Build the gallery again.")
-    return manifest
-
-
-def _is_complete(manifest: Mapping[str, Any]) -> bool:
-    """Whether a manifest has every entry that is read, each of its type."""
-    tops = {"files": dict, "model": dict, "build": dict, "skipped": dict, "tiles": int}
-    if not all(type(manifest.get(key)) is kind for key, kind in tops.items()) or manifest["tiles"] < 0:
-        return False
-    index = manifest.get("index", EXACT)
-    if not (isinstance(index, dict) and type(index.get("kind")) is str):
-        return False
-    model, files = manifest["model"], [manifest["files"].get(name) for name in data_files(manifest)]
-    return (
-        all(type(model.get(key)) is str for key in ("fingerprint", "name", "source"))
-        and type(model.get("dimension")) is int
-        and all(
-            isinstance(file, dict) and type(file.get("bytes")) is int and type(file.get("sha256")) is str
-            for file in files
-        )
-    )
-
-
-def sha256(file: Path) -> str:
-    """Checksum of a file, read in pieces."""
-    with file.open("rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()
-
-
-def data_files(manifest: Mapping[str, Any]) -> tuple[str, ...]:
-    """Those of DATA_FILES that a gallery has."""
-    return DATA_FILES[:2] if manifest.get("index", EXACT)["kind"] == "milvus" else DATA_FILES
-
-
-def file_facts(folder: Path, names: Iterable[str] = DATA_FILES) -> dict[str, dict[str, Any]]:
-    """Size and checksum of files."""
-    return {name: {"bytes": (folder / name).stat().st_size, "sha256": sha256(folder / name)} for name in names}

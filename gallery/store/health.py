@@ -8,15 +8,14 @@ import pandas as pd
 import shapely
 from shapely.geometry import MultiPolygon, Polygon
 
-from gallery.build.batches import detail_of
 from gallery.errors import GalleryError
-from gallery.geo import area_m2
-from gallery.report.flags import Thresholds, overlapping
+from gallery.geo import area_m2, overlapping
+from gallery.imagery.images import detail_of
 from gallery.store.gallery import Gallery
 
 Kind = Literal["duplicate", "lookalike", "blank", "gap"]
 
-LOOKALIKE_COSINE = Thresholds().twin_cosine
+LOOKALIKE_COSINE = 0.98
 """From here on two tiles of different places look alike. Of the sample's tiles with such a twin, seen again askew (8 %
 aside, 4 degrees turned, darker, noise), the starter of 467dd5713a0e82df found 35 % among other places; with one of 0.90
 to 0.95, 79 %; with none above 0.85, all but one in 200."""

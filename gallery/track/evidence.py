@@ -8,8 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from gallery.geo import LonLat
-from gallery.search.answer import Position
+from gallery.geo import LonLat, Position
 from gallery.track.motion import Ground
 
 WRONG_RANKING = 0.2

@@ -11,9 +11,9 @@ from PIL import Image
 from gallery.areas import Area, tiles_in
 from gallery.embedder import read_photo
 from gallery.errors import TrackError, UnreadablePhoto
-from gallery.geo import LonLat, distance_m
+from gallery.geo import LonLat, Position, distance_m
 from gallery.judge.geometry import PICTURE_PX
-from gallery.search.answer import Answer, ExifCheck, PhotoProblem, Position
+from gallery.search.answer import Answer, ExifCheck, PhotoProblem
 from gallery.search.localizer import Localizer
 from gallery.search.scales import typical_side_m
 from gallery.tiles import Match

@@ -9,7 +9,7 @@ from gradio import processing_utils
 from gradio.component_meta import ComponentMeta
 
 from gallery import Answer
-from gallery.judge.evidence import percent
+from gallery.judge.calibration import percent
 from gallery.judge.overlay import MOST_LINES, Overlay
 from pages.common import formatting
 from pages.common.maps import picture_uri

@@ -9,7 +9,7 @@ from PIL import Image
 from gallery import Answer, Gallery, Localizer, Match
 from gallery.errors import GalleryError
 from gallery.geo import LonLat, distance_m
-from gallery.judge.evidence import percent
+from gallery.judge.calibration import percent
 from gallery.judge.overlay import overlay_of
 from gallery.tiles import Tile, overlap
 from pages.common import formatting, widgets

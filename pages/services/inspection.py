@@ -14,10 +14,10 @@ import pandas as pd
 from PIL import Image
 
 from gallery import Gallery, Localizer
-from gallery.build.sources import read_picture
 from gallery.errors import GalleryError
 from gallery.geo import LonLat
-from gallery.judge.evidence import percent
+from gallery.imagery.images import read_picture
+from gallery.judge.calibration import percent
 from gallery.report import scatter, summary
 from gallery.report.comparison import Comparison, compare
 from gallery.report.filters import Filter, select

@@ -8,8 +8,8 @@ from xml.etree import ElementTree
 import pytest
 
 from gallery.export import COLUMNS, render
-from gallery.geo import LonLat, rectangle
-from gallery.search.answer import Answer, ExifCheck, PhotoProblem, Position
+from gallery.geo import LonLat, Position, rectangle
+from gallery.search.answer import Answer, ExifCheck, PhotoProblem
 from gallery.tiles import Match, Tile
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import geopandas
 
-from gallery.store.gallery import INDEX, MANIFEST, TILES, VECTORS, file_facts
+from gallery.store.manifest import INDEX, MANIFEST, TILES, VECTORS, file_facts
 from gallery.store.tile_table import LATER
 
 

@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 from PIL import Image, PngImagePlugin
 
 from mean_model.errors import PhotoError
-from mean_model.photo import MAX_FILE_BYTES, CameraAttitude, Photo, load_photo, read_position, stretch_to_8_bit
+from mean_model.photo import MAX_FILE_BYTES, Photo, load_photo, read_position, stretch_to_8_bit
+from mean_model.photo_metadata import CameraAttitude
 from tests.helpers import ROOT
 from tests.helpers.bad_files import bomb_png, gps_exif, jpeg_bytes, make_bad_files, picture
 

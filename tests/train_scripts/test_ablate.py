@@ -15,7 +15,7 @@ from train_scripts.data.simulator.make_dataset import Size, make_university1652
 from train_scripts.data.simulator.pairs import FlightRange, easier, load_pool, places_of
 from train_scripts.training import ablate_worlds
 from train_scripts.training.places_config import PlacesConfig
-from train_scripts.training.worlds import TrainConfig
+from train_scripts.training.worlds_config import TrainConfig
 
 
 def test_rows_take_losses_from_the_table_and_all_else_from_the_config() -> None:

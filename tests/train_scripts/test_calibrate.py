@@ -11,7 +11,7 @@ from PIL import Image
 from gallery import Gallery, Localizer, build_gallery
 from gallery.errors import GalleryError, WrongModel
 from gallery.geo import LonLat, destination, distance_m
-from gallery.judge.evidence import CALIBRATION, Calibration
+from gallery.judge.calibration import CALIBRATION, Calibration
 from mean_model import MEAN, MeanConfig, load_model, save_model
 from tests.helpers.builders import textured, write_raster
 from train_scripts.calibrate import Judged, calibrated, figures_of, main
@@ -155,7 +155,7 @@ def judged(probable: bool, right: bool, lacking: bool = False) -> Judged:
 
 
 def test_figures_by_hand():
-    from gallery.judge.evidence import Logistic
+    from gallery.judge.calibration import Logistic
 
     way = Logistic((0.0,) * 5, (1.0,) * 5, (1.0,) * 5, 0.0, {0.9: 0.5, 0.95: 0.5, 0.99: None}, 1, 0)
     of = [judged(True, True)] * 6 + [judged(True, False)] * 2 + [judged(False, True)]

@@ -7,12 +7,54 @@ import pytest
 from PIL import Image
 
 from gallery import Gallery, GalleryError
-from gallery.geo import LonLat, distance_m
-from tests.helpers.builders import textured
-from tests.train_scripts.test_real_check import Reading, write_cells, write_flight
+from gallery.geo import LonLat, distance_m, moved, rectangle
+from mean_model import PhotoError, load_photo
+from tests.helpers.builders import FakeEmbedder, textured
 from train_scripts import cases
+from train_scripts.cases import MANIFEST
+from train_scripts.data.simulator.camera_files import Shot, camera_metadata
+from train_scripts.data.simulator.flat_ground import FOV_DEG
+from train_scripts.data.world.rasterise import Appearance
 from train_scripts.evaluation.photos import tiles_covering
 from train_scripts.evaluation.queries import read_queries
+
+HOME = LonLat(15.0, -6.0)
+SIDE_M, SIDE_PX = 80.0, 320
+
+
+class Reading(FakeEmbedder):
+    """The fake embedder, reading positions as the real one does."""
+
+    photo_errors = (PhotoError,)
+
+    def read(self, source, least_px=0):
+        return load_photo(source, 64)
+
+
+def write_cells(folder, count=6, seed=0):
+    (folder / "cells").mkdir(parents=True)
+    rows = []
+    for number in range(count):
+        pixels = np.moveaxis(textured(SIDE_PX, SIDE_PX, seed + number), 0, -1)
+        name = f"cells/{number}.jpg"
+        Image.fromarray(pixels).resize((SIDE_PX // 4,) * 2).resize((SIDE_PX,) * 2).save(folder / name, quality=95)
+        west, south, east, north = rectangle(moved(HOME, number * SIDE_M, 0), SIDE_M, SIDE_M).bounds
+        rows.append((name, "aerial", "", "", north, west, south, east))
+    with (folder / MANIFEST).open("w", newline="") as table:
+        csv.writer(table).writerows([("file", "role", "lat", "lon", "lat_n", "lon_w", "lat_s", "lon_e"), *rows])
+    return folder
+
+
+def write_flight(folder, count=9):
+    """Photos of a strip, 20 m apart, each 80 m wide: neighbours overlap."""
+    folder.mkdir()
+    strip = np.moveaxis(textured(80, 80 + 20 * count, 5), 0, -1)
+    for number in range(count):
+        at = moved(HOME, 20.0 * number, 0)
+        shot = Shot(0, 0, 60, 0, -90, 0, Appearance(), 0, 0)
+        exif, xmp = camera_metadata(at.lon, at.lat, 60, shot, FOV_DEG, 1.0)
+        picture = Image.fromarray(strip[:, 20 * number : 20 * number + 80]).resize((160, 160))
+        picture.save(folder / f"{number:02d}.jpg", quality=95, exif=exif, xmp=xmp)
 
 
 def test_cells_that_are_only_searched_are_not_asked(tmp_path):

@@ -9,8 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gallery.geo import LonLat, moved
-from gallery.search.answer import Position
+from gallery.geo import LonLat, Position, moved
 from gallery.track.track import Sighting
 from mean_model import load_photo
 from train_scripts.data.simulator.flights import TAKE_OFF, Leg, Moment, clock, flown, shots_of

@@ -12,9 +12,11 @@ from huggingface_hub import DatasetCard, ModelCard
 
 from gallery import Gallery, build_gallery
 from gallery.errors import GalleryError
-from gallery.judge.evidence import Calibration
+from gallery.judge.calibration import Calibration
 from gallery.report.report import write_report
-from gallery.store.gallery import FILES, require_own_imagery
+from gallery.store.check import check_gallery
+from gallery.store.foreign import require_own_imagery
+from gallery.store.manifest import FILES
 from mean_model.checkpoint import load_model, load_network, save_model
 from mean_model.config import MeanConfig
 from mean_model.embedder import fingerprint
@@ -172,7 +174,7 @@ def test_a_gallery_is_published_as_a_dataset_and_opens_again(hub, area, capsys):
 
     folder = fetch(Repo("me/area", kind="dataset"), FILES, ["*"])
     theirs, ours = Gallery.open(folder), Gallery.open(area)
-    assert np.array_equal(theirs.vectors, ours.vectors) and not [each for each in theirs.check() if each.damage]
+    assert np.array_equal(theirs.vectors, ours.vectors) and not [each for each in check_gallery(theirs) if each.damage]
     assert np.array_equal(theirs.image(theirs.tile(0)), ours.image(ours.tile(0)))
     assert (folder / "photos" / "one.jpg").read_bytes() == b"a photo"
 

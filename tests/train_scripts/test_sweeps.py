@@ -8,7 +8,7 @@ import pytest
 
 from gallery import Gallery, Localizer
 from gallery.geo import distance_m
-from gallery.photo.rectify import pose_of
+from gallery.photo.pose import pose_of
 from mean_model import load_model
 from train_scripts import sweeps
 from train_scripts.data.simulator.camera_files import Shot

@@ -111,7 +111,7 @@ def make_gallery(folder: Path, tiles: int, dimension: int, like: np.ndarray, bar
 def exchange_index(folder: Path) -> float:
     """Give a gallery an approximate index in place of its exact one. Returns: seconds to write it."""
     from gallery.index.vector_index import write_index
-    from gallery.store.gallery import INDEX, MANIFEST, VECTORS, file_facts
+    from gallery.store.manifest import INDEX, MANIFEST, VECTORS, file_facts
 
     begun = time.perf_counter()
     facts = write_index(folder / INDEX, np.load(folder / VECTORS, mmap_mode="r"), "approximate")
@@ -147,7 +147,8 @@ def search_figures(tiles: int, dimension: int, like: np.ndarray, rounds: int, ba
     """Search of a gallery of so many tiles."""
     from gallery.index.approximate import held_out_queries, recall_at
     from gallery.index.exact import ExactIndex
-    from gallery.store.gallery import DATA_FILES, INDEX, Gallery
+    from gallery.store.gallery import Gallery
+    from gallery.store.manifest import DATA_FILES, INDEX
 
     with tempfile.TemporaryDirectory() as temporary:
         folder, exact_file = Path(temporary) / "gallery", Path(temporary) / "exact.faiss"

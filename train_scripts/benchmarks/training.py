@@ -34,7 +34,7 @@ from train_scripts.training.distributed import Processes
 from train_scripts.training.places import Batch, backward, update
 from train_scripts.training.places_config import PlacesConfig
 from train_scripts.training.step import precision_of
-from train_scripts.training.worlds import TrainConfig
+from train_scripts.training.worlds_config import TrainConfig
 
 PICTURE_PX = 512  # side of a picture of the published datasets
 TRAINING = {

@@ -7,7 +7,7 @@ import json
 import os
 from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -16,7 +16,7 @@ from tqdm import tqdm
 from train_scripts.data.world.generate import build_scene
 from train_scripts.data.world.rasterise import rasterise
 from train_scripts.data.world.scene import Scene
-from train_scripts.data.world.shading import Appearance, random_appearance
+from train_scripts.data.world.shading import Appearance, days_of_one_place, sun_direction
 
 
 @dataclass(frozen=True)
@@ -28,21 +28,6 @@ class Order:
     same_year: float = 0.8  # chance that a day has the first day's crops
     size_m: float = 2048.0
     gsd_m: float = 1.0
-
-
-def sun_direction(appearance: Appearance) -> np.ndarray:
-    """(3,) unit vector east, north, up towards the sun."""
-    azimuth, elevation = np.radians([appearance.sun_azimuth_deg, appearance.sun_elevation_deg])
-    return np.array(
-        [np.sin(azimuth) * np.cos(elevation), np.cos(azimuth) * np.cos(elevation), np.sin(elevation)], np.float32
-    )
-
-
-def days_of_one_place(count: int, random: np.random.Generator, same_year: float) -> list[Appearance]:
-    """Random days over one place. With the chance `same_year` a day finds the first day's crops on the fields."""
-    days = [random_appearance(random) for _ in range(count)]
-    crops = days[0].crop_seed
-    return [replace(day, crop_seed=crops) if random.random() < same_year else day for day in days]
 
 
 def pack_world(scene: Scene, size_m: float, gsd_m: float, appearances: list[Appearance]) -> dict[str, np.ndarray]:

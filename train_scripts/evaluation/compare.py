@@ -15,9 +15,9 @@ from typing import TYPE_CHECKING, Any
 from tqdm import tqdm
 
 from gallery import Gallery
-from gallery.build.sources import images_below
 from gallery.embedder import read_photo
 from gallery.errors import UnreadablePhoto
+from gallery.imagery.images import images_below
 from train_scripts.arguments import check_out, names_for_files, one_of_several
 from train_scripts.cost import cost
 from train_scripts.data.readers.dataset import PROTOCOLS
@@ -26,7 +26,7 @@ from train_scripts.data.readers.read_dataset import parse_spec
 from train_scripts.errors import MissingPart
 from train_scripts.evaluation import photos as evaluation_photos
 from train_scripts.evaluation import places
-from train_scripts.tables import as_text
+from train_scripts.text_table import as_text
 
 if TYPE_CHECKING:
     import torch

@@ -31,8 +31,8 @@ from gallery.report.photo_quality import PictureFacts, picture_facts
 from gallery.report.report import QueryRow, Standing, row_of, write_report
 from gallery.report.tiles import Tiles, tiles_file, write_tiles
 from gallery.search.answer import Answer
-from gallery.search.ranking import Ranking
-from gallery.store.gallery import MANIFEST
+from gallery.store.manifest import MANIFEST
+from gallery.tiles import Ranking
 from mean_model.photo import Photo
 from train_scripts.arguments import check_out, one_of_several
 from train_scripts.data.readers.dataset import BOTH_WAYS, Protocol

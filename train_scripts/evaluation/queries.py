@@ -10,11 +10,11 @@ from pathlib import Path, PurePosixPath
 
 from tqdm import tqdm
 
-from gallery.build.sources import images_below
 from gallery.errors import GalleryError
 from gallery.geo import LonLat
 from gallery.georef.position_lists import read_positions
-from gallery.search.localizer import stated_place
+from gallery.imagery.images import images_below
+from gallery.photo.pose import stated_place
 from mean_model.photo import Photo
 from train_scripts.data.readers.listing import shown
 from train_scripts.errors import MissingPart

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from train_scripts import tables
 from train_scripts.data.readers.dataset import PROTOCOLS
 from train_scripts.data.readers.listing import shown, some
+from train_scripts.evaluation import paper_comparison
 from train_scripts.evaluation.paper_tables import PAPER
 from train_scripts.evaluation.photos import FAR_OFF_M
 from train_scripts.evaluation.picture_vectors import CLEAR
@@ -94,5 +94,11 @@ def _positions(positions: Mapping[str, Any] | None) -> list[str]:
 def tables_of(summaries: Sequence[Mapping[str, Any]]) -> str:
     """The paper's tables that the summaries belong to, ours beside its rows: in weather Table II alone."""
     weathers = any(summary["condition"] != CLEAR for summary in summaries)
-    numbers = {number for summary in summaries for number in tables.place(summary) if (number == "II") == weathers}
-    return "\n".join(tables.render(number, tables.our_rows(number, summaries)) for number in PAPER if number in numbers)
+    numbers = {
+        number for summary in summaries for number in paper_comparison.place(summary) if (number == "II") == weathers
+    }
+    return "\n".join(
+        paper_comparison.render(number, paper_comparison.our_rows(number, summaries))
+        for number in PAPER
+        if number in numbers
+    )

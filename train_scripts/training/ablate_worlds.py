@@ -17,7 +17,8 @@ from mean_model.errors import ConfigError
 from mean_model.losses import UNIVERSITY_1652, LossWeights
 from mean_model.network import MEAN
 from train_scripts.data.simulator.pairs import Pool, load_pool, places_of, random_pairs
-from train_scripts.training.worlds import TrainConfig, embeddings_of, open_worlds, prepared, train
+from train_scripts.training.worlds import embeddings_of, open_worlds, prepared, train
+from train_scripts.training.worlds_config import TrainConfig
 
 log = logging.getLogger("train")
 

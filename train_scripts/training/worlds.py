@@ -11,7 +11,7 @@ import math
 import signal
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import TypeVar
@@ -22,65 +22,27 @@ from torch import Tensor, nn
 from gallery import Gallery
 from mean_model import atomic_files
 from mean_model.checkpoint import save_model
-from mean_model.config import MeanConfig
 from mean_model.errors import ConfigError, MeanModelError
 from mean_model.losses import Losses, LossWeights, info_nce, total
 from mean_model.network import MEAN, TrainingOutputs
 from train_scripts import pieces
 from train_scripts.data.simulator.gallery_blocks import region_of
-from train_scripts.data.simulator.orthophotos import SIDES, picture_pool
+from train_scripts.data.simulator.orthophotos import picture_pool
 from train_scripts.data.simulator.pairs import (
-    FlightRange,
     Pairs,
-    Pool,
     at_scale,
-    easier,
-    joined,
     load_pool,
     places_of,
-    random_pairs,
 )
+from train_scripts.training.grounds import Grounds
 from train_scripts.training.initial_weights import begin
 from train_scripts.training.muon import Muon
 from train_scripts.training.step import network_input
+from train_scripts.training.worlds_config import TrainConfig
 
 log = logging.getLogger("train")
 
 T = TypeVar("T")
-
-
-@dataclass(frozen=True)
-class TrainConfig:
-    """Everything that a run depends on but the machine."""
-
-    worlds: str = "runs/worlds"  # a folder of packed worlds, or gallery:DIR
-    pictures: tuple[str, ...] = ()  # folders of real ground from above, each picture a world: see data.pictures
-    flights: tuple[str, ...] = ()  # folders of photos of one flight that look straight down: they overlap
-    pictures_left_out: tuple[str, ...] = ()  # names of pictures that are not trained on, such as nepal*
-    pictures_share: float = 0.25  # of a batch, where there are pictures
-    tile_m: float = 0.0  # of a gallery's ground: side of the tiles to train; 0 takes that of the gallery's tiles
-    out: str = "runs/train"
-    start: str = "scratch"  # or weights whose backbone to begin from, see train_scripts.training.initial_weights.begin
-    minutes: float = 60.0  # of training in all, over every resumption
-    batch: int = 96
-    chunk: int = 0  # pairs that the network holds at a time; 0: the whole batch. See `backward`
-    worlds_per_batch: int = 2
-    learning_rate: float = 2e-3
-    weight_decay: float = 0.05
-    warmup: float = 0.02  # share of the time
-    ramp: float = 0.15  # share of the time over which the views go from easy to the whole flight range
-    gamma: float = 0.3  # layer scale at the start
-    label_smoothing: float = 0.1
-    ema: float = 0.998
-    seed: int = 0
-    render_steps: int = 20
-    photometry: float = 1.0
-    bfloat16: bool = True
-    save_every_s: float = 120.0
-    piece_mib: float = 0.0  # also write the last checkpoint in pieces of at most so many MiB; 0: do not
-    model: MeanConfig = field(default_factory=MeanConfig)
-    weights: LossWeights = field(default_factory=LossWeights)
-    flight: FlightRange = field(default_factory=FlightRange)
 
 
 def losses_of(network: MEAN, pairs: Pairs, config: TrainConfig) -> Losses:
@@ -296,55 +258,6 @@ def update_average(average: dict[str, Tensor], network: nn.Module, decay: float)
             average[name].lerp_(value.detach(), 1 - decay)
         else:
             average[name].copy_(value)
-
-
-@dataclass(frozen=True)
-class Grounds:
-    """All that is trained on: worlds, and pictures of real ground if there are any."""
-
-    worlds: Pool
-    pictures: Pool | None = None
-
-    def to(self, device: torch.device) -> Grounds:
-        return Grounds(self.worlds.to(device), self.pictures and self.pictures.to(device))
-
-    def places(self, flight: FlightRange) -> int:
-        """Number of place classes."""
-        return places_of(self.worlds, flight) + sum(places_of(pool, flight) for pool in self._sides(flight))
-
-    def _sides(self, flight: FlightRange) -> list[Pool]:
-        return [self.pictures.of_side(side * flight.tile_m) for side in SIDES] if self.pictures else []
-
-    def pairs(self, config: TrainConfig, difficulty: float, generator: torch.Generator) -> Pairs:
-        """A batch: a share of it of pictures taken for ground of one of their sides, the rest of worlds."""
-        flight = easier(config.flight, difficulty)
-
-        def drawn(pool: Pool, count: int, worlds: int, steps: int) -> Pairs:
-            return random_pairs(
-                pool,
-                count,
-                config.model.image_size,
-                flight,
-                generator,
-                worlds_per_batch=worlds,
-                steps=steps,
-                photometry_strength=config.photometry * difficulty,
-            )
-
-        sides = self._sides(flight)
-        of_pictures = round(config.batch * config.pictures_share) if sides else 0
-        first = places_of(self.worlds, flight)
-        parts, firsts = [], []
-        if config.batch - of_pictures:
-            count = config.batch - of_pictures
-            parts, firsts = [drawn(self.worlds, count, config.worlds_per_batch, config.render_steps)], [0]
-        if of_pictures:
-            number = int(torch.randint(len(sides), (), generator=generator))
-            side = sides[number]
-            enough = math.ceil(of_pictures * side.worlds / places_of(side, flight))
-            parts.append(drawn(side, of_pictures, max(config.worlds_per_batch, enough), 1))
-            firsts.append(first + sum(places_of(pool, flight) for pool in sides[:number]))
-        return joined(parts, firsts)
 
 
 class Pace:

@@ -15,7 +15,9 @@ from gallery.errors import GalleryError, SourceError
 from gallery.geo import Bounds
 from gallery.georef.file_names import TileNames
 from gallery.imagery import xyz_server
-from gallery.store.gallery import MANIFEST, aside, require_own_imagery
+from gallery.store.check import check_gallery
+from gallery.store.foreign import require_own_imagery
+from gallery.store.manifest import MANIFEST, aside
 from tests.gallery.imagery.test_mbtiles import make_pmtiles
 from tests.helpers.tile_host import serving
 
@@ -54,7 +56,7 @@ def test_a_gallery_of_a_tile_server(host, tmp_path, embedder):
     noted = json.loads(text)["build"]
     assert noted["licence"] == "CC0 1.0" and noted["zoom"] == 17 and "secret" not in text
     assert noted["sources"] == [template(host).partition("?")[0]]
-    assert gallery.tile(0).source.startswith("imagery/127.0.0.1-z17-") and gallery.check() == []
+    assert gallery.tile(0).source.startswith("imagery/127.0.0.1-z17-") and check_gallery(gallery) == []
     shutil.move(tmp_path / "g", tmp_path / "moved")
     moved = Gallery.open(require_own_imagery(tmp_path / "moved"))
     assert embedder.embed([moved.image(moved.tile(3), 64)])[0] == pytest.approx(moved.vectors[3], abs=2e-3)
@@ -63,7 +65,7 @@ def test_a_gallery_of_a_tile_server(host, tmp_path, embedder):
 def test_another_tile_size_asks_the_server_for_nothing(host, tmp_path, embedder):
     build_gallery(template(host), tmp_path / "g", embedder, 150, stated=STATED)
     gallery = build_gallery(template(host), tmp_path / "g", embedder, 200, stated=STATED)
-    assert set(host.asked.values()) == {1} and gallery.check() == []
+    assert set(host.asked.values()) == {1} and check_gallery(gallery) == []
     assert len(list((gallery.folder / "imagery").iterdir())) == 1
 
 
@@ -103,23 +105,23 @@ def test_across_the_antimeridian(host, tmp_path, embedder):
     assert any(gallery.tile(row).bounds.crosses_antimeridian for row in range(len(gallery)))
     shutil.move(tmp_path / "g", tmp_path / "moved")
     moved = Gallery.open(require_own_imagery(tmp_path / "moved"))
-    assert moved.check() == [] and np.asarray(moved.image(moved.tile(0))).max() > 0
+    assert check_gallery(moved) == [] and np.asarray(moved.image(moved.tile(0))).max() > 0
     build_gallery(template(host), tmp_path / "moved", embedder, 200, stated=stated)
     shutil.move(tmp_path / "moved", tmp_path / "g")
-    assert set(host.asked.values()) == {1} and Gallery.open(tmp_path / "g").check() == []
+    assert set(host.asked.values()) == {1} and check_gallery(Gallery.open(tmp_path / "g")) == []
 
 
 def test_pmtiles_and_mbtiles(tmp_path, embedder):
     tiles = [mercantile.Tile(CORNER.x + col, CORNER.y + row, 17) for row in range(2) for col in range(3)]
     gallery = build_gallery(make_pmtiles(tmp_path / "area.pmtiles", tiles), tmp_path / "g", embedder, 150)
-    assert gallery.tile(0).source.startswith("imagery/area-") and gallery.check() == []
+    assert gallery.tile(0).source.startswith("imagery/area-") and check_gallery(gallery) == []
     (archive,) = (gallery.folder / "imagery").iterdir()
     with rasterio.open(archive) as file:
         copy(file, tmp_path / "area.mbtiles", driver="MBTiles", TILE_FORMAT="PNG")
     other = build_gallery(tmp_path / "area.mbtiles", tmp_path / "h", embedder, 150)
     assert other.tile(0).source == "../area.mbtiles" and np.allclose(other.centres, gallery.centres, atol=1e-7)
     again = build_gallery(tmp_path / "area.pmtiles", tmp_path / "g", embedder, 200)
-    assert again.check() == [] and len(list((again.folder / "imagery").iterdir())) == 1
+    assert check_gallery(again) == [] and len(list((again.folder / "imagery").iterdir())) == 1
 
 
 def test_rasters_of_the_gallerys_own_folder_move_with_their_mosaic(make_raster, tmp_path, embedder):
@@ -129,14 +131,14 @@ def test_rasters_of_the_gallerys_own_folder_move_with_their_mosaic(make_raster, 
     build_gallery(tmp_path / "g" / "maps", tmp_path / "g", embedder)
     shutil.move(tmp_path / "g", tmp_path / "elsewhere")
     gallery = Gallery.open(require_own_imagery(tmp_path / "elsewhere"))
-    assert gallery.tile(0).source.startswith("mosaics/") and gallery.check() == []
+    assert gallery.tile(0).source.startswith("mosaics/") and check_gallery(gallery) == []
     assert embedder.embed([gallery.image(gallery.tile(0), 64)])[0] == pytest.approx(gallery.vectors[0], abs=2e-3)
 
 
 def test_an_area_is_added_with_its_own_licence(host, make_raster, tmp_path, embedder):
     build_gallery(make_raster(), tmp_path / "g", embedder, 150, stated=Stated(licence="mine"))
     gallery = build_gallery(template(host), tmp_path / "g", embedder, 150, stated=STATED, add=True)
-    assert gallery.manifest["build"]["licence"] == ["mine", "CC0 1.0"] and gallery.check() == []
+    assert gallery.manifest["build"]["licence"] == ["mine", "CC0 1.0"] and check_gallery(gallery) == []
     assert [area["licence"] for area in gallery.manifest["build"]["areas"]] == ["mine", "CC0 1.0"]
 
 

@@ -19,7 +19,8 @@ from gallery.build.pipeline import read_ahead
 from gallery.build.sources import Stated
 from gallery.errors import BuildError, GalleryError, PositionsError, SourceError
 from gallery.geo import LonLat, distance_m, size_m
-from gallery.store.gallery import DATA_FILES, MANIFEST, VECTORS, aside
+from gallery.store.check import check_gallery
+from gallery.store.manifest import DATA_FILES, MANIFEST, VECTORS, aside
 from tests.helpers import ROOT
 from tests.helpers.builders import FakeEmbedder, FakePosition, digest, textured
 
@@ -44,7 +45,7 @@ def test_sources_are_noted_relative_to_the_gallery_and_move_with_it(make_raster,
     gallery = Gallery.open(tmp_path / "elsewhere" / "g")
     assert gallery.tile(0).source == "../region.tif" and gallery.image(gallery.tile(0)).mode == "RGB"
     assert str(tmp_path) not in (gallery.folder / MANIFEST).read_text()
-    assert gallery.check() == []
+    assert check_gallery(gallery) == []
 
 
 def test_a_raster_inside_the_gallery_folder_survives_rebuilds(make_raster, tmp_path, embedder):
@@ -53,7 +54,7 @@ def test_a_raster_inside_the_gallery_folder_survives_rebuilds(make_raster, tmp_p
     (tmp_path / "g" / "notes" / "licence.txt").write_text("mine")
     for _ in range(3):
         gallery = build_gallery(raster, tmp_path / "g", embedder)
-        assert gallery.tile(0).source == "region.tif" and gallery.check() == []
+        assert gallery.tile(0).source == "region.tif" and check_gallery(gallery) == []
         assert (tmp_path / "g" / "notes" / "licence.txt").read_text() == "mine"
     assert os.listdir(tmp_path) == ["g"]
 
@@ -122,7 +123,7 @@ def test_a_damaged_gallery_lends_no_vectors(make_raster, tmp_path, embedder):
     built = build_gallery(raster, tmp_path / "g", embedder)
     whole, count = (built.folder / VECTORS).read_bytes(), embedder.embedded
     (built.folder / VECTORS).write_bytes(whole[:-1] + b"\x11")
-    assert build_gallery(raster, tmp_path / "g", embedder).check() == [] and embedder.embedded == 2 * count
+    assert check_gallery(build_gallery(raster, tmp_path / "g", embedder)) == [] and embedder.embedded == 2 * count
     assert (tmp_path / "g" / VECTORS).read_bytes() == whole
 
 
@@ -290,7 +291,7 @@ def test_an_image_that_has_gone_meanwhile_is_no_tile(make_photos, tmp_path, embe
     gallery = build_gallery(photos, tmp_path / "g", embedder, positions=places, batch_size=2)
     assert list(gallery.tiles["id"]) == ["0.jpg", "2.jpg", "3.jpg", "4.jpg", "5.jpg"] and embedder.embedded == 2
     assert gallery.vectors[1] == pytest.approx(embedder.embed([embedder.read(photos / "2.jpg")])[0], abs=1e-3)
-    assert gallery.check() == [] and sorted(os.listdir(tmp_path)) == ["g", "photos", "places.csv"]
+    assert check_gallery(gallery) == [] and sorted(os.listdir(tmp_path)) == ["g", "photos", "places.csv"]
 
 
 def test_an_image_that_changed_meanwhile_is_read_anew(make_photos, tmp_path, embedder):
@@ -308,7 +309,7 @@ def test_other_settings_do_not_go_on_with_old_parts(make_raster, tmp_path, embed
     with pytest.raises(KeyboardInterrupt):
         build_gallery(raster, tmp_path / "g", Stops(2), tile_size_m=50, batch_size=10)
     gallery = build_gallery(raster, tmp_path / "g", embedder, tile_size_m=80, batch_size=10)
-    assert embedder.embedded == len(gallery) and gallery.check() == []
+    assert embedder.embedded == len(gallery) and check_gallery(gallery) == []
 
 
 @pytest.mark.parametrize(
@@ -337,10 +338,10 @@ def test_the_old_gallery_opens_wherever_a_build_dies(make_raster, tmp_path, embe
         with pytest.raises(KeyboardInterrupt):
             build_gallery(new_raster, tmp_path / "g", embedder)
     standing = Gallery.open(tmp_path / "g")
-    assert standing.manifest == old.manifest and standing.check() == []
+    assert standing.manifest == old.manifest and check_gallery(standing) == []
     count = embedder.embedded
     new = build_gallery(new_raster, tmp_path / "g", embedder)
-    assert new.check() == [] and new.tile(0).source == "../new.tif"
+    assert check_gallery(new) == [] and new.tile(0).source == "../new.tif"
     assert embedder.embedded == count, "the parts of the stopped build were used"
     assert (tmp_path / "g" / "old.tif").is_file()
     assert not aside(tmp_path / "g", "previous").exists() and not aside(tmp_path / "g", "building").exists()
@@ -444,7 +445,7 @@ def test_real_cells_with_their_manifest(tmp_path, embedder):
     assert len(gallery) == 8 and set(gallery.tiles["placed"]) == {"stated extent"}
     assert gallery.tiles["metres_per_px"].to_numpy() == pytest.approx(0.0742, rel=0.02)
     assert distance_m(gallery.tile(0).centre, LonLat(39.2407608, -6.0425775)) < 100
-    assert gallery.check() == []
+    assert check_gallery(gallery) == []
 
 
 def test_gallery_json_is_readable_json(make_raster, tmp_path, embedder):

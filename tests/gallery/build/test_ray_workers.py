@@ -12,10 +12,10 @@ import pytest
 
 from gallery import Gallery, build_gallery
 from gallery.build.batches import Standing
+from gallery.build.raster_source import RasterSource, Tiling
 from gallery.build.ray_workers import LOCAL, RayWorkers, _Worker
-from gallery.build.sources import RasterSource, Tiling
 from gallery.errors import BuildError, SourceError
-from gallery.store.gallery import TILES, VECTORS
+from gallery.store.manifest import TILES, VECTORS
 from tests.helpers.builders import FakeEmbedder, textured, write_raster
 
 ray = pytest.importorskip("ray", reason="Ray is optional: pip install -r requirements-cluster.txt")

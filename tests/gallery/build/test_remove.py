@@ -10,7 +10,8 @@ from gallery import Gallery, Near, build_gallery
 from gallery.build.remove import remove_tiles
 from gallery.errors import BuildError, DamagedGallery, NotAGallery, WrongModel
 from gallery.geo import Bounds
-from gallery.store.gallery import VECTORS, aside
+from gallery.store.check import check_gallery
+from gallery.store.manifest import VECTORS, aside
 from tests.helpers import ROOT
 from tests.helpers.builders import FakeEmbedder, FakePosition, textured
 from tests.helpers.old_gallery import as_format_1
@@ -45,7 +46,7 @@ def test_an_area_is_added_without_embedding_the_rest(rasters, tmp_path, embedder
     both = build_gallery(east, tmp_path / "g", embedder, add=True)
     assert embedder.embedded - before == len(both) - len(first) > 0
     assert rows(both) == rows(build_gallery(rasters, tmp_path / "whole", FakeEmbedder()))
-    assert both.check() == [] and (tmp_path / "g" / "licence.txt").read_text() == "mine"
+    assert check_gallery(both) == [] and (tmp_path / "g" / "licence.txt").read_text() == "mine"
     build = both.manifest["build"]
     assert build["sources"] == ["../west.tif", "../east.tif"] and build["tile_size_m"] == 100
     assert [(area["action"], area["tiles"]) for area in build["areas"]] == [
@@ -109,7 +110,7 @@ def test_a_gallery_of_format_1_takes_more(rasters, tmp_path):
     embedder.embed = lambda images: np.eye(len(images), old.dimension, dtype=np.float32)
     embedder.dimension = old.dimension
     new = build_gallery(rasters[0], tmp_path / "sample", embedder, add=True)
-    assert new.manifest["format"] == 2 and new.check() == []
+    assert new.manifest["format"] == 2 and check_gallery(new) == []
     assert np.array_equal(new.vectors[: len(old)], Gallery.open(SAMPLE).vectors)
     assert set(new.scales_m) == {old.manifest["build"]["tile_size_m"], 100.0}
 
@@ -119,7 +120,7 @@ def test_an_area_is_removed_and_the_rest_stays(rasters, tmp_path, embedder, area
     both = build_gallery(rasters, tmp_path / "g", embedder)
     east = build_gallery(rasters[1], tmp_path / "east", embedder)
     left = remove_tiles(tmp_path / "g", area=area)
-    assert rows(left) == rows(east) and left.check() == []
+    assert rows(left) == rows(east) and check_gallery(left) == []
     assert left.manifest["build"]["areas"][-1]["tiles"] == len(both) - len(left)
     restored = build_gallery(rasters[0], tmp_path / "g", FakeEmbedder(), add=True)
     assert rows(restored) == rows(both)

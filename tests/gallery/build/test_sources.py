@@ -8,8 +8,9 @@ import pytest
 
 from gallery import build_gallery
 from gallery.build.candidates import Skipped
+from gallery.build.raster_source import Tiling
 from gallery.build.reembed import GalleryTiles
-from gallery.build.sources import Stated, Tiling, open_sources
+from gallery.build.sources import Stated, open_sources
 from gallery.errors import SourceError
 from gallery.imagery.raster_cache import MOST_OPEN, _kept, open_raster
 from tests.helpers.builders import FakeEmbedder, FakePosition, textured

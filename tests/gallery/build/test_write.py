@@ -13,7 +13,7 @@ from gallery.build.checkpoint import Block
 from gallery.build.write import blocks_of, write_gallery
 from gallery.errors import BuildError
 from gallery.geo import LonLat
-from gallery.store.gallery import INDEX
+from gallery.store.manifest import INDEX
 from gallery.store.tile_table import rows_of
 from gallery.tiles import Tile, Window
 

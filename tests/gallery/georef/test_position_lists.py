@@ -6,7 +6,8 @@ import pytest
 
 from gallery.errors import PositionsError
 from gallery.geo import LonLat, area_m2, distance_m, size_m
-from gallery.georef.position_lists import Camera, footprint_of_photo, read_positions
+from gallery.georef.position_lists import read_positions
+from gallery.photo.pose import Camera, footprint_of_photo
 
 
 @pytest.fixture

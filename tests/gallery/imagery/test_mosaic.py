@@ -16,6 +16,7 @@ from gallery.geo import LonLat, distance_m, size_m
 from gallery.imagery.mosaic import clusters, look_at, write_mosaic
 from gallery.imagery.raster import Raster
 from gallery.imagery.raster_cache import _kept
+from gallery.store.check import check_gallery
 from gallery.tiles import Window
 from tests.helpers.builders import textured, write_raster
 
@@ -191,14 +192,14 @@ def test_a_gallery_of_a_mosaic_has_no_tile_twice_and_moves_with_its_rasters(shee
     apart_m = [distance_m(a, b) for index, a in enumerate(centres) for b in centres[:index]]
     assert len(gallery) == 7 * 3 + 3 * 3 and min(apart_m) > 15
     assert set(gallery.tiles["source"]) == {"../d.tif", next(s for s in gallery.tiles["source"] if "mosaics/" in s)}
-    assert gallery.check() == []
+    assert check_gallery(gallery) == []
     rows = [gallery.vectors[row].copy() for row in (0, 10)]
     shutil.move(tmp_path / "home", tmp_path / "elsewhere")
     moved = Gallery.open(tmp_path / "elsewhere" / "g")
     for row, vector in zip((0, 10), rows, strict=True):
         assert embedder.embed([moved.image(moved.tile(row), 64)])[0] == pytest.approx(vector, abs=2e-3)
     again = build_gallery(tmp_path / "elsewhere", tmp_path / "elsewhere" / "g", embedder, 50, overlap=0)
-    assert again.check() == [] and again.image(again.tile(0)).size == (50, 50)
+    assert check_gallery(again) == [] and again.image(again.tile(0)).size == (50, 50)
 
 
 def test_a_raster_that_is_gone_is_no_hole(sheet, tmp_path, embedder):
@@ -212,7 +213,7 @@ def test_a_raster_that_is_gone_is_no_hole(sheet, tmp_path, embedder):
         _kept.rasters.clear()
         with pytest.raises(SourceError, match=r"b\.tif, which a mosaic shows, is gone or cut short"):
             gallery.image(gallery.tile(0))
-        assert [(problem.kind, problem.message) for problem in gallery.check()] == [
+        assert [(problem.kind, problem.message) for problem in check_gallery(gallery)] == [
             ("source", "b.tif is not where the tiles were cut from")
         ]
 

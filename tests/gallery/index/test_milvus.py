@@ -18,7 +18,7 @@ from gallery.index import milvus
 from gallery.index.exact import ExactIndex
 from gallery.index.milvus import MilvusIndex, box_filter
 from gallery.index.vector_index import check_kind, open_index, write_index
-from gallery.store.gallery import INDEX, MANIFEST
+from gallery.store.manifest import INDEX, MANIFEST
 
 TILES, DIMENSION = 1500, 16
 

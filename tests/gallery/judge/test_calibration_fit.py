@@ -9,8 +9,9 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from gallery.errors import GalleryError
+from gallery.judge.calibration import SHARES
 from gallery.judge.calibration_fit import BELIEVED_ELSEWHERE, fit, trust_of
-from gallery.judge.evidence import KINDS, SHARES, Evidence
+from gallery.judge.evidence import KINDS, Evidence
 
 RANDOM = np.random.default_rng(3)
 NONE = np.zeros(2000, bool)

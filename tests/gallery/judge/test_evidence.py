@@ -10,20 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gallery.errors import GalleryError
-from gallery.judge.evidence import (  # fmt: skip
-    BEST,
-    CASES,
-    KINDS,
-    NEAREST,
-    SHARES,
-    Calibration,
-    Evidence,
-    Logistic,
-    case_of,
-    evidence_of,
-    percent,
-)
-from gallery.search.ranking import Ranking
+from gallery.judge.calibration import CASES, SHARES, Calibration, Logistic, case_of, percent
+from gallery.judge.evidence import BEST, KINDS, NEAREST, Evidence, evidence_of
+from gallery.tiles import Ranking
 
 STEP_DEG = 0.001  # 111 m
 EVIDENCE = Evidence(score=0.8, margin=0.1, standing=3.0, agreeing=4.0, scatter=1.0, inliers=math.log1p(30))

@@ -15,10 +15,10 @@ from shapely.geometry import Point
 
 from gallery import Gallery, Localizer, build_gallery
 from gallery.geo import LonLat, distance_m, moved
-from gallery.georef.position_lists import FILM_DIAGONAL_MM
 from gallery.judge.geometry import Verifier, _scatter_m, apply, jacobian, look_alike, plausible
 from gallery.judge.local_features import NetworkPoints
-from gallery.photo.rectify import Pose, _ground_to_photo
+from gallery.photo.pose import FILM_DIAGONAL_MM, Pose
+from gallery.photo.rectify import _ground_to_photo
 from gallery.tiles import Match
 from tests.gallery.judge.test_local_features import PlainSift
 from tests.helpers.builders import FakeAttitude, FakeEmbedder, FakePhoto, textured, write_raster

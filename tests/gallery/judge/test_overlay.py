@@ -23,7 +23,7 @@ from gallery.judge.overlay import (
     panels_of,
     spread,
 )
-from gallery.photo.rectify import Pose
+from gallery.photo.pose import Pose
 from tests.gallery.judge.test_geometry import (
     FOCAL_35MM,
     GROUND,

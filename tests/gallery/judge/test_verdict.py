@@ -8,10 +8,11 @@ from PIL import Image
 from shapely.geometry import box
 
 from gallery.geo import LonLat, rectangle
-from gallery.judge.evidence import KINDS, Calibration, Evidence, Logistic, percent
+from gallery.judge.calibration import Calibration, Logistic, percent
+from gallery.judge.evidence import KINDS, Evidence
 from gallery.judge.geometry import Alignment, Check, Fit
 from gallery.judge.verdict import belief_in, way_of
-from gallery.photo.rectify import Pose
+from gallery.photo.pose import Pose
 from gallery.photo.views import SearchedViews, View
 from gallery.tiles import Match, Tile
 

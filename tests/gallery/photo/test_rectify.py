@@ -9,8 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from gallery.georef.position_lists import FILM_DIAGONAL_MM
-from gallery.photo.rectify import LEAST_PX, MOST_PX, NOT_SEEN, Pose, pose_of, seen_from_above, share_shown
+from gallery.photo.pose import FILM_DIAGONAL_MM, Pose, pose_of
+from gallery.photo.rectify import LEAST_PX, MOST_PX, NOT_SEEN, seen_from_above, share_shown
 from tests.helpers.builders import FakeAttitude, FakePhoto, FakePosition, textured
 from train_scripts.data.simulator.camera import ground_grid_rays, looking_at
 from train_scripts.data.simulator.renderer import Surfaces, north_up, render

@@ -6,7 +6,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from gallery.photo.views import LEAST_WORKING_PX, WORKING_PX, heading_of, searched_views, turned_north_up
+from gallery.photo.pose import heading_of
+from gallery.photo.views import LEAST_WORKING_PX, WORKING_PX, searched_views, turned_north_up
 from tests.helpers.builders import FakePhoto, FakePosition, textured
 
 headings = st.floats(-720, 720)

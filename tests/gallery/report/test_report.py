@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gallery.errors import GalleryError
-from gallery.geo import LonLat, destination, distance_m, rectangle
+from gallery.geo import LonLat, Position, destination, distance_m, rectangle
 from gallery.report.report import (
     REQUIRED,
     ROW_GROUP,
@@ -24,7 +24,7 @@ from gallery.report.report import (
     row_of,
     write_report,
 )
-from gallery.search.answer import Answer, Position
+from gallery.search.answer import Answer
 from gallery.tiles import Match, Tile
 from tests.helpers.report_files import made_rows
 

@@ -14,8 +14,8 @@ from pyproj import Transformer
 from gallery import Gallery, Localizer, Near, build_gallery
 from gallery.errors import AreaError, GalleryError, UnreadablePhoto, WrongModel
 from gallery.geo import Bounds, LonLat, destination, distance_m, looked_at, rectangle
-from gallery.georef.position_lists import FILM_DIAGONAL_MM
 from gallery.judge.agreement import agreement_of, located_by_rule
+from gallery.photo.pose import FILM_DIAGONAL_MM
 from gallery.photo.views import guessed_poses
 from gallery.search.answer import Answer, PhotoProblem
 from gallery.tiles import Match, Tile

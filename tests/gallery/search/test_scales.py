@@ -6,7 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gallery.geo import LonLat, rectangle
-from gallery.photo.rectify import Pose, share_shown
+from gallery.photo.pose import Pose
+from gallery.photo.rectify import share_shown
 from gallery.search.scales import LEAST_SHOWN, Scale, scales_of, suited, typical_side_m
 from gallery.tiles import Tile
 

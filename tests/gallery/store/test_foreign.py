@@ -11,8 +11,8 @@ from gallery import build_gallery
 from gallery.errors import DamagedGallery
 from gallery.imagery.mosaic import clusters, look_at, write_mosaic
 from gallery.imagery.raster_io import LAYER
-from gallery.store.foreign import require_own_pixels
-from gallery.store.gallery import MANIFEST, require_own_imagery
+from gallery.store.foreign import require_own_imagery, require_own_pixels
+from gallery.store.manifest import MANIFEST
 from tests.helpers.builders import write_raster
 
 

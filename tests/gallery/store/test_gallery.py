@@ -9,7 +9,9 @@ import pytest
 
 from gallery import Gallery, build_gallery
 from gallery.errors import DamagedGallery, GalleryError, NotAGallery, WrongModel
-from gallery.store.gallery import DATA_FILES, INDEX, MANIFEST, TILES, VECTORS, is_within
+from gallery.store.check import check_gallery
+from gallery.store.gallery import is_within
+from gallery.store.manifest import DATA_FILES, INDEX, MANIFEST, TILES, VECTORS
 from tests.helpers import ROOT
 from tests.helpers.builders import FakeEmbedder, textured, write_raster
 
@@ -44,7 +46,7 @@ def rewrite(gallery, **changes):
 
 
 def kinds(gallery, fingerprint=None):
-    return sorted({problem.kind for problem in Gallery(gallery.folder, gallery.manifest).check(fingerprint)})
+    return sorted({problem.kind for problem in check_gallery(Gallery(gallery.folder, gallery.manifest), fingerprint)})
 
 
 def test_files_say_what_the_contract_says(gallery):
@@ -116,11 +118,11 @@ def test_any_entry_of_the_manifest_may_be_wrong(gallery, value):
             ("model", "source"),
             ("model", "fingerprint"),
         )
-        assert free or opened.check(), path
+        assert free or check_gallery(opened), path
 
 
 def test_tables_without_columns_or_rows(gallery):
-    from gallery.store.gallery import file_facts
+    from gallery.store.manifest import file_facts
 
     for damaged in (gallery.tiles.drop(columns="lon"), gallery.tiles.iloc[1:]):
         damaged.to_parquet(gallery.folder / TILES, index=False)
@@ -151,12 +153,14 @@ def test_one_flipped_bit_is_found(gallery):
         content = bytearray((gallery.folder / name).read_bytes())
         content[len(content) // 2] ^= 1
         (gallery.folder / name).write_bytes(content)
-    messages = [problem.message for problem in gallery.check() if problem.kind == "checksum"]
-    assert len(messages) == 3 and all(problem.damage for problem in gallery.check() if problem.kind == "checksum")
+    messages = [problem.message for problem in check_gallery(gallery) if problem.kind == "checksum"]
+    assert len(messages) == 3 and all(
+        problem.damage for problem in check_gallery(gallery) if problem.kind == "checksum"
+    )
 
 
 def test_files_of_different_galleries_do_not_open(gallery, make_raster, tmp_path, embedder):
-    from gallery.store.gallery import file_facts
+    from gallery.store.manifest import file_facts
 
     other = build_gallery(make_raster("b.tif", pixels=textured(300, 300)), tmp_path / "b", embedder)
     (gallery.folder / INDEX).write_bytes((other.folder / INDEX).read_bytes())
@@ -169,13 +173,13 @@ def test_files_of_different_galleries_do_not_open(gallery, make_raster, tmp_path
 def test_duplicates_are_remarks(make_raster, tmp_path, embedder):
     plain = make_raster(pixels=np.full((3, 400, 400), 90, np.uint8))
     gallery = build_gallery(plain, tmp_path / "g", embedder, keep_featureless=True)
-    problems = gallery.check()
+    problems = check_gallery(gallery)
     assert {problem.kind for problem in problems} == {"duplicate"} and not any(problem.damage for problem in problems)
     assert len([problem for problem in problems if "pixels" in problem.message]) >= len(gallery) // 2
 
 
 def test_tiles_without_position_and_lost_sources(gallery):
-    from gallery.store.gallery import file_facts
+    from gallery.store.manifest import file_facts
 
     tiles = gallery.tiles.copy()
     tiles.loc[2, "lon"] = np.nan
@@ -183,7 +187,7 @@ def test_tiles_without_position_and_lost_sources(gallery):
     rewrite(gallery, files=file_facts(gallery.folder))
     (gallery.folder.parent / "region.tif").unlink()
     broken = Gallery.open(gallery.folder)
-    problems = broken.check()
+    problems = check_gallery(broken)
     assert sorted(problem.kind for problem in problems) == ["position", "source"]
     assert tiles["id"][2] in problems[0].message
     with pytest.raises(GalleryError, match=r"no file region\.tif"):
@@ -225,7 +229,7 @@ def test_a_gallery_beside_its_raster_survives_git_and_moves(tmp_path, embedder):
         os.utime(file, (1, 1))
     for home in ("elsewhere", "moved again"):
         cloned = Gallery.open(tmp_path / home / "gallery" / "sample" / "gallery")
-        assert cloned.check(embedder.fingerprint) == []
+        assert check_gallery(cloned, embedder.fingerprint) == []
         assert np.array_equal(np.asarray(cloned.image(cloned.tile(3))), expected)
         if home == "elsewhere":
             (tmp_path / home).rename(tmp_path / "moved again")

@@ -14,8 +14,8 @@ from shapely.geometry import Point
 from gallery import build_gallery
 from gallery.__main__ import main
 from gallery.errors import SourceError
-from gallery.geo import LonLat, area_m2, rectangle
-from gallery.report.flags import overlapping, twins_of
+from gallery.geo import LonLat, area_m2, overlapping, rectangle
+from gallery.report.flags import twins_of
 from gallery.report.tiles import Tiles
 from gallery.store import health
 from tests.helpers.builders import write_raster

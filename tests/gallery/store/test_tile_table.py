@@ -14,7 +14,8 @@ from shapely.geometry import box
 from gallery import Gallery
 from gallery.errors import DamagedGallery
 from gallery.geo import LonLat
-from gallery.store.gallery import TILES
+from gallery.store.check import check_gallery
+from gallery.store.manifest import TILES
 from gallery.store.tile_table import GROUP_ROWS, LATER, TableWriter, TileTable, rows_of
 from gallery.tiles import Tile, Window
 from tests.helpers import ROOT
@@ -107,7 +108,7 @@ def test_a_gallery_of_format_1_opens(tmp_path):
     gallery, shipped = Gallery.open(as_format_1(SAMPLE, tmp_path / "old")), Gallery.open(SAMPLE)
     assert (gallery.manifest["format"], shipped.manifest["format"]) == (1, 2)
     assert len(gallery.tiles) == len(gallery) == len(gallery.boxes) == len(shipped)
-    assert gallery.row(gallery.tile(11).id) == 11 and gallery.check() == []
+    assert gallery.row(gallery.tile(11).id) == 11 and check_gallery(gallery) == []
     assert gallery.tile(11).footprint == shipped.tile(11).footprint and np.array_equal(gallery.vectors, shipped.vectors)
 
 

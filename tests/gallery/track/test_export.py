@@ -9,7 +9,8 @@ import pyogrio
 import pytest
 
 from gallery.errors import TrackError
-from gallery.search.answer import ExifCheck, PhotoProblem, Position
+from gallery.geo import Position
+from gallery.search.answer import ExifCheck, PhotoProblem
 from gallery.track import flight_photos
 from gallery.track.export import render, stretches
 from gallery.track.track import Fix, Sighting, Track

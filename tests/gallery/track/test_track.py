@@ -10,8 +10,7 @@ from hypothesis import strategies as st
 
 from gallery import Gallery, Localizer, Near, build_gallery
 from gallery.errors import TrackError
-from gallery.geo import LonLat, distance_m, moved
-from gallery.search.answer import Position
+from gallery.geo import LonLat, Position, distance_m, moved
 from gallery.search.scales import typical_side_m
 from gallery.track.evidence import of_fit, of_ranking, silent
 from gallery.track.motion import Ground

@@ -11,10 +11,10 @@ from PIL import Image
 from shapely.geometry import box
 
 import pages
-from gallery.geo import LonLat
+from gallery.geo import LonLat, Position
 from gallery.judge.geometry import Alignment, Check, Fit
 from gallery.judge.overlay import Overlay
-from gallery.search.answer import Answer, ExifCheck, Position
+from gallery.search.answer import Answer, ExifCheck
 from gallery.tiles import Match, Tile
 from pages.common import widgets
 from tests.pages.common.test_maps import HOSTILE

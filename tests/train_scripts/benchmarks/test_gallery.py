@@ -7,6 +7,7 @@ import pytest
 from tqdm import tqdm
 
 from gallery import Gallery
+from gallery.store.check import check_gallery
 from train_scripts.benchmarks import gallery as benchmarks_gallery
 from train_scripts.benchmarks import product
 from train_scripts.benchmarks.product import SAMPLE
@@ -21,7 +22,7 @@ def test_a_synthetic_gallery_is_whole(tmp_path):
     assert gallery.manifest["index"]["kind"] == "approximate" and len(gallery) == 1100
     assert gallery.tile(1).centre.lon == pytest.approx(benchmarks_gallery.STEP_DEG)
     assert np.unique(gallery.centres, axis=0).shape == (1100, 2)
-    assert {problem.kind for problem in gallery.check()} == {"source"}  # there is no imagery
+    assert {problem.kind for problem in check_gallery(gallery)} == {"source"}  # there is no imagery
 
 
 def test_figures_of_search_and_their_costs(capsys, tmp_path, monkeypatch):

@@ -16,7 +16,8 @@ from gallery.geo import LonLat, distance_m
 from gallery.report.report import read_report
 from gallery.report.tiles import read_tiles
 from mean_model import MEAN, MeanConfig, load_model, save_model
-from mean_model.photo import CameraAttitude, load_photo
+from mean_model.photo import load_photo
+from mean_model.photo_metadata import CameraAttitude
 from tests.helpers.builders import textured, write_raster
 from tests.train_scripts.evaluation.test_places import refusal, say
 from train_scripts.data.simulator.camera_files import Shot, camera_metadata

@@ -20,11 +20,11 @@ from train_scripts.data.simulator.make_dataset import Size, make_denseuav, make_
 from train_scripts.data.training.weather import CONDITIONS
 from train_scripts.errors import BadPicture, BadRequest, MissingPart
 from train_scripts.evaluate import main
+from train_scripts.evaluation.paper_comparison import our_rows, read_summaries
 from train_scripts.evaluation.picture_vectors import PictureVectors
 from train_scripts.evaluation.places import Request, measure, run
 from train_scripts.evaluation.text import of_places
 from train_scripts.figures.embeddings import report_vectors
-from train_scripts.tables import our_rows, read_summaries
 
 BOTH_WAYS = ("drone-to-satellite", "satellite-to-drone")
 

@@ -11,7 +11,7 @@ import pytest
 from gallery.metrics import evaluate
 from train_scripts.data.readers.dataset import BOTH_WAYS, PROTOCOLS, Dataset, Picture
 from train_scripts.evaluation import protocols
-from train_scripts.tables import place
+from train_scripts.evaluation.paper_comparison import place
 
 
 def pictures(kind, counts):

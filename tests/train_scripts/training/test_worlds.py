@@ -17,7 +17,9 @@ from train_scripts.data.simulator.orthophotos import picture_pool
 from train_scripts.data.simulator.pairs import FlightRange, Pool, easier, load_pool, places_of, random_pairs
 from train_scripts.train import main, read_config
 from train_scripts.training import worlds as training
-from train_scripts.training.worlds import Grounds, TrainConfig, export, optimizers_of, rate_at, start_run, train
+from train_scripts.training.grounds import Grounds
+from train_scripts.training.worlds import export, optimizers_of, rate_at, start_run, train
+from train_scripts.training.worlds_config import TrainConfig
 
 CONFIGS = ROOT / "train_scripts" / "configs"
 CPU = torch.device("cpu")

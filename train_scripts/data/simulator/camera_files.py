@@ -13,13 +13,12 @@ import torch
 from PIL import Image
 from pyproj import CRS, Transformer
 
-from train_scripts.data.pack import sun_direction
 from train_scripts.data.simulator.camera import DRONE_HFOV_DEG, Cameras, looking_at, pixel_grid, rays
 from train_scripts.data.simulator.renderer import Surfaces, footprints, ground_points, render
 from train_scripts.data.simulator.sensor import add_haze, photometry
 from train_scripts.data.world.rasterise import rasterise
 from train_scripts.data.world.scene import Scene
-from train_scripts.data.world.shading import Appearance
+from train_scripts.data.world.shading import Appearance, sun_direction
 
 REGION_CRS = CRS.from_proj4("+proj=tmerc +lat_0=0 +lon_0=0 +k=1 +x_0=0 +y_0=0 +datum=WGS84 +units=m +no_defs")
 """Metres around 0 N 0 E: true to scale within a millimetre per kilometre over the sample region."""

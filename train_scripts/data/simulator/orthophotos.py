@@ -16,7 +16,7 @@ from PIL import ImageOps
 from torch import Tensor
 from tqdm import tqdm
 
-from gallery.build.sources import images_below, read_picture
+from gallery.imagery.images import images_below, read_picture
 from train_scripts.data.simulator.pairs import Pool
 from train_scripts.data.simulator.renderer import Surfaces
 from train_scripts.data.simulator.sensor import smooth_noise

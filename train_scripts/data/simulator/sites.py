@@ -15,12 +15,12 @@ from PIL import Image
 from torch import Tensor
 
 from gallery.geo import LonLat, moved
-from train_scripts.data.pack import days_of_one_place, sun_direction
 from train_scripts.data.simulator.camera import looking_at
 from train_scripts.data.simulator.renderer import Surfaces, height_at, north_up, render
 from train_scripts.data.simulator.sensor import add_haze, photometry
 from train_scripts.data.world.generate import build_scene, random_style
 from train_scripts.data.world.rasterise import rasterise
+from train_scripts.data.world.shading import days_of_one_place, sun_direction
 
 FIRST_WORLD = 50_000  # seeds from here on: clear of the sample region and of the training worlds
 PER_WORLD = 36  # places of one region

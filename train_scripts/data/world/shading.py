@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
@@ -328,3 +328,18 @@ def light(
         albedo[..., c] = channel + haze * air[c] * 0.85
     over = np.maximum(albedo - 215, 0)  # a soft shoulder instead of clipped whites
     return np.clip(np.where(over > 0, 215 + 40 * (1 - np.exp(-over / 40)), albedo), 0, 255).astype(np.uint8)
+
+
+def sun_direction(appearance: Appearance) -> np.ndarray:
+    """(3,) unit vector east, north, up towards the sun."""
+    azimuth, elevation = np.radians([appearance.sun_azimuth_deg, appearance.sun_elevation_deg])
+    return np.array(
+        [np.sin(azimuth) * np.cos(elevation), np.cos(azimuth) * np.cos(elevation), np.sin(elevation)], np.float32
+    )
+
+
+def days_of_one_place(count: int, random: np.random.Generator, same_year: float) -> list[Appearance]:
+    """Random days over one place. With the chance `same_year` a day finds the first day's crops on the fields."""
+    days = [random_appearance(random) for _ in range(count)]
+    crops = days[0].crop_seed
+    return [replace(day, crop_seed=crops) if random.random() < same_year else day for day in days]

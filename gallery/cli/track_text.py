@@ -1,0 +1,63 @@
+"""What `python -m gallery track` says and writes: the track as a table, its summary, and the file that it goes to."""
+
+from pathlib import Path
+from statistics import median
+from typing import cast, get_args
+
+import numpy as np
+
+from gallery.errors import TrackError
+from gallery.export import clean
+from gallery.track import export
+from gallery.track.track import Track
+
+
+def check_out(file: Path) -> None:
+    """Refuse a file that the track cannot be written to, before the work begins.
+
+    Raises:
+        TrackError: its ending says nothing, or its folder is not there.
+    """
+    if file.suffix.lower().lstrip(".") not in get_args(export.Format):
+        raise TrackError(f"{file.name} ends neither in .gpx nor in .kml nor in .geojson. Name it so.")
+    if not file.absolute().parent.is_dir():
+        raise TrackError(f"There is no folder {file.absolute().parent.name} to write {file.name} in. Make it first.")
+
+
+def write(track: Track, file: Path) -> None:
+    """Write a track as the file's ending says: at once, or not at all.
+
+    Raises:
+        TrackError: the file cannot be written.
+    """
+    beside = file.with_name(f"{file.name}.part")
+    try:
+        beside.write_text(export.render(track, cast(export.Format, file.suffix.lower().lstrip("."))), "utf-8")
+        beside.replace(file)
+    except OSError as error:
+        raise TrackError(f"{file.name} cannot be written: check its folder's permissions.") from error
+
+
+def text(track: Track) -> str:
+    """The track for reading."""
+    width = max(len(clean(fix.photo)) for fix in track.fixes)
+    lines = [f"{'photo':{width}}  {'time':>8}  state    {'longitude':>11} {'latitude':>11}  radius  from EXIF"]
+    for fix in track.fixes:
+        at = fix.position
+        place = f"{at.lon:11.6f} {at.lat:11.6f}  {at.radius_m:4.0f} m" if at else f"{'–':>11} {'–':>11}  {'–':>6}"
+        error = "–" if fix.error_m is None else f"{fix.error_m:.0f} m"
+        lines.append(f"{clean(fix.photo):{width}}  {fix.time_s:6.1f} s  {fix.state:7}  {place}  {error:>9}")
+    lines += [f"{clean(problem.photo)}: {problem.error}" for problem in track.problems]
+    return "\n".join([*lines, summary(track), *track.notes])
+
+
+def summary(track: Track) -> str:
+    """How many photos were found, and how far from where their EXIF puts them."""
+    counts = ", ".join(f"{track.count(state)} {state}" for state in ("found", "bridged", "lost"))
+    errors_m = [fix.error_m for fix in track.fixes if fix.error_m is not None]
+    if not errors_m:
+        return f"{len(track.fixes)} photos: {counts}."
+    return (
+        f"{len(track.fixes)} photos: {counts}; median {median(errors_m):.0f} m from where their EXIF puts them, 95 % "
+        f"within {np.percentile(errors_m, 95):.0f} m."
+    )

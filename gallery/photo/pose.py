@@ -1,0 +1,110 @@
+"""How a photo's camera looked at the ground, and where: what it states, and the ground that it shows."""
+
+import math
+from dataclasses import dataclass
+from typing import Any
+
+from shapely.geometry import Polygon
+
+from gallery.errors import AreaError
+from gallery.geo import LonLat, looked_at, rectangle
+
+
+@dataclass(frozen=True)
+class Camera:
+    """What a photo says about its own view; None where it says nothing."""
+
+    height_m: float | None = None  # above the ground
+    focal_35mm: float | None = None  # focal length for the diagonal of 36 x 24 mm film, millimetres
+    heading_deg: float | None = None
+    pitch_deg: float | None = None  # -90 looks straight down
+
+
+NADIR_WITHIN_DEG = 20.0
+"""A footprint is worked out from a photo only when it looks down to within this angle."""
+
+
+FILM_DIAGONAL_MM = math.hypot(36, 24)
+
+
+def footprint_of_photo(
+    centre: LonLat, width_px: int, height_px: int, camera: Camera, assumed_size_m: float
+) -> tuple[Polygon, str]:
+    """Outline on the ground of a photo whose extent nobody stated, and how it was found.
+
+    With a height above ground and a focal length (and no sign of an oblique view): the pinhole footprint, turned to
+    the heading. Else: a square of assumed_size_m around the position.
+    """
+    looks_down = camera.pitch_deg is None or camera.pitch_deg <= -90 + NADIR_WITHIN_DEG
+    if camera.height_m and camera.focal_35mm and camera.height_m > 0 and camera.focal_35mm > 0 and looks_down:
+        diagonal_m = camera.height_m * FILM_DIAGONAL_MM / camera.focal_35mm
+        diagonal_px = math.hypot(width_px, height_px)
+        width_m, height_m = diagonal_m * width_px / diagonal_px, diagonal_m * height_px / diagonal_px
+        outline = rectangle(centre, width_m, height_m, camera.heading_deg or 0.0)
+        how = "estimated from height above ground and focal length"
+        return outline, how if camera.heading_deg is not None else f"{how}, heading unknown"
+    return rectangle(centre, assumed_size_m, assumed_size_m), f"assumed square of {assumed_size_m:g} m"
+
+
+LEAST_DOWN_DEG = 30.0
+"""Degrees below the horizon; flatter views are not rectified: a degree of error then moves the ground by too much."""
+
+LEAST_DOWN_FOR_PLACE_DEG = 20.0
+"""Degrees below the horizon; of a flatter view the camera's own position is taken: hills move the ground that it shows
+by hundreds of metres."""
+
+
+@dataclass(frozen=True)
+class Pose:
+    """How a camera looked at the ground, by its own statement."""
+
+    heading_deg: float  # clockwise from north
+    pitch_deg: float  # -90 looks straight down
+    height_m: float  # above the ground, which drones give as above the take-off point
+    focal_35mm: float  # focal length for the diagonal of 36 x 24 mm film, millimetres
+
+
+def pose_of(photo: Any) -> Pose | None:
+    """The pose that a photo states, if it is complete and looks down enough; it takes no position."""
+    view = getattr(photo, "attitude", None)
+    stated = [getattr(view, name, None) for name in ("heading_deg", "pitch_deg", "height_m", "focal_35mm")]
+    numbers = [float(value) for value in stated if value is not None and math.isfinite(value)]
+    if len(numbers) < len(stated):
+        return None
+    pose = Pose(*numbers)
+    looks_down = -90 <= pose.pitch_deg <= -LEAST_DOWN_DEG
+    return pose if looks_down and pose.height_m > 0 and pose.focal_35mm > 0 else None
+
+
+def heading_of(photo: Any) -> float | None:
+    """Degrees clockwise from north, in [0, 360), that the photo's up points to by its own statement."""
+    for part in ("attitude", "position"):
+        heading_deg = getattr(getattr(photo, part, None), "heading_deg", None)
+        if heading_deg is not None and math.isfinite(heading_deg):
+            return heading_deg % 360
+    return None
+
+
+def stated_place(position: Any) -> tuple[LonLat, bool] | None:
+    """Where a photo says it was taken; None where it does not say.
+
+    Args:
+        position: of a photo as an embedder reads it.
+
+    Returns: the point on flat ground that the camera looked at by heading, pitch and height, and True; where the photo
+    does not state them, or looks too near the horizon, the camera's own position, and False.
+    """
+    if position is None:
+        return None
+    try:
+        camera = LonLat(position.lon, position.lat)
+    except AreaError:
+        return None
+    heading_deg, pitch_deg, height_m = (
+        getattr(position, name, None) for name in ("heading_deg", "pitch_deg", "relative_altitude_m")
+    )
+    if heading_deg is None or pitch_deg is None or height_m is None:
+        return camera, False
+    if not (math.isfinite(heading_deg) and -90 <= pitch_deg <= -LEAST_DOWN_FOR_PLACE_DEG and 0 < height_m < math.inf):
+        return camera, False
+    return looked_at(camera, heading_deg, pitch_deg, height_m), True
