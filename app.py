@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from gallery.judge.local_features import Matcher
     from mean_model.embedder import Embedder
     from mean_model.zero_gpu import LentGpu
-    from pages.services.catalog import Shelf
+    from pages.services.catalog import GalleryCatalog
 
 ROOT = Path(__file__).resolve().parent
 SAMPLE = ROOT / "gallery" / "sample"
@@ -157,36 +157,36 @@ class Page:
     build: Callable[[], None]
 
 
-def shelf_of(options: Options, load: "Callable[[Path], Localizer]") -> "Shelf":
+def shelf_of(options: Options, load: "Callable[[Path], Localizer]") -> "GalleryCatalog":
     """What answers from each gallery; the first one is loaded when the pages are served, another when it is chosen."""
-    from pages.services.catalog import Shelf, Stand, keys_of
+    from pages.services.catalog import CatalogEntry, GalleryCatalog, keys_of
     from pages.services.engine import Engine
-    from pages.services.expiring import Kept
-    from pages.services.flight import FlightDesk
-    from pages.services.locate import Desk, FreshPhoto
+    from pages.services.expiring import ExpiringStore
+    from pages.services.flight import FlightService
+    from pages.services.locate import FreshPhoto, LocateService
 
-    kept: Kept[FreshPhoto] = Kept()
+    kept: ExpiringStore[FreshPhoto] = ExpiringStore()
     stands = []
     for key, folder in zip(keys_of(options.galleries), options.galleries, strict=True):
-        desk = Desk(Engine(partial(load, folder)), photos_beside(folder), kept)
-        stands.append(Stand(key, key, folder, desk, FlightDesk(desk, photos_beside(folder, "flight"))))
-    return Shelf(stands)
+        desk = LocateService(Engine(partial(load, folder)), photos_beside(folder), kept)
+        stands.append(CatalogEntry(key, key, folder, desk, FlightService(desk, photos_beside(folder, "flight"))))
+    return GalleryCatalog(stands)
 
 
-def more_pages(options: Options, shelf: "Shelf") -> list[Page]:
+def more_pages(options: Options, shelf: "GalleryCatalog") -> list[Page]:
     """The pages beside the first one. Another page is one line here."""
     from pages.flight.page import flight_page
     from pages.galleries.page import galleries_page
     from pages.inspect.page import inspect_page
-    from pages.services.galleries import GalleriesDesk
-    from pages.services.inspection import Bench
-    from pages.services.visitor_builds import Workshop
+    from pages.services.galleries import GalleriesService
+    from pages.services.inspection import InspectionService
+    from pages.services.visitor_builds import VisitorBuilds
 
     own = options.gallery / "report.parquet"
     report = options.report or (own if own.is_file() else None)
     desk = shelf.first.desk
-    galleries, workshop = GalleriesDesk(shelf), Workshop(shelf)
-    bench = Bench(desk.engine, report, options.gallery, options.against, options.pictures)
+    galleries, workshop = GalleriesService(shelf), VisitorBuilds(shelf)
+    bench = InspectionService(desk.engine, report, options.gallery, options.against, options.pictures)
     return [
         Page("Flight", "/flight", lambda: flight_page(shelf)),
         Page("Galleries", "/galleries", lambda: galleries_page(galleries, workshop)),
@@ -253,7 +253,7 @@ def loader(options: Options, lent: "LentGpu | None" = None) -> "Callable[[Path],
     return load
 
 
-def build(shelf: "Shelf", others: Sequence[Page] = ()) -> "gr.Blocks":
+def build(shelf: "GalleryCatalog", others: Sequence[Page] = ()) -> "gr.Blocks":
     """All pages as one Gradio app. The first one answers photos; each has the same navigation."""
     import gradio as gr
 
@@ -272,7 +272,7 @@ def build(shelf: "Shelf", others: Sequence[Page] = ()) -> "gr.Blocks":
     return app.queue(default_concurrency_limit=4, max_size=MOST_WAITING)
 
 
-def serve(app: "gr.Blocks", shelf: "Shelf", host: str | None = None, port: int | None = None) -> str:
+def serve(app: "gr.Blocks", shelf: "GalleryCatalog", host: str | None = None, port: int | None = None) -> str:
     """Serve the pages, then load the model beside them. Returns: the address; the server runs in its own thread."""
     from pages.common.theme import LOGO_FILE, page_head, theme
 

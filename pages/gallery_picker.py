@@ -5,7 +5,7 @@ from typing import Any
 
 import gradio as gr
 
-from pages.services.catalog import Shelf, Stand
+from pages.services.catalog import CatalogEntry, GalleryCatalog
 
 STORAGE_KEY = "mean-gallery"
 
@@ -35,28 +35,28 @@ class Remembered:
 class Choice:
     """The components of a page's choice; `menu` carries the key of the chosen gallery."""
 
-    shelf: Shelf
+    shelf: GalleryCatalog
     menu: gr.Dropdown
     browser: gr.BrowserState
 
-    def opened(self, value: Any) -> tuple[Stand, dict[Any, Any]]:
+    def opened(self, value: Any) -> tuple[CatalogEntry, dict[Any, Any]]:
         """What a visitor chose before, and the menu that says so. Args: value: of `browser`."""
         remembered = Remembered.read(value)
         stand = self.shelf.get(remembered.chosen)
         return stand, {self.menu: self.shown(remembered, stand)}
 
-    def shown(self, remembered: Remembered, chosen: Stand) -> gr.Dropdown:
+    def shown(self, remembered: Remembered, chosen: CatalogEntry) -> gr.Dropdown:
         """The menu with all that a visitor may choose; hidden where that is one gallery."""
         choices = [(_title(stand), stand.key) for stand in self.shelf.seen_by(remembered.own)]
         return gr.Dropdown(choices, value=chosen.key, visible=len(choices) > 1)
 
-    def chosen(self, value: Any, key: Any) -> tuple[Stand, dict[Any, Any]]:
+    def chosen(self, value: Any, key: Any) -> tuple[CatalogEntry, dict[Any, Any]]:
         """A visitor's new choice, and the storage that remembers it. Args: value: of `browser`. key: of `menu`."""
         stand = self.shelf.get(key)
         return stand, {self.browser: Remembered(stand.key, Remembered.read(value).own).to_dict()}
 
 
-def choice_of(shelf: Shelf) -> Choice:
+def choice_of(shelf: GalleryCatalog) -> Choice:
     """Put the menu where the page stands."""
     menu = gr.Dropdown(
         [(_title(stand), stand.key) for stand in shelf.public],
@@ -68,5 +68,5 @@ def choice_of(shelf: Shelf) -> Choice:
     return Choice(shelf, menu, gr.BrowserState(None, storage_key=STORAGE_KEY, secret=shelf.secret))
 
 
-def _title(stand: Stand) -> str:
+def _title(stand: CatalogEntry) -> str:
     return f"{stand.title} (yours)" if stand.own else stand.title

@@ -32,10 +32,10 @@ from gallery.geo import LonLat, distances_m
 from gallery.imagery.images import images_below
 from gallery.intervals import wilson
 from gallery.judge.calibration import CASES, SHARES, Calibration, Logistic, case_of
-from gallery.judge.calibration_fit import Trust, fit, trust_of
+from gallery.judge.calibration_fit import Reliability, fit, reliability_of
 from gallery.judge.evidence import BEST, Evidence
 from gallery.judge.geometry import PICTURE_PX
-from gallery.judge.verdict import way_of
+from gallery.judge.verdict import search_mode
 from gallery.search.scales import typical_side_m
 from mean_model.atomic_files import replace_text
 from mean_model.errors import MeanModelError
@@ -120,7 +120,7 @@ def ask(
             yield Judged(
                 photo=name,
                 manner=manner,
-                case=case_of(way_of(views), one is not None),
+                case=case_of(search_mode(views), one is not None),
                 lacking=there is None,
                 right=there is not None and answer.is_right(there),
                 error_m=None if there is None else answer.error_m(there),
@@ -143,7 +143,7 @@ class Figures:
         lacking, believed: photos whose place the gallery lacks, and how many were located all the same.
     """
 
-    trust: Trust
+    trust: Reliability
     asked: int
     located: int
     wrong: int
@@ -198,7 +198,7 @@ def figures_of(judged: Sequence[Judged], calibration: Calibration, trust: float)
     wrong = sum(not one.right for one in claimed)
     errors_m = [one.error_m for one in claimed if one.right and one.error_m is not None]
     return Figures(
-        trust=trust_of(np.array(probabilities), np.array([one.right for one in known])),
+        trust=reliability_of(np.array(probabilities), np.array([one.right for one in known])),
         asked=len(there),
         located=len(claimed),
         wrong=wrong,

@@ -30,7 +30,7 @@ PRESENT = "already in the gallery"
 Task = tuple[Source, Candidate]
 
 
-class Standing:
+class KnownTiles:
     """The raster windows and images that a gallery holds, 8 bytes for each."""
 
     def __init__(self, gallery: Gallery | None = None) -> None:
@@ -78,7 +78,7 @@ class Workers(Protocol):
     """Reads and embeds batches in other processes or on other machines."""
 
     def __call__(
-        self, batches: Iterable[list[Task]], fingerprint: str, least_detail: float, standing: Standing
+        self, batches: Iterable[list[Task]], fingerprint: str, least_detail: float, standing: KnownTiles
     ) -> Generator[Embedded]:
         """The batches in their order, each with the vectors of all its pictures.
 
@@ -92,7 +92,7 @@ class Workers(Protocol):
         ...
 
 
-def read_batch(tasks: Iterable[Task], read_photo: ReadPhoto, least_detail: float, standing: Standing) -> Batch:
+def read_batch(tasks: Iterable[Task], read_photo: ReadPhoto, least_detail: float, standing: KnownTiles) -> Batch:
     """Read candidates.
 
     Args:

@@ -10,7 +10,7 @@ from typing import Any
 from gallery.build.batches import LEAST_DETAIL
 from gallery.build.candidates import Source
 from gallery.build.raster_source import Tiling
-from gallery.build.sources import Stated, noted_source, open_sources
+from gallery.build.sources import ImagerySettings, noted_source, open_sources
 from gallery.embedder import Embedder, read_position, tile_px
 from gallery.errors import BuildError
 from gallery.imagery.mbtiles import OnTile
@@ -19,13 +19,13 @@ from gallery.store.gallery import Gallery
 
 
 @dataclass(frozen=True)
-class Request:
+class BuildOptions:
     """The choices of `gallery.build.pipeline.build_gallery` that decide which tiles there are."""
 
     sources: tuple[str | Path, ...]  # paths, and templates of tile servers as text
     sizes_m: tuple[float, ...]
     overlap: float
-    stated: Stated
+    stated: ImagerySettings
     keep_featureless: bool
     add: bool
 
@@ -36,12 +36,12 @@ class Request:
         tile_size_m: float | Sequence[float],
         overlap: float,
         positions: str | Path | None,
-        stated: Stated | None,
+        stated: ImagerySettings | None,
         *,
         keep_featureless: bool,
         index: str | None,
         add: bool,
-    ) -> "Request":
+    ) -> "BuildOptions":
         """From the arguments of `build_gallery`.
 
         Raises:
@@ -53,7 +53,7 @@ class Request:
             check_kind(index)
         listed = [sources] if isinstance(sources, str | Path) else list(sources)
         given = [source if isinstance(source, str) and "://" in source else Path(source) for source in listed]
-        stated = stated or Stated()
+        stated = stated or ImagerySettings()
         stated = stated if positions is None else replace(stated, positions=Path(positions))
         return cls(tuple(given), _sizes(tile_size_m), float(overlap), stated, keep_featureless, add)
 

@@ -21,13 +21,13 @@ from typing import Any
 
 import numpy as np
 
-from gallery.build.batches import FEATURELESS, PRESENT, Batch, Embedded, Standing, Task, Workers, embedded, read_batch
+from gallery.build.batches import FEATURELESS, PRESENT, Batch, Embedded, KnownTiles, Task, Workers, embedded, read_batch
 from gallery.build.candidates import Source
 from gallery.build.checkpoint import BuildState, open_state
-from gallery.build.options import Request
+from gallery.build.options import BuildOptions
 from gallery.build.provenance import added, built
-from gallery.build.sources import IMAGERY, MOSAICS, Stated
-from gallery.build.swap import KEY, alone, is_whole, put_in_place
+from gallery.build.sources import IMAGERY, MOSAICS, ImagerySettings
+from gallery.build.swap import KEY, is_whole, locked, swap_in
 from gallery.build.write import blocks_of, write_gallery
 from gallery.embedder import Embedder, read_photo
 from gallery.errors import BuildError, GalleryError
@@ -78,7 +78,7 @@ def build_gallery(
     positions: str | Path | None = None,
     progress: Callable[[Progress], None] | None = None,
     *,
-    stated: Stated | None = None,
+    stated: ImagerySettings | None = None,
     on_tile: OnTile | None = None,
     keep_featureless: bool = False,
     index: str | None = None,
@@ -116,7 +116,7 @@ def build_gallery(
         BuildError: no tile came out, another build writes here, or `out` cannot be written.
         NotAGallery, DamagedGallery, WrongModel: there is nothing to add to, or it is of another model.
     """
-    request = Request.of(
+    request = BuildOptions.of(
         sources, tile_size_m, overlap, positions, stated, keep_featureless=keep_featureless, index=index, add=add
     )
     home = Path(out).resolve()  # a link to a folder stays a link
@@ -167,7 +167,7 @@ def build_from(
     if index is not None:
         check_kind(index)
         settings = {**settings, "index": noted_kind(index, home)}
-    with alone(home) as workplace:
+    with locked(home) as workplace:
         old = _to_add_to(home, embedder) if add else _reusable(home, embedder.fingerprint)
         key = _key([settings, least_detail, add], embedder.fingerprint, files, old)
         if not is_whole(workplace, key):
@@ -176,7 +176,7 @@ def build_from(
             with open_state(workplace / STATE) as state:
                 hashes = (part["content"].to_pylist() for part in old.table.batches("content")) if old else ()
                 state.begin(embedder.fingerprint, key, hashes)
-                standing = Standing(old if add else None)
+                standing = KnownTiles(old if add else None)
 
                 def work(batches: Iterable[list[Task]], state: BuildState = state) -> Generator[Embedded]:
                     if workers is not None:
@@ -196,7 +196,7 @@ def build_from(
                 raise BuildError(f"No tile came out of the sources ({why}). {_advice(reasons)}")
         for left in workplace.glob(f"{STATE}*"):
             left.unlink()
-        put_in_place(workplace, home)
+        swap_in(workplace, home)
     return Gallery.open(home)
 
 
@@ -323,7 +323,7 @@ def _embed_all(
 
 
 def _here(
-    batches: Iterable[list[Task]], state: BuildState, embedder: Embedder, least_detail: float, standing: Standing
+    batches: Iterable[list[Task]], state: BuildState, embedder: Embedder, least_detail: float, standing: KnownTiles
 ) -> Generator[Embedded]:
     """Batches read and embedded by this process: `Workers`, but for pictures that a vector is known of."""
     read = partial(read_batch, read_photo=partial(read_photo, embedder), least_detail=least_detail, standing=standing)

@@ -19,14 +19,14 @@ import shapely
 from shapely.geometry import Polygon
 from shapely.geometry.base import BaseGeometry
 
-from gallery.build.batches import Batch, Standing, Task, embedded, read_batch
+from gallery.build.batches import Batch, KnownTiles, Task, embedded, read_batch
 from gallery.build.candidates import Candidate, Source
 from gallery.build.image_folder import ImageFolder
-from gallery.build.options import Request
+from gallery.build.options import BuildOptions
 from gallery.build.pipeline import read_ahead
 from gallery.build.plan_figure import draw
 from gallery.build.raster_source import RasterSource
-from gallery.build.sources import Stated
+from gallery.build.sources import ImagerySettings
 from gallery.embedder import Embedder, read_photo
 from gallery.errors import BuildError
 from gallery.geo import rectangle
@@ -136,7 +136,7 @@ def plan_gallery(
     overlap: float = 0.5,
     positions: str | Path | None = None,
     *,
-    stated: Stated | None = None,
+    stated: ImagerySettings | None = None,
     keep_featureless: bool = False,
     index: str | None = None,
     add: bool = False,
@@ -151,7 +151,7 @@ def plan_gallery(
         BuildError: an argument makes no sense, the picture cannot be written, or a tile server is among the sources.
         NotAGallery, DamagedGallery, WrongModel: there is nothing to add to, or it is of another model.
     """
-    request = Request.of(
+    request = BuildOptions.of(
         sources, tile_size_m, overlap, positions, stated, keep_featureless=keep_featureless, index=index, add=add
     )
     _refuse_servers(request)
@@ -162,7 +162,7 @@ def plan_gallery(
         old.require_model(embedder.fingerprint, str(getattr(embedder, "name", "")))
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as workplace:
         opened = request.open(home, Path(workplace), embedder)
-        plan = plan_of(opened, embedder, request.least_detail, Standing(old), index or "auto")
+        plan = plan_of(opened, embedder, request.least_detail, KnownTiles(old), index or "auto")
         if file is not None:
             unfinished = file.with_name(f"{file.stem}.unfinished{file.suffix}")
             draw(plan.footprints, plan.outlines, opened, plan.title).savefig(unfinished)
@@ -174,7 +174,7 @@ def _size(scale_m: float | None) -> str:
     return "" if scale_m is None else f" of {scale_m:g} m"
 
 
-def _refuse_servers(request: Request) -> None:
+def _refuse_servers(request: BuildOptions) -> None:
     for source in request.sources:
         if isinstance(source, str):
             order = request.stated.order(source)
@@ -202,7 +202,7 @@ def _checked(picture: Path) -> Path:
 
 
 def plan_of(
-    sources: Sequence[Source], embedder: Embedder, least_detail: float, standing: Standing, index: str = "auto"
+    sources: Sequence[Source], embedder: Embedder, least_detail: float, standing: KnownTiles, index: str = "auto"
 ) -> Plan:
     """Plan a build from open sources.
 
@@ -226,7 +226,9 @@ def plan_of(
             sample.append(task)
         if number in shown:
             drawn.append(task)
-    read = partial(read_batch, read_photo=partial(read_photo, embedder), least_detail=least_detail, standing=Standing())
+    read = partial(
+        read_batch, read_photo=partial(read_photo, embedder), least_detail=least_detail, standing=KnownTiles()
+    )
     batches, per_second = _measured(read_ahead(read, _batches(sample)), embedder)
     outcomes = [outcome for batch in batches for outcome in batch.outcomes]
     tiles = [outcome.tile for outcome in outcomes if outcome.tile is not None]

@@ -13,7 +13,7 @@ from functools import partial
 from itertools import islice
 from typing import Any
 
-from gallery.build.batches import Embedded, Standing, Task, embedded, read_batch
+from gallery.build.batches import Embedded, KnownTiles, Task, embedded, read_batch
 from gallery.build.candidates import Candidate, Source
 from gallery.embedder import Embedder, read_photo
 from gallery.errors import BuildError, GalleryError
@@ -38,7 +38,7 @@ class RayWorkers:
     address: str = LOCAL
 
     def __call__(
-        self, batches: Iterable[list[Task]], fingerprint: str, least_detail: float, standing: Standing
+        self, batches: Iterable[list[Task]], fingerprint: str, least_detail: float, standing: KnownTiles
     ) -> Generator[Embedded]:
         """As `Workers`; a `BuildError` where no cluster answers or a worker has other weights."""
         waiting = iter(batches)
@@ -70,7 +70,7 @@ class _Worker:
         load: Callable[[], Embedder],
         fingerprint: str,
         least_detail: float,
-        standing: Standing,
+        standing: KnownTiles,
         sources: Sequence[Source],
         folder: str,
     ) -> None:

@@ -9,7 +9,7 @@ import numpy as np
 
 from gallery.areas import Area, Near, Polygons, tiles_in
 from gallery.build.provenance import removed
-from gallery.build.swap import alone, put_in_place
+from gallery.build.swap import locked, swap_in
 from gallery.build.write import blocks_of, write_gallery
 from gallery.errors import BuildError
 from gallery.imagery.raster_io import stem_of
@@ -31,7 +31,7 @@ def remove_tiles(folder: str | Path, *, area: Area | None = None, source: str | 
     if (area is None) == (source is None):
         raise BuildError("Name what to remove: an area or a source.")
     home = Path(folder).resolve()
-    with alone(home):
+    with locked(home):
         gallery = Gallery.open(home)
         gallery.require_intact()
         sources = [] if source is None else _named(gallery, source)
@@ -57,7 +57,7 @@ def remove_tiles(folder: str | Path, *, area: Area | None = None, source: str | 
             manifest["skipped"],
             build.get("index", "auto"),
         )
-        put_in_place(workplace, home)
+        swap_in(workplace, home)
     return Gallery.open(home)
 
 

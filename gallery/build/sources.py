@@ -11,7 +11,7 @@ from gallery.build.image_folder import ImageFolder
 from gallery.build.raster_source import RasterSource, Tiling
 from gallery.errors import PositionsError, SourceError
 from gallery.geo import Bounds
-from gallery.georef.assign import ReadPosition, Unplaced, settle
+from gallery.georef.assign import ReadPosition, Unplaced, assign_positions
 from gallery.georef.file_names import TileNames
 from gallery.georef.position_lists import Positions, read_positions
 from gallery.imagery.images import images_below
@@ -19,7 +19,7 @@ from gallery.imagery.mbtiles import PMTILES_SUFFIX, OnTile, archive_of_pmtiles
 from gallery.imagery.mosaic import clusters, look_at, write_mosaic
 from gallery.imagery.raster import Raster
 from gallery.imagery.raster_io import sidecars_of, states_its_place, stem_of
-from gallery.imagery.xyz_server import Order, TileServer, fetch
+from gallery.imagery.xyz_server import FetchJob, TileServer, fetch
 from gallery.paths import linked, noted_path
 
 log = logging.getLogger(__name__)
@@ -30,7 +30,7 @@ MOSAICS, IMAGERY = "mosaics", "imagery"
 
 
 @dataclass(frozen=True)
-class Stated:
+class ImagerySettings:
     """What a user says of sources that do not say it themselves."""
 
     positions: Path | None = None  # CSV or KML for the images of folders; None: file names, then EXIF
@@ -41,7 +41,7 @@ class Stated:
     licence: str | None = None  # of the imagery, in words; a tile server's must be stated
     rate: float = 4.0  # tiles a second that a server is asked for at most
 
-    def order(self, template: str) -> Order:
+    def order(self, template: str) -> FetchJob:
         """What is fetched of a tile server.
 
         Raises:
@@ -55,7 +55,7 @@ class Stated:
                 f"Say by --licence TEXT on which terms the imagery of {server.host} may be used: many servers "
                 "forbid to keep their tiles."
             )
-        return Order(server, self.bounds, zoom, str(self.licence), self.rate, self.tile_names.tms)
+        return FetchJob(server, self.bounds, zoom, str(self.licence), self.rate, self.tile_names.tms)
 
     def noted(self, home: Path) -> dict[str, Any]:
         """As the gallery in the folder `home` notes it; `crs` is needed again to read such rasters."""
@@ -82,7 +82,7 @@ def open_sources(
     workplace: Path,
     tiling: Tiling,
     read_position: ReadPosition,
-    stated: Stated,
+    stated: ImagerySettings,
     taken: Iterable[str] = (),
     on_tile: OnTile | None = None,
 ) -> list[Source]:
@@ -174,14 +174,16 @@ def _folder_source(
     home: Path,
     tiling: Tiling,
     read_position: ReadPosition,
-    stated: Stated,
+    stated: ImagerySettings,
     taken: set[str],
 ) -> ImageFolder:
     named = tuple(image.relative_to(folder).as_posix() for image in images)
     prefix = _prefix(folder.resolve().name, taken) if taken else _prefix("", taken)
     known = None if stated.positions is None else _known_places(stated.positions, folder, named)
     size_m = tiling.sizes_m[0]
-    placing = settle(folder, named, known, stated.tile_names, read_position, within_m=size_m, unplaced=stated.unplaced)
+    placing = assign_positions(
+        folder, named, known, stated.tile_names, read_position, within_m=size_m, unplaced=stated.unplaced
+    )
     return ImageFolder(folder, named, prefix, noted_path(folder, home), size_m, placing)
 
 

@@ -24,7 +24,7 @@ OWN_FOLDERS = (MOSAICS, IMAGERY)
 
 
 @contextmanager
-def alone(home: Path) -> Iterator[Path]:
+def locked(home: Path) -> Iterator[Path]:
     """Keep other builds of a gallery out, and make good what a killed one left; the system frees a dead one's lock.
 
     Yields: DIR.building, which may hold what an earlier build left.
@@ -78,7 +78,7 @@ def is_whole(workplace: Path, key: str) -> bool:
         return False
 
 
-def put_in_place(workplace: Path, home: Path) -> None:
+def swap_in(workplace: Path, home: Path) -> None:
     """Make the finished folder the gallery; what else lies in the old one's folder stays."""
     previous = aside(home, "previous")
     if previous.exists() and (home / MANIFEST).is_file():

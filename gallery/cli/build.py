@@ -14,7 +14,7 @@ from gallery.errors import BuildError
 if TYPE_CHECKING:
     from gallery.build.batches import Workers
     from gallery.build.pipeline import Progress
-    from gallery.build.sources import Stated
+    from gallery.build.sources import ImagerySettings
     from gallery.embedder import Embedder
 
 _TILE_SIZE_HELP = (
@@ -130,7 +130,7 @@ def run(options: argparse.Namespace) -> int:
     return 0
 
 
-def _plan(options: argparse.Namespace, embedder: "Embedder", stated: "Stated") -> int:
+def _plan(options: argparse.Namespace, embedder: "Embedder", stated: "ImagerySettings") -> int:
     from gallery.build.plan import plan_gallery
 
     plan = plan_gallery(options.sources, options.out, embedder, **_choices(options, stated), picture=options.plan)
@@ -142,7 +142,7 @@ def _plan(options: argparse.Namespace, embedder: "Embedder", stated: "Stated") -
     return 0
 
 
-def _choices(options: argparse.Namespace, stated: "Stated") -> dict[str, Any]:
+def _choices(options: argparse.Namespace, stated: "ImagerySettings") -> dict[str, Any]:
     """What a build and its plan are asked alike."""
     return {
         "tile_size_m": options.tile_size_m,
@@ -163,11 +163,11 @@ def _on_ray(model: str, options: argparse.Namespace, embedder: "Embedder") -> "W
     return RayWorkers(partial(load, model, compile=options.compile, precision=precision), options.ray)
 
 
-def _stated(options: argparse.Namespace) -> "Stated":
-    from gallery.build.sources import Stated
+def _stated(options: argparse.Namespace) -> "ImagerySettings":
+    from gallery.build.sources import ImagerySettings
     from gallery.georef.file_names import TileNames
 
-    return Stated(
+    return ImagerySettings(
         unplaced=options.unplaced,
         tile_names=TileNames(options.zoom, options.tms),
         crs=options.crs,

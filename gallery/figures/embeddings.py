@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-    from gallery.judge.calibration_fit import Trust
+    from gallery.judge.calibration_fit import Reliability
 
 BLUE, GREEN, RED, GREY = "#0072B2", "#009E73", "#C62828", "#767676"
 
@@ -124,7 +124,7 @@ def distance_histograms(panels: Mapping[str, Distances]) -> "Figure":
 # --- reliability of confidences ---
 
 
-def reliability_curves(panels: Mapping[str, "Trust"]) -> "Figure":
+def reliability_curves(panels: Mapping[str, "Reliability"]) -> "Figure":
     """Share of right answers over their probability, one panel for each; honest ones lie on the diagonal.
 
     Args: panels: by name, which becomes the panel's title.

@@ -34,7 +34,7 @@ class Placing:
     left_out: Mapping[str, str]
 
 
-def settle(
+def assign_positions(
     folder: Path,
     images: Sequence[str],
     known: Positions | None,

@@ -92,7 +92,7 @@ class TileServer:
 
 
 @dataclass(frozen=True)
-class Order:
+class FetchJob:
     """What is fetched of a server."""
 
     server: TileServer
@@ -115,7 +115,7 @@ class Order:
             )
 
 
-def fetch(order: Order, folder: Path, earlier: Path, on_tile: OnTile | None = None) -> list[Path]:
+def fetch(order: FetchJob, folder: Path, earlier: Path, on_tile: OnTile | None = None) -> list[Path]:
     """The archives of an order, one for each side of the 180th meridian. Stopped at any moment, the same call goes on.
 
     Args:
@@ -144,7 +144,7 @@ def fetch(order: Order, folder: Path, earlier: Path, on_tile: OnTile | None = No
 
 def _filled(
     file: Path,
-    order: Order,
+    order: FetchJob,
     tiles: TileRange,
     others: Sequence[Path],
     before: int,
@@ -170,14 +170,14 @@ def _filled(
     return True
 
 
-def _names(order: Order, tiles: TileRange) -> tuple[str, str]:
+def _names(order: FetchJob, tiles: TileRange) -> tuple[str, str]:
     """How archives of this server and zoom begin, and the name of the one of these tiles."""
     server = hashlib.sha256(f"{order.server.template} {order.tms}".encode()).hexdigest()[:8]
     stem = f"{re.sub(r'[^A-Za-z0-9.-]', '_', order.server.host)}-z{order.zoom}-{server}"
     return stem, f"{stem}-{tiles.left}_{tiles.top}_{tiles.right}_{tiles.bottom}.mbtiles"
 
 
-def _fetched(order: Order, wanted: Sequence[mercantile.Tile]) -> Iterator[tuple[mercantile.Tile, bytes | None]]:
+def _fetched(order: FetchJob, wanted: Sequence[mercantile.Tile]) -> Iterator[tuple[mercantile.Tile, bytes | None]]:
     """Tiles in their order, None for one that the server does not have, no more a second than the order allows."""
     running: deque[tuple[mercantile.Tile, Future[bytes | None]]] = deque()
     workers = ThreadPoolExecutor(CONNECTIONS, thread_name_prefix="tiles")

@@ -10,7 +10,7 @@ from typing import Any, Self, get_args
 import numpy as np
 
 from gallery.errors import GalleryError
-from gallery.judge.evidence import KINDS, Evidence, Way
+from gallery.judge.evidence import KINDS, Evidence, SearchMode
 
 SHARES = (0.9, 0.95, 0.99)
 """Shares of right answers among the located ones that can be asked for."""
@@ -73,7 +73,7 @@ class Calibration:
     about: str
     ways: Mapping[str, Logistic]
 
-    def of(self, way: Way, evidence: Evidence) -> Logistic | None:
+    def of(self, way: SearchMode, evidence: Evidence) -> Logistic | None:
         """What was fitted for this way of searching."""
         return self.ways.get(case_of(way, evidence.inliers is not None))
 
@@ -122,7 +122,7 @@ def case_of(way: str, checked: bool) -> str:
     return f"{way}, checked" if checked else way
 
 
-CASES = tuple(case_of(way, checked) for way in get_args(Way) for checked in (True, False))
+CASES = tuple(case_of(way, checked) for way in get_args(SearchMode) for checked in (True, False))
 
 
 _REMEDY = "remove it, or make it again with python -m train_scripts.calibrate."

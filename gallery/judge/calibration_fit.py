@@ -40,7 +40,7 @@ class Bin:
 
 
 @dataclass(frozen=True)
-class Trust:
+class Reliability:
     """How well probabilities tell right answers from wrong ones.
 
     Attributes:
@@ -66,7 +66,7 @@ class Trust:
         return asdict(self)
 
 
-def trust_of(probability: np.ndarray, right: np.ndarray) -> Trust:
+def reliability_of(probability: np.ndarray, right: np.ndarray) -> Reliability:
     """Figures of (N,) probabilities, given which of the N answers are right; N at least 1."""
     number = np.minimum((probability * BINS).astype(int), BINS - 1)
     bins = tuple(
@@ -74,7 +74,7 @@ def trust_of(probability: np.ndarray, right: np.ndarray) -> Trust:
         for own in (number == which for which in range(BINS))
         if own.any()
     )
-    return Trust(
+    return Reliability(
         answers=len(right),
         right=int(right.sum()),
         auc_pr=float(average_precision_score(right, probability)) if 0 < right.sum() < len(right) else None,

@@ -9,7 +9,7 @@ import numpy as np
 from gallery.geo import LonLat, distances_m
 from gallery.tiles import Ranking
 
-Way = Literal["stated", "guessed", "turned"]
+SearchMode = Literal["stated", "guessed", "turned"]
 """How a photo was searched: by the pose that it states, by one that was guessed, or only turned. Each has its own
 calibration: a guess is the best of many, and its scores mean less."""
 

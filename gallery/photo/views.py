@@ -61,7 +61,7 @@ def turned_north_up(image: Image.Image, heading_deg: float) -> Image.Image:
 
 
 @dataclass(frozen=True)
-class View:
+class QueryCrop:
     """One picture that is embedded for a photo."""
 
     image: Any  # what an embedder takes
@@ -71,17 +71,17 @@ class View:
 
 
 @dataclass(frozen=True)
-class SearchedViews:
+class QueryViews:
     """All that is embedded for one photo, the middle one first."""
 
-    views: tuple[View, ...]
+    views: tuple[QueryCrop, ...]
     note: str  # a sentence that says what was done
     side_m: float | None = None  # of ground squares, whose scores are averaged; None: turns, the best of which counts
     guessed: bool = False  # the camera's pose was not stated
     pose: Pose | None = None  # by which the photo was brought to the ground plane
 
 
-def searched_views(photo: Any, rotations: int, north_up: bool, side_m: float | None = None) -> SearchedViews:
+def query_views(photo: Any, rotations: int, north_up: bool, side_m: float | None = None) -> QueryViews:
     """What is embedded of a photo.
 
     Args:
@@ -100,24 +100,24 @@ def searched_views(photo: Any, rotations: int, north_up: bool, side_m: float | N
                 "The photo was brought to the ground plane by the heading, pitch, height and focal length that it "
                 f"states, and searched as {count} of {side_m:.0f} m."
             )
-            return SearchedViews(frames, note, side_m, pose=pose)
+            return QueryViews(frames, note, side_m, pose=pose)
     heading_deg = heading_of(photo) if north_up else None
     if heading_deg is not None:
         note = f"The photo was turned by {round(heading_deg) % 360} degrees so that north is up, from its EXIF heading."
-        return SearchedViews((View(turned_north_up(photo.image, heading_deg)),), note)
+        return QueryViews((QueryCrop(turned_north_up(photo.image, heading_deg)),), note)
     why = "The photo does not state its heading" if north_up else "A heading was not asked for"
     if rotations == 1:
         note = f"{why}: it was searched as it is, as if its upper side were north."
-        return SearchedViews((View(photo),), note)
+        return QueryViews((QueryCrop(photo),), note)
     turned = (photo.image if turn is None else photo.image.transpose(turn) for turn in _QUARTERS)
-    return SearchedViews(tuple(View(one) for one in turned), f"{why}: its four quarter turns were searched.")
+    return QueryViews(tuple(QueryCrop(one) for one in turned), f"{why}: its four quarter turns were searched.")
 
 
 def guessed_poses(photo: Any, rotations: int, north_up: bool, side_m: float | None) -> tuple[Pose, ...]:
     """Poses that a photo may have been taken with, when it does not state a complete one; empty when it does.
 
     Args:
-        photo, north_up, side_m: as for `searched_views`.
+        photo, north_up, side_m: as for `query_views`.
         rotations: headings to try, unless the photo states one; below 16 nothing is guessed.
     """
     if side_m is None or rotations < GUESSED_HEADINGS or (north_up and pose_of(photo) is not None):
@@ -130,16 +130,16 @@ def guessed_poses(photo: Any, rotations: int, north_up: bool, side_m: float | No
     return tuple(Pose(*guess, lens) for guess in product(headings_deg, GUESSED_PITCHES_DEG, heights_m))
 
 
-def guessed_views(image: Image.Image, pose: Pose, side_m: float, tried: int) -> SearchedViews:
+def guessed_views(image: Image.Image, pose: Pose, side_m: float, tried: int) -> QueryViews:
     """The views of a photo under the pose that fits best of those that were tried."""
     note = (
         f"The photo does not state how its camera looked: {tried} poses were tried, and the gallery fits best with its "
         f"upper side towards {pose.heading_deg:.0f} degrees."
     )
-    return SearchedViews(frames_of(image, pose, side_m), note, side_m, guessed=True, pose=pose)
+    return QueryViews(frames_of(image, pose, side_m), note, side_m, guessed=True, pose=pose)
 
 
-def frames_of(image: Image.Image, pose: Pose, side_m: float) -> tuple[View, ...]:
+def frames_of(image: Image.Image, pose: Pose, side_m: float) -> tuple[QueryCrop, ...]:
     """Squares of a tile's size, half a side apart, that a photo fills well enough once it lies on the ground plane.
 
     A square weighs by the second power of the share that the photo fills. Empty when even the middle one is nearly so.
@@ -151,7 +151,7 @@ def frames_of(image: Image.Image, pose: Pose, side_m: float) -> tuple[View, ...]
         east_m, north_m = i * side_m / 2, j * side_m / 2
         square, share = ground.cut(east_m, north_m, side_m)
         if share >= (LEAST_SEEN if (i, j) == (0, 0) else LEAST_FILLED):
-            frames.append(View(square, east_m, north_m, share**2))
+            frames.append(QueryCrop(square, east_m, north_m, share**2))
         elif (i, j) == (0, 0):
             return ()
     return tuple(frames)

@@ -17,11 +17,11 @@ from gallery.judge.calibration import CALIBRATION, SHARES, Calibration
 from gallery.judge.evidence import BEST, Evidence, evidence_of
 from gallery.judge.geometry import LIMIT_S, PICTURE_PX, Check, Verifier
 from gallery.judge.local_features import Matcher
-from gallery.judge.verdict import belief_in
+from gallery.judge.verdict import judge
 from gallery.paths import printable
 from gallery.photo.pose import Pose, pose_of, stated_place
 from gallery.photo.rectify import seen_from_above
-from gallery.photo.views import SearchedViews, View, guessed_poses, guessed_views, searched_views
+from gallery.photo.views import QueryCrop, QueryViews, guessed_poses, guessed_views, query_views
 from gallery.search.answer import Answer, ExifCheck, PhotoProblem
 from gallery.search.ranking import Ranker
 from gallery.search.scales import scales_of, suited
@@ -75,15 +75,15 @@ class Localizer:
         self._rankers |= {scale.side_m: Ranker(gallery, scale.rows) for scale in self._scales}
         self._verifier = Verifier(gallery, matcher)
 
-    def views(self, photo: Any, rotations: int = 16, north_up: bool = True) -> SearchedViews:
-        """What is embedded of a photo whose pose is not guessed: `searched_views` for this gallery and network."""
+    def views(self, photo: Any, rotations: int = 16, north_up: bool = True) -> QueryViews:
+        """What is embedded of a photo whose pose is not guessed: `query_views` for this gallery and network."""
         pose = pose_of(photo) if north_up else None
         side_m = suited(self._scales, photo.image.size, pose).side_m if pose and self._scales else None
-        return searched_views(photo, rotations, north_up, side_m)
+        return query_views(photo, rotations, north_up, side_m)
 
     def rank(
         self, photo: Any, k: int, rotations: int = 16, north_up: bool = True, allowed: np.ndarray | None = None
-    ) -> tuple[SearchedViews, Ranking]:
+    ) -> tuple[QueryViews, Ranking]:
         """The k best of all tiles for one photo, and the views that they were ranked by, without judging them.
 
         Args: as for `localize`; photo as `embedder.read` returns it; allowed: (N,) bool, tiles to search, None: all.
@@ -104,7 +104,7 @@ class Localizer:
         return evidence_of(ordered, self.gallery.centres, reach_m, inliers)
 
     def verify(
-        self, photo: Any, views: SearchedViews, ranking: Ranking, limit_s: float = LIMIT_S
+        self, photo: Any, views: QueryViews, ranking: Ranking, limit_s: float = LIMIT_S
     ) -> tuple[Check, Ranking]:
         """Lay a photo on the ground around its best tiles; of those that cover the place, the nearest then leads.
 
@@ -123,9 +123,7 @@ class Localizer:
         order = np.r_[first, np.delete(np.arange(len(ranking.rows)), first)]
         return check, Ranking(ranking.rows[order], ranking.scores[order])
 
-    def judge(
-        self, photo: Any, views: SearchedViews, ranking: Ranking, k: int = 5, check: Check | None = None
-    ) -> Answer:
+    def judge(self, photo: Any, views: QueryViews, ranking: Ranking, k: int = 5, check: Check | None = None) -> Answer:
         """The answer that `localize` gives for a photo that was ranked, and perhaps verified, before.
 
         Args:
@@ -239,7 +237,7 @@ class Localizer:
 
     def _ranked(
         self, photos: Sequence[Any], k: int, allowed: np.ndarray | None, rotations: int, north_up: bool
-    ) -> list[tuple[SearchedViews, Ranking, float, float]]:
+    ) -> list[tuple[QueryViews, Ranking, float, float]]:
         """Views, ranking, and seconds of embedding and of searching of each photo; those with one way share batches."""
         guesses = [self._guesses(photo, rotations, north_up) for photo in photos]
         begun = time.perf_counter()
@@ -259,7 +257,7 @@ class Localizer:
             ranked.append((views, ranking, embed_s, time.perf_counter() - begun))
         return ranked
 
-    def _ranking(self, views: SearchedViews, vectors: np.ndarray, k: int, allowed: np.ndarray | None) -> Ranking:
+    def _ranking(self, views: QueryViews, vectors: np.ndarray, k: int, allowed: np.ndarray | None) -> Ranking:
         """The tiles by all views: turns by the best of them, ground squares together among the tiles of their size."""
         ranker = self._rankers[views.side_m]
         if views.side_m is None:
@@ -276,13 +274,13 @@ class Localizer:
 
     def _guessed(
         self, image: Any, guesses: Sequence[tuple[Pose, float]], k: int, allowed: np.ndarray | None
-    ) -> tuple[SearchedViews, Ranking, float, float]:
+    ) -> tuple[QueryViews, Ranking, float, float]:
         """As `_ranked`, by the pose whose views the gallery answers with the best score.
 
         The middle square under each pose is searched first; only the most promising poses are followed up.
         """
         begun = time.perf_counter()
-        middles = [View(seen_from_above(image, pose, side_m).image) for pose, side_m in guesses]
+        middles = [QueryCrop(seen_from_above(image, pose, side_m).image) for pose, side_m in guesses]
         [vectors] = self._embed([middles])
         promising: list[int] = []
         for scale in self._scales:
@@ -298,7 +296,7 @@ class Localizer:
         best = max(range(len(options)), key=lambda number: rankings[number].scores.max(initial=-1.0))
         return options[best], rankings[best], embed_s, time.perf_counter() - begun - embed_s
 
-    def _embed(self, searched: Sequence[Sequence[View]]) -> list[np.ndarray]:
+    def _embed(self, searched: Sequence[Sequence[QueryCrop]]) -> list[np.ndarray]:
         """(V, D) unit rows of each photo's views; all photos share batches."""
         images = [view.image for views in searched for view in views]
         if not images:
@@ -318,7 +316,7 @@ class Localizer:
         near: Area | None,
         allowed: np.ndarray | None,
         timings: dict[str, float],
-        views: SearchedViews,
+        views: QueryViews,
         check: Check | None,
     ) -> Answer:
         shown = max(k, AGREEMENT_OF)
@@ -331,7 +329,7 @@ class Localizer:
         best = matches[0].tile
         evidence = None if self.calibration is None else self.evidence(ranking, check)
         by_chance = self._share_at(best, self._rankers[views.side_m].ranked(allowed))
-        belief = belief_in(matches, views, by_chance, check, evidence, self.calibration, self.trust)
+        belief = judge(matches, views, by_chance, check, evidence, self.calibration, self.trust)
         fit = None if check is None else check.fit
         exif, exif_notes = _exif_check(photo.position, best.centre if fit is None else fit.point)
         notes = [*getattr(photo, "notes", ()), views.note, *belief.reasons, *exif_notes]

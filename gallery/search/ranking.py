@@ -7,7 +7,7 @@ import numpy as np
 from scipy.spatial import cKDTree
 
 from gallery.geo import cartesian_m, moved_all
-from gallery.photo.views import View
+from gallery.photo.views import QueryCrop
 from gallery.store.gallery import Gallery
 from gallery.tiles import Ranking
 
@@ -51,7 +51,7 @@ class Ranker:
         return Ranking(rows[kept], scores[kept])
 
     def added_up(
-        self, vectors: np.ndarray, views: Sequence[View], side_m: float, k: int, allowed: np.ndarray | None = None
+        self, vectors: np.ndarray, views: Sequence[QueryCrop], side_m: float, k: int, allowed: np.ndarray | None = None
     ) -> Ranking:
         """Each tile counts by the weighted mean score of the views with the tiles that lie as the views do around it.
 

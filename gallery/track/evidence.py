@@ -23,7 +23,7 @@ deviations of the ranked tiles. These and the share above make the true tiles of
 
 
 @dataclass(frozen=True)
-class Evidence:
+class TileLikelihood:
     """What one photo says, by itself.
 
     Attributes:
@@ -37,12 +37,12 @@ class Evidence:
     fit_right: np.ndarray
 
 
-def silent(count: int) -> Evidence:
+def silent(count: int) -> TileLikelihood:
     """A photo that says nothing."""
-    return Evidence(np.ones(count), None, np.zeros(count))
+    return TileLikelihood(np.ones(count), None, np.zeros(count))
 
 
-def of_fit(fit: Position, ground: Ground) -> Evidence:
+def of_fit(fit: Position, ground: Ground) -> TileLikelihood:
     """A geometric fit: a Gaussian around its point, as wide as its radius and the tiles' grid, or else it is wrong.
 
     On other ground only a wrong fit can be found at all, so that a fit also speaks against that.
@@ -51,10 +51,10 @@ def of_fit(fit: Position, ground: Ground) -> Evidence:
     away_m = np.linalg.norm(ground.metres - ground.offset_m(LonLat(fit.lon, fit.lat)), axis=1)
     near = np.exp(-0.5 * (away_m / deviation_m) ** 2)
     if_right = (1 - WRONG_FIT) / WRONG_FIT * near * len(ground) / max(near.sum(), 1.0)
-    return Evidence(1 + if_right, fit, if_right / (1 + if_right))
+    return TileLikelihood(1 + if_right, fit, if_right / (1 + if_right))
 
 
-def of_ranking(rows: np.ndarray, scores: np.ndarray, count: int) -> Evidence:
+def of_ranking(rows: np.ndarray, scores: np.ndarray, count: int) -> TileLikelihood:
     """A ranking without a fit: a logistic function of each tile's score, or else it is wrong.
 
     Tiles that were not ranked count as the last one. A logistic function levels off where several tiles look right,
@@ -71,4 +71,4 @@ def of_ranking(rows: np.ndarray, scores: np.ndarray, count: int) -> Evidence:
     likely = 1 / (1 + np.exp((below - HALF_BELOW) / LOGISTIC_WIDTH))
     ratios = np.full(count, likely.min())
     ratios[rows] = likely
-    return Evidence((1 - WRONG_RANKING) * ratios / ratios.mean() + WRONG_RANKING, None, np.zeros(count))
+    return TileLikelihood((1 - WRONG_RANKING) * ratios / ratios.mean() + WRONG_RANKING, None, np.zeros(count))

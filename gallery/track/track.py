@@ -17,7 +17,7 @@ from gallery.search.answer import Answer, ExifCheck, PhotoProblem
 from gallery.search.localizer import Localizer
 from gallery.search.scales import typical_side_m
 from gallery.tiles import Match
-from gallery.track.evidence import Evidence, of_fit, of_ranking, silent
+from gallery.track.evidence import TileLikelihood, of_fit, of_ranking, silent
 from gallery.track.motion import Ground, Motion
 from gallery.track.smoother import smooth
 
@@ -237,13 +237,13 @@ def _clock_s(taken: Sequence[datetime | None]) -> list[float | None]:
     return [None if at is None else (at - begin) / timedelta(seconds=1) for at in clocks]
 
 
-def _evidence(one: Sighting, ground: Ground) -> Evidence:
+def _evidence(one: Sighting, ground: Ground) -> TileLikelihood:
     if one.fit is not None:
         return of_fit(one.fit, ground)
     return of_ranking(one.rows, one.scores, len(ground)) if len(one.rows) else silent(len(ground))
 
 
-def placed(tiles: np.ndarray, said: Evidence, ground: Ground) -> tuple[State, float, Position | None]:
+def placed(tiles: np.ndarray, said: TileLikelihood, ground: Ground) -> tuple[State, float, Position | None]:
     """What a posterior claims: state, certainty, and position.
 
     The position is the mean, and the radius two standard deviations, of the posterior within one tile side of where it

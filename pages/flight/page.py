@@ -12,8 +12,8 @@ from pages.errors import SPOKEN, sentence
 from pages.flight import render
 from pages.gallery_picker import Choice, choice_of
 from pages.localize.page import SCROLL
-from pages.services.catalog import Shelf, Stand
-from pages.services.flight import FlightDesk, FlightQuestion, ShownFlight
+from pages.services.catalog import CatalogEntry, GalleryCatalog
+from pages.services.flight import FlightQuestion, FlightService, ShownFlight
 from pages.services.locate import MOST_PHOTOS
 
 MAP_ID = "flight-map"
@@ -58,7 +58,7 @@ def question_of(every_s: float | None, max_speed_m_s: float, turn: str, verify: 
     return FlightQuestion(every_s or None, max_speed_m_s, turn, bool(verify), bool(basemap))  # type: ignore[arg-type]
 
 
-def flight_page(shelf: Shelf) -> None:
+def flight_page(shelf: GalleryCatalog) -> None:
     """Put the page's parts and events into the Blocks at hand."""
     head = gr.HTML(widgets.header("Loading the model…", promise=PROMISE), elem_id="head")
     with gr.Row(elem_id="desk"):
@@ -71,7 +71,7 @@ def flight_page(shelf: Shelf) -> None:
     _events(shelf, parts)
 
 
-def _asking(desk: FlightDesk) -> tuple[gr.Files, list[gr.Component], gr.Button, gr.Button, gr.Button]:
+def _asking(desk: FlightService) -> tuple[gr.Files, list[gr.Component], gr.Button, gr.Button, gr.Button]:
     example = gr.Button("Show the example flight", variant="primary", visible=bool(desk.example), elem_id="example")
     files = gr.Files(label=f"Photos of one flight, up to {MOST_PHOTOS}, or one video", height=260, elem_id="files")
     with gr.Row():
@@ -110,7 +110,7 @@ def _answering() -> tuple[gr.HTML, gr.HTML, gr.Column, gr.HTML, gr.HTML, dict[st
     return card, plan, details, player, chart, downloads
 
 
-def _events(shelf: Shelf, parts: Parts) -> None:
+def _events(shelf: GalleryCatalog, parts: Parts) -> None:
     stopping: set[str] = set()  # sessions whose visitor pressed Stop
 
     def opening(remembered: Any) -> Iterator[dict]:
@@ -125,7 +125,7 @@ def _events(shelf: Shelf, parts: Parts) -> None:
         yield {**kept, parts.head: widgets.header("Loading the model…", promise=PROMISE)}
         yield {**_told_of(stand), parts.details: gr.Column(visible=False)}
 
-    def _told_of(stand: Stand) -> dict:
+    def _told_of(stand: CatalogEntry) -> dict:
         example = {parts.example: gr.Button(visible=bool(stand.flights.example))}
         try:
             status = widgets.header(stand.desk.status(), "ready", PROMISE)

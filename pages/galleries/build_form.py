@@ -15,9 +15,9 @@ from pages.common import formatting, widgets
 from pages.errors import SPOKEN, BadQuestion, sentence
 from pages.gallery_picker import Choice, Remembered
 from pages.localize.components import PRIVATE, QUIET
-from pages.services.catalog import Stand
+from pages.services.catalog import CatalogEntry
 from pages.services.upload import MOST_BYTES, MOST_TILES, SUFFIXES, plan
-from pages.services.visitor_builds import MOST_EACH, Order, Workshop, told, zipped
+from pages.services.visitor_builds import MOST_EACH, BuildRequest, VisitorBuilds, told, zipped
 
 BUILDS: dict[str, Any] = {"concurrency_limit": 1, "concurrency_id": "builds", **PRIVATE}
 ABOUT = f"""
@@ -46,7 +46,7 @@ class BuildParts:
         """What `_order` takes."""
         return [self.file, self.tile_size_m, self.overlap]
 
-    def of(self, stand: Stand) -> dict[Any, Any]:
+    def of(self, stand: CatalogEntry) -> dict[Any, Any]:
         """What can be done with the chosen gallery."""
         if not stand.own:
             return {self.mine: gr.Row(visible=False), self.download: None}
@@ -54,7 +54,7 @@ class BuildParts:
         return {self.mine: gr.Row(visible=True), self.download: copy}
 
 
-def make_build_parts(workshop: Workshop) -> BuildParts:
+def make_build_parts(workshop: VisitorBuilds) -> BuildParts:
     """Put the components where the page stands."""
     with gr.Row(visible=False) as mine:
         download = gr.DownloadButton("↓ Download as ZIP", size="sm", min_width=120, elem_id="download-gallery")
@@ -72,10 +72,10 @@ def make_build_parts(workshop: Workshop) -> BuildParts:
 
 
 def wire(
-    workshop: Workshop,
+    workshop: VisitorBuilds,
     parts: BuildParts,
     choice: Choice,
-    show: Callable[[Stand, Any], Iterator[dict]],
+    show: Callable[[CatalogEntry, Any], Iterator[dict]],
     examined: Callable[[Any], str],
     shown: list[Any],
     health: gr.HTML,
@@ -176,7 +176,7 @@ def wire(
     page.unload(stop)
 
 
-def _order(path: str | None, tile_size_m: float | None, overlap: float) -> Order:
+def _order(path: str | None, tile_size_m: float | None, overlap: float) -> BuildRequest:
     """The inputs as one value.
 
     Raises:
@@ -186,4 +186,4 @@ def _order(path: str | None, tile_size_m: float | None, overlap: float) -> Order
         raise BadQuestion("Choose a GeoTIFF first.")
     if tile_size_m is None:
         raise BadQuestion("Give the tiles a side in metres.")
-    return Order(Path(path), float(tile_size_m), float(overlap))
+    return BuildRequest(Path(path), float(tile_size_m), float(overlap))

@@ -13,9 +13,9 @@ from pages.galleries import render
 from pages.galleries.build_form import BuildParts, make_build_parts, wire
 from pages.gallery_picker import Choice, Remembered, choice_of
 from pages.localize.components import PRIVATE, QUIET
-from pages.services.catalog import Stand
-from pages.services.galleries import GalleriesDesk
-from pages.services.visitor_builds import Workshop
+from pages.services.catalog import CatalogEntry
+from pages.services.galleries import GalleriesService
+from pages.services.visitor_builds import VisitorBuilds
 
 MAP_ID = "gallery-map"
 PROMISE = "The ground that photos are searched on."
@@ -37,7 +37,7 @@ class Parts:
     own: BuildParts
 
 
-def galleries_page(desk: GalleriesDesk, workshop: Workshop) -> None:
+def galleries_page(desk: GalleriesService, workshop: VisitorBuilds) -> None:
     """Put the page's parts and events into the Blocks at hand. Args: workshop: builds visitors' own."""
     head = gr.HTML(widgets.header("Opening the galleries…", promise=PROMISE), elem_id="head")
     listing = gr.HTML("", elem_id="galleries", js_on_load=_script("gallery_list.js"))
@@ -58,7 +58,7 @@ def _script(name: str) -> str:
     return (widgets.STATIC / name).read_text("utf-8")
 
 
-def _events(desk: GalleriesDesk, workshop: Workshop, parts: Parts) -> None:
+def _events(desk: GalleriesService, workshop: VisitorBuilds, parts: Parts) -> None:
     choice, menu, browser = parts.choice, parts.choice.menu, parts.choice.browser
 
     def opening(remembered: Any) -> Iterator[dict]:
@@ -79,7 +79,7 @@ def _events(desk: GalleriesDesk, workshop: Workshop, parts: Parts) -> None:
         yield {menu: choice.shown(Remembered.read(remembered), stand)}
         yield from turned_to(remembered, stand.key)
 
-    def _shown(stand: Stand, remembered: Any) -> Iterator[dict]:
+    def _shown(stand: CatalogEntry, remembered: Any) -> Iterator[dict]:
         waiting = widgets.message_card(*LOOKING, "waiting")
         yield {parts.health: waiting, parts.tile: widgets.message_card(*TILE), **parts.own.of(stand)}
         try:

@@ -12,8 +12,8 @@ from gallery.report.filters import Filter
 from pages.common import widgets
 from pages.errors import SPOKEN
 from pages.inspect import comparison as inspect_comparison
-from pages.inspect.view_state import COMPARE, DISTRIBUTIONS, EMBEDDINGS, MAP, SLICES, Looking
-from pages.services.inspection import Bench
+from pages.inspect.view_state import COMPARE, DISTRIBUTIONS, EMBEDDINGS, MAP, SLICES, ViewState
+from pages.services.inspection import InspectionService
 
 STATIC = widgets.STATIC
 MAP_ID = "error-map"
@@ -69,7 +69,7 @@ class Parts:
 
     @property
     def shown_how(self) -> list[Any]:
-        """What is looked at, and how a query is shown, as `Looking` and `How` take it."""
+        """What is looked at, and how a query is shown, as `ViewState` and `How` take it."""
         return [self.looking, self.look, self.against, self.near_m]
 
     @property
@@ -94,7 +94,7 @@ def top(status: str, kind: str) -> str:
     return widgets.header(status, kind, "See why retrieval fails.")
 
 
-def make_parts(bench: Bench) -> Parts:
+def make_parts(bench: InspectionService) -> Parts:
     """Put the components into the Blocks at hand."""
     head = gr.HTML(top("Reading the report…", "waiting"), elem_id="head")
     choose = (STATIC / "choose.js").read_text("utf-8")
@@ -187,13 +187,13 @@ def make_parts(bench: Bench) -> Parts:
         below=below,
         listing=listing,
         steps=steps,
-        looking=gr.State(Looking()),
+        looking=gr.State(ViewState()),
         address=gr.Textbox(visible=False),
         query=gr.Textbox(visible=False),
     )
 
 
-def _thumbnails(bench: Bench) -> Callable[[Any], dict[str, str]]:
+def _thumbnails(bench: InspectionService) -> Callable[[Any], dict[str, str]]:
     def thumbnails(names: Any) -> dict[str, str]:
         try:
             return bench.thumbnails(names)
@@ -244,7 +244,7 @@ def filter_of(
     )
 
 
-def set_controls(parts: Parts, looking: Looking, table: pd.DataFrame) -> dict:
+def set_controls(parts: Parts, looking: ViewState, table: pd.DataFrame) -> dict:
     """The controls as a filter has them, with what can be chosen in this report."""
     given = looking.view.filter
     known = filters.choices(table)

@@ -9,10 +9,10 @@ from gallery.figures import contact_sheet, embeddings
 from gallery.report import scatter, summary
 from pages.common import charts
 from pages.inspect import summary as inspect_summary
-from pages.services.inspection import Bench
+from pages.services.inspection import InspectionService
 
 
-def figures_file(bench: Bench, rows: pd.DataFrame, query: str | None) -> bytes:
+def figures_file(bench: InspectionService, rows: pd.DataFrame, query: str | None) -> bytes:
     """A ZIP archive: the charts of some rows as SVG, the embeddings and the chosen query's strip as PNG."""
     inspection = bench.inspection()
     drawn = {
@@ -36,7 +36,7 @@ def figures_file(bench: Bench, rows: pd.DataFrame, query: str | None) -> bytes:
     return archive.getvalue()
 
 
-def _strip(bench: Bench, query: str) -> bytes:
+def _strip(bench: InspectionService, query: str) -> bytes:
     ranked = []
     for tile in bench.ranked(query):
         right = None if tile.mark == "unknown" else tile.mark == "true"

@@ -27,11 +27,11 @@ from pages.inspect.render import (
     show_rows,
     started_with,
 )
-from pages.inspect.view_state import EMBEDDINGS, Looking
-from pages.services.expiring import Kept
+from pages.inspect.view_state import EMBEDDINGS, ViewState
+from pages.services.expiring import ExpiringStore
 from pages.services.fresh_photo import fresh_view
-from pages.services.heatmaps import How, how_of
-from pages.services.inspection import Bench
+from pages.services.heatmaps import DisplayOptions, how_of
+from pages.services.inspection import InspectionService
 from pages.services.locate import FreshPhoto
 
 PRIVATE: dict[str, Any] = {"api_visibility": "private"}
@@ -58,20 +58,20 @@ Shown = dict[Any, Any]
 """New values by component."""
 
 
-def inspect_page(bench: Bench, kept: Kept[FreshPhoto] | None = None) -> None:
+def inspect_page(bench: InspectionService, kept: ExpiringStore[FreshPhoto] | None = None) -> None:
     """Put the page's parts and events into the Blocks at hand.
 
     Args: kept: photos that the first page keeps for this one.
     """
     parts = make_parts(bench)
-    _wire(Events(bench, parts, kept or Kept()), parts)
+    _wire(Events(bench, parts, kept or ExpiringStore()), parts)
 
 
 def _spoken(answer: Callable[..., Shown]) -> Callable[..., Shown]:
     """An event's answer that says an error which is meant for the visitor, and changes nothing then."""
 
     @wraps(answer)
-    def safely(self: "Events", looking: Looking, *values: Any, **more: Any) -> Shown:
+    def safely(self: "Events", looking: ViewState, *values: Any, **more: Any) -> Shown:
         try:
             return answer(self, looking, *values, **more)
         except SPOKEN as error:
@@ -88,7 +88,7 @@ def _said(event: gr.EventData) -> dict[str, Any]:
 class Events:
     """What the page answers to its visitor. Whatever comes in an event comes from a browser and may be anything."""
 
-    def __init__(self, bench: Bench, parts: Parts, kept: Kept[FreshPhoto]) -> None:
+    def __init__(self, bench: InspectionService, parts: Parts, kept: ExpiringStore[FreshPhoto]) -> None:
         self.bench = bench
         self.parts = parts
         self.kept = kept
@@ -114,7 +114,7 @@ class Events:
         if view == View():
             view = WORST_FIRST
         pair, problem = started_with(bench)
-        looking = Looking(view, pair)
+        looking = ViewState(view, pair)
         table = looking.table(bench)
         notes = [*inspection.notes, *misread, *filters.missing(view, table), *problem]
         if view.query is None or view.query not in table.index:
@@ -131,26 +131,26 @@ class Events:
         }
         yield {
             **show_lens(bench, parts, looking, "pca", "outcome"),
-            **show_query(bench, parts, looking, How()),
+            **show_query(bench, parts, looking, DisplayOptions()),
         }
 
     @_spoken
-    def sift(self, looking: Looking, *values: Any) -> Shown:
+    def sift(self, looking: ViewState, *values: Any) -> Shown:
         """The controls were changed; a lasso stays."""
         return self._filtered(looking, replace(filter_of(*values), ids=looking.view.filter.ids))
 
     @_spoken
-    def clear(self, looking: Looking) -> Shown:
+    def clear(self, looking: ViewState) -> Shown:
         """No filter."""
         return self._filtered(looking, Filter(), controls=True)
 
     @_spoken
-    def part(self, looking: Looking, event: gr.EventData) -> Shown:
+    def part(self, looking: ViewState, event: gr.EventData) -> Shown:
         """A row of the slices, a pair of places, a chip of the headline or of the comparison was chosen."""
         return self._filtered(looking, part_of(looking, self.bench, _said(event)), controls=True)
 
     @_spoken
-    def lasso(self, looking: Looking, event: gr.EventData) -> Shown:
+    def lasso(self, looking: ViewState, event: gr.EventData) -> Shown:
         """Queries were drawn around."""
         given = _said(event).get("ids")
         known = looking.table(self.bench).index
@@ -159,13 +159,13 @@ class Events:
         )
         return self._filtered(looking, replace(looking.view.filter, ids=ids or None))
 
-    def _filtered(self, looking: Looking, chosen: Filter, controls: bool = False) -> Shown:
+    def _filtered(self, looking: ViewState, chosen: Filter, controls: bool = False) -> Shown:
         now = replace(looking, view=replace(looking.view, filter=chosen, page=1))
         shown = set_controls(self.parts, now, now.table(self.bench)) if controls else {}
         return {**shown, **show_rows(self.bench, self.parts, now)}
 
     @_spoken
-    def order(self, looking: Looking, event: gr.EventData) -> Shown:
+    def order(self, looking: ViewState, event: gr.EventData) -> Shown:
         """The head of a column: once up, twice down."""
         key = _said(event).get("key")
         if not isinstance(key, str) or key not in filters.SORTS:
@@ -175,14 +175,14 @@ class Events:
         return show_rows(self.bench, self.parts, replace(looking, view=view))
 
     @_spoken
-    def turn(self, looking: Looking, event: gr.EventData) -> Shown:
+    def turn(self, looking: ViewState, event: gr.EventData) -> Shown:
         """Another page of the table."""
         number = _said(event).get("page")
         view = replace(looking.view, page=number if isinstance(number, int) else 1)
         return show_rows(self.bench, self.parts, replace(looking, view=view))
 
     @_spoken
-    def pick(self, looking: Looking, look: Any, against: Any, near_m: Any, event: gr.EventData) -> Shown:
+    def pick(self, looking: ViewState, look: Any, against: Any, near_m: Any, event: gr.EventData) -> Shown:
         """A query was chosen in the table, the plot or the map."""
         name = _said(event).get("query")
         if not isinstance(name, str) or name not in looking.table(self.bench).index:
@@ -191,21 +191,21 @@ class Events:
         return show_query(self.bench, self.parts, now, how_of(look, against, near_m))
 
     @_spoken
-    def before(self, looking: Looking, look: Any, against: Any, near_m: Any) -> Shown:
+    def before(self, looking: ViewState, look: Any, against: Any, near_m: Any) -> Shown:
         """The query before this one in the table."""
         return self._step(looking, 0, how_of(look, against, near_m))
 
     @_spoken
-    def after(self, looking: Looking, look: Any, against: Any, near_m: Any) -> Shown:
+    def after(self, looking: ViewState, look: Any, against: Any, near_m: Any) -> Shown:
         """The query after this one in the table."""
         return self._step(looking, 1, how_of(look, against, near_m))
 
     @_spoken
-    def walk(self, looking: Looking, look: Any, against: Any, near_m: Any, event: gr.EventData) -> Shown:
+    def walk(self, looking: ViewState, look: Any, against: Any, near_m: Any, event: gr.EventData) -> Shown:
         """An arrow key."""
         return self._step(looking, 0 if _said(event).get("by") == -1 else 1, how_of(look, against, near_m))
 
-    def _step(self, looking: Looking, way: int, how: How) -> Shown:
+    def _step(self, looking: ViewState, way: int, how: DisplayOptions) -> Shown:
         """To a neighbour in the table; the table turns with it."""
         if looking.fresh is not None:
             return {self.parts.looking: looking}
@@ -221,7 +221,7 @@ class Events:
         return {**show_rows(self.bench, self.parts, now), **show_query(self.bench, self.parts, now, how)}
 
     @_spoken
-    def look(self, looking: Looking, look: Any, against: Any, near_m: Any) -> Shown:
+    def look(self, looking: ViewState, look: Any, against: Any, near_m: Any) -> Shown:
         """Pictures, what the network sees, or heat maps."""
         how = how_of(look, against, near_m)
         shown = {self.parts.heat: gr.Row(visible=look in ("similarity", "saliency"))}
@@ -230,24 +230,24 @@ class Events:
         return {**shown, **show_query(self.bench, self.parts, looking, how)}
 
     @_spoken
-    def lens(self, looking: Looking, method: Any, colour: Any, event: gr.SelectData) -> Shown:
+    def lens(self, looking: ViewState, method: Any, colour: Any, event: gr.SelectData) -> Shown:
         """A tab was opened."""
         now = replace(looking, lens=str(event.value))
         return {self.parts.looking: now, **show_lens(self.bench, self.parts, now, method, colour)}
 
     @_spoken
-    def follow(self, looking: Looking, method: Any, colour: Any) -> Shown:
+    def follow(self, looking: ViewState, method: Any, colour: Any) -> Shown:
         """The open tab follows the filter, except the cloud, which always shows all."""
         still = looking.fresh is not None or looking.lens == EMBEDDINGS
         return {self.parts.looking: looking} if still else show_lens(self.bench, self.parts, looking, method, colour)
 
     @_spoken
-    def project(self, looking: Looking, method: Any, colour: Any) -> Shown:
+    def project(self, looking: ViewState, method: Any, colour: Any) -> Shown:
         """Another projection or colour of the cloud."""
         return show_cloud(self.bench, self.parts, method, colour)
 
     @_spoken
-    def compare(self, looking: Looking, file: str | None, look: Any, against: Any, near_m: Any) -> Shown:
+    def compare(self, looking: ViewState, file: str | None, look: Any, against: Any, near_m: Any) -> Shown:
         """Another report was given, or taken away."""
         try:
             pair = None if file is None else self.bench.compared(file)
@@ -258,7 +258,7 @@ class Events:
         return {**shown, **show_query(self.bench, self.parts, shown[self.parts.looking], how_of(look, against, near_m))}
 
     @_spoken
-    def take(self, looking: Looking, kind: str) -> Shown:
+    def take(self, looking: ViewState, kind: str) -> Shown:
         """A file of the rows that pass the filter. Args: kind: csv, geojson, kml, or zip: the figures."""
         chosen = looking.rows(self.bench)
         if kind == "zip":

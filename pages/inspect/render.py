@@ -18,10 +18,10 @@ from pages.inspect import error_map
 from pages.inspect import summary as inspect_summary
 from pages.inspect import table as inspect_table
 from pages.inspect.components import Parts, top
-from pages.inspect.view_state import DISTRIBUTIONS, EMBEDDINGS, MAP, SLICES, Looking
+from pages.inspect.view_state import DISTRIBUTIONS, EMBEDDINGS, MAP, SLICES, ViewState
 from pages.services.fresh_photo import fresh_view
-from pages.services.heatmaps import How
-from pages.services.inspection import Bench, slices_of
+from pages.services.heatmaps import DisplayOptions
+from pages.services.inspection import InspectionService, slices_of
 from pages.services.locate import FreshPhoto
 
 ROWS_A_PAGE = 25
@@ -45,12 +45,12 @@ def fresh_photo(parts: Parts, photo: FreshPhoto) -> dict:
         parts.whole: gr.Column(visible=False),
         parts.listing: gr.Column(visible=False),
         parts.steps: gr.Row(visible=False),
-        parts.sight: fresh_view(photo, How()),
-        parts.looking: Looking(fresh=photo),
+        parts.sight: fresh_view(photo, DisplayOptions()),
+        parts.looking: ViewState(fresh=photo),
     }
 
 
-def started_with(bench: Bench) -> tuple[tuple[Inspection, Comparison] | None, list[str]]:
+def started_with(bench: InspectionService) -> tuple[tuple[Inspection, Comparison] | None, list[str]]:
     """The comparison that the app was started with, and why there is none."""
     if bench.against is None:
         return None, []
@@ -60,7 +60,7 @@ def started_with(bench: Bench) -> tuple[tuple[Inspection, Comparison] | None, li
         return None, [sentence(error)]
 
 
-def part_of(looking: Looking, bench: Bench, data: dict[str, Any]) -> Filter:
+def part_of(looking: ViewState, bench: InspectionService, data: dict[str, Any]) -> Filter:
     """The filter that a chosen part of the set stands for; what it carries comes from the browser."""
     told = {key: value for key, value in data.items() if isinstance(value, str)}
     if "flag" in told:
@@ -78,7 +78,7 @@ def part_of(looking: Looking, bench: Bench, data: dict[str, Any]) -> Filter:
     return looking.view.filter
 
 
-def show_rows(bench: Bench, parts: Parts, looking: Looking) -> dict:
+def show_rows(bench: InspectionService, parts: Parts, looking: ViewState) -> dict:
     """The table of what passes the filter."""
     rows = looking.rows(bench)
     total = len(looking.table(bench))
@@ -98,7 +98,7 @@ def show_rows(bench: Bench, parts: Parts, looking: Looking) -> dict:
     }
 
 
-def show_query(bench: Bench, parts: Parts, looking: Looking, how: How) -> dict:
+def show_query(bench: InspectionService, parts: Parts, looking: ViewState, how: DisplayOptions) -> dict:
     """The chosen query."""
     name = looking.view.query
     if name is None or name not in looking.table(bench).index:
@@ -121,7 +121,7 @@ def show_query(bench: Bench, parts: Parts, looking: Looking, how: How) -> dict:
     }
 
 
-def show_comparison(bench: Bench, parts: Parts, looking: Looking) -> dict:
+def show_comparison(bench: InspectionService, parts: Parts, looking: ViewState) -> dict:
     """What changed from the other report, or how to give one."""
     if looking.compared is None:
         return {parts.comparison: inspect_comparison.NOTHING}
@@ -129,7 +129,7 @@ def show_comparison(bench: Bench, parts: Parts, looking: Looking) -> dict:
     return {parts.comparison: inspect_comparison.summary(comparison, before.name, bench.inspection().name)}
 
 
-def show_lens(bench: Bench, parts: Parts, looking: Looking, method: Any, colour: Any) -> dict:
+def show_lens(bench: InspectionService, parts: Parts, looking: ViewState, method: Any, colour: Any) -> dict:
     """What the open tab shows of the rows that pass the filter; the others wait until they are opened."""
     rows = looking.rows(bench)
     if looking.lens == SLICES and not len(rows):
@@ -151,7 +151,7 @@ def show_lens(bench: Bench, parts: Parts, looking: Looking, method: Any, colour:
     return {parts.looking: looking}
 
 
-def distribution_charts(bench: Bench, rows: pd.DataFrame) -> list[tuple[str, str | None, str]]:
+def distribution_charts(bench: InspectionService, rows: pd.DataFrame) -> list[tuple[str, str | None, str]]:
     """Title, chart and sentence of each distribution; of the embeddings always all."""
     margins = inspect_summary.margin_chart(summary.margin_histogram(rows))
     reliability = summary.reliability(rows)
@@ -169,7 +169,7 @@ def distribution_charts(bench: Bench, rows: pd.DataFrame) -> list[tuple[str, str
     ]
 
 
-def show_cloud(bench: Bench, parts: Parts, method: Any, colour: Any) -> dict:
+def show_cloud(bench: InspectionService, parts: Parts, method: Any, colour: Any) -> dict:
     """The embeddings in the plane."""
     inspection = bench.inspection()
     cloud = bench.cloud(method)

@@ -8,7 +8,7 @@ from gallery.report import filters
 from gallery.report.comparison import Comparison
 from gallery.report.filters import View
 from gallery.report.table import Inspection
-from pages.services.inspection import Bench
+from pages.services.inspection import InspectionService
 from pages.services.locate import FreshPhoto
 
 LENSES = SLICES, DISTRIBUTIONS, EMBEDDINGS, MAP, COMPARE = (
@@ -18,7 +18,7 @@ LENSES = SLICES, DISTRIBUTIONS, EMBEDDINGS, MAP, COMPARE = (
 
 
 @dataclass(frozen=True)
-class Looking:
+class ViewState:
     """What one visitor looks at."""
 
     view: View = field(default_factory=View)
@@ -26,11 +26,11 @@ class Looking:
     lens: str = SLICES
     fresh: FreshPhoto | None = None
 
-    def table(self, bench: Bench) -> pd.DataFrame:
+    def table(self, bench: InspectionService) -> pd.DataFrame:
         """All rows that can be shown."""
         return bench.inspection().table if self.compared is None else self.compared[1].table
 
-    def rows(self, bench: Bench) -> pd.DataFrame:
+    def rows(self, bench: InspectionService) -> pd.DataFrame:
         """The rows that pass the filter, in order."""
         selected = filters.select(self.table(bench), self.view.filter)
         return filters.sorted_rows(selected, self.view.sort, self.view.descending)

@@ -7,8 +7,8 @@ import gradio as gr
 
 from pages.common import widgets
 from pages.gallery_picker import Choice, choice_of
-from pages.services.catalog import Shelf
-from pages.services.locate import MOST_MATCHES, MOST_PHOTOS, Desk, Question
+from pages.services.catalog import GalleryCatalog
+from pages.services.locate import MOST_MATCHES, MOST_PHOTOS, LocateService, Question
 
 MAP_ID = "map"
 PRIVATE: dict[str, Any] = {"api_visibility": "private"}
@@ -49,7 +49,7 @@ class Examples:
     heading: gr.HTML
     strip: gr.Gallery
 
-    def of(self, desk: Desk) -> dict[Any, Any]:
+    def of(self, desk: LocateService) -> dict[Any, Any]:
         """Those of a gallery; nothing where it has none."""
         there = bool(desk.examples)
         strip = gr.Gallery(list(desk.thumbnails), visible=there, selected_index=None)
@@ -85,7 +85,7 @@ def question_of(
     return Question(int(k), turn, where, lon, lat, radius_km, bool(basemap))  # type: ignore[arg-type]
 
 
-def make_inputs(shelf: Shelf) -> tuple[Inputs, Examples, gr.Button]:
+def make_inputs(shelf: GalleryCatalog) -> tuple[Inputs, Examples, gr.Button]:
     choice, desk = choice_of(shelf), shelf.first.desk
     with gr.Tabs(elem_id="kinds"):
         with gr.Tab("One photo"):
@@ -129,7 +129,7 @@ def make_inputs(shelf: Shelf) -> tuple[Inputs, Examples, gr.Button]:
     return Inputs(choice, photo, files, k, turn, where, lon, lat, radius_km, basemap), examples, again
 
 
-def _examples(desk: Desk) -> Examples:
+def _examples(desk: LocateService) -> Examples:
     """The example photos as small pictures."""
     there = bool(desk.examples)
     heading = gr.HTML(widgets.section("Examples", "click one to see its answer"), elem_classes="section", visible=there)

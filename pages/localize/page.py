@@ -22,8 +22,8 @@ from pages.localize.components import (
 )
 from pages.localize.render import many_shown, nothing, one_shown, refused, trouble
 from pages.localize.web_api import web_api
-from pages.services.catalog import Shelf
-from pages.services.locate import Desk
+from pages.services.catalog import GalleryCatalog
+from pages.services.locate import LocateService
 
 ANSWERS: dict[str, Any] = {"concurrency_limit": 4, "concurrency_id": "answers", **PRIVATE}
 LOADING = ("Loading the model", "The first answer comes in a few seconds; the next ones come at once.")
@@ -42,7 +42,7 @@ area you look at.
 """
 
 
-def localize_page(shelf: Shelf) -> None:
+def localize_page(shelf: GalleryCatalog) -> None:
     """Put the page's parts and events into the Blocks at hand."""
     head = gr.HTML(widgets.header("Loading the model…"), elem_id="head")
     with gr.Row(elem_id="desk"):
@@ -57,7 +57,7 @@ def localize_page(shelf: Shelf) -> None:
 
 
 def _events(
-    shelf: Shelf, head: gr.HTML, inputs: Inputs, examples: Examples, again: gr.Button, outputs: Outputs
+    shelf: GalleryCatalog, head: gr.HTML, inputs: Inputs, examples: Examples, again: gr.Button, outputs: Outputs
 ) -> None:
     choice = inputs.choice
 
@@ -67,11 +67,11 @@ def _events(
         yield {**menu, **(_offered(stand.desk) if stand is not shelf.first else {})}
         yield _top(stand.desk)
 
-    def _offered(desk: Desk) -> dict:
+    def _offered(desk: LocateService) -> dict:
         photo = str(desk.examples[0]) if desk.examples else None
         return {**examples.of(desk), inputs.photo: photo}
 
-    def _top(desk: Desk) -> dict:
+    def _top(desk: LocateService) -> dict:
         try:
             middle = desk.middle()
             return {head: widgets.header(desk.status(), "ready"), inputs.lon: middle.lon, inputs.lat: middle.lat}
@@ -208,7 +208,7 @@ def _selection(outputs: Outputs) -> None:
     outputs.plan.pick(of_map, outputs.count, outputs.strip, queue=False, **QUIET)
 
 
-def _told(show: Callable[[], dict], desk: Desk, outputs: Outputs, *not_here: type[Exception]) -> dict:
+def _told(show: Callable[[], dict], desk: LocateService, outputs: Outputs, *not_here: type[Exception]) -> dict:
     """What `show` gives, or the sentence of the error that it raises, except errors that the caller tells itself."""
     try:
         return show()

@@ -12,7 +12,7 @@ from gallery.search.answer import PhotoProblem
 from pages.common import formatting, maps, widgets
 from pages.errors import sentence
 from pages.localize.components import BEST, BEST_MANY, TABLE, TABLE_MANY, Outputs
-from pages.services.locate import Desk, Shown, ShownMany, distance_to_photo_m
+from pages.services.locate import LocateService, Shown, ShownMany, distance_to_photo_m
 
 EMPTY = (
     "No photo yet",
@@ -20,7 +20,7 @@ EMPTY = (
 )
 
 
-def refused(error: Exception, desk: Desk, outputs: Outputs) -> dict:
+def refused(error: Exception, desk: LocateService, outputs: Outputs) -> dict:
     """The error's sentence, over the map without an answer."""
     card = {outputs.card: trouble(error)}
     return {**nothing(desk, outputs), **card} if desk.engine.ready else card
@@ -30,7 +30,7 @@ def trouble(error: Exception) -> str:
     return widgets.message_card("This did not work", sentence(error), "error")
 
 
-def nothing(desk: Desk, outputs: Outputs) -> dict:
+def nothing(desk: LocateService, outputs: Outputs) -> dict:
     """The page before any photo: where the gallery is, and a sentence."""
     return {
         outputs.card: widgets.message_card(*EMPTY),

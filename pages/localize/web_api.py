@@ -7,11 +7,11 @@ import gradio as gr
 
 from pages.common import widgets
 from pages.errors import SPOKEN, BadQuestion, sentence
-from pages.services.catalog import Shelf
+from pages.services.catalog import GalleryCatalog
 from pages.services.locate import Question, Where
 
 
-def web_api(shelf: Shelf) -> None:
+def web_api(shelf: GalleryCatalog) -> None:
     """The endpoint /localize: the answer of one photo as the command line gives it."""
 
     def localize(

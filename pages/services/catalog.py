@@ -8,19 +8,19 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pages.errors import BadQuestion
-from pages.services.flight import FlightDesk
-from pages.services.locate import Desk
+from pages.services.flight import FlightService
+from pages.services.locate import LocateService
 
 
 @dataclass(frozen=True)
-class Stand:
+class CatalogEntry:
     """One gallery and what answers from it."""
 
     key: str  # names it in pages and to the web API; of a visitor's own, nobody can guess it
     title: str  # for readers
     folder: Path
-    desk: Desk
-    flights: FlightDesk
+    desk: LocateService
+    flights: FlightService
     room: Path | None = None  # of a visitor's own: the folder around it, which goes with it
 
     @property
@@ -29,10 +29,10 @@ class Stand:
         return self.room is not None
 
 
-class Shelf:
+class GalleryCatalog:
     """All galleries, the first one for whoever has not chosen."""
 
-    def __init__(self, stands: Sequence[Stand]) -> None:
+    def __init__(self, stands: Sequence[CatalogEntry]) -> None:
         """Args: stands: what the app was started with, at least one."""
         self.first = stands[0]
         self.secret = secrets.token_hex(8)
@@ -41,7 +41,7 @@ class Shelf:
         self._lock = threading.Lock()
 
     @property
-    def public(self) -> tuple[Stand, ...]:
+    def public(self) -> tuple[CatalogEntry, ...]:
         """What everybody may choose."""
         with self._lock:
             return tuple(stand for stand in self._stands.values() if not stand.own)
@@ -56,12 +56,12 @@ class Shelf:
         """The example photos of all galleries that everybody may choose."""
         return [path for stand in self.public for path in stand.desk.offered]
 
-    def get(self, key: object) -> Stand:
+    def get(self, key: object) -> CatalogEntry:
         """The gallery of that key, or the first one; the key may be anything that a browser sends."""
         with self._lock:
             return self._stands.get(key, self.first) if isinstance(key, str) else self.first
 
-    def named(self, key: str | None) -> Stand:
+    def named(self, key: str | None) -> CatalogEntry:
         """As `get`, for a question that may name a gallery.
 
         Raises:
@@ -73,12 +73,12 @@ class Shelf:
             raise BadQuestion(f"There is no gallery of that name. These can be asked: {names}.")
         return stand
 
-    def seen_by(self, own: Iterable[object]) -> list[Stand]:
+    def seen_by(self, own: Iterable[object]) -> list[CatalogEntry]:
         """What a visitor may choose. Args: own: keys of own galleries, as the visitor's browser keeps them."""
         kept = (self.get(key) for key in own)
         return [*self.public, *dict.fromkeys(stand for stand in kept if stand.own)]
 
-    def put(self, stand: Stand, for_s: float) -> None:
+    def put(self, stand: CatalogEntry, for_s: float) -> None:
         """Keep a visitor's own gallery for so many seconds; then its folder goes, too."""
         with self._lock:
             self._stands[stand.key] = stand

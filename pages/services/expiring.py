@@ -9,7 +9,7 @@ from typing import Generic, TypeVar
 T = TypeVar("T")
 
 
-class Kept(Generic[T]):
+class ExpiringStore(Generic[T]):
     """A few values for a limited time, each under a name that nobody can guess."""
 
     def __init__(self, most: int = 64, for_s: float = 3600.0) -> None:

@@ -15,7 +15,7 @@ from gallery.track.track import Sighting, Track, sightings, track
 from pages.common import maps
 from pages.common.flight_map import flight_map
 from pages.errors import BadQuestion
-from pages.services.locate import MOST_PHOTOS, TURNS, Desk, Turn
+from pages.services.locate import MOST_PHOTOS, TURNS, LocateService, Turn
 
 PICTURE_PX = 320
 """Longer side of the pictures of photos and tiles that are played."""
@@ -45,10 +45,10 @@ class ShownFlight:
     basemap: bool = False
 
 
-class FlightDesk:
+class FlightService:
     """Takes flights for the engine and the ground of the first page's desk."""
 
-    def __init__(self, desk: Desk, example: Sequence[Path] = ()) -> None:
+    def __init__(self, desk: LocateService, example: Sequence[Path] = ()) -> None:
         """Args: example: the photos of a flight that visitors can ask for; its answer is kept."""
         self.desk = desk
         self.example = tuple(example)

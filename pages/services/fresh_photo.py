@@ -15,7 +15,7 @@ from gallery.tiles import Tile, overlap
 from pages.common import formatting, widgets
 from pages.common.query_view import Mark, Ranked, Sight, sight
 from pages.services import heatmaps
-from pages.services.heatmaps import PICTURE_PX, RANKED, STRIP_PX, How, uri_of
+from pages.services.heatmaps import PICTURE_PX, RANKED, STRIP_PX, DisplayOptions, uri_of
 from pages.services.locate import FreshPhoto
 
 VERDICTS = {
@@ -25,7 +25,7 @@ VERDICTS = {
 }
 
 
-def fresh_view(photo: FreshPhoto, how: How) -> str:
+def fresh_view(photo: FreshPhoto, how: DisplayOptions) -> str:
     """The photo as every query is shown, and below how it fits, where geometry found a fit.
 
     Raises:
@@ -40,7 +40,7 @@ def fresh_view(photo: FreshPhoto, how: How) -> str:
         return shown
 
 
-def fresh_sight(photo: FreshPhoto, how: How) -> Sight:
+def fresh_sight(photo: FreshPhoto, how: DisplayOptions) -> Sight:
     """The photo with its best tiles, and with the tile that covers the place its EXIF states.
 
     Raises:

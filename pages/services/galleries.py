@@ -17,7 +17,7 @@ from gallery.store.health import Health, coverage, examine, ground_area_m2
 from pages.common.gallery_map import gallery_map
 from pages.common.ground_image import ground_picture
 from pages.errors import SPOKEN, BadQuestion, sentence
-from pages.services.catalog import Shelf, Stand
+from pages.services.catalog import CatalogEntry, GalleryCatalog
 
 MOST_MEASURED = 100_000
 """Of a gallery with more tiles, the area is told with its health, which takes longer."""
@@ -63,7 +63,7 @@ class _Seen:
     """An opened gallery and what was worked out about it, once for all visitors."""
 
     gallery: Gallery
-    stand: Stand
+    stand: CatalogEntry
     lock: threading.Lock = field(default_factory=threading.Lock)
 
     @cached_property
@@ -80,10 +80,10 @@ class _Seen:
         return examine(self.gallery)
 
 
-class GalleriesDesk:
+class GalleriesService:
     """Answers about the galleries of a shelf."""
 
-    def __init__(self, shelf: Shelf) -> None:
+    def __init__(self, shelf: GalleryCatalog) -> None:
         self.shelf = shelf
         self._seen: dict[str, _Seen] = {}
         self._lock = threading.Lock()
@@ -92,7 +92,7 @@ class GalleriesDesk:
         """A line for each gallery that a visitor may choose. Args: own: keys of the visitor's own."""
         return [self._facts(stand) for stand in self.shelf.seen_by(own)]
 
-    def _facts(self, stand: Stand) -> Facts:
+    def _facts(self, stand: CatalogEntry) -> Facts:
         try:
             seen = self._of(stand)
             info = seen.gallery.info()
@@ -158,7 +158,7 @@ class GalleriesDesk:
             None if pair is None else pair.cosine,
         )
 
-    def _of(self, stand: Stand) -> _Seen:
+    def _of(self, stand: CatalogEntry) -> _Seen:
         with self._lock:
             gone = [key for key in self._seen if self.shelf.get(key).key != key]
             for key in gone:

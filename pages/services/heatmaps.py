@@ -26,7 +26,7 @@ RANKED = 10
 
 
 @dataclass(frozen=True)
-class How:
+class DisplayOptions:
     """How a query is shown."""
 
     look: Look = "pictures"
@@ -39,16 +39,16 @@ def uri_of(image: Image.Image | None, max_px: int = PICTURE_PX) -> str | None:
     return None if image is None else maps.picture_uri(image, max_px, quality=84)
 
 
-def how_of(look: Any, against: Any, near_m: Any) -> How:
+def how_of(look: Any, against: Any, near_m: Any) -> DisplayOptions:
     """What the controls say, where they say something that is possible."""
-    return How(
+    return DisplayOptions(
         look if look in get_args(Look) else "pictures",
         against if against in get_args(Against) else "first",
         float(near_m) if isinstance(near_m, int | float) else 0.0,
     )
 
 
-def looked(shown: Sight, engine: Engine, pictures: Callable[[Localizer], tuple], how: How) -> Sight:
+def looked(shown: Sight, engine: Engine, pictures: Callable[[Localizer], tuple], how: DisplayOptions) -> Sight:
     """A sight with what the network makes of it, or with a sentence where that cannot be; waits for the model.
 
     Args: pictures: gives what was searched, the first and the true tile, each as the embedder's `read` takes it or
@@ -65,7 +65,7 @@ def looked(shown: Sight, engine: Engine, pictures: Callable[[Localizer], tuple],
     return replace(shown, heat_caption=" ".join([shown.heat_caption, *told]))
 
 
-def seen(shown: Sight, pictures: tuple[Any, Any, Any], how: How, embedder: Any) -> Sight:
+def seen(shown: Sight, pictures: tuple[Any, Any, Any], how: DisplayOptions, embedder: Any) -> Sight:
     """A sight with what the network sees in place of its pictures.
 
     Args:
@@ -85,7 +85,7 @@ def seen(shown: Sight, pictures: tuple[Any, Any, Any], how: How, embedder: Any) 
     return _heated(replace(shown, heat_caption=caption), pictures, squares, how, embedder)
 
 
-def _heated(shown: Sight, pictures: Any, squares: Any, how: How, embedder: Any) -> Sight:
+def _heated(shown: Sight, pictures: Any, squares: Any, how: DisplayOptions, embedder: Any) -> Sight:
     from mean_model import heatmaps  # brings torch
 
     query, *tiles = pictures

@@ -32,7 +32,7 @@ from pages.errors import BadQuestion, sentence
 from pages.services import heatmaps
 from pages.services.engine import Engine
 from pages.services.fresh_photo import covering
-from pages.services.heatmaps import PICTURE_PX, RANKED, STRIP_PX, How, uri_of
+from pages.services.heatmaps import PICTURE_PX, RANKED, STRIP_PX, DisplayOptions, uri_of
 
 THUMBNAIL_PX = 96
 MOST_THUMBNAILS = 200  # of one request
@@ -40,7 +40,7 @@ MOST_THUMBNAILS = 200  # of one request
 log = logging.getLogger(__name__)
 
 
-class Bench:
+class InspectionService:
     """One report, read on the first visit and kept for every visitor."""
 
     def __init__(
@@ -171,13 +171,13 @@ class Bench:
         asked = [name for name in names[:MOST_THUMBNAILS] if isinstance(name, str) and name in known]
         return {name: self.thumbnail(name) for name in asked}
 
-    def sight(self, name: str, how: How | None = None) -> Sight:
+    def sight(self, name: str, how: DisplayOptions | None = None) -> Sight:
         """One query of the report, drawn.
 
         Raises:
             GalleryError: the report has no such query.
         """
-        how, inspection = how or How(), self.inspection()
+        how, inspection = how or DisplayOptions(), self.inspection()
         if name not in inspection.table.index:
             raise BadQuestion("The report has no query of that name.")
         row = inspection.table.loc[name]
@@ -220,9 +220,9 @@ class Bench:
 
     def ranked(self, name: str) -> tuple[Any, ...]:
         """The tiles of a query, without their pictures (`gallery.report.table.Ranked`)."""
-        return strip(self.inspection(), name, RANKED, How.near_m)
+        return strip(self.inspection(), name, RANKED, DisplayOptions.near_m)
 
-    def others_strip(self, other: Inspection, name: str, near_m: float = How.near_m) -> tuple[Ranked, ...]:
+    def others_strip(self, other: Inspection, name: str, near_m: float = DisplayOptions.near_m) -> tuple[Ranked, ...]:
         """The tiles that another report ranked for a query, with the pictures of this one's gallery."""
         if name not in other.table.index:
             return ()

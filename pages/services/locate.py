@@ -20,7 +20,7 @@ from pages.common import formatting, maps
 from pages.common.ground_image import ground_picture
 from pages.errors import BadQuestion
 from pages.services.engine import Engine
-from pages.services.expiring import Kept
+from pages.services.expiring import ExpiringStore
 
 Where = Literal["all", "exif", "point"]
 Turn = Literal["heading", "guessed", "none"]
@@ -95,10 +95,12 @@ class ShownMany:
         return tuple(result for result in self.results if isinstance(result, Answer) and result.matches)
 
 
-class Desk:
+class LocateService:
     """Takes questions for one engine and keeps what every visitor is shown."""
 
-    def __init__(self, engine: Engine, offered: Sequence[Path] = (), kept: Kept[FreshPhoto] | None = None) -> None:
+    def __init__(
+        self, engine: Engine, offered: Sequence[Path] = (), kept: ExpiringStore[FreshPhoto] | None = None
+    ) -> None:
         """Args:
         offered: example photos; those that cannot be read are left out.
         kept: where photos are kept for the inspect page; several desks may share it.
@@ -107,7 +109,7 @@ class Desk:
         self.offered = tuple(offered)
         self.ground: maps.Picture | None = None
         self.first: Shown | None = None
-        self.kept: Kept[FreshPhoto] = Kept() if kept is None else kept
+        self.kept: ExpiringStore[FreshPhoto] = ExpiringStore() if kept is None else kept
         engine.then(self._draw_ground, self._answer_first)
 
     @cached_property

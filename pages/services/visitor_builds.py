@@ -18,10 +18,10 @@ import numpy as np
 from gallery import Gallery, Localizer, build_gallery
 from gallery.build.pipeline import Progress
 from pages.errors import PagesError
-from pages.services.catalog import Shelf, Stand
+from pages.services.catalog import CatalogEntry, GalleryCatalog
 from pages.services.engine import Engine
-from pages.services.flight import FlightDesk
-from pages.services.locate import Desk
+from pages.services.flight import FlightService
+from pages.services.locate import LocateService
 from pages.services.upload import plan
 
 LIVE_S = 2 * 3600.0
@@ -49,7 +49,7 @@ class NoRoom(PagesError):
 
 
 @dataclass(frozen=True)
-class Order:
+class BuildRequest:
     """What a visitor wants built."""
 
     raster: Path  # as it was uploaded
@@ -57,10 +57,10 @@ class Order:
     overlap: float = 0.5
 
 
-class Workshop:
+class VisitorBuilds:
     """Builds galleries for visitors and puts them on the shelf, each for whoever knows its key."""
 
-    def __init__(self, shelf: Shelf, live_s: float = LIVE_S) -> None:
+    def __init__(self, shelf: GalleryCatalog, live_s: float = LIVE_S) -> None:
         self.shelf = shelf
         self.live_s = live_s
         self._building = 0
@@ -72,10 +72,10 @@ class Workshop:
 
     def build(
         self,
-        order: Order,
+        order: BuildRequest,
         progress: Callable[[Progress], None] | None = None,
         stopped: Callable[[], bool] = bool,
-    ) -> Stand:
+    ) -> CatalogEntry:
         """Build a gallery with the first gallery's model. Stopped or failed, nothing of it stays.
 
         Args:
@@ -104,8 +104,8 @@ class Workshop:
         return stand
 
     def _built(
-        self, order: Order, room: Path, careful: Any, embedder: Any, progress: Callable[[Progress], None]
-    ) -> Stand:
+        self, order: BuildRequest, room: Path, careful: Any, embedder: Any, progress: Callable[[Progress], None]
+    ) -> CatalogEntry:
         title = title_of(order.raster)
         home = room / title
         home.mkdir()
@@ -114,8 +114,8 @@ class Workshop:
         plan(raster, order.tile_size_m, order.overlap)
         build_gallery(raster, home, careful, tile_size_m=order.tile_size_m, overlap=order.overlap, progress=progress)
 
-        desk = Desk(Engine(partial(_opened, home, embedder)))
-        return Stand(secrets.token_urlsafe(16), title, home, desk, FlightDesk(desk), room)
+        desk = LocateService(Engine(partial(_opened, home, embedder)))
+        return CatalogEntry(secrets.token_urlsafe(16), title, home, desk, FlightService(desk), room)
 
     @contextmanager
     def _place(self) -> Iterator[None]:
@@ -172,7 +172,7 @@ def _opened(home: Path, embedder: Any) -> Localizer:
     return Localizer(Gallery.open(home), embedder)
 
 
-def zipped(stand: Stand) -> Path:
+def zipped(stand: CatalogEntry) -> Path:
     """A gallery's folder with its raster as a ZIP file beside it, made once."""
     assert stand.room is not None
     file = stand.room / f"{stand.title}.zip"

@@ -7,7 +7,7 @@ import pytest
 
 import app
 from pages.flight.page import flight_page
-from pages.services.flight import FlightDesk
+from pages.services.flight import FlightService
 from tests.helpers.browser import window
 from tests.helpers.small_world import desk_of, served, shelf_of, write_flight
 
@@ -15,7 +15,7 @@ from tests.helpers.small_world import desk_of, served, shelf_of, write_flight
 @pytest.fixture(scope="module")
 def flights(tmp_path_factory):
     folder = tmp_path_factory.mktemp("flight")
-    return FlightDesk(desk_of(folder), write_flight(folder / "way", blank=(6,)))
+    return FlightService(desk_of(folder), write_flight(folder / "way", blank=(6,)))
 
 
 @pytest.fixture(scope="module")

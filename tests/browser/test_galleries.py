@@ -18,9 +18,9 @@ from gallery.store.health import Gap, Health, LookAlike
 from pages.common.gallery_map import GalleryTiles
 from pages.common.maps import OfflineMap
 from pages.galleries.page import galleries_page
-from pages.services.catalog import Shelf
-from pages.services.galleries import GalleriesDesk
-from pages.services.visitor_builds import Workshop
+from pages.services.catalog import GalleryCatalog
+from pages.services.galleries import GalleriesService
+from pages.services.visitor_builds import VisitorBuilds
 from tests.helpers.browser import window
 from tests.helpers.small_world import ColourEmbedder, desk_of, imagery, served, shelf_of, write_photo, write_raster
 
@@ -35,7 +35,7 @@ def desk(tmp_path_factory):
         replace(stand, folder=folder / name / "gallery")
         for stand, name in zip(shelf_of(first, second).public, "ab", strict=True)
     ]
-    desk = GalleriesDesk(Shelf(stands))
+    desk = GalleriesService(GalleryCatalog(stands))
     gap = Gap(shapely.box(0.0115, 0.0105, 0.0118, 0.0108), 1000.0)
     found = Health(121, 360_000.0, 1, ((3, 4),), (LookAlike(60, 0, 0.991),), 121, (), 121, (gap,))
     vars(desk._of(stands[0]))["health"] = found
@@ -44,7 +44,7 @@ def desk(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def shop(desk):
-    return Workshop(desk.shelf)
+    return VisitorBuilds(desk.shelf)
 
 
 @pytest.fixture(scope="module")

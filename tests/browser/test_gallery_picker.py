@@ -9,8 +9,8 @@ import app
 from gallery.errors import DamagedGallery
 from pages.flight.page import flight_page
 from pages.services.engine import Engine
-from pages.services.flight import FlightDesk
-from pages.services.locate import Desk
+from pages.services.flight import FlightService
+from pages.services.locate import LocateService
 from tests.helpers.browser import window
 from tests.helpers.small_world import desk_of, imagery, served, shelf_of, write_flight, write_photo
 
@@ -28,7 +28,7 @@ def damaged():
 @pytest.fixture(scope="module")
 def address(desks, tmp_path_factory):
     way = write_flight(tmp_path_factory.mktemp("way"))
-    shelf = shelf_of(*desks, Desk(Engine(damaged)), flights=FlightDesk(desks[0], way))
+    shelf = shelf_of(*desks, LocateService(Engine(damaged)), flights=FlightService(desks[0], way))
     with served(shelf, [app.Page("Flight", "/flight", lambda: flight_page(shelf))]) as address:
         yield address.rstrip("/")
 

@@ -8,7 +8,7 @@ import pytest
 
 import app
 from pages.inspect.page import inspect_page
-from pages.services.inspection import Bench
+from pages.services.inspection import InspectionService
 from tests.helpers.browser import window
 from tests.helpers.small_world import desk_of, served, shelf_of, write_small_report
 from tests.pages.common.test_maps import HOSTILE
@@ -32,7 +32,7 @@ def reports(tmp_path_factory):
 @pytest.fixture(scope="module")
 def address(reports):
     desk, folder, now, _ = reports
-    bench = Bench(desk.engine, now, folder / "gallery")
+    bench = InspectionService(desk.engine, now, folder / "gallery")
     page = app.Page("Inspect", "/inspect", lambda: inspect_page(bench, desk.kept))
     with served(shelf_of(desk), [page]) as address:
         yield address.rstrip("/")

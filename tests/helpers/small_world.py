@@ -19,10 +19,10 @@ from gallery.geo import LonLat
 from gallery.report.photo_quality import picture_facts
 from gallery.report.report import row_of, write_report
 from mean_model import MeanModelError, Photo, load_photo
-from pages.services.catalog import Shelf, Stand, keys_of
+from pages.services.catalog import CatalogEntry, GalleryCatalog, keys_of
 from pages.services.engine import Engine
-from pages.services.flight import FlightDesk
-from pages.services.locate import Desk
+from pages.services.flight import FlightService
+from pages.services.locate import LocateService
 from tests.helpers.bad_files import BadFile, gps_exif, make_bad_files
 
 WEST_DEG, NORTH_DEG = 0.01, 0.012
@@ -125,21 +125,23 @@ def write_flight(folder: Path, count: int = 10, blank: Sequence[int] = ()) -> li
     return paths
 
 
-def desk_of(folder: Path, seed: int = 0, side_px: int = 600) -> Desk:
+def desk_of(folder: Path, seed: int = 0, side_px: int = 600) -> LocateService:
     """A desk over a small world made in the folder, not started."""
     gallery, photos = make_small_world(folder, side_px, seed)
-    return Desk(Engine(lambda: Localizer(gallery, ColourEmbedder())), photos)
+    return LocateService(Engine(lambda: Localizer(gallery, ColourEmbedder())), photos)
 
 
-def shelf_of(*desks: Desk, flights: FlightDesk | None = None) -> Shelf:
+def shelf_of(*desks: LocateService, flights: FlightService | None = None) -> GalleryCatalog:
     """Galleries to choose from, by the names gallery, gallery-2, … Args: flights: of the first one."""
     keys = keys_of([Path("gallery")] * len(desks))
-    answers = [flights or FlightDesk(desks[0]), *map(FlightDesk, desks[1:])]
-    return Shelf([Stand(*each) for each in zip(keys, keys, map(Path, keys), desks, answers, strict=True)])
+    answers = [flights or FlightService(desks[0]), *map(FlightService, desks[1:])]
+    return GalleryCatalog(
+        [CatalogEntry(*each) for each in zip(keys, keys, map(Path, keys), desks, answers, strict=True)]
+    )
 
 
 @contextmanager
-def served(shelf: Shelf, others: Sequence[Any] = ()) -> Iterator[str]:
+def served(shelf: GalleryCatalog, others: Sequence[Any] = ()) -> Iterator[str]:
     """The app on a free port of this machine. Args: others: pages beside the first one. Yields: its address."""
     import app
 

@@ -24,7 +24,7 @@ from gallery.embedder import read_photo
 from gallery.errors import UnreadablePhoto
 from gallery.geo import LonLat, distance_m
 from gallery.intervals import wilson
-from gallery.judge.calibration_fit import trust_of
+from gallery.judge.calibration_fit import reliability_of
 from gallery.judge.geometry import PICTURE_PX
 from gallery.metrics import average_precision, position_scores
 from gallery.report.photo_quality import PictureFacts, picture_facts
@@ -324,7 +324,7 @@ def _trust(found: Sequence[Found]) -> dict[str, Any] | None:
         for one in found
         if one.answer.confidence is not None
     ]
-    return trust_of(*map(np.array, zip(*known, strict=True))).to_dict() if known else None
+    return reliability_of(*map(np.array, zip(*known, strict=True))).to_dict() if known else None
 
 
 def _row(found: Found, gallery: Gallery, photos: Path, report: Path) -> QueryRow:

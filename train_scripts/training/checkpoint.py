@@ -17,7 +17,7 @@ from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 from mean_model.errors import CheckpointError
 from mean_model.network import MEAN
 from train_scripts.training.distributed import Processes, all_objects, share_batch_norm
-from train_scripts.training.initial_weights import begin
+from train_scripts.training.initial_weights import init_network
 from train_scripts.training.places_config import FREE, PlacesConfig
 from train_scripts.training.step import Step, precision_of
 
@@ -145,7 +145,7 @@ def begin_run(config: PlacesConfig, mine: Processes) -> Run:
     torch.manual_seed(config.seed)  # the same heads on every process; what the first has is sent to all anyway
     random.seed(config.seed)
     np.random.seed(config.seed)
-    network = begin(config.model, config.start if mine.first else "scratch", config.start_parts, config.gamma)
+    network = init_network(config.model, config.start if mine.first else "scratch", config.start_parts, config.gamma)
     if mine.count > 1:
         share_batch_norm(network, mine.device)
     step = Step(network, config).to(mine.device).to(memory_format=torch.channels_last).train()

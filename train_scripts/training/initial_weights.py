@@ -22,7 +22,7 @@ log = logging.getLogger("train")
 Parts = Literal["all", "backbone"]
 
 
-def begin(config: MeanConfig, start: str, parts: Parts = "all", gamma: float = 0.3) -> MEAN:
+def init_network(config: MeanConfig, start: str, parts: Parts = "all", gamma: float = 0.3) -> MEAN:
     """A network to train.
 
     Args:

@@ -35,7 +35,7 @@ from train_scripts.data.simulator.pairs import (
     places_of,
 )
 from train_scripts.training.grounds import Grounds
-from train_scripts.training.initial_weights import begin
+from train_scripts.training.initial_weights import init_network
 from train_scripts.training.muon import Muon
 from train_scripts.training.step import network_input
 from train_scripts.training.worlds_config import TrainConfig
@@ -228,7 +228,7 @@ class Run:
 def start_run(config: TrainConfig, device: torch.device) -> Run:
     """Fresh weights, or those of `config.start`."""
     torch.manual_seed(config.seed)
-    network = begin(config.model, config.start, "backbone", config.gamma)
+    network = init_network(config.model, config.start, "backbone", config.gamma)
     network.to(device).to(memory_format=torch.channels_last).train()
     average = {k: v.detach().clone() for k, v in network.state_dict().items()}
     generator = torch.Generator().manual_seed(config.seed)

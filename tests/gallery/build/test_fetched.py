@@ -10,7 +10,7 @@ import rasterio
 from rasterio.shutil import copy
 
 from gallery import Gallery, build_gallery
-from gallery.build.sources import Stated
+from gallery.build.sources import ImagerySettings
 from gallery.errors import GalleryError, SourceError
 from gallery.geo import Bounds
 from gallery.georef.file_names import TileNames
@@ -26,7 +26,9 @@ WEST, SOUTH, EAST, NORTH = (
     *mercantile.bounds(CORNER)[:2],
     *mercantile.bounds(CORNER.x + 2, CORNER.y - 2, CORNER.z)[2:],
 )
-STATED = Stated(bounds=Bounds(WEST, SOUTH, EAST, NORTH), tile_names=TileNames(17), licence="CC0 1.0", rate=100.0)
+STATED = ImagerySettings(
+    bounds=Bounds(WEST, SOUTH, EAST, NORTH), tile_names=TileNames(17), licence="CC0 1.0", rate=100.0
+)
 
 
 @pytest.fixture
@@ -83,11 +85,11 @@ def test_what_was_fetched_outlives_a_build_that_fails(host, tmp_path, embedder):
 @pytest.mark.parametrize(
     ("stated", "complaint"),
     [
-        (Stated(tile_names=TileNames(17), licence="CC0"), "--bounds W,S,E,N --zoom Z"),
-        (Stated(bounds=STATED.bounds, licence="CC0"), "--bounds W,S,E,N --zoom Z"),
-        (Stated(bounds=STATED.bounds, tile_names=TileNames(17)), "--licence TEXT"),
-        (Stated(bounds=STATED.bounds, tile_names=TileNames(17), licence=" "), "--licence TEXT"),
-        (Stated(bounds=Bounds(0, 40, 20, 50), tile_names=TileNames(17), licence="CC0"), "100,000"),
+        (ImagerySettings(tile_names=TileNames(17), licence="CC0"), "--bounds W,S,E,N --zoom Z"),
+        (ImagerySettings(bounds=STATED.bounds, licence="CC0"), "--bounds W,S,E,N --zoom Z"),
+        (ImagerySettings(bounds=STATED.bounds, tile_names=TileNames(17)), "--licence TEXT"),
+        (ImagerySettings(bounds=STATED.bounds, tile_names=TileNames(17), licence=" "), "--licence TEXT"),
+        (ImagerySettings(bounds=Bounds(0, 40, 20, 50), tile_names=TileNames(17), licence="CC0"), "100,000"),
     ],
 )
 def test_what_must_be_said_of_a_tile_server(host, tmp_path, embedder, stated, complaint):
@@ -99,7 +101,7 @@ def test_what_must_be_said_of_a_tile_server(host, tmp_path, embedder, stated, co
 def test_across_the_antimeridian(host, tmp_path, embedder):
     side_deg = 360 / 2**17
     bounds = Bounds(180 - 2 * side_deg, SOUTH, -180 + 2 * side_deg, NORTH)
-    stated = Stated(bounds=bounds, tile_names=TileNames(17), licence="CC0 1.0", rate=100.0)
+    stated = ImagerySettings(bounds=bounds, tile_names=TileNames(17), licence="CC0 1.0", rate=100.0)
     gallery = build_gallery(template(host), tmp_path / "g", embedder, 150, stated=stated)
     assert sum(host.asked.values()) == 12 and len(gallery) < 100
     assert any(gallery.tile(row).bounds.crosses_antimeridian for row in range(len(gallery)))
@@ -136,7 +138,7 @@ def test_rasters_of_the_gallerys_own_folder_move_with_their_mosaic(make_raster, 
 
 
 def test_an_area_is_added_with_its_own_licence(host, make_raster, tmp_path, embedder):
-    build_gallery(make_raster(), tmp_path / "g", embedder, 150, stated=Stated(licence="mine"))
+    build_gallery(make_raster(), tmp_path / "g", embedder, 150, stated=ImagerySettings(licence="mine"))
     gallery = build_gallery(template(host), tmp_path / "g", embedder, 150, stated=STATED, add=True)
     assert gallery.manifest["build"]["licence"] == ["mine", "CC0 1.0"] and check_gallery(gallery) == []
     assert [area["licence"] for area in gallery.manifest["build"]["areas"]] == ["mine", "CC0 1.0"]
@@ -145,7 +147,7 @@ def test_an_area_is_added_with_its_own_licence(host, make_raster, tmp_path, embe
 def test_a_second_assumed_crs_is_refused(make_raster, tmp_path, embedder):
     first = make_raster("a.tif", crs=None)
     second = make_raster("b.tif", crs=None, origin=(500_000, 5_000_000))
-    build_gallery(first, tmp_path / "g", embedder, 150, stated=Stated(crs="EPSG:3857"))
+    build_gallery(first, tmp_path / "g", embedder, 150, stated=ImagerySettings(crs="EPSG:3857"))
     with pytest.raises(GalleryError, match="takes EPSG:3857 for rasters that state no CRS"):
-        build_gallery(second, tmp_path / "g", embedder, 150, stated=Stated(crs="EPSG:32633"), add=True)
+        build_gallery(second, tmp_path / "g", embedder, 150, stated=ImagerySettings(crs="EPSG:32633"), add=True)
     assert set(Gallery.open(tmp_path / "g").tiles["source"]) == {"../a.tif"}

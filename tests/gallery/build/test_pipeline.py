@@ -16,7 +16,7 @@ from PIL import Image
 
 from gallery import Gallery, build_gallery
 from gallery.build.pipeline import read_ahead
-from gallery.build.sources import Stated
+from gallery.build.sources import ImagerySettings
 from gallery.errors import BuildError, GalleryError, PositionsError, SourceError
 from gallery.geo import LonLat, distance_m, size_m
 from gallery.store.check import check_gallery
@@ -190,7 +190,7 @@ def test_folder_with_csv(make_photos, tmp_path, embedder):
         build_gallery(photos, tmp_path / "g", embedder, tile_size_m=90, positions=places)
     assert embedder.embedded == 0 and not (tmp_path / "g").exists()
     gallery = build_gallery(
-        photos, tmp_path / "g", embedder, tile_size_m=90, positions=places, stated=Stated(unplaced="skip")
+        photos, tmp_path / "g", embedder, tile_size_m=90, positions=places, stated=ImagerySettings(unplaced="skip")
     )
     assert list(gallery.tiles["id"]) == ["0.jpg", "1.jpg", "2.jpg"]
     assert gallery.manifest["skipped"] == {"not in the list of positions": 1, "unreadable": 1}
@@ -213,7 +213,7 @@ def test_positions_from_names_and_from_exif(make_photos, tmp_path):
     embedder = FakeEmbedder(positions={"1.jpg": FakePosition(8, 46)})
     with pytest.raises(PositionsError, match=r"1 of 3 images have no position.*: 2\.jpg\. .*--unplaced skip"):
         build_gallery(photos, tmp_path / "g", embedder)
-    gallery = build_gallery(photos, tmp_path / "g", embedder, stated=Stated(unplaced="skip"))
+    gallery = build_gallery(photos, tmp_path / "g", embedder, stated=ImagerySettings(unplaced="skip"))
     assert [tuple(pair) for pair in gallery.centres] == [(8, 46), (11.5, 47.25)]
     assert gallery.manifest["skipped"] == {"without a position": 1}
 
@@ -237,7 +237,7 @@ def test_refusals(make_raster, make_photos, tmp_path, embedder):
     with pytest.raises(PositionsError, match="--positions"):
         build_gallery(make_photos(2), tmp_path / "g", embedder)
     with pytest.raises(BuildError, match="--positions"):
-        build_gallery(make_photos(2), tmp_path / "g", embedder, stated=Stated(unplaced="skip"))
+        build_gallery(make_photos(2), tmp_path / "g", embedder, stated=ImagerySettings(unplaced="skip"))
     (tmp_path / "file").touch()
     with pytest.raises(BuildError, match="is a file"):
         build_gallery(raster, tmp_path / "file", embedder)
@@ -313,7 +313,7 @@ def test_other_settings_do_not_go_on_with_old_parts(make_raster, tmp_path, embed
 
 
 @pytest.mark.parametrize(
-    "step", ["build.write.write_index", "build.write.file_facts", "build.pipeline.put_in_place", "os.rename"]
+    "step", ["build.write.write_index", "build.write.file_facts", "build.pipeline.swap_in", "os.rename"]
 )
 def test_the_old_gallery_opens_wherever_a_build_dies(make_raster, tmp_path, embedder, monkeypatch, step):
     old_raster = make_raster("g/old.tif", pixels=textured(300, 300, 1))

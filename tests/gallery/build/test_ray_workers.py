@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from gallery import Gallery, build_gallery
-from gallery.build.batches import Standing
+from gallery.build.batches import KnownTiles
 from gallery.build.raster_source import RasterSource, Tiling
 from gallery.build.ray_workers import LOCAL, RayWorkers, _Worker
 from gallery.errors import BuildError, SourceError
@@ -96,7 +96,7 @@ def test_a_killed_worker_and_a_stopped_build_change_nothing(cluster, region, tmp
 
 def test_what_stops_a_worker_comes_back_as_a_result(region, tmp_path):
     """An exception would make Ray try again."""
-    other = _Worker(partial(FakeEmbedder, fingerprint="other"), "fake-8x8", 0.0, Standing(), [], os.getcwd())
+    other = _Worker(partial(FakeEmbedder, fingerprint="other"), "fake-8x8", 0.0, KnownTiles(), [], os.getcwd())
     stopped = pickle.loads(other({"tasks": pickle.dumps([])})["result"])
     assert isinstance(stopped, BuildError) and "has the weights other, not fake-8x8" in str(stopped)
     moved = tmp_path / "moved.tif"
@@ -104,7 +104,7 @@ def test_what_stops_a_worker_comes_back_as_a_result(region, tmp_path):
     source = RasterSource(moved, 1, "moved", "moved.tif", Tiling((100.0,), 0.0, 64))
     tasks = pickle.dumps([(0, next(source.candidates()))])
     moved.unlink()
-    worker = _Worker(FakeEmbedder, "fake-8x8", 0.0, Standing(), [source], os.getcwd())
+    worker = _Worker(FakeEmbedder, "fake-8x8", 0.0, KnownTiles(), [source], os.getcwd())
     assert isinstance(pickle.loads(worker({"tasks": tasks})["result"]), SourceError)
 
 
@@ -116,4 +116,4 @@ def test_no_cluster_is_one_sentence(monkeypatch):
 
     monkeypatch.setattr(ray, "init", refuse)
     with pytest.raises(BuildError, match=r"No Ray cluster answers at 10\.0\.0\.1:6379"):
-        next(RayWorkers(FakeEmbedder, "10.0.0.1:6379")([[]], "x", 0.0, Standing()))
+        next(RayWorkers(FakeEmbedder, "10.0.0.1:6379")([[]], "x", 0.0, KnownTiles()))

@@ -141,7 +141,7 @@ def test_a_source_is_removed_by_its_name(rasters, tmp_path, embedder):
     assert Gallery.open(tmp_path / "g").manifest == left.manifest
 
 
-@pytest.mark.parametrize("step", ["build.write.write_index", "build.write.file_facts", "build.remove.put_in_place"])
+@pytest.mark.parametrize("step", ["build.write.write_index", "build.write.file_facts", "build.remove.swap_in"])
 def test_a_removal_that_dies_leaves_the_gallery_as_it_was(rasters, tmp_path, embedder, monkeypatch, step):
     def die(*arguments, **options):
         raise KeyboardInterrupt

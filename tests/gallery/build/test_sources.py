@@ -10,7 +10,7 @@ from gallery import build_gallery
 from gallery.build.candidates import Skipped
 from gallery.build.raster_source import Tiling
 from gallery.build.reembed import GalleryTiles
-from gallery.build.sources import Stated, open_sources
+from gallery.build.sources import ImagerySettings, open_sources
 from gallery.errors import SourceError
 from gallery.imagery.raster_cache import MOST_OPEN, _kept, open_raster
 from tests.helpers.builders import FakeEmbedder, FakePosition, textured
@@ -24,7 +24,7 @@ def sources(make_raster, make_photos, tmp_path, embedder):
     raster = make_raster("maps/a.tif")
     gallery = build_gallery(raster, tmp_path / "g", embedder, tile_size_m=80)
     photos = make_photos(4)
-    stated = Stated(unplaced="skip")
+    stated = ImagerySettings(unplaced="skip")
     opened = open_sources(
         [raster, photos], tmp_path / "h", tmp_path / "h.building", TILING, lambda path: POSITIONS.get(path.name), stated
     )

@@ -5,10 +5,10 @@ from pathlib import Path
 import pytest
 
 from gallery import build_gallery
-from gallery.build.sources import Stated
+from gallery.build.sources import ImagerySettings
 from gallery.errors import PositionsError, UnreadablePhoto
 from gallery.geo import LonLat
-from gallery.georef.assign import DISAGREEING, OTHER_ZOOM, UNLISTED, WITHOUT, settle
+from gallery.georef.assign import DISAGREEING, OTHER_ZOOM, UNLISTED, WITHOUT, assign_positions
 from gallery.georef.file_names import TileNames
 from gallery.georef.position_lists import Place, Positions
 from tests.helpers.builders import FakePosition, write_raster
@@ -20,7 +20,7 @@ def settled(images, known=None, names=None, exif=None, **options):
             raise UnreadablePhoto(f"{path.name} is damaged.")
         return (exif or {}).get(path.name)
 
-    return settle(Path("photos"), images, known, names or TileNames(), read, within_m=100, **options)
+    return assign_positions(Path("photos"), images, known, names or TileNames(), read, within_m=100, **options)
 
 
 def test_names_and_exif_that_agree():
@@ -84,7 +84,9 @@ def test_a_folder_of_map_tiles_becomes_a_gallery(make_photos, tmp_path, embedder
     assert len(gallery) == 4 and set(gallery.tiles["placed"]) == {"stated extent"}
     west, south, east, _ = gallery.info()["bounds"]
     assert (east - west) / 2 == pytest.approx(360 / 2**17, rel=1e-6)
-    flipped = build_gallery(tmp_path / "xyz", tmp_path / "t", embedder, stated=Stated(tile_names=TileNames(tms=True)))
+    flipped = build_gallery(
+        tmp_path / "xyz", tmp_path / "t", embedder, stated=ImagerySettings(tile_names=TileNames(tms=True))
+    )
     assert flipped.info()["bounds"][3] == pytest.approx(-south) and flipped.info()["build"]["tms"] is True
 
 
@@ -93,7 +95,7 @@ def test_a_picture_that_says_where_it_lies_but_not_in_which_crs_is_named(make_ph
     (photos / "0.jgw").write_text("1\n0\n0\n-1\n500000\n5000000\n")
     with pytest.raises(PositionsError.__base__, match=r"0\.jpg has no coordinate reference system.*--crs"):
         build_gallery(photos, tmp_path / "g", embedder)
-    assert len(build_gallery(photos, tmp_path / "g", embedder, stated=Stated(crs="EPSG:32633"))) == 1
+    assert len(build_gallery(photos, tmp_path / "g", embedder, stated=ImagerySettings(crs="EPSG:32633"))) == 1
 
 
 def test_a_list_is_asked_about_georeferenced_images_too(tmp_path, embedder):

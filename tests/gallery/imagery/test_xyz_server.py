@@ -17,7 +17,7 @@ from gallery.geo import Bounds, LonLat, distance_m
 from gallery.imagery import xyz_server as module
 from gallery.imagery.raster import Raster
 from gallery.imagery.xyz import ranges_of
-from gallery.imagery.xyz_server import MOST_TILES, Order, TileServer, fetch
+from gallery.imagery.xyz_server import MOST_TILES, FetchJob, TileServer, fetch
 from gallery.tiles import Window
 from tests.helpers import ROOT
 from tests.helpers.tile_host import picture, serving
@@ -46,7 +46,7 @@ def impatient(monkeypatch):
 
 
 def order(host, path="/{z}/{x}/{y}.png", bounds=None, **options):
-    return Order(TileServer(host.base + path), bounds or box(), ZOOM, "CC0", **{"rate": 100.0, **options})
+    return FetchJob(TileServer(host.base + path), bounds or box(), ZOOM, "CC0", **{"rate": 100.0, **options})
 
 
 def fetched(tmp_path, wanted, **options):
@@ -287,4 +287,4 @@ def test_too_much_is_refused_before_anything_is_asked(host):
     with pytest.raises(SourceError, match="rate"):
         order(host, rate=0)
     with pytest.raises(SourceError, match="zoom"):
-        Order(TileServer(host.base + "/{z}/{x}/{y}.png"), box(), 31, "CC0")
+        FetchJob(TileServer(host.base + "/{z}/{x}/{y}.png"), box(), 31, "CC0")

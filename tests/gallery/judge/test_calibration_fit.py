@@ -10,7 +10,7 @@ from hypothesis.extra.numpy import arrays
 
 from gallery.errors import GalleryError
 from gallery.judge.calibration import SHARES
-from gallery.judge.calibration_fit import BELIEVED_ELSEWHERE, fit, trust_of
+from gallery.judge.calibration_fit import BELIEVED_ELSEWHERE, fit, reliability_of
 from gallery.judge.evidence import KINDS, Evidence
 
 RANDOM = np.random.default_rng(3)
@@ -20,7 +20,7 @@ NONE = np.zeros(2000, bool)
 def test_figures_by_hand():
     probability = np.array([0.95, 0.95, 0.75, 0.35, 0.32, 0.05])
     right = np.array([True, True, False, True, False, False])
-    found = trust_of(probability, right)
+    found = reliability_of(probability, right)
     assert (found.answers, found.right) == (6, 3)
     assert found.coverage == {"0.9": 2 / 6, "0.95": 2 / 6, "0.99": 2 / 6}
     assert found.auc_pr == pytest.approx((2 / 3) * 1 + (1 / 3) * (3 / 4))
@@ -35,7 +35,7 @@ def test_figures_by_hand():
 )
 def test_coverage_equals_trying_every_bound(probability, random):
     right = np.array([random.random() < 0.7 for _ in probability])
-    found = trust_of(probability, right)
+    found = reliability_of(probability, right)
     for share in SHARES:
         kept = [probability >= bound for bound in probability]
         enough = [int(own.sum()) for own in kept if right[own].mean() >= share]
@@ -58,7 +58,7 @@ def test_a_fit_finds_what_tells(inliers):
     fitted = fit(evidence, right, [f"{number // 2}" for number in range(2000)], NONE)
     assert np.argmax(np.abs(fitted.weights)) == 1 and len(fitted.weights) == len(KINDS) - (not inliers)
     unseen, truth = answers(2000, inliers)
-    found = trust_of(np.array([fitted.probability(one) for one in unseen]), truth)
+    found = reliability_of(np.array([fitted.probability(one) for one in unseen]), truth)
     assert found.calibration_error < 0.04 and found.auc_pr is not None and found.auc_pr > 0.85
     for share, least in fitted.located_at.items():
         assert least is not None

@@ -11,14 +11,14 @@ from gallery.geo import LonLat, rectangle
 from gallery.judge.calibration import Calibration, Logistic, percent
 from gallery.judge.evidence import KINDS, Evidence
 from gallery.judge.geometry import Alignment, Check, Fit
-from gallery.judge.verdict import belief_in, way_of
+from gallery.judge.verdict import judge, search_mode
 from gallery.photo.pose import Pose
-from gallery.photo.views import SearchedViews, View
+from gallery.photo.views import QueryCrop, QueryViews
 from gallery.tiles import Match, Tile
 
 PICTURE = Image.new("RGB", (4, 4))
-TURNED = SearchedViews((View(PICTURE),), "")
-STATED = SearchedViews((View(PICTURE), View(PICTURE, 50.0)), "", 100.0, pose=Pose(0, -90, 100, 24))
+TURNED = QueryViews((QueryCrop(PICTURE),), "")
+STATED = QueryViews((QueryCrop(PICTURE), QueryCrop(PICTURE, 50.0)), "", 100.0, pose=Pose(0, -90, 100, 24))
 GUESSED = replace(STATED, guessed=True)
 ALIGNMENT = Alignment(
     Tile("0", LonLat(10, 50), rectangle(LonLat(10, 50), 100, 100), 1, "r"), (4, 4), *np.zeros((2, 20, 2)), np.eye(3)
@@ -42,11 +42,11 @@ def calibration(bias: float, at_95: float | None, checked: bool) -> Calibration:
 
 
 def belief(views=STATED, found=4, check=None, evidence=EVIDENCE, by=None, trust=0.95, by_chance=0.01):
-    return belief_in(matches(found), views, by_chance, check, evidence, by, trust)
+    return judge(matches(found), views, by_chance, check, evidence, by, trust)
 
 
 def test_each_way_of_searching_is_told_apart():
-    assert [way_of(views) for views in (TURNED, STATED, GUESSED)] == ["turned", "stated", "guessed"]
+    assert [search_mode(views) for views in (TURNED, STATED, GUESSED)] == ["turned", "stated", "guessed"]
 
 
 @pytest.mark.parametrize(("views", "needed"), [(STATED, 3), (GUESSED, 4), (TURNED, 4)])

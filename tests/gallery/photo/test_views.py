@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from gallery.photo.pose import heading_of
-from gallery.photo.views import LEAST_WORKING_PX, WORKING_PX, searched_views, turned_north_up
+from gallery.photo.views import LEAST_WORKING_PX, WORKING_PX, query_views, turned_north_up
 from tests.helpers.builders import FakePhoto, FakePosition, textured
 
 headings = st.floats(-720, 720)
@@ -84,15 +84,15 @@ def test_shrinking_is_filtered():
 def test_views_and_their_notes():
     image = smooth(80, 60)
     known = FakePhoto(image, "a", FakePosition(0, 0, heading_deg=359.7))
-    searched = searched_views(known, 4, True)
+    searched = query_views(known, 4, True)
     assert (
         len(searched.views) == 1 and "turned by 0 degrees so that north is up, from its EXIF heading" in searched.note
     )
     for photo, north_up in ((known, False), (FakePhoto(image, "b"), True), (FakePhoto(image, "c"), False)):
-        searched = searched_views(photo, 4, north_up)
+        searched = query_views(photo, 4, north_up)
         assert [view.image.size for view in searched.views] == [(80, 60), (60, 80)] * 2
         assert "quarter turns" in searched.note and searched.side_m is None
-        assert [view.image for view in searched_views(photo, 1, north_up).views] == [photo]
+        assert [view.image for view in query_views(photo, 1, north_up).views] == [photo]
 
 
 @pytest.mark.parametrize(

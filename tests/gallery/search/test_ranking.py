@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from gallery import Gallery, build_gallery
 from gallery.geo import LonLat, distances_m, moved
-from gallery.photo.views import View
+from gallery.photo.views import QueryCrop
 from gallery.search.ranking import CANDIDATES, SAME_PLACE, Ranker
 from tests.helpers.builders import FakeEmbedder, textured, write_raster
 
@@ -26,8 +26,8 @@ def random_rows(count: int, dimension: int, seed: int) -> np.ndarray:
     return rows / np.linalg.norm(rows, axis=1, keepdims=True)
 
 
-def views_at(offsets, weights) -> list[View]:
-    return [View(None, east, north, weight) for (east, north), weight in zip(offsets, weights, strict=True)]
+def views_at(offsets, weights) -> list[QueryCrop]:
+    return [QueryCrop(None, east, north, weight) for (east, north), weight in zip(offsets, weights, strict=True)]
 
 
 def nearest_by_hand(gallery: Gallery, row: int, east_m: float, north_m: float) -> int:
@@ -100,7 +100,7 @@ def test_the_best_are_found_without_scoring_all(gallery):
 
 def test_one_view_ranks_as_a_plain_search(gallery):
     vectors = random_rows(1, gallery.dimension, 3)
-    alone = Ranker(gallery).added_up(vectors, [View(None)], SIDE_M, 20)
+    alone = Ranker(gallery).added_up(vectors, [QueryCrop(None)], SIDE_M, 20)
     assert alone.rows.tolist() == Ranker(gallery).best_of(vectors, 20).rows.tolist()
 
 

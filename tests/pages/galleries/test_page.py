@@ -16,8 +16,8 @@ from gallery.store.health import Gap, Health, LookAlike
 from pages.common import gallery_map
 from pages.errors import BadQuestion
 from pages.galleries import render
-from pages.services.catalog import Shelf
-from pages.services.galleries import Facts, GalleriesDesk, marks_of
+from pages.services.catalog import GalleryCatalog
+from pages.services.galleries import Facts, GalleriesService, marks_of
 from tests.helpers.small_world import WEST_DEG, desk_of, shelf_of
 from tests.pages.common.test_maps import HOSTILE, outside_addresses
 
@@ -32,7 +32,9 @@ def world(tmp_path_factory):
 def desk(world):
     folder, desk = world
     [stand] = shelf_of(desk).public
-    return GalleriesDesk(Shelf([replace(stand, folder=folder), replace(stand, key="gone", folder=folder / "gone")]))
+    return GalleriesService(
+        GalleryCatalog([replace(stand, folder=folder), replace(stand, key="gone", folder=folder / "gone")])
+    )
 
 
 def test_a_line_for_each_gallery_also_for_one_that_is_gone(desk):

@@ -24,13 +24,13 @@ from pages.inspect import summary as inspect_summary
 from pages.inspect import table as inspect_table
 from pages.inspect.components import filter_of, make_parts
 from pages.inspect.page import Events
-from pages.inspect.view_state import LENSES, Looking
+from pages.inspect.view_state import LENSES, ViewState
 from pages.services import heatmaps
 from pages.services.engine import Engine
-from pages.services.expiring import Kept
+from pages.services.expiring import ExpiringStore
 from pages.services.fresh_photo import fresh_sight, fresh_view
-from pages.services.inspection import Bench
-from pages.services.locate import Desk, Question
+from pages.services.inspection import InspectionService
+from pages.services.locate import LocateService, Question
 from tests.helpers.small_world import ColourEmbedder, imagery, make_small_world, write_small_report
 from tests.pages.common.test_maps import HOSTILE
 
@@ -47,7 +47,7 @@ def world(tmp_path_factory):
 @pytest.fixture(scope="module")
 def bench(world):
     folder, engine, report = world
-    return Bench(engine, report, folder / "gallery")
+    return InspectionService(engine, report, folder / "gallery")
 
 
 def bare(count=4, **known):
@@ -89,7 +89,7 @@ def test_the_table_says_what_is_sorted_and_where_it_stands(bench):
 def test_marks_are_told_by_sign_and_by_distance(bench):
     table = bench.inspection().table
     wrong = table.index[~table["right"] & (table["error_m"] > 100)][0]
-    near, far = (bench.sight(wrong, heatmaps.How(near_m=metres)) for metres in (1e6, 0.0))
+    near, far = (bench.sight(wrong, heatmaps.DisplayOptions(near_m=metres)) for metres in (1e6, 0.0))
     assert near.strip[0].mark == "near" and far.strip[0].mark == "wrong"
     text = query_view.sight(near)
     assert 'class="near"' in text and "≈" in text
@@ -105,7 +105,7 @@ def test_a_twin_of_the_true_tile_is_shown_beside_it(world, tmp_path):
     vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
     names, tile_places = np.array(["a", "b"], object), np.array(["p", "q"], object)
     write_tiles(tmp_path / "twins.parquet", Tiles(names, vectors, unknown, unknown, tile_places))
-    shown = Bench(engine, tmp_path / "twins.parquet").sight("q0")
+    shown = InspectionService(engine, tmp_path / "twins.parquet").sight("q0")
     assert shown.twin is not None and shown.twin.tile_id == "b" and shown.twin.score > 0.98
     assert "Twin of the true tile" in query_view.sight(shown)
 
@@ -114,7 +114,7 @@ def test_a_query_is_shown_with_its_three_pictures(bench):
     shown = bench.sight(bench.inspection().table.index[1])
     assert all(uri.startswith("data:image/jpeg") for uri in (shown.photo, shown.strip[0].uri, shown.truth.uri))
     bench.engine.wait()
-    seen = bench.sight(shown.name, heatmaps.How("seen"))
+    seen = bench.sight(shown.name, heatmaps.DisplayOptions("seen"))
     assert "64 pixels square" in seen.heat_caption and seen.photo != shown.photo
 
 
@@ -124,7 +124,7 @@ def test_controls_and_filters_say_the_same():
 
 
 def test_a_part_of_the_set_becomes_a_filter_and_nonsense_does_not(bench):
-    looking = Looking()
+    looking = ViewState()
 
     def part(**data):
         return render.part_of(looking, bench, data)
@@ -167,7 +167,7 @@ def test_a_second_report_is_compared_and_nothing_that_it_names_is_opened(bench, 
 def test_a_report_that_knows_nothing_says_what_is_missing(world, tmp_path):
     folder, engine, _ = world
     write_report(tmp_path / "bare.parquet", bare(), {})
-    bench = Bench(engine, tmp_path / "bare.parquet", folder / "gallery")
+    bench = InspectionService(engine, tmp_path / "bare.parquet", folder / "gallery")
     inspection = bench.inspection()
     assert any("not this report's" in note for note in inspection.notes)
     shown = bench.sight("q0")
@@ -196,8 +196,10 @@ def test_every_part_of_the_page_bears_a_poor_report(world, tmp_path, rows):
     folder, engine, _ = world
     write_report(tmp_path / "poor.parquet", rows, {})
     with gr.Blocks():
-        parts = make_parts(Bench(engine, tmp_path / "poor.parquet", folder / "gallery"))
-        events = Events(Bench(engine, tmp_path / "poor.parquet", folder / "gallery"), parts, Kept())
+        parts = make_parts(InspectionService(engine, tmp_path / "poor.parquet", folder / "gallery"))
+        events = Events(
+            InspectionService(engine, tmp_path / "poor.parquet", folder / "gallery"), parts, ExpiringStore()
+        )
     first, second = events.opening(SimpleNamespace(query_params=QueryParams("wrong=0")))
     assert parts.headline in first and parts.slices in second
     looking = first[parts.looking]
@@ -212,8 +214,8 @@ def test_every_part_of_the_page_bears_a_poor_report(world, tmp_path, rows):
 def test_without_a_report_or_gallery_a_sentence_says_so(world, tmp_path):
     _, engine, report = world
     with pytest.raises(BadQuestion, match=r"--report FILE"):
-        Bench(engine, None).inspection()
-    without = Bench(engine, report, tmp_path / "nowhere").inspection()
+        InspectionService(engine, None).inspection()
+    without = InspectionService(engine, report, tmp_path / "nowhere").inspection()
     assert any(note.startswith("No tile pictures") for note in without.notes)
 
 
@@ -249,32 +251,32 @@ def test_the_network_draws_heat_over_what_it_sees(tmp_path):
     tile = query_view.Ranked(1, "a", 0.5, "wrong", None, None)
     shown = query_view.Sight("q", "Wrong", False, (), (), None, (tile,), tile)
     for look, words in (("similarity", "how alike"), ("saliency", "Grad-CAM")):
-        heated = heatmaps.seen(shown, tuple(pictures), heatmaps.How(look, "true"), embedder)
+        heated = heatmaps.seen(shown, tuple(pictures), heatmaps.DisplayOptions(look, "true"), embedder)
         assert all(uri.startswith("data:image/jpeg") for uri in heated.heat)
         assert words in heated.heat_caption and "for the true tile" in heated.heat_caption
         assert query_view.sight(heated).count('class="heat"') == 3
-    lone = heatmaps.seen(shown, (pictures[0], None, None), heatmaps.How("similarity"), embedder)
+    lone = heatmaps.seen(shown, (pictures[0], None, None), heatmaps.DisplayOptions("similarity"), embedder)
     assert lone.heat == (None, None, None), "no other picture, no heat"
 
 
 def test_a_fresh_photo_is_judged_by_its_own_position(world):
     folder, engine, _ = world
-    desk = Desk(engine, sorted((folder / "gallery" / "photos").glob("*.jpg")))
+    desk = LocateService(engine, sorted((folder / "gallery" / "photos").glob("*.jpg")))
     shown = desk.ask(desk.examples[0], Question())
     kept = desk.kept.get(shown.kept_as)
-    far = fresh_sight(kept, heatmaps.How(near_m=0))
+    far = fresh_sight(kept, heatmaps.DisplayOptions(near_m=0))
     assert far.right and far.truth is not None and far.strip[0].mark == "true"
-    assert {tile.mark for tile in fresh_sight(kept, heatmaps.How(near_m=1e6)).strip} <= {"true", "near"}
+    assert {tile.mark for tile in fresh_sight(kept, heatmaps.DisplayOptions(near_m=1e6)).strip} <= {"true", "near"}
     silent = desk.kept.get(desk.ask(desk.examples[3], Question()).kept_as)
-    unknown = fresh_sight(silent, heatmaps.How())
+    unknown = fresh_sight(silent, heatmaps.DisplayOptions())
     assert unknown.right is None and unknown.truth is None and "no position" in unknown.truth_missing
     assert not unknown.photo.startswith("data:image/jpeg;base64,/9j/4Q"), "no EXIF goes on"
 
 
 def test_a_fresh_photo_shows_how_it_fits(world):
     folder, engine, _ = world
-    desk = Desk(engine, sorted((folder / "gallery" / "photos").glob("*.jpg")))
+    desk = LocateService(engine, sorted((folder / "gallery" / "photos").glob("*.jpg")))
     kept = desk.kept.get(desk.ask(desk.examples[0], Question()).kept_as)
-    assert kept.answer.fit is not None and "How it fits" in fresh_view(kept, heatmaps.How())
+    assert kept.answer.fit is not None and "How it fits" in fresh_view(kept, heatmaps.DisplayOptions())
     unfit = replace(kept, answer=replace(kept.answer, check=None))
-    assert "How it fits" not in fresh_view(unfit, heatmaps.How())
+    assert "How it fits" not in fresh_view(unfit, heatmaps.DisplayOptions())

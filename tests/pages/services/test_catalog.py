@@ -7,16 +7,16 @@ import pytest
 
 from pages.errors import BadQuestion
 from pages.gallery_picker import Remembered
-from pages.services.catalog import Shelf, Stand, keys_of
+from pages.services.catalog import CatalogEntry, GalleryCatalog, keys_of
 from pages.services.embedders import Embedders
 from pages.services.engine import Engine
-from pages.services.flight import FlightDesk
-from pages.services.locate import Desk
+from pages.services.flight import FlightService
+from pages.services.locate import LocateService
 
 
 def stand(key, room=None):
-    desk = Desk(Engine(lambda: None))
-    return Stand(key, key, Path("x"), desk, FlightDesk(desk), room)
+    desk = LocateService(Engine(lambda: None))
+    return CatalogEntry(key, key, Path("x"), desk, FlightService(desk), room)
 
 
 def test_keys_are_the_folders_names_once_each():
@@ -25,7 +25,7 @@ def test_keys_are_the_folders_names_once_each():
 
 
 def test_whatever_a_browser_says_there_is_a_gallery():
-    shelf = Shelf([stand("a"), stand("b")])
+    shelf = GalleryCatalog([stand("a"), stand("b")])
     assert shelf.get("b").key == "b"
     for odd in ("", "c", None, 7, ["b"], {"key": "b"}):
         assert shelf.get(odd).key == "a"
@@ -35,7 +35,7 @@ def test_whatever_a_browser_says_there_is_a_gallery():
 
 
 def test_an_own_gallery_is_seen_by_who_knows_its_key_and_goes_with_its_folder(tmp_path):
-    shelf = Shelf([stand("a")])
+    shelf = GalleryCatalog([stand("a")])
     folder = tmp_path / "mine"
     (folder / "deep").mkdir(parents=True)
     shelf.put(stand("secret", folder), 3600)
@@ -52,7 +52,7 @@ def test_an_own_gallery_is_seen_by_who_knows_its_key_and_goes_with_its_folder(tm
 
 
 def test_an_own_gallery_goes_by_itself(tmp_path):
-    shelf = Shelf([stand("a")])
+    shelf = GalleryCatalog([stand("a")])
     (tmp_path / "mine").mkdir()
     shelf.put(stand("secret", tmp_path / "mine"), 0.05)
     begun = time.monotonic()

@@ -1,18 +1,18 @@
 """What is kept for another page."""
 
-from pages.services.expiring import Kept
+from pages.services.expiring import ExpiringStore
 
 
 def test_a_value_comes_back_under_its_own_name_only():
-    kept = Kept()
+    kept = ExpiringStore()
     first, second = kept.put("a"), kept.put("b")
     assert (kept.get(first), kept.get(second), kept.get("nobody")) == ("a", "b", None)
     assert first != second and len(first) > 20
 
 
 def test_old_and_surplus_values_go():
-    few = Kept(most=2)
+    few = ExpiringStore(most=2)
     names = [few.put(value) for value in "abc"]
     assert [few.get(name) for name in names] == [None, "b", "c"]
-    brief = Kept(for_s=-1)
+    brief = ExpiringStore(for_s=-1)
     assert brief.get(brief.put("a")) is None

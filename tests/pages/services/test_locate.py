@@ -7,7 +7,7 @@ from gallery.errors import AreaError
 from mean_model import PhotoError
 from pages.errors import BadQuestion
 from pages.services.engine import Engine
-from pages.services.locate import MOST_PHOTOS, Desk, Question, area_of, distance_to_photo_m
+from pages.services.locate import MOST_PHOTOS, LocateService, Question, area_of, distance_to_photo_m
 from tests.helpers.bad_files import gps_exif
 from tests.helpers.small_world import bad_files, desk_of, imagery, write_photo
 
@@ -39,7 +39,7 @@ def test_the_first_example_is_answered_before_anybody_asks(desk):
 
 
 def test_an_example_that_cannot_be_read_is_left_out(desk):
-    examples = Desk(Engine(lambda: None), [bad_files()["text"].path, *desk.examples]).examples
+    examples = LocateService(Engine(lambda: None), [bad_files()["text"].path, *desk.examples]).examples
     assert examples == desk.examples
 
 

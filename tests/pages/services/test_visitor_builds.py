@@ -16,7 +16,7 @@ from pages.services import upload as services_upload
 from pages.services import visitor_builds
 from pages.services.locate import Question
 from pages.services.upload import BadUpload, plan
-from pages.services.visitor_builds import NoRoom, Order, Stopped, Workshop, title_of, told, zipped
+from pages.services.visitor_builds import BuildRequest, NoRoom, Stopped, VisitorBuilds, title_of, told, zipped
 from tests.helpers.small_world import desk_of, imagery, shelf_of, write_photo, write_raster
 
 
@@ -27,7 +27,7 @@ def shelf(tmp_path_factory):
 
 @pytest.fixture
 def shop(shelf):
-    made = Workshop(shelf)
+    made = VisitorBuilds(shelf)
     yield made
     for stand in [stand for stand in shelf._stands.values() if stand.own]:
         shelf.drop(stand.key)
@@ -41,14 +41,14 @@ def upload(tmp_path):
 
 def test_the_plan_counts_the_tiles_of_the_build(shop, upload):
     made = plan(upload, 100, 0.5)
-    stand = shop.build(Order(upload))
+    stand = shop.build(BuildRequest(upload))
     assert made.tiles == len(Gallery.open(stand.folder)) == 25
     assert made.width_m == pytest.approx(300, rel=0.01) and made.metres_per_px == pytest.approx(1, rel=0.01)
 
 
 def test_a_built_gallery_answers_its_visitor_and_nobody_else_sees_it(shop, shelf, upload, tmp_path):
     steps = []
-    stand = shop.build(Order(upload), steps.append)
+    stand = shop.build(BuildRequest(upload), steps.append)
     assert (stand.title, stand.own, len(stand.key) > 20) == ("my-town-1", True, True)
     assert steps[0].done == 0 and steps[-1].done == steps[-1].total == 25
     assert (
@@ -63,7 +63,7 @@ def test_a_built_gallery_answers_its_visitor_and_nobody_else_sees_it(shop, shelf
 
 
 def test_the_zip_opens_elsewhere_and_shows_its_tiles(shop, upload, tmp_path):
-    stand = shop.build(Order(upload))
+    stand = shop.build(BuildRequest(upload))
     assert zipped(stand) == zipped(stand)
     with zipfile.ZipFile(zipped(stand)) as archive:
         archive.extractall(tmp_path / "taken")
@@ -83,17 +83,17 @@ def test_stopped_it_leaves_nothing(shop, upload, after):
         return len(asked) > after
 
     with pytest.raises(Stopped, match="Nothing"):
-        shop.build(Order(upload), stopped=stopped)
+        shop.build(BuildRequest(upload), stopped=stopped)
     assert list(Path(shop._root.name).iterdir()) == [] and shop.shelf.own_count == 0
-    assert len(shop.build(Order(upload)).desk.engine.wait().gallery) == 25, "there is room again"
+    assert len(shop.build(BuildRequest(upload)).desk.engine.wait().gallery) == 25, "there is room again"
 
 
 def test_it_stops_also_where_every_tile_is_empty(shop, tmp_path):
     empty = tiff(tmp_path / "empty.tif", 300, 300, nodata=0)
     with pytest.raises(Stopped):
-        shop.build(Order(empty), stopped=lambda: True)
+        shop.build(BuildRequest(empty), stopped=lambda: True)
     with pytest.raises(GalleryError, match="No tile"):
-        shop.build(Order(empty))
+        shop.build(BuildRequest(empty))
     assert list(Path(shop._root.name).iterdir()) == []
 
 
@@ -103,7 +103,7 @@ def test_a_build_that_fails_leaves_nothing(shop, upload, monkeypatch):
 
     monkeypatch.setattr(visitor_builds, "build_gallery", fails)
     with pytest.raises(GalleryError):
-        shop.build(Order(upload))
+        shop.build(BuildRequest(upload))
     assert list(Path(shop._root.name).iterdir()) == []
 
 
@@ -115,19 +115,19 @@ def test_there_is_room_for_few(shop, upload, monkeypatch):
         inside.set()
         go.wait(20)
 
-    first = threading.Thread(target=shop.build, args=(Order(upload), waits))
+    first = threading.Thread(target=shop.build, args=(BuildRequest(upload), waits))
     first.start()
     assert inside.wait(20)
     with pytest.raises(NoRoom, match="2 hours"):
-        shop.build(Order(upload))
+        shop.build(BuildRequest(upload))
     go.set()
     first.join()
     with pytest.raises(NoRoom):
-        shop.build(Order(upload))
+        shop.build(BuildRequest(upload))
     monkeypatch.setattr(visitor_builds, "MOST_KEPT", 9)
     monkeypatch.setattr(visitor_builds, "LEAST_FREE_BYTES", 2**62)
     with pytest.raises(NoRoom, match="full"):
-        shop.build(Order(upload))
+        shop.build(BuildRequest(upload))
 
 
 VRT = """<VRTDataset rasterXSize="9" rasterYSize="9"><SRS>EPSG:4326</SRS><VRTRasterBand dataType="Byte" band="1">

@@ -19,7 +19,7 @@ from gallery.report.comparison import compare as compared
 from gallery.report.table import open_inspection
 from mean_model import MEAN, MeanConfig, load_model, save_model
 from pages.services.engine import Engine
-from pages.services.inspection import Bench
+from pages.services.inspection import InspectionService
 from tests.helpers.builders import digest, textured, write_raster
 from tests.train_scripts.evaluation.test_places import refusal, say
 from train_scripts.arguments import names_for_files
@@ -92,7 +92,7 @@ def test_one_table_and_reports_that_compare(home, models, tmp_path, capsys):
     assert sum(found.counts.values()) == len(SHOWN) and not (found.only_before or found.only_after or found.notes)
     assert gallery_main(["inspect", str(theirs), "--against", str(mine)]) == 0
     assert f"{len(SHOWN)} shared queries" in capsys.readouterr().out
-    page = Bench(Engine(lambda: None), theirs, home / "g")  # type: ignore[arg-type, return-value]
+    page = InspectionService(Engine(lambda: None), theirs, home / "g")  # type: ignore[arg-type, return-value]
     before_, on_page = page.compared(mine)
     assert dict(on_page.counts) == dict(compared(ours, others).counts)
     assert page.tile(page.others_strip(before_, "3.png")[0].tile_id) is not None

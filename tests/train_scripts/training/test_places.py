@@ -34,7 +34,7 @@ from train_scripts.errors import BadPicture, BadRequest, MissingPart, WrongFolde
 from train_scripts.training import places
 from train_scripts.training.checkpoint import Run, begin_run
 from train_scripts.training.distributed import Processes
-from train_scripts.training.initial_weights import begin
+from train_scripts.training.initial_weights import init_network
 from train_scripts.training.logging import curves_of
 from train_scripts.training.places import Stopped, run_config
 from train_scripts.training.places_config import PlacesConfig, Terms
@@ -440,9 +440,9 @@ def test_imagenet_weights_come_from_the_hub_or_it_is_said_that_they_cannot(
     with fake_hub() as hub:
         hub.adopt(monkeypatch, tmp_path)
         with pytest.raises(CheckpointError, match="The ImageNet weights of convnext_atto are not in the Hub's cache"):
-            begin(STEADY, "imagenet")
+            init_network(STEADY, "imagenet")
         hub.add("timm/convnext_atto.d2_in1k", {"model.safetensors": save(weights)})
-        started = begin(STEADY, "imagenet").backbone.state_dict()
+        started = init_network(STEADY, "imagenet").backbone.state_dict()
     alike(dict(started), {name: value for name, value in weights.items() if not name.startswith("head.fc.")})
 
 
@@ -450,24 +450,24 @@ def test_weights_to_start_from_must_fit(tmp_path: Path) -> None:
     network = MEAN.from_config(STEADY)
     save_model(tmp_path / "full", network, STEADY, weights="full", dtype=torch.float32)
     save_model(tmp_path / "backbone", network, STEADY, dtype=torch.float32)
-    alike(dict(begin(STEADY, str(tmp_path / "full")).state_dict()), dict(network.state_dict()))
+    alike(dict(init_network(STEADY, str(tmp_path / "full")).state_dict()), dict(network.state_dict()))
     other = replace(STEADY, classes=9)
     with pytest.raises(CheckpointError, match=r"6 places apart and the dataset holds 9.*start_parts"):
-        begin(other, str(tmp_path / "full"))
+        init_network(other, str(tmp_path / "full"))
     for folder, parts in (("full", "backbone"), ("backbone", "all")):
-        started = begin(other, str(tmp_path / folder), parts)  # type: ignore[arg-type]
+        started = init_network(other, str(tmp_path / folder), parts)  # type: ignore[arg-type]
         alike(dict(started.inference_state_dict()), dict(network.inference_state_dict()))
     with pytest.raises(CheckpointError, match="backbone convnext_atto and the config asks for convnext_pico"):
-        begin(replace(STEADY, backbone="convnext_pico"), str(tmp_path / "full"))
+        init_network(replace(STEADY, backbone="convnext_pico"), str(tmp_path / "full"))
     timm_file = tmp_path / "timm.pth"
     torch.save({**network.backbone.state_dict(), "head.fc.weight": torch.zeros(1000, 320)}, timm_file)
-    alike(dict(begin(STEADY, str(timm_file)).backbone.state_dict()), dict(network.backbone.state_dict()))
+    alike(dict(init_network(STEADY, str(timm_file)).backbone.state_dict()), dict(network.backbone.state_dict()))
     with pytest.raises(CheckpointError, match=r"timm.pth is of another backbone"):
-        begin(replace(STEADY, backbone="convnext_pico"), str(timm_file))
+        init_network(replace(STEADY, backbone="convnext_pico"), str(timm_file))
     with pytest.raises(CheckpointError, match=r"start from the weights in last or best"):
-        begin(STEADY, str(tmp_path / "last.pt"))
+        init_network(STEADY, str(tmp_path / "last.pt"))
     with pytest.raises(CheckpointError, match=r"no weights nowhere.pth"):
-        begin(STEADY, str(tmp_path / "nowhere.pth"))
+        init_network(STEADY, str(tmp_path / "nowhere.pth"))
 
 
 def test_without_tensorboard_there_are_no_curves(config: PlacesConfig, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from gallery.geo import LonLat, destination, distance_m, moved
-from gallery.photo.views import searched_views
+from gallery.photo.views import query_views
 from mean_model import load_photo
 from tests.helpers.builders import FakeEmbedder, textured
 from train_scripts.data.simulator.flat_ground import FOV_DEG, VIEW_PX, Ground, View, corners_m, random_view, write_view
@@ -78,7 +78,7 @@ def test_a_view_turned_by_its_heading_lies_like_the_picture(ground, tmp_path, mo
     view = View(0, 0, 25 / math.tan(math.radians(FOV_DEG) / 2), heading_deg, -89.9)  # 50 m wide, 4 pixels a metre
     write_view(tmp_path / "v.jpg", ground, view, torch.Generator())
     photo = load_photo(tmp_path / "v.jpg")
-    [turned] = [view.image for view in searched_views(photo, 4, True).views]
+    [turned] = [view.image for view in query_views(photo, 4, True).views]
     half_px = round(turned.width / VIEW_PX * 50 / SIDE_M * SIDE_PX / 2)
     middle = SIDE_PX // 2
     crop = Image.fromarray(ground.pixels).crop((middle - half_px, middle - half_px, middle + half_px, middle + half_px))
