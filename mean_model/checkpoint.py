@@ -45,6 +45,7 @@ class AbsentBranch(nn.Module):
         self.branch = branch
 
     def forward(self, features: Tensor) -> NoReturn:
+        """Refuse to run. Raises: CheckpointError: always."""
         raise CheckpointError(
             f"These weights are for inference only and hold no {self.branch.upper()} branch: "
             'train from weights that were saved with weights="full".'

@@ -37,7 +37,7 @@ def make_raster(tmp_path: Path) -> Callable[..., Path]:
 
 @pytest.fixture
 def make_photos(tmp_path: Path) -> Callable[..., Path]:
-    """A factory of folders with n small distinct JPEG images named 0.jpg, 1.jpg …"""
+    """A factory of folders with n small distinct JPEG images named 0.jpg, 1.jpg and so on."""
 
     def make(count: int = 6, folder: str = "photos", side_px: int = 96) -> Path:
         root = tmp_path / folder

@@ -298,4 +298,5 @@ def panels_of(count: int, width_in: float, height_in: float) -> "tuple[Figure, l
 
 
 def titled(axis: "Axes", text: str) -> None:
+    """Write a panel's title; dollar signs in names are no formulas."""
     axis.set_title(text, fontsize=9, parse_math=False)

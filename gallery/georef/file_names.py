@@ -36,9 +36,9 @@ class TileNames:
 
 
 def places_in_name(name: str) -> tuple[Place, ...]:
-    """Every place that a file name states: as `@lon@lat@`, or by the convention of visual place recognition,
-    `@UTM_east@UTM_north@zone@band@lat@lon@…`, whose band is the letter of its grid zone (N and later: north).
+    """Every place that a file name states: as `@lon@lat@`, or by the convention of visual place recognition.
 
+    That is `@UTM_east@UTM_north@zone@band@lat@lon@…`, whose band is the letter of its grid zone (N and later: north).
     Both pairs of a UTM name come back, so that it can be seen whether they agree. Impossible ones are left out.
     """
     utm = _UTM.search(name)

@@ -73,8 +73,7 @@ class ExactIndex:
 
 
 def are_few(rows: int, k: int, filtered: bool) -> bool:
-    """Whether so many rows are compared whole, whatever the index: half or more of them are asked for, or a filter
-    left at most EXACT_ROWS."""
+    """Whether all of these rows are compared, whatever the index: half of them are asked for, or a filter left few."""
     return rows <= (max(EXACT_ROWS, 2 * k) if filtered else 2 * k)
 
 

@@ -376,6 +376,7 @@ def _metres_per_px(to_metres: np.ndarray) -> float:
 
 
 def sides_m(tile: Tile) -> tuple[float, float]:
+    """(width, height) in metres on the ground of a tile's picture."""
     upper_left, upper_right, _, lower_left = _corners(tile)
     return distance_m(upper_left, upper_right), distance_m(upper_left, lower_left)
 

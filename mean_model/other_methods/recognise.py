@@ -164,7 +164,7 @@ def _filled(
 
 
 def _without(prefix: str, state: Mapping[str, Tensor], dropped: tuple[str, ...]) -> dict[str, str]:
-    """timm's names behind a prefix -> names here."""
+    """Map timm's names behind a prefix to the names here."""
     return {name: f"backbone.{name.removeprefix(prefix)}" for name in state if not name.startswith(dropped)}
 
 

@@ -39,5 +39,5 @@ def stages(timings: Mapping[str, float]) -> list[tuple[str, str]]:
 
 
 def count(number: int, one: str, many: str | None = None) -> str:
-    """ "1 tile", "1,521 tiles"."""
+    """A number with its noun: 1 tile, 1,521 tiles."""
     return f"{number:,} {one if number == 1 else many or one + 's'}"

@@ -86,6 +86,7 @@ def question_of(
 
 
 def make_inputs(shelf: GalleryCatalog) -> tuple[Inputs, Examples, gr.Button]:
+    """What a visitor gives: a photo or many, the choice of a gallery, options, and the button that asks."""
     choice, desk = choice_of(shelf), shelf.first.desk
     with gr.Tabs(elem_id="kinds"):
         with gr.Tab("One photo"):
@@ -150,6 +151,7 @@ def _examples(desk: LocateService) -> Examples:
 
 
 def make_outputs() -> Outputs:
+    """Where the answer appears: the card, the map, the overlay, the best tiles and the downloads."""
     card = gr.HTML(widgets.message_card(*LOADING, kind="waiting"), elem_id="card")
     plan = widgets.map_view(MAP_ID)
     fit = gr.HTML("", js_on_load=widgets.COMPARE_SCRIPT, elem_id="fit")

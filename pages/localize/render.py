@@ -27,6 +27,7 @@ def refused(error: Exception, desk: LocateService, outputs: Outputs) -> dict:
 
 
 def trouble(error: Exception) -> str:
+    """The card for a photo that could not be answered."""
     return widgets.message_card("This did not work", sentence(error), "error")
 
 

@@ -51,12 +51,14 @@ class InspectionService:
         against: Path | None = None,
         folders: Sequence[Path] = (),
     ) -> None:
-        """Args:
-        engine: gives heat maps; the report is shown without waiting for it.
-        report: None: only fresh photos are inspected.
-        gallery: holds the tiles of the report.
-        against: a second report to compare with.
-        folders: where the report's photos, or the dataset that was evaluated, lie.
+        """Keep what is inspected; nothing is read yet.
+
+        Args:
+            engine: gives heat maps; the report is shown without waiting for it.
+            report: None: only fresh photos are inspected.
+            gallery: holds the tiles of the report.
+            against: a second report to compare with.
+            folders: where the report's photos, or the dataset that was evaluated, lie.
         """
         self.engine = engine
         self.against = against

@@ -101,9 +101,11 @@ class LocateService:
     def __init__(
         self, engine: Engine, offered: Sequence[Path] = (), kept: ExpiringStore[FreshPhoto] | None = None
     ) -> None:
-        """Args:
-        offered: example photos; those that cannot be read are left out.
-        kept: where photos are kept for the inspect page; several desks may share it.
+        """Prepare the page's first sight for when the engine is ready.
+
+        Args:
+            offered: example photos; those that cannot be read are left out.
+            kept: where photos are kept for the inspect page; several desks may share it.
         """
         self.engine = engine
         self.offered = tuple(offered)

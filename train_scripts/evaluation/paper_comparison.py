@@ -134,8 +134,10 @@ def _label(summary: Mapping[str, Any], trained_on: str) -> str:
 
 
 def render(number: str, ours: Sequence[Ours] = (), markdown: bool = False) -> str:
-    """One table, our rows marked and named after their protocol; a measured row of the paper's protocol and data is
-    followed by its difference to the paper's MEAN, or in Table VII to the paper's row of the same parts.
+    """One table, our rows marked and named after their protocol.
+
+    A measured row of the paper's protocol and data is followed by its difference to the paper's MEAN, or in Table VII
+    to the paper's row of the same parts.
 
     Args:
         ours: see `our_rows`.

@@ -47,9 +47,11 @@ class PictureVectors:
     def __init__(
         self, embedder: Embedder, *, skip_unreadable: bool = False, progress: bool = True, measured: bool = False
     ) -> None:
-        """Args:
-        skip_unreadable: leave out what cannot be read; else the first such picture ends the run.
-        measured: take `picture_facts` of the pictures as they are read.
+        """Start with nothing embedded.
+
+        Args:
+            skip_unreadable: leave out what cannot be read; else the first such picture ends the run.
+            measured: take `picture_facts` of the pictures as they are read.
         """
         self._embedder = embedder
         self._skip = skip_unreadable

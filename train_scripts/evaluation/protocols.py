@@ -1,5 +1,4 @@
-"""What a measured figure says of itself: its protocol and direction, how much was asked and ranked, and what differs
-from the published counts.
+"""What a measured figure says of itself: protocol, direction, counts, and how these differ from the published ones.
 
 What the protocols are stands at `train_scripts.data.readers.dataset.PROTOCOLS`: on University-1652 a drone photo is
 searched among 701 satellite tiles or among all 951.

@@ -23,8 +23,10 @@ from train_scripts.training.step import precision_of
 
 
 def evaluate_on(run: Run, tests: Sequence[Dataset]) -> Results:
-    """Every direction under every protocol, as `train_scripts.evaluate` measures it; in bfloat16 if training is in half
-    precision."""
+    """Every direction under every protocol, as `train_scripts.evaluate` measures it.
+
+    The network computes in bfloat16 where it is trained in half precision.
+    """
     config = run.config
     half = precision_of(config, run.mine.device) != torch.float32
     with Embedder(

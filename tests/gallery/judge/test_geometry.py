@@ -159,7 +159,6 @@ def test_two_places_look_alike_when_their_scores_nearly_meet(gallery):
 
 def test_the_place_that_fits_comes_first(gallery):
     """The embedder takes another tile for the best; geometry knows better."""
-
     pose = Pose(0, -89.9, 150, FOCAL_35MM)
     truth = place_of(-400, 540)  # right of the first tile, within the ground around it
     there = next(row for row in range(len(gallery)) if gallery.tile(row).contains(truth))

@@ -131,7 +131,7 @@ def lpn() -> State:
 
 
 def sample4geo() -> State:
-    """timm names: a `model.` before them, and no classifier."""
+    """Names of timm: a `model.` before them, and no classifier."""
     weights = Weights()
     weights.convnext("")
     renames = (("downsample_layers.0", "stem"), ("pwconv", "mlp.fc"), ("dwconv", "conv_dw"))
