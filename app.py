@@ -222,7 +222,7 @@ def matcher_of(source: str) -> "Matcher":
 
 def loader(options: Options, lent: "LentGpu | None" = None) -> "Callable[[Path], Localizer]":
     """What opens a gallery and its model when it is called: the heavy imports wait until then."""
-    from pages.services.embedders import Embedders
+    from pages.services.engine import Embedders
 
     def load_embedder(source: str) -> "Embedder":
         from mean_model import load_model

@@ -24,6 +24,8 @@ from folium.template import Template
 from PIL import Image
 from shapely.geometry.base import BaseGeometry
 
+from pages.common import static
+
 Box = tuple[float, float, float, float]
 """West, south, east, north in degrees; east may go on past 180 so that the box stays whole."""
 
@@ -33,7 +35,6 @@ AREA_COLOUR = "#a78bfa"  # the area that the search was limited to
 SHOWN_COLOUR = "#4ade80"  # the ground that the photo shows, as geometry lays it
 BASEMAP_URL = "https://tile.openstreetmap.org/{z}/{x}/{y}.png"
 MAX_ZOOM = 21
-STATIC = Path(__file__).parents[1] / "static"
 
 
 @dataclass(frozen=True)
@@ -142,7 +143,7 @@ def leaflet_head() -> str:
         "shadowUrl": picture("marker-shadow.png"),
     }
     fix = f"L.Icon.Default.imagePath='';L.Icon.Default.mergeOptions({json.dumps(icons)});"
-    own_styles, bridge = (STATIC / "map.css").read_text("utf-8"), (STATIC / "bridge.js").read_text("utf-8")
+    own_styles, bridge = static.text("map.css"), static.text("bridge.js")
     return f"<style>{styles}\n{own_styles}</style><script>{script}</script><script>{fix}\n{bridge}</script>"
 
 
@@ -161,8 +162,8 @@ class OfflineMap(folium.Map):
 
     def add_script(self, name: str) -> None:
         """Put a script of static/ into the page."""
-        script = (STATIC / name).read_text("utf-8")
-        cast(Figure, self.get_root()).header.add_child(Raw(f"<script>{script}</script>"), name=name)
+        script = Raw(f"<script>{static.text(name)}</script>")
+        cast(Figure, self.get_root()).header.add_child(script, name=name)
 
 
 class Text(MacroElement):

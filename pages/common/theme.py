@@ -1,11 +1,10 @@
 """The look of all pages: Gradio's theme with fonts that it serves itself, and its style sheets."""
 
-from pathlib import Path
-
 import gradio as gr
 
-STATIC = Path(__file__).parents[1] / "static"
-LOGO_FILE = STATIC / "logo.svg"
+from pages.common import static
+
+LOGO_FILE = static.FOLDER / "logo.svg"
 
 
 def theme() -> gr.themes.Base:
@@ -46,5 +45,5 @@ def theme() -> gr.themes.Base:
 def page_head() -> str:
     """The style sheet for the page's head: of `css`, Gradio rewrites the selectors, and wrongly within @media."""
     names = ("page.css", "inspect.css", "flight.css", "galleries.css")
-    sheets = "\n".join((STATIC / name).read_text("utf-8") for name in names)
+    sheets = "\n".join(map(static.text, names))
     return f"<style>{sheets}</style>"

@@ -7,8 +7,8 @@ from typing import Any
 
 import gradio as gr
 
-from pages.common import maps, widgets
-from pages.errors import SPOKEN, sentence
+from pages.common import cards, maps, static, widgets
+from pages.errors import SPOKEN
 from pages.flight import render
 from pages.gallery_picker import Choice, choice_of
 from pages.localize.page import SCROLL
@@ -25,7 +25,7 @@ EMPTY = (
     "No flight yet",
     "Drop the photos of one flight, or its video: what one photo gets wrong, the others put right.",
 )
-PLAYER = (widgets.STATIC / "flight.js").read_text("utf-8")
+PLAYER = static.text("flight.js")
 KINDS = {"gpx": "GPX", "kml": "KML", "geojson": "GeoJSON", "html": "Map as HTML"}
 
 
@@ -60,7 +60,7 @@ def question_of(every_s: float | None, max_speed_m_s: float, turn: str, verify: 
 
 def flight_page(shelf: GalleryCatalog) -> None:
     """Put the page's parts and events into the Blocks at hand."""
-    head = gr.HTML(widgets.header("Loading the model…", promise=PROMISE), elem_id="head")
+    head = gr.HTML(cards.header("Loading the model…", promise=PROMISE), elem_id="head")
     with gr.Row(elem_id="desk"):
         with gr.Column(scale=4, min_width=330, elem_id="ask"):
             choice = choice_of(shelf)
@@ -96,7 +96,7 @@ def _asking(desk: FlightService) -> tuple[gr.Files, list[gr.Component], gr.Butto
 
 
 def _answering() -> tuple[gr.HTML, gr.HTML, gr.Column, gr.HTML, gr.HTML, dict[str, gr.DownloadButton]]:
-    card = gr.HTML(widgets.message_card(*EMPTY), elem_id="card")
+    card = gr.HTML(cards.message_card(*EMPTY), elem_id="card")
     plan = widgets.map_view(MAP_ID)
     with gr.Column(visible=False, elem_id="details") as details:
         with gr.Row(elem_id="flight-parts"):
@@ -122,24 +122,24 @@ def _events(shelf: GalleryCatalog, parts: Parts) -> None:
     def turned_to(remembered: Any, key: str) -> Iterator[dict]:
         """Another gallery was chosen."""
         stand, kept = parts.choice.chosen(remembered, key)
-        yield {**kept, parts.head: widgets.header("Loading the model…", promise=PROMISE)}
+        yield {**kept, parts.head: cards.header("Loading the model…", promise=PROMISE)}
         yield {**_told_of(stand), parts.details: gr.Column(visible=False)}
 
     def _told_of(stand: CatalogEntry) -> dict:
         example = {parts.example: gr.Button(visible=bool(stand.flights.example))}
         try:
-            status = widgets.header(stand.desk.status(), "ready", PROMISE)
+            status = cards.header(stand.desk.status(), "ready", PROMISE)
             plan = maps.iframe(stand.desk.first_map(), title="Map of the gallery")
-            return {**example, parts.head: status, parts.card: widgets.message_card(*EMPTY), parts.plan: plan}
+            return {**example, parts.head: status, parts.card: cards.message_card(*EMPTY), parts.plan: plan}
         except SPOKEN as error:
-            head = widgets.header("Not ready", "error", PROMISE)
-            return {**example, parts.head: head, parts.card: _trouble(error), parts.plan: ""}
+            head = cards.header("Not ready", "error", PROMISE)
+            return {**example, parts.head: head, parts.card: cards.trouble_card(error), parts.plan: ""}
 
     def answered(ask: Callable[..., ShownFlight], request: gr.Request, progress: gr.Progress) -> Iterator[dict]:
         """The track that `ask` finds, or the sentence of its error; Stop may be pressed on the way."""
         session = str(request.session_hash)
         stopping.discard(session)
-        waiting = widgets.message_card("Asking the photos", "The track comes when all are asked.", "waiting")
+        waiting = cards.message_card("Asking the photos", "The track comes when all are asked.", "waiting")
         yield {parts.stop: gr.Button(interactive=True), parts.card: waiting}
 
         def step(done: int, count: int) -> None:
@@ -149,7 +149,7 @@ def _events(shelf: GalleryCatalog, parts: Parts) -> None:
             shown = ask(step, lambda: session in stopping)
             yield {**_shown(parts, shown), parts.stop: gr.Button(interactive=False)}
         except SPOKEN as error:
-            yield {parts.stop: gr.Button(interactive=False), parts.card: _trouble(error)}
+            yield {parts.stop: gr.Button(interactive=False), parts.card: cards.trouble_card(error)}
         finally:
             stopping.discard(session)
 
@@ -198,10 +198,6 @@ def _events(shelf: GalleryCatalog, parts: Parts) -> None:
     parts.example.click(show_example, [*parts.question, menu], parts.answer, show_progress_on=parts.card, **FLIGHTS)
     gr.on([parts.ask.click, parts.example.click], None, None, None, js=SCROLL, **PRIVATE)
     parts.stop.click(stop, None, None, queue=False, **QUIET)
-
-
-def _trouble(error: Exception) -> str:
-    return widgets.message_card("This did not work", sentence(error), "error")
 
 
 def _shown(parts: Parts, shown: ShownFlight) -> dict:

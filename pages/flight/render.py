@@ -5,7 +5,7 @@ import html
 import numpy as np
 
 from gallery.track.track import Fix, State, Track
-from pages.common import charts, formatting
+from pages.common import cards, charts, formatting
 from pages.services.flight import ShownFlight
 
 _NAMES: dict[State, str] = {"found": "Found", "bridged": "Bridged", "lost": "Lost"}
@@ -28,10 +28,6 @@ def card(shown: ShownFlight) -> str:
         facts.append(("Median from EXIF", formatting.metres(float(np.median(errors_m))), hint))
         facts.append(("95 % within", formatting.metres(float(np.percentile(errors_m, 95))), hint))
     facts.append(("Took", formatting.duration(shown.seconds), ""))
-    terms = "".join(
-        f'<div title="{html.escape(hint)}"><dt>{name}</dt><dd>{html.escape(value)}</dd></div>'
-        for name, value, hint in facts
-    )
     notes = [f"<b>{html.escape(problem.photo)}</b> {html.escape(problem.error)}" for problem in track.problems]
     notes += [html.escape(note) for note in track.notes]
     if shown.unasked:
@@ -40,7 +36,7 @@ def card(shown: ShownFlight) -> str:
     title = f"{known} of {formatting.count(len(track.fixes), 'photo')} on the track"
     return (
         f'<div class="card {"located" if known else "unsure"}" role="status"><h3>{title}</h3>'
-        f'<dl class="facts">{terms}</dl><ul class="notes">{lines}</ul></div>'
+        f'{cards.fact_list(facts)}<ul class="notes">{lines}</ul></div>'
     )
 
 

@@ -11,8 +11,8 @@ from gradio import processing_utils
 
 from gallery.build.pipeline import Progress
 from gallery.store.health import square
-from pages.common import formatting, widgets
-from pages.errors import SPOKEN, BadQuestion, sentence
+from pages.common import cards, formatting
+from pages.errors import SPOKEN, BadQuestion
 from pages.gallery_picker import Choice, Remembered
 from pages.localize.components import PRIVATE, QUIET
 from pages.services.catalog import CatalogEntry
@@ -98,14 +98,14 @@ def wire(
             order = _order(path, tile_size_m, overlap)
             made = plan(order.raster, order.tile_size_m, order.overlap)
         except SPOKEN as error:
-            return widgets.message_card("This cannot be built", sentence(error), "error"), gr.Button(interactive=False)
+            return cards.trouble_card(error, "This cannot be built"), gr.Button(interactive=False)
         text = (
             f"{formatting.metres(made.width_m)} by {formatting.metres(made.height_m)}, "
             f"{square(made.width_m * made.height_m)}, "
             f"{made.metres_per_px:.2g} m a pixel. Empty tiles are left out."
         )
         title = f"{formatting.count(made.tiles, 'tile')} of {order.tile_size_m:g} m"
-        return widgets.message_card(title, text), gr.Button(interactive=True)
+        return cards.message_card(title, text), gr.Button(interactive=True)
 
     def making(
         path: str | None,
@@ -131,7 +131,7 @@ def wire(
         try:
             stand = workshop.build(_order(path, tile_size_m, overlap), step, stopped.is_set)
         except SPOKEN as error:
-            yield {**idle, parts.planned: widgets.message_card("No gallery was built", sentence(error), "error")}
+            yield {**idle, parts.planned: cards.trouble_card(error, "No gallery was built")}
             return
         finally:
             building.pop(session, None)
@@ -140,7 +140,7 @@ def wire(
             workshop.shelf.drop(old)
         now = Remembered(stand.key, own[-MOST_EACH:])
         kept = {choice.browser: now.to_dict(), choice.menu: choice.shown(now, stand)}
-        done = widgets.message_card("Built", f"{stand.title} is chosen now, here and on the other pages.")
+        done = cards.message_card("Built", f"{stand.title} is chosen now, here and on the other pages.")
         yield {**idle, **kept, parts.planned: done}
         yield from show(stand, now.to_dict())
 

@@ -6,9 +6,9 @@ from typing import Any
 
 import gradio as gr
 
-from pages.common import maps, widgets
+from pages.common import cards, maps, static, widgets
 from pages.common.gallery_map import MOST_FOOTPRINTS
-from pages.errors import SPOKEN, sentence
+from pages.errors import SPOKEN
 from pages.galleries import render
 from pages.galleries.build_form import BuildParts, make_build_parts, wire
 from pages.gallery_picker import Choice, Remembered, choice_of
@@ -39,23 +39,19 @@ class Parts:
 
 def galleries_page(desk: GalleriesService, workshop: VisitorBuilds) -> None:
     """Put the page's parts and events into the Blocks at hand. Args: workshop: builds visitors' own."""
-    head = gr.HTML(widgets.header("Opening the galleries…", promise=PROMISE), elem_id="head")
-    listing = gr.HTML("", elem_id="galleries", js_on_load=_script("gallery_list.js"))
+    head = gr.HTML(cards.header("Opening the galleries…", promise=PROMISE), elem_id="head")
+    listing = gr.HTML("", elem_id="galleries", js_on_load=static.text("gallery_list.js"))
     with gr.Row(elem_id="desk"):
         with gr.Column(scale=4, min_width=330, elem_id="ask"):
             choice = choice_of(desk.shelf)
             health = gr.HTML(
-                widgets.message_card(*LOOKING, "waiting"), elem_id="health", js_on_load=_script("gallery_health.js")
+                cards.message_card(*LOOKING, "waiting"), elem_id="health", js_on_load=static.text("gallery_health.js")
             )
             own = make_build_parts(workshop)
         with gr.Column(scale=9, min_width=330, elem_id="answer"):
             plan = widgets.map_view(MAP_ID)
-            tile = gr.HTML(widgets.message_card(*TILE), elem_id="card")
+            tile = gr.HTML(cards.message_card(*TILE), elem_id="card")
     _events(desk, workshop, Parts(choice, head, listing, plan, tile, health, own))
-
-
-def _script(name: str) -> str:
-    return (widgets.STATIC / name).read_text("utf-8")
 
 
 def _events(desk: GalleriesService, workshop: VisitorBuilds, parts: Parts) -> None:
@@ -80,14 +76,14 @@ def _events(desk: GalleriesService, workshop: VisitorBuilds, parts: Parts) -> No
         yield from turned_to(remembered, stand.key)
 
     def _shown(stand: CatalogEntry, remembered: Any) -> Iterator[dict]:
-        waiting = widgets.message_card(*LOOKING, "waiting")
-        yield {parts.health: waiting, parts.tile: widgets.message_card(*TILE), **parts.own.of(stand)}
+        waiting = cards.message_card(*LOOKING, "waiting")
+        yield {parts.health: waiting, parts.tile: cards.message_card(*TILE), **parts.own.of(stand)}
         try:
             page = maps.iframe(desk.map_page(stand.key), title="Map of the gallery") + _legend()
-            yield {parts.plan: page, parts.head: widgets.header(stand.title, "ready", PROMISE)}
+            yield {parts.plan: page, parts.head: cards.header(stand.title, "ready", PROMISE)}
         except SPOKEN as error:
-            trouble = widgets.message_card("This gallery cannot be shown", sentence(error), "error")
-            yield {parts.plan: "", parts.health: trouble, parts.head: widgets.header(stand.title, "error", PROMISE)}
+            trouble = cards.trouble_card(error, "This gallery cannot be shown")
+            yield {parts.plan: "", parts.health: trouble, parts.head: cards.header(stand.title, "error", PROMISE)}
         facts = desk.facts(Remembered.read(remembered).own)
         yield {parts.listing: render.gallery_list(facts, stand.key)}
 
@@ -96,7 +92,7 @@ def _events(desk: GalleriesService, workshop: VisitorBuilds, parts: Parts) -> No
         try:
             return render.health_card(desk.health(key))
         except SPOKEN as error:
-            return widgets.message_card("This gallery cannot be shown", sentence(error), "error")
+            return cards.trouble_card(error, "This gallery cannot be shown")
 
     def picked(key: Any, event: gr.EventData) -> Any:
         """A tile was clicked on the map."""
@@ -106,7 +102,7 @@ def _events(desk: GalleriesService, workshop: VisitorBuilds, parts: Parts) -> No
         try:
             return render.tile_card(desk.tile(key, number - 1))
         except SPOKEN as error:
-            return widgets.message_card("This did not work", sentence(error), "error")
+            return cards.trouble_card(error)
 
     page = gr.context.Context.root_block
     assert page is not None

@@ -4,7 +4,7 @@ import html
 from collections.abc import Sequence
 
 from gallery.store.health import Health, square
-from pages.common import formatting, maps
+from pages.common import cards, formatting, maps
 from pages.services.galleries import PICTURE_PX, Facts, TileView, marks_of, source_name
 
 _HEADS = ("Gallery", "Tiles", "Area", "Metres per pixel", "Tile sides", "Model", "Licence of the imagery")
@@ -71,23 +71,21 @@ def tile_card(view: TileView) -> str:
     """A tile with its picture, and beside it the one of another place that looks like it."""
     tile = view.tile
     facts = [
-        ("Centre", formatting.place(tile.centre.lon, tile.centre.lat)),
-        ("Side", formatting.metres(view.side_m)),
-        ("Metres per pixel", f"{tile.metres_per_px:.2g}"),
-        ("From", source_name(tile)),
-        ("Extent", tile.placed),
+        ("Centre", formatting.place(tile.centre.lon, tile.centre.lat), ""),
+        ("Side", formatting.metres(view.side_m), ""),
+        ("Metres per pixel", f"{tile.metres_per_px:.2g}", ""),
+        ("From", source_name(tile), ""),
+        ("Extent", tile.placed, ""),
     ]
-    terms = "".join(f"<div><dt>{name}</dt><dd>{html.escape(text)}</dd></div>" for name, text in facts)
     pictures = _figure(view.picture, "The tile", "")
     remarks = list(view.remarks)
     if view.twin is not None and view.cosine is not None:
         told = f"{view.twin.id} · similarity {formatting.similarity(view.cosine)}"
         pictures += _figure(view.twin_picture, "The tile of another place that looks like it", told)
         remarks.append("To the network it looks like the tile of another place beside it.")
-    notes = "".join(f"<li>{html.escape(remark)}</li>" for remark in remarks)
     return (
-        f'<div class="card quiet tile" role="status"><h3>{html.escape(tile.id)}</h3><dl class="facts">{terms}</dl>'
-        f'<ul class="notes">{notes}</ul><div class="pictures">{pictures}</div></div>'
+        f'<div class="card quiet tile" role="status"><h3>{html.escape(tile.id)}</h3>'
+        f'{cards.fact_list(facts)}{cards.note_list(remarks)}<div class="pictures">{pictures}</div></div>'
     )
 
 

@@ -5,7 +5,8 @@ from collections.abc import Sequence
 
 from gallery.report.comparison import Comparison
 from gallery.report.filters import CHANGES
-from pages.common.query_view import Ranked, strip
+from pages.inspect.query_view import strip
+from pages.services.query_pictures import RankedTile
 
 NOTHING = (
     '<p class="told">Choose a second report of the same queries: another checkpoint, another backbone, another method. '
@@ -27,6 +28,6 @@ def summary(comparison: Comparison, before: str, after: str) -> str:
     )
 
 
-def earlier_strip(name: str, ranked: Sequence[Ranked]) -> str:
+def earlier_strip(name: str, ranked: Sequence[RankedTile]) -> str:
     """What the other report ranked for the query; it stands below what this one ranked."""
     return f'<section class="query card">{strip(ranked, f"Before: {name}")}</section>' if ranked else ""

@@ -9,13 +9,12 @@ import pandas as pd
 
 from gallery.report import filters, flags
 from gallery.report.filters import Filter
-from pages.common import widgets
+from pages.common import cards, static, widgets
 from pages.errors import SPOKEN
 from pages.inspect import comparison as inspect_comparison
 from pages.inspect.view_state import COMPARE, DISTRIBUTIONS, EMBEDDINGS, MAP, SLICES, ViewState
 from pages.services.inspection import InspectionService
 
-STATIC = widgets.STATIC
 MAP_ID = "error-map"
 LOOKS = [
     ("Pictures", "pictures"),
@@ -91,14 +90,14 @@ class Parts:
 
 def top(status: str, kind: str) -> str:
     """The page's head. Args: kind: waiting, ready or error."""
-    return widgets.header(status, kind, "See why retrieval fails.")
+    return cards.header(status, kind, "See why retrieval fails.")
 
 
 def make_parts(bench: InspectionService) -> Parts:
     """Put the components into the Blocks at hand."""
     head = gr.HTML(top("Reading the report…", "waiting"), elem_id="head")
-    choose = (STATIC / "choose.js").read_text("utf-8")
-    headline = gr.HTML(widgets.message_card("Reading the report", kind="waiting"), elem_id="card", js_on_load=choose)
+    choose = static.text("choose.js")
+    headline = gr.HTML(cards.message_card("Reading the report", kind="waiting"), elem_id="card", js_on_load=choose)
     with gr.Column(elem_id="whole") as everything, gr.Tabs(elem_id="lenses") as tabs:
         with gr.Tab(SLICES):
             slices = gr.HTML(elem_id="slices", js_on_load=choose)
@@ -112,7 +111,7 @@ def make_parts(bench: InspectionService) -> Parts:
             cloud = gr.HTML(
                 None,
                 html_template='<canvas></canvas><p class="told" aria-live="polite"></p><p class="keys"></p>',
-                js_on_load=(STATIC / "scatter.js").read_text("utf-8"),
+                js_on_load=static.text("scatter.js"),
                 elem_id="cloud",
             )
         with gr.Tab(MAP):
@@ -129,7 +128,7 @@ def make_parts(bench: InspectionService) -> Parts:
             count = gr.HTML(elem_id="count")
             queries = gr.HTML(
                 elem_id="queries",
-                js_on_load=(STATIC / "inspect_table.js").read_text("utf-8"),
+                js_on_load=static.text("inspect_table.js"),
                 server_functions=[_thumbnails(bench)],
             )
             with gr.Row(elem_id="downloads"):
@@ -174,7 +173,7 @@ def make_parts(bench: InspectionService) -> Parts:
         queries=queries,
         takes=takes,
         copy=copy,
-        take=gr.HTML(None, html_template="", js_on_load=(STATIC / "take.js").read_text("utf-8")),
+        take=gr.HTML(None, html_template="", js_on_load=static.text("take.js")),
         before=before,
         after=after,
         look=look,

@@ -10,13 +10,14 @@ import gradio as gr
 
 from gallery.report import export, filters
 from gallery.report.filters import Filter, View
-from pages.common import formatting, widgets
+from pages.common import cards, formatting
 from pages.errors import SPOKEN, BadQuestion, sentence
 from pages.inspect import summary
 from pages.inspect.components import MAP_ID, Parts, filter_of, make_parts, set_controls, top
 from pages.inspect.download import figures_file
 from pages.inspect.render import (
     ROWS_A_PAGE,
+    fresh_card,
     fresh_photo,
     part_of,
     refused,
@@ -29,8 +30,7 @@ from pages.inspect.render import (
 )
 from pages.inspect.view_state import EMBEDDINGS, ViewState
 from pages.services.expiring import ExpiringStore
-from pages.services.fresh_photo import fresh_view
-from pages.services.heatmaps import DisplayOptions, how_of
+from pages.services.heatmaps import DisplayOptions
 from pages.services.inspection import InspectionService
 from pages.services.locate import FreshPhoto
 
@@ -188,22 +188,22 @@ class Events:
         if not isinstance(name, str) or name not in looking.table(self.bench).index:
             return {self.parts.looking: looking}
         now = replace(looking, view=replace(looking.view, query=name))
-        return show_query(self.bench, self.parts, now, how_of(look, against, near_m))
+        return show_query(self.bench, self.parts, now, DisplayOptions.read(look, against, near_m))
 
     @_spoken
     def before(self, looking: ViewState, look: Any, against: Any, near_m: Any) -> Shown:
         """The query before this one in the table."""
-        return self._step(looking, 0, how_of(look, against, near_m))
+        return self._step(looking, 0, DisplayOptions.read(look, against, near_m))
 
     @_spoken
     def after(self, looking: ViewState, look: Any, against: Any, near_m: Any) -> Shown:
         """The query after this one in the table."""
-        return self._step(looking, 1, how_of(look, against, near_m))
+        return self._step(looking, 1, DisplayOptions.read(look, against, near_m))
 
     @_spoken
     def walk(self, looking: ViewState, look: Any, against: Any, near_m: Any, event: gr.EventData) -> Shown:
         """An arrow key."""
-        return self._step(looking, 0 if _said(event).get("by") == -1 else 1, how_of(look, against, near_m))
+        return self._step(looking, 0 if _said(event).get("by") == -1 else 1, DisplayOptions.read(look, against, near_m))
 
     def _step(self, looking: ViewState, way: int, how: DisplayOptions) -> Shown:
         """To a neighbour in the table; the table turns with it."""
@@ -223,10 +223,10 @@ class Events:
     @_spoken
     def look(self, looking: ViewState, look: Any, against: Any, near_m: Any) -> Shown:
         """Pictures, what the network sees, or heat maps."""
-        how = how_of(look, against, near_m)
+        how = DisplayOptions.read(look, against, near_m)
         shown = {self.parts.heat: gr.Row(visible=look in ("similarity", "saliency"))}
         if looking.fresh is not None:
-            return {**shown, self.parts.sight: fresh_view(looking.fresh, how)}
+            return {**shown, self.parts.sight: fresh_card(looking.fresh, how)}
         return {**shown, **show_query(self.bench, self.parts, looking, how)}
 
     @_spoken
@@ -252,10 +252,13 @@ class Events:
         try:
             pair = None if file is None else self.bench.compared(file)
         except SPOKEN as error:
-            return {self.parts.comparison: widgets.message_card("This did not work", sentence(error), "error")}
+            return {self.parts.comparison: cards.trouble_card(error)}
         now = replace(looking, compared=pair)
         shown = {**self._filtered(now, Filter(), controls=True), **show_comparison(self.bench, self.parts, now)}
-        return {**shown, **show_query(self.bench, self.parts, shown[self.parts.looking], how_of(look, against, near_m))}
+        return {
+            **shown,
+            **show_query(self.bench, self.parts, shown[self.parts.looking], DisplayOptions.read(look, against, near_m)),
+        }
 
     @_spoken
     def take(self, looking: ViewState, kind: str) -> Shown:

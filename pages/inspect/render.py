@@ -11,15 +11,16 @@ from gallery.report import confusions, filters, flags, summary
 from gallery.report.comparison import Comparison
 from gallery.report.filters import Filter
 from gallery.report.table import Inspection
-from pages.common import formatting, maps, query_view, widgets
+from pages.common import cards, formatting, maps
 from pages.errors import SPOKEN, sentence
 from pages.inspect import comparison as inspect_comparison
-from pages.inspect import error_map
+from pages.inspect import error_map, query_view
 from pages.inspect import summary as inspect_summary
 from pages.inspect import table as inspect_table
 from pages.inspect.components import Parts, top
+from pages.inspect.query_text import text_of_answer, text_of_row
 from pages.inspect.view_state import DISTRIBUTIONS, EMBEDDINGS, MAP, SLICES, ViewState
-from pages.services.fresh_photo import fresh_view
+from pages.services.fresh_photo import fit_overlay, fresh_pictures
 from pages.services.heatmaps import DisplayOptions
 from pages.services.inspection import InspectionService, slices_of
 from pages.services.locate import FreshPhoto
@@ -31,7 +32,7 @@ def refused(parts: Parts, error: Exception) -> dict:
     """Nothing but the sentence of an error."""
     return {
         parts.top: top("No report", "error"),
-        parts.headline: widgets.message_card("Nothing to inspect", sentence(error), "error"),
+        parts.headline: cards.trouble_card(error, "Nothing to inspect"),
         parts.whole: gr.Column(visible=False),
         parts.below: gr.Row(visible=False),
     }
@@ -45,9 +46,31 @@ def fresh_photo(parts: Parts, photo: FreshPhoto) -> dict:
         parts.whole: gr.Column(visible=False),
         parts.listing: gr.Column(visible=False),
         parts.steps: gr.Row(visible=False),
-        parts.sight: fresh_view(photo, DisplayOptions()),
+        parts.sight: fresh_card(photo, DisplayOptions()),
         parts.looking: ViewState(fresh=photo),
     }
+
+
+def fresh_card(photo: FreshPhoto, options: DisplayOptions) -> str:
+    """A photo as every query is shown, and below how it fits, where geometry found a fit.
+
+    Raises:
+        NotReady: the model cannot be loaded.
+    """
+    query = fresh_pictures(photo, options)
+    card = query_view.query_card(query, text_of_answer(photo.answer, query.right))
+    overlay = fit_overlay(photo)
+    return card if overlay is None else card + cards.fit_view(photo.answer, overlay)
+
+
+def report_card(bench: InspectionService, name: str, options: DisplayOptions) -> str:
+    """One query of the report.
+
+    Raises:
+        BadQuestion: the report has no such query.
+    """
+    query = bench.query_pictures(name, options)
+    return query_view.query_card(query, text_of_row(bench.inspection().table.loc[name], query.right))
 
 
 def started_with(bench: InspectionService) -> tuple[tuple[Inspection, Comparison] | None, list[str]]:
@@ -107,14 +130,13 @@ def show_query(bench: InspectionService, parts: Parts, looking: ViewState, how: 
             parts.earlier: "",
             parts.looking: looking,
         }
-    shown = bench.sight(name, how)
     earlier = ""
     if looking.compared is not None:
         other = looking.compared[0]
-        earlier = inspect_comparison.earlier_strip(other.name, bench.others_strip(other, name, how.near_m))
+        earlier = inspect_comparison.earlier_strip(other.name, bench.strip_of(other, name, how.near_m))
     return {
         parts.looking: looking,
-        parts.sight: query_view.sight(shown),
+        parts.sight: report_card(bench, name, how),
         parts.earlier: earlier,
         parts.address: filters.to_query(looking.view),
         parts.query: name,

@@ -5,7 +5,7 @@ from typing import Any
 
 import gradio as gr
 
-from pages.common import widgets
+from pages.common import cards, widgets
 from pages.gallery_picker import Choice, choice_of
 from pages.services.catalog import GalleryCatalog
 from pages.services.locate import MOST_MATCHES, MOST_PHOTOS, LocateService, Question
@@ -133,7 +133,7 @@ def make_inputs(shelf: GalleryCatalog) -> tuple[Inputs, Examples, gr.Button]:
 def _examples(desk: LocateService) -> Examples:
     """The example photos as small pictures."""
     there = bool(desk.examples)
-    heading = gr.HTML(widgets.section("Examples", "click one to see its answer"), elem_classes="section", visible=there)
+    heading = gr.HTML(cards.section("Examples", "click one to see its answer"), elem_classes="section", visible=there)
     strip = gr.Gallery(
         list(desk.thumbnails),
         visible=there,
@@ -152,11 +152,11 @@ def _examples(desk: LocateService) -> Examples:
 
 def make_outputs() -> Outputs:
     """Where the answer appears: the card, the map, the overlay, the best tiles and the downloads."""
-    card = gr.HTML(widgets.message_card(*LOADING, kind="waiting"), elem_id="card")
+    card = gr.HTML(cards.message_card(*LOADING, kind="waiting"), elem_id="card")
     plan = widgets.map_view(MAP_ID)
     fit = gr.HTML("", js_on_load=widgets.COMPARE_SCRIPT, elem_id="fit")
     with gr.Column(visible=False, elem_id="details") as details:
-        heading = gr.HTML(widgets.section(*BEST), elem_classes="section")
+        heading = gr.HTML(cards.section(*BEST), elem_classes="section")
         strip = gr.Gallery(
             label="Best tiles",
             show_label=False,

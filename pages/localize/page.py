@@ -7,7 +7,7 @@ from typing import Any
 import gradio as gr
 
 from mean_model import PhotoError
-from pages.common import widgets
+from pages.common import cards, widgets
 from pages.errors import SPOKEN
 from pages.localize.components import (
     MAP_ID,
@@ -20,7 +20,7 @@ from pages.localize.components import (
     make_outputs,
     question_of,
 )
-from pages.localize.render import many_shown, nothing, one_shown, refused, trouble
+from pages.localize.render import many_shown, nothing, one_shown, refused
 from pages.localize.web_api import web_api
 from pages.services.catalog import GalleryCatalog
 from pages.services.locate import LocateService
@@ -44,7 +44,7 @@ area you look at.
 
 def localize_page(shelf: GalleryCatalog) -> None:
     """Put the page's parts and events into the Blocks at hand."""
-    head = gr.HTML(widgets.header("Loading the model…"), elem_id="head")
+    head = gr.HTML(cards.header("Loading the model…"), elem_id="head")
     with gr.Row(elem_id="desk"):
         with gr.Column(scale=4, min_width=330, elem_id="ask"):
             inputs, examples, again = make_inputs(shelf)
@@ -74,9 +74,9 @@ def _events(
     def _top(desk: LocateService) -> dict:
         try:
             middle = desk.middle()
-            return {head: widgets.header(desk.status(), "ready"), inputs.lon: middle.lon, inputs.lat: middle.lat}
+            return {head: cards.header(desk.status(), "ready"), inputs.lon: middle.lon, inputs.lat: middle.lat}
         except SPOKEN as error:
-            return {head: widgets.header("Not ready", "error"), outputs.card: trouble(error), outputs.plan: ""}
+            return {head: cards.header("Not ready", "error"), outputs.card: cards.trouble_card(error), outputs.plan: ""}
 
     def first(key: str, mode: str) -> dict:
         """The first example's answer, unless the visitor was quicker."""
@@ -89,7 +89,7 @@ def _events(
     def turned_to(remembered: Any, key: str) -> Iterator[dict]:
         """Another gallery was chosen."""
         stand, kept = choice.chosen(remembered, key)
-        waiting = {head: widgets.header("Loading the model…"), outputs.card: widgets.message_card(*LOADING, "waiting")}
+        waiting = {head: cards.header("Loading the model…"), outputs.card: cards.message_card(*LOADING, "waiting")}
         yield {**kept, **({} if stand.desk.engine.ready else waiting)}
         yield _top(stand.desk)
 
@@ -112,7 +112,7 @@ def _events(
         """Answer the photo at hand."""
         desk = shelf.get(key).desk
         if not desk.engine.ready:
-            yield {outputs.card: widgets.message_card(*LOADING, kind="waiting")}
+            yield {outputs.card: cards.message_card(*LOADING, kind="waiting")}
         if path is None:
             yield _told(lambda: nothing(desk, outputs), desk, outputs)
             return
@@ -126,7 +126,7 @@ def _events(
         """Answer all photos at hand."""
         desk = shelf.get(key).desk
         if not desk.engine.ready:
-            yield {outputs.card: widgets.message_card(*LOADING, kind="waiting")}
+            yield {outputs.card: cards.message_card(*LOADING, kind="waiting")}
 
         def step(done: int, total: int) -> None:
             progress((done, total), desc="Photos answered", unit="photos")

@@ -9,10 +9,10 @@ import gradio as gr
 from gallery import Answer, Match
 from gallery.export import render
 from gallery.search.answer import PhotoProblem
-from pages.common import formatting, maps, widgets
-from pages.errors import sentence
+from pages.common import cards, formatting, maps, widgets
+from pages.common.answer_map import distance_to_photo_m
 from pages.localize.components import BEST, BEST_MANY, TABLE, TABLE_MANY, Outputs
-from pages.services.locate import LocateService, Shown, ShownMany, distance_to_photo_m
+from pages.services.locate import LocateService, Shown, ShownMany
 
 EMPTY = (
     "No photo yet",
@@ -22,19 +22,14 @@ EMPTY = (
 
 def refused(error: Exception, desk: LocateService, outputs: Outputs) -> dict:
     """The error's sentence, over the map without an answer."""
-    card = {outputs.card: trouble(error)}
+    card = {outputs.card: cards.trouble_card(error)}
     return {**nothing(desk, outputs), **card} if desk.engine.ready else card
-
-
-def trouble(error: Exception) -> str:
-    """The card for a photo that could not be answered."""
-    return widgets.message_card("This did not work", sentence(error), "error")
 
 
 def nothing(desk: LocateService, outputs: Outputs) -> dict:
     """The page before any photo: where the gallery is, and a sentence."""
     return {
-        outputs.card: widgets.message_card(*EMPTY),
+        outputs.card: cards.message_card(*EMPTY),
         outputs.plan: maps.iframe(desk.first_map(), title="Map of the gallery"),
         outputs.fit: "",
         outputs.details: gr.Column(visible=False),
@@ -62,11 +57,11 @@ def one_shown(outputs: Outputs, shown: Shown) -> dict:
         for match in answer.matches
     ]
     return {
-        outputs.card: widgets.verdict_card(answer, maps.picture_uri(shown.seen, 240), inspect=shown.kept_as),
-        outputs.plan: maps.iframe(shown.map_page, basemap=shown.basemap) + widgets.legend(answer),
-        outputs.fit: "" if shown.overlay is None else widgets.fit_view(answer, shown.overlay),
+        outputs.card: cards.verdict_card(answer, maps.picture_uri(shown.seen, 240), inspect=shown.kept_as),
+        outputs.plan: maps.iframe(shown.map_page, basemap=shown.basemap) + cards.legend(answer),
+        outputs.fit: "" if shown.overlay is None else cards.fit_view(answer, shown.overlay),
         outputs.strip: gr.Gallery(strip, selected_index=None),
-        outputs.heading: widgets.section(*BEST),
+        outputs.heading: cards.section(*BEST),
         outputs.table: {"headers": TABLE, "data": rows},
         **_files(outputs, [answer], shown.map_page),
         outputs.details: gr.Column(visible=bool(rows)),
@@ -86,11 +81,11 @@ def many_shown(outputs: Outputs, shown: ShownMany) -> dict:
         strip.append((picture, text))
     located = sum(answer.verdict == "located" for answer in shown.placed)
     return {
-        outputs.card: widgets.summary_card(len(shown.results) - len(refused), refused, located, shown.timings),
+        outputs.card: cards.summary_card(len(shown.results) - len(refused), refused, located, shown.timings),
         outputs.plan: maps.iframe(shown.map_page, title="Map of all photos", basemap=shown.basemap),
         outputs.fit: "",
         outputs.strip: gr.Gallery(strip, selected_index=None),
-        outputs.heading: widgets.section(*BEST_MANY),
+        outputs.heading: cards.section(*BEST_MANY),
         outputs.table: {"headers": TABLE_MANY, "data": _many_rows(shown)},
         **_files(outputs, shown.results, shown.map_page),
         outputs.details: gr.Column(visible=bool(strip)),

@@ -1,8 +1,9 @@
-"""The model and its gallery, loaded beside the running server: no page waits for the imports of torch and timm."""
+"""Models and galleries, loaded beside the running server: no page waits for the imports of torch and timm."""
 
 import logging
 import threading
 from collections.abc import Callable, Sequence
+from typing import Any
 
 from gallery import Localizer
 from pages.errors import SPOKEN, NotReady, sentence
@@ -87,3 +88,26 @@ def _run_all(steps: Sequence[Callable[[Localizer], None]], localizer: Localizer)
             step(localizer)
         except SPOKEN as error:
             log.warning("%s", sentence(error))
+
+
+class Embedders:
+    """What was loaded so far, by the name of its weights."""
+
+    def __init__(self, load: Callable[[str], Any]) -> None:
+        """Args: load: makes an embedder of what `mean_model.load_model` takes."""
+        self._load = load
+        self._loaded: dict[str, Any] = {}
+        self._lock = threading.Lock()
+
+    def get(self, source: str, fingerprint: str) -> Any:
+        """The embedder of that fingerprint if one is there, whatever it is called; else what the source names.
+
+        Raises: what `load` raises.
+        """
+        with self._lock:
+            for embedder in self._loaded.values():
+                if embedder.fingerprint == fingerprint:
+                    return embedder
+            if source not in self._loaded:
+                self._loaded[source] = self._load(source)
+            return self._loaded[source]

@@ -1,4 +1,4 @@
-"""A photo that was just answered on the first page, as the inspect page shows it: its EXIF position is its truth."""
+"""A photo that was just answered on the first page, for the inspect page: its EXIF position is its truth."""
 
 import math
 from functools import partial
@@ -6,41 +6,32 @@ from functools import partial
 import numpy as np
 from PIL import Image
 
-from gallery import Answer, Gallery, Localizer, Match
+from gallery import Gallery, Localizer, Match
 from gallery.errors import GalleryError
 from gallery.geo import LonLat, distance_m
-from gallery.judge.calibration import percent
-from gallery.judge.overlay import overlay_of
+from gallery.judge.overlay import Overlay, overlay_of
 from gallery.tiles import Tile, overlap
-from pages.common import formatting, widgets
-from pages.common.query_view import Mark, Ranked, Sight, sight
 from pages.services import heatmaps
-from pages.services.heatmaps import PICTURE_PX, RANKED, STRIP_PX, DisplayOptions, uri_of
+from pages.services.heatmaps import DisplayOptions, Trio
 from pages.services.locate import FreshPhoto
-
-VERDICTS = {
-    None: "Nobody knows whether this is right",
-    True: "Right, by the photo's EXIF",
-    False: "Wrong, if the photo's EXIF is right",
-}
+from pages.services.query_pictures import LARGE_PX, STRIP_PX, STRIP_TILES, Mark, QueryPictures, RankedTile, uri_of
 
 
-def fresh_view(photo: FreshPhoto, how: DisplayOptions) -> str:
-    """The photo as every query is shown, and below how it fits, where geometry found a fit.
+def fit_overlay(photo: FreshPhoto) -> Overlay | None:
+    """The photo over its ground; None where geometry found no fit, or the ground's source is gone since.
 
     Raises:
         NotReady: the model cannot be loaded.
     """
-    shown, fit = sight(fresh_sight(photo, how)), photo.answer.fit
-    if fit is None:
-        return shown
+    if photo.answer.fit is None:
+        return None
     try:
-        return shown + widgets.fit_view(photo.answer, overlay_of(photo.picture, fit, photo.engine.wait().gallery))
-    except GalleryError:  # the ground's source is gone since
-        return shown
+        return overlay_of(photo.picture, photo.answer.fit, photo.engine.wait().gallery)
+    except GalleryError:
+        return None
 
 
-def fresh_sight(photo: FreshPhoto, how: DisplayOptions) -> Sight:
+def fresh_pictures(photo: FreshPhoto, options: DisplayOptions) -> QueryPictures:
     """The photo with its best tiles, and with the tile that covers the place its EXIF states.
 
     Raises:
@@ -49,25 +40,21 @@ def fresh_sight(photo: FreshPhoto, how: DisplayOptions) -> Sight:
     gallery, answer = photo.engine.wait().gallery, photo.answer
     point = None if answer.exif is None else LonLat(answer.exif.lon, answer.exif.lat)
     true = None if point is None else covering(gallery, point)
-    ranked = tuple(_ranked(gallery, match, point, true, how.near_m) for match in answer.matches[:RANKED])
+    ranked = tuple(_ranked(gallery, match, point, true, options.near_m) for match in answer.matches[:STRIP_TILES])
     truth = None
     if true is not None:
         held = next((tile for tile in ranked if tile.tile_id == true.id), None)
         rank, score = (held.rank, held.score) if held else (0, math.nan)
-        truth = Ranked(rank, true.id, score, "true", None, uri_of(_image(gallery, true, PICTURE_PX)))
-    right = None if point is None or not ranked else ranked[0].mark == "true"
-    shown = Sight(
+        truth = RankedTile(rank, true.id, score, "true", None, uri_of(_image(gallery, true, LARGE_PX)))
+    query = QueryPictures(
         name=answer.photo,
-        verdict=VERDICTS[right],
-        right=right,
-        facts=_facts(answer),
-        notes=answer.notes,
+        right=None if point is None or not ranked else ranked[0].mark == "true",
         photo=uri_of(photo.picture),
         strip=ranked,
         truth=truth,
         truth_missing="The photo states no position." if point is None else "No tile covers the place in its EXIF.",
     )
-    return heatmaps.looked(shown, photo.engine, partial(_pictures, photo, true), how)
+    return heatmaps.with_network_view(query, photo.engine, partial(_searched, photo, true), options)
 
 
 def covering(gallery: Gallery, point: LonLat) -> Tile | None:
@@ -81,8 +68,8 @@ def covering(gallery: Gallery, point: LonLat) -> Tile | None:
     return min(tiles, key=lambda tile: distance_m(point, tile.centre), default=None)
 
 
-def _ranked(gallery: Gallery, match: Match, point: LonLat | None, true: Tile | None, near_m: float) -> Ranked:
-    side_px = PICTURE_PX if match.rank == 1 else STRIP_PX  # the first one is also drawn large
+def _ranked(gallery: Gallery, match: Match, point: LonLat | None, true: Tile | None, near_m: float) -> RankedTile:
+    side_px = LARGE_PX if match.rank == 1 else STRIP_PX  # the first one is also drawn large
     metres = None if point is None else distance_m(point, match.tile.centre)
     mark: Mark = "wrong"
     if point is None or metres is None:
@@ -92,30 +79,15 @@ def _ranked(gallery: Gallery, match: Match, point: LonLat | None, true: Tile | N
     elif metres <= near_m or (true is not None and overlap(match.tile, true) > 0):
         mark = "near"
     picture = uri_of(_image(gallery, match.tile, side_px), side_px)
-    return Ranked(match.rank, match.tile.id, match.score, mark, metres, picture)
+    return RankedTile(match.rank, match.tile.id, match.score, mark, metres, picture)
 
 
-def _pictures(photo: FreshPhoto, true: Tile | None, localizer: Localizer) -> tuple:
-    """What was searched, the best tile and the true one."""
+def _searched(photo: FreshPhoto, true: Tile | None, localizer: Localizer) -> tuple[Trio, tuple[str, ...]]:
+    """What was searched, the best tile and the true one; nothing is to be said about them."""
     gallery, matches = localizer.gallery, photo.answer.matches
-    first = _image(gallery, matches[0].tile, PICTURE_PX) if matches else None
+    first = _image(gallery, matches[0].tile, LARGE_PX) if matches else None
     searched = photo.picture if photo.answer.seen is None else photo.answer.seen
-    return searched, first, None if true is None else _image(gallery, true, PICTURE_PX)
-
-
-def _facts(answer: Answer) -> tuple[tuple[str, str, str], ...]:
-    facts = [("Verdict", answer.verdict.capitalize(), "")]
-    if answer.matches:
-        facts.append(
-            ("Score", formatting.similarity(answer.matches[0].score), "Cosine of the photo and the first tile")
-        )
-    if answer.exif is not None:
-        facts.append(
-            ("Error", formatting.metres(answer.exif.error_m), "From the place by EXIF to the first tile's centre")
-        )
-    if answer.confidence is not None:
-        facts.append(("Confidence", percent(answer.confidence), "Calibrated"))
-    return tuple(facts)
+    return (searched, first, None if true is None else _image(gallery, true, LARGE_PX)), ()
 
 
 def _image(gallery: Gallery, tile: Tile, max_px: int) -> Image.Image | None:

@@ -17,22 +17,21 @@ from gallery import Gallery, Localizer
 from gallery.errors import GalleryError
 from gallery.geo import LonLat
 from gallery.imagery.images import read_picture
-from gallery.judge.calibration import percent
 from gallery.report import scatter, summary
 from gallery.report.comparison import Comparison, compare
 from gallery.report.filters import Filter, select
-from gallery.report.flags import FLAGS, Causes, causes
+from gallery.report.flags import Causes, causes
 from gallery.report.pictures import Album
 from gallery.report.table import Inspection, open_inspection, strip
 from mean_model import PhotoError
-from pages.common import formatting, maps
+from pages.common import maps
 from pages.common.ground_image import ground_picture
-from pages.common.query_view import Ranked, Sight
 from pages.errors import BadQuestion, sentence
 from pages.services import heatmaps
 from pages.services.engine import Engine
 from pages.services.fresh_photo import covering
-from pages.services.heatmaps import PICTURE_PX, RANKED, STRIP_PX, DisplayOptions, uri_of
+from pages.services.heatmaps import DisplayOptions, Trio
+from pages.services.query_pictures import LARGE_PX, STRIP_PX, STRIP_TILES, QueryPictures, RankedTile, uri_of
 
 THUMBNAIL_PX = 96
 MOST_THUMBNAILS = 200  # of one request
@@ -141,7 +140,7 @@ class InspectionService:
         other = open_inspection(file, None)
         return other, compare(other, self.inspection())
 
-    def photo(self, name: str, max_px: int = PICTURE_PX) -> Image.Image | None:
+    def photo(self, name: str, max_px: int = LARGE_PX) -> Image.Image | None:
         """The picture of a query, from its file or else from the report; None where neither has it."""
         inspection = self.inspection()
         assert self.album is not None
@@ -152,7 +151,7 @@ class InspectionService:
             return None if held is None else _decoded(held)
         return image
 
-    def tile(self, tile_id: str, max_px: int = PICTURE_PX) -> Image.Image | None:
+    def tile(self, tile_id: str, max_px: int = LARGE_PX) -> Image.Image | None:
         """The picture of a tile; None where it cannot be read."""
         assert self.album is not None
         try:
@@ -173,25 +172,22 @@ class InspectionService:
         asked = [name for name in names[:MOST_THUMBNAILS] if isinstance(name, str) and name in known]
         return {name: self.thumbnail(name) for name in asked}
 
-    def sight(self, name: str, how: DisplayOptions | None = None) -> Sight:
-        """One query of the report, drawn.
+    def query_pictures(self, name: str, options: DisplayOptions | None = None) -> QueryPictures:
+        """One query of the report with its pictures.
 
         Raises:
-            GalleryError: the report has no such query.
+            BadQuestion: the report has no such query.
         """
-        how, inspection = how or DisplayOptions(), self.inspection()
+        options, inspection = options or DisplayOptions(), self.inspection()
         if name not in inspection.table.index:
             raise BadQuestion("The report has no query of that name.")
         row = inspection.table.loc[name]
-        ranked = tuple(self._ranked(tile) for tile in strip(inspection, name, RANKED, how.near_m))
+        ranked = self.strip_of(inspection, name, options.near_m)
         truth, why = self._truth(row, ranked)
         photo = self.photo(name)
-        shown = Sight(
+        query = QueryPictures(
             name=name,
-            verdict=_verdict(row),
             right=bool(row["right"]) if _judged(row) else None,
-            facts=_facts(row),
-            notes=tuple(text.capitalize() for flag, text in FLAGS.items() if row[f"flag_{flag}"]),
             photo=uri_of(photo),
             strip=ranked,
             truth=truth,
@@ -199,43 +195,43 @@ class InspectionService:
             twin=self._twin(row),
         )
         tiles = (ranked[0].tile_id if ranked else None, truth.tile_id if truth else None)
-        return heatmaps.looked(shown, self.engine, partial(self._pictures, name, photo, tiles), how)
+        return heatmaps.with_network_view(query, self.engine, partial(self._searched, name, photo, tiles), options)
 
-    def _pictures(
+    def _searched(
         self, name: str, photo: Image.Image | None, tiles: tuple[str | None, str | None], localizer: Localizer
-    ) -> tuple:
-        """What was searched, the best tile and the true one, and what is to be said about them."""
+    ) -> tuple[Trio, tuple[str, ...]]:
+        """What was searched, the best tile and the true one; and what is to be said about them."""
         first, true = (None if tile_id is None else self.tile(tile_id) for tile_id in tiles)
-        summary, told = self.inspection().report.summary, []
+        summary, remarks = self.inspection().report.summary, []
         if summary.get("fingerprint", localizer.embedder.fingerprint) != localizer.embedder.fingerprint:
-            told.append("The report was made with another model.")
+            remarks.append("The report was made with another model.")
         if self.gallery is None:  # a dataset of places asks with its pictures as they are
-            return photo, first, true, *told
+            return (photo, first, true), tuple(remarks)
         try:
             assert self.album is not None
             taken = localizer.embedder.read(self.album.query_file(self.inspection().report.row(name)))
         except (GalleryError, PhotoError):
-            told.append("The photo's file is not at hand: its small copy is shown as it is, not as it was searched.")
-            return photo, first, true, *told
+            remarks.append("The photo's file is not at hand: its small copy is shown as it is, not as it was searched.")
+            return (photo, first, true), tuple(remarks)
         views, _ = localizer.rank(taken, 1, summary.get("rotations", 16), summary.get("north_up", True))
-        return views.views[0].image, first, true, *told
+        return (views.views[0].image, first, true), tuple(remarks)
 
     def ranked(self, name: str) -> tuple[Any, ...]:
         """The tiles of a query, without their pictures (`gallery.report.table.Ranked`)."""
-        return strip(self.inspection(), name, RANKED, DisplayOptions.near_m)
+        return strip(self.inspection(), name, STRIP_TILES, DisplayOptions.near_m)
 
-    def others_strip(self, other: Inspection, name: str, near_m: float = DisplayOptions.near_m) -> tuple[Ranked, ...]:
-        """The tiles that another report ranked for a query, with the pictures of this one's gallery."""
-        if name not in other.table.index:
+    def strip_of(self, report: Inspection, name: str, near_m: float) -> tuple[RankedTile, ...]:
+        """The tiles that a report ranked for a query, with the pictures of this one's gallery."""
+        if name not in report.table.index:
             return ()
-        return tuple(self._ranked(tile) for tile in strip(other, name, RANKED, near_m))
+        return tuple(self._ranked(tile) for tile in strip(report, name, STRIP_TILES, near_m))
 
-    def _ranked(self, tile: Any) -> Ranked:
-        side_px = PICTURE_PX if tile.rank == 1 else STRIP_PX  # the first one is also drawn large
+    def _ranked(self, tile: Any) -> RankedTile:
+        side_px = LARGE_PX if tile.rank == 1 else STRIP_PX  # the first one is also drawn large
         uri = uri_of(self.tile(tile.tile_id, side_px), side_px)
-        return Ranked(tile.rank, tile.tile_id, tile.score, tile.mark, tile.metres, uri)
+        return RankedTile(tile.rank, tile.tile_id, tile.score, tile.mark, tile.metres, uri)
 
-    def _truth(self, row: "pd.Series[Any]", ranked: Sequence[Ranked]) -> tuple[Ranked | None, str]:
+    def _truth(self, row: "pd.Series[Any]", ranked: Sequence[RankedTile]) -> tuple[RankedTile | None, str]:
         tile_id = row["true_tile"]
         if not isinstance(tile_id, str):
             tile_id = self._covering(row["true_lon"], row["true_lat"])
@@ -247,13 +243,15 @@ class InspectionService:
         if not rank and not math.isnan(row["rank"]) and tile_id == row["true_tile"]:
             rank = int(row["rank"])
         score = float(row["true_score"]) if rank else math.nan
-        return Ranked(rank, tile_id, score, "true", None, uri_of(self.tile(tile_id))), ""
+        return RankedTile(rank, tile_id, score, "true", None, uri_of(self.tile(tile_id))), ""
 
-    def _twin(self, row: "pd.Series[Any]") -> Ranked | None:
+    def _twin(self, row: "pd.Series[Any]") -> RankedTile | None:
         """The tile that makes the true one ambiguous."""
         if not row["flag_twin"]:
             return None
-        return Ranked(0, row["twin_tile"], float(row["twin_cosine"]), "near", None, uri_of(self.tile(row["twin_tile"])))
+        return RankedTile(
+            0, row["twin_tile"], float(row["twin_cosine"]), "near", None, uri_of(self.tile(row["twin_tile"]))
+        )
 
     def _covering(self, lon: float, lat: float) -> str | None:
         """The tile whose centre is next to a point that it covers."""
@@ -271,7 +269,7 @@ def slices_of(rows: pd.DataFrame) -> dict[str, pd.DataFrame]:
 def _holds(gallery: Gallery, inspection: Inspection) -> bool:
     """Whether a report's tiles are those of the gallery, as far as the first queries tell."""
     rows = inspection.report.rows["tile_ids"].head(5)
-    asked = [tile_id for tile_ids in rows for tile_id in list(tile_ids)[:RANKED]]
+    asked = [tile_id for tile_ids in rows for tile_id in list(tile_ids)[:STRIP_TILES]]
     try:
         for tile_id in asked:
             gallery.row(tile_id)
@@ -283,38 +281,6 @@ def _holds(gallery: Gallery, inspection: Inspection) -> bool:
 def _judged(row: "pd.Series[Any]") -> bool:
     """Whether the report knows anything of a query's truth."""
     return bool(row[["rank", "true_tile", "true_lon", "covered", "place"]].notna().any())
-
-
-def _verdict(row: "pd.Series[Any]") -> str:
-    if not _judged(row):
-        return "The report does not know the truth"
-    if row["right"]:
-        return "Right"
-    if row["flag_outside"]:
-        return "Wrong: no tile of the gallery shows this place"
-    if math.isnan(row["rank"]):
-        return "Wrong: the true tile is not among the ranked"
-    return f"Wrong: the true tile has rank {row['rank']:.0f}"
-
-
-def _facts(row: "pd.Series[Any]") -> tuple[tuple[str, str, str], ...]:
-    """What is known of a query: name, value, meaning."""
-
-    def told(value: float, said: Any) -> str:
-        return "" if value is None or math.isnan(value) else said(value)
-
-    facts = [
-        ("Place", row["place"] or "", "The true place"),
-        ("Taken for", "" if row["right"] else row["answered_place"] or "", "The place of the first tile"),
-        ("Altitude", told(row["altitude_m"], formatting.metres), "Height of the camera above the ground"),
-        ("Condition", row["condition"] or "", ""),
-        ("Score", told(row["score"], formatting.similarity), "Cosine of the query and the first tile"),
-        ("Margin", told(row["margin"], lambda value: f"{value:+.3f}"), "Best true minus best wrong score"),
-        ("Error", told(row["error_m"], formatting.metres), "From the first tile's centre to the truth"),
-        ("AP", told(row["ap"], lambda value: f"{value:.0%}"), "Average precision of the query"),
-        ("Confidence", told(row["confidence"], percent), "Calibrated"),
-    ]
-    return tuple(fact for fact in facts if isinstance(fact[1], str) and fact[1])
 
 
 def _decoded(jpeg: bytes) -> Image.Image | None:

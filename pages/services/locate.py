@@ -2,7 +2,7 @@
 
 import logging
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -10,13 +10,14 @@ from typing import Any, Literal
 
 from PIL import Image
 
-from gallery import Answer, Gallery, Localizer, Match, Near
-from gallery.geo import LonLat, distance_m, wrap_lon
+from gallery import Answer, Gallery, Localizer, Near
+from gallery.geo import LonLat, wrap_lon
 from gallery.judge.geometry import PICTURE_PX
 from gallery.judge.overlay import Overlay, overlay_of
 from gallery.search.answer import PhotoProblem
 from mean_model import PhotoError, load_photo
 from pages.common import formatting, maps
+from pages.common.answer_map import TILE_PX, answer_map, photos_map
 from pages.common.ground_image import ground_picture
 from pages.errors import BadQuestion
 from pages.services.engine import Engine
@@ -34,10 +35,8 @@ TURNS: dict[Turn, dict[str, Any]] = {
 MOST_PHOTOS = 200
 MOST_MATCHES = 20  # on the page
 MOST_ASKED = 1000  # through the web API
-MOST_PICTURES = 60  # tile pictures drawn on a map of many photos; the others keep their outline
 MOST_OUTLINES = 20_000  # footprints of a gallery drawn on the first map
 MOST_EXAMPLES = 16
-TILE_PX = 256
 THUMBNAIL_PX = 240
 KEPT_PX = 512
 
@@ -141,7 +140,7 @@ class LocateService:
         gallery, embedder = self._parts()
         begun = time.perf_counter()
         pictures = tuple(gallery.image(match.tile, max_px=TILE_PX) for match in answer.matches)
-        page = self._answer_map(answer, pictures, near, camera_of(photo.position), question.basemap)
+        page = answer_map(answer, pictures, near, camera_of(photo.position), self.ground, question.basemap)
         seen = embedder.seen(answer.seen)
         overlay = None if answer.fit is None else overlay_of(photo.image, answer.fit, gallery)
         answer = replace(answer, timings={**answer.timings, "draw": time.perf_counter() - begun})
@@ -188,13 +187,13 @@ class LocateService:
         localizer = self.engine.wait()
         near, _ = area_of(question, None)
         results: list[Answer | PhotoProblem] = []
-        for result in _stream(localizer, sources, question, near):
+        for result in localizer.stream(sources, k=question.k, near=near, **TURNS[question.turn]):
             results.append(result)
             if progress is not None:
                 progress(len(results), len(sources))
         begun = time.perf_counter()
         pictures = tuple(_best_picture(localizer.gallery, result) for result in results)
-        page = self._many_map(results, pictures, near, question.basemap)
+        page = photos_map(results, pictures, near, self.ground, question.basemap)
         timings = {**_summed(results), "draw": time.perf_counter() - begun}
         return ShownMany(tuple(results), pictures, page, timings, question.basemap)
 
@@ -231,48 +230,6 @@ class LocateService:
         if self.examples:
             self.first = self.ask(self.examples[0], Question())
 
-    def _answer_map(
-        self,
-        answer: Answer,
-        pictures: Sequence[Image.Image],
-        near: Near | None,
-        camera: maps.Camera | None,
-        basemap: bool,
-    ) -> str:
-        spots = [
-            _spot(match.rank, match, _match_rows(answer, match), picture)
-            for match, picture in zip(answer.matches, pictures, strict=True)
-        ]
-        pins = [] if answer.exif is None else [_pin(answer, camera)]
-        shown = outlines(answer)
-        return maps.draw_map(
-            spots=spots, pins=pins, rings=rings(answer, near), outlines=shown, ground=self.ground, basemap=basemap,
-            focus=shown[0].shape.bounds if shown else None,
-        )  # fmt: skip
-
-    def _many_map(
-        self,
-        results: Sequence[Answer | PhotoProblem],
-        pictures: Sequence[Image.Image | None],
-        near: Near | None,
-        basemap: bool,
-    ) -> str:
-        spots: list[maps.Spot] = []
-        pins: list[maps.Pin] = []
-        for result, picture in zip(results, pictures, strict=True):
-            if not isinstance(result, Answer) or not result.matches:
-                continue
-            number = len(spots) + 1
-            best = result.matches[0]
-            rows = (("", result.photo), *_match_rows(result, best)[1:])
-            spots.append(_spot(number, best, rows, picture if len(spots) < MOST_PICTURES else None))
-            if result.exif is not None:
-                pins.append(replace(_pin(result, None), text_stays=False))
-        area = [] if near is None else [_area_ring(near)]
-        return maps.draw_map(
-            spots=spots, pins=pins, rings=area, ground=self.ground, basemap=basemap, every_spot_best=True
-        )
-
 
 def area_of(question: Question, position: object | None) -> tuple[Near | None, tuple[str, ...]]:
     """The area that a question is limited to, and what has to be said about it.
@@ -304,68 +261,9 @@ def outside(gallery: Gallery, answer: Answer) -> tuple[str, ...]:
     return ("By its EXIF the photo was taken outside this gallery: if that is right, every tile here is wrong.",)
 
 
-def distance_to_photo_m(answer: Answer, match: Match) -> float | None:
-    """Metres from the place that the photo's EXIF gives to a tile's centre, or None when it gives none."""
-    if answer.exif is None:
-        return None
-    return distance_m(LonLat(answer.exif.lon, answer.exif.lat), match.tile.centre)
-
-
-def rings(answer: Answer, near: Near | None) -> list[maps.Ring]:
-    """The searched area, and the position with its radius when one is claimed."""
-    circles = [] if near is None else [_area_ring(near)]
-    if answer.position is not None:
-        found = answer.position
-        text = f"Position, within {formatting.metres(found.radius_m)}"
-        circles.append(maps.Ring(found.lon, found.lat, found.radius_m, text, found=True))
-    return circles
-
-
-def outlines(answer: Answer) -> list[maps.Outline]:
-    """The ground that the photo shows, where geometry laid it there."""
-    if answer.check is None or answer.fit is None:
-        return []
-    return [maps.Outline(answer.fit.footprint, f"What the photo shows: {answer.check.reason}")]
-
-
-def _area_ring(near: Near) -> maps.Ring:
-    radius_m = near.radius_km * 1000
-    return maps.Ring(near.lon, near.lat, radius_m, f"Searched: {formatting.metres(radius_m)} around here")
-
-
-def _match_rows(answer: Answer, match: Match) -> tuple[tuple[str, str], ...]:
-    """The lines of a match's popup."""
-    lines = [
-        (f"Match {match.rank}", ""),
-        ("Tile", match.tile.id),
-        ("Similarity", formatting.similarity(match.score)),
-        ("Centre", formatting.place(match.tile.centre.lon, match.tile.centre.lat)),
-    ]
-    away_m = distance_to_photo_m(answer, match)
-    return tuple(lines if away_m is None else [*lines, ("From EXIF place", formatting.metres(away_m))])
-
-
-def _spot(number: int, match: Match, rows: tuple[tuple[str, str], ...], picture: Image.Image | None) -> maps.Spot:
-    uri = None if picture is None else maps.picture_uri(picture, TILE_PX)
-    centre = match.tile.centre
-    return maps.Spot(number, centre.lon, centre.lat, match.tile.footprint, rows, uri)
-
-
 def camera_of(position: Any) -> maps.Camera | None:
     """Where a photo's position puts its camera."""
-    return None if position is None else maps.Camera(position.lon, position.lat, getattr(position, "heading_deg", None))
-
-
-def _pin(answer: Answer, camera: maps.Camera | None) -> maps.Pin:
-    assert answer.exif is not None
-    exif = answer.exif
-    rows = (("Place by the photo's EXIF", ""), ("", formatting.place(exif.lon, exif.lat)), ("", answer.photo))
-    if not answer.matches:
-        return maps.Pin(exif.lon, exif.lat, rows, camera=camera)
-    best = answer.fit.point if answer.fit else answer.matches[0].tile.centre
-    # The shorter way round, should the 180th meridian lie between.
-    lon = best.lon + 360 * round((exif.lon - best.lon) / 360)
-    return maps.Pin(exif.lon, exif.lat, rows, (lon, best.lat), formatting.metres(exif.error_m), camera=camera)
+    return None if position is None else maps.Camera(position.lon, position.lat, position.heading_deg)
 
 
 def _best_picture(gallery: Gallery, result: Answer | PhotoProblem) -> Image.Image | None:
@@ -398,9 +296,3 @@ def _summed(results: Sequence[Answer | PhotoProblem]) -> dict[str, float]:
             for stage, seconds in result.timings.items():
                 total[stage] = total.get(stage, 0.0) + seconds
     return total
-
-
-def _stream(
-    localizer: Localizer, sources: Sequence[object], question: Question, near: Near | None
-) -> Iterator[Answer | PhotoProblem]:
-    yield from localizer.stream(sources, k=question.k, near=near, **TURNS[question.turn])

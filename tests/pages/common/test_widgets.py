@@ -1,79 +1,13 @@
-"""The pieces of HTML: text from files stays text, and what comes from the browser is not believed."""
+"""The page's own components: what comes from the browser is not believed, a photo is handed on as it came."""
 
-from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 
 import gradio as gr
-import numpy as np
 import pytest
-from PIL import Image
-from shapely.geometry import box
 
 import pages
-from gallery.geo import LonLat, Position
-from gallery.judge.geometry import Alignment, Check, Fit
-from gallery.judge.overlay import Overlay
-from gallery.search.answer import Answer, ExifCheck
-from gallery.tiles import Match, Tile
 from pages.common import widgets
-from tests.pages.common.test_maps import HOSTILE
-
-TILE = Tile("island/1", LonLat(0.01, 0.02), box(0.009, 0.019, 0.011, 0.021), 0.5, "island.tif")
-ANSWER = Answer("photo.jpg", (Match(1, TILE, 0.8123),), notes=("A note.",), timings={"read": 0.03, "embed": 0.05})
-
-
-def test_an_unsure_answer_claims_no_position_and_no_probability():
-    card = widgets.verdict_card(ANSWER, "data:,")
-    assert "Unsure" in card and "Perhaps 0.01000° E, 0.02000° N" in card
-    assert "0.812" in card and "%" not in card and "Confidence" not in card
-    assert "A note." in card and "total" in card
-
-
-def test_a_located_answer_says_where_and_within_what():
-    answer = replace(ANSWER, verdict="located", position=Position(-0.01, 0.02, 85.0), exif=ExifCheck(0.01, 0.02, 37.2))
-    card = widgets.verdict_card(answer, "data:,")
-    assert "Located" in card and "0.01000° W" in card and "85 m" in card and "37 m" in card and "Perhaps" not in card
-
-
-def test_no_match_is_an_answer_too():
-    assert "No tile found" in widgets.verdict_card(Answer("photo.jpg", (), notes=("Nothing here.",)), "data:,")
-
-
-@pytest.mark.parametrize("name", HOSTILE)
-def test_hostile_names_stay_text(name):
-    answer = replace(ANSWER, photo=name, notes=(name,), matches=(Match(1, replace(TILE, id=name), 0.5),))
-    pieces = widgets.verdict_card(answer, "data:,") + widgets.summary_card(1, [(name, name)], 0, {})
-    pieces += widgets.message_card(name, name) + widgets.header(name) + widgets.section(name, name)
-    assert "<img src=x" not in pieces and "<script" not in pieces
-
-
-FIT = Fit(
-    75, LonLat(0.01, 0.02), 4.0, TILE.footprint, 10.0, None,
-    Alignment(TILE, (640, 480), np.zeros((75, 2), np.float32), np.zeros((75, 2), np.float32), np.eye(3)),
-)  # fmt: skip
-
-
-@pytest.mark.parametrize("check", [Check(FIT, 1, 0.2), Check(None, 3, 0.9), Check(None, 1, 0.9, "The raster is gone.")])
-def test_the_card_gives_the_reason_once(check):
-    card = widgets.verdict_card(replace(ANSWER, check=check, notes=("A note.", check.reason)), "data:,")
-    assert card.count(check.reason) == 1 and f'<p class="why">{check.reason}</p>' in card
-    assert "why" not in widgets.verdict_card(ANSWER, "data:,")
-
-
-@pytest.mark.parametrize(("inliers", "words"), [(75, "60 of the 75 matching"), (20, "The 20 matching")])
-def test_how_it_fits_says_how_many_points_are_drawn(inliers, words):
-    picture = Image.new("RGB", (30, 20))
-    answer = replace(ANSWER, check=Check(replace(FIT, inliers=inliers), 1, 0.2))
-    part = widgets.fit_view(answer, Overlay(picture, picture, picture, picture))
-    assert words in part and part.count("data:image/jpeg") == 4 and 'type="range"' in part
-
-
-def test_the_legend_names_only_what_the_map_shows():
-    assert "EXIF" not in widgets.legend(ANSWER) and "best tile" in widgets.legend(ANSWER)
-    full = replace(ANSWER, position=Position(0, 0, 1), exif=ExifCheck(0, 0, 1))
-    assert "EXIF" in widgets.legend(full) and "radius" in widgets.legend(full)
-    assert "<span" not in widgets.legend(Answer("photo.jpg", ()))
 
 
 @pytest.mark.parametrize("number", [0, 6, -1, "1", 1.5, True, None, [1]])
@@ -92,4 +26,4 @@ def test_the_photo_input_hands_on_the_file_and_leaves_no_stub_behind():
     assert photo.preprocess(SimpleNamespace(path="/somewhere/a.heic")) == "/somewhere/a.heic"
     assert photo.preprocess(None) is None
     assert photo.get_block_name() == "image"
-    assert not list(Path(pages.__file__).parent.glob("*.pyi"))
+    assert not list(Path(pages.__file__).parent.rglob("*.pyi"))

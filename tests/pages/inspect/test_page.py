@@ -17,22 +17,25 @@ from gallery.report import confusions, filters, flags, summary
 from gallery.report.filters import Filter, View
 from gallery.report.report import QueryRow, write_report
 from gallery.report.tiles import Tiles, write_tiles
-from pages.common import query_view
 from pages.errors import SPOKEN, BadQuestion
-from pages.inspect import download, error_map, render
+from pages.inspect import download, error_map, query_view, render
 from pages.inspect import summary as inspect_summary
 from pages.inspect import table as inspect_table
 from pages.inspect.components import filter_of, make_parts
 from pages.inspect.page import Events
+from pages.inspect.query_text import QueryText
 from pages.inspect.view_state import LENSES, ViewState
 from pages.services import heatmaps
 from pages.services.engine import Engine
 from pages.services.expiring import ExpiringStore
-from pages.services.fresh_photo import fresh_sight, fresh_view
+from pages.services.fresh_photo import fresh_pictures
 from pages.services.inspection import InspectionService
 from pages.services.locate import LocateService, Question
+from pages.services.query_pictures import QueryPictures, RankedTile
 from tests.helpers.small_world import ColourEmbedder, imagery, make_small_world, write_small_report
 from tests.pages.common.test_maps import HOSTILE
+
+NO_TEXT = QueryText("Wrong", (), ())
 
 
 @pytest.fixture(scope="module")
@@ -62,7 +65,7 @@ def test_hostile_names_are_escaped_everywhere(bench):
     lines = confusions.error_lines(table)
     texts = [
         inspect_table.table(filters.page_of(table, 1, 25), View(query=name)),
-        query_view.sight(bench.sight(name)),
+        render.report_card(bench, name, heatmaps.DisplayOptions()),
         inspect_summary.headline(HOSTILE[0], *bench.overall(), HOSTILE),
         inspect_summary.slices({"place": summary.by_slice(table, "place")}),
         inspect_summary.confused(confusions.confused_pairs(table)),
@@ -89,9 +92,9 @@ def test_the_table_says_what_is_sorted_and_where_it_stands(bench):
 def test_marks_are_told_by_sign_and_by_distance(bench):
     table = bench.inspection().table
     wrong = table.index[~table["right"] & (table["error_m"] > 100)][0]
-    near, far = (bench.sight(wrong, heatmaps.DisplayOptions(near_m=metres)) for metres in (1e6, 0.0))
+    near, far = (bench.query_pictures(wrong, heatmaps.DisplayOptions(near_m=metres)) for metres in (1e6, 0.0))
     assert near.strip[0].mark == "near" and far.strip[0].mark == "wrong"
-    text = query_view.sight(near)
+    text = query_view.query_card(near, NO_TEXT)
     assert 'class="near"' in text and "≈" in text
     assert near.truth is not None and near.truth.rank == 0, "not ranked, but the gallery knows what covers the truth"
     assert "not among the ranked" in text
@@ -105,16 +108,16 @@ def test_a_twin_of_the_true_tile_is_shown_beside_it(world, tmp_path):
     vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
     names, tile_places = np.array(["a", "b"], object), np.array(["p", "q"], object)
     write_tiles(tmp_path / "twins.parquet", Tiles(names, vectors, unknown, unknown, tile_places))
-    shown = InspectionService(engine, tmp_path / "twins.parquet").sight("q0")
+    shown = InspectionService(engine, tmp_path / "twins.parquet").query_pictures("q0")
     assert shown.twin is not None and shown.twin.tile_id == "b" and shown.twin.score > 0.98
-    assert "Twin of the true tile" in query_view.sight(shown)
+    assert "Twin of the true tile" in query_view.query_card(shown, NO_TEXT)
 
 
 def test_a_query_is_shown_with_its_three_pictures(bench):
-    shown = bench.sight(bench.inspection().table.index[1])
+    shown = bench.query_pictures(bench.inspection().table.index[1])
     assert all(uri.startswith("data:image/jpeg") for uri in (shown.photo, shown.strip[0].uri, shown.truth.uri))
     bench.engine.wait()
-    seen = bench.sight(shown.name, heatmaps.DisplayOptions("seen"))
+    seen = bench.query_pictures(shown.name, heatmaps.DisplayOptions("seen"))
     assert "64 pixels square" in seen.heat_caption and seen.photo != shown.photo
 
 
@@ -158,7 +161,7 @@ def test_a_second_report_is_compared_and_nothing_that_it_names_is_opened(bench, 
     other = write_small_report(tmp_path / "before.parquet", bench.gallery, HOSTILE, flipped=2)
     inspection, comparison = bench.compared(other)
     assert sum(comparison.counts.values()) == 30 and comparison.counts["fixed"] > 0
-    assert bench.others_strip(inspection, comparison.table.index[0])[0].rank == 1
+    assert bench.strip_of(inspection, comparison.table.index[0], 50.0)[0].rank == 1
     (tmp_path / "no.parquet").write_bytes(b"no report")
     with pytest.raises(SPOKEN, match="no readable Parquet file"):
         bench.compared(tmp_path / "no.parquet")
@@ -170,10 +173,11 @@ def test_a_report_that_knows_nothing_says_what_is_missing(world, tmp_path):
     bench = InspectionService(engine, tmp_path / "bare.parquet", folder / "gallery")
     inspection = bench.inspection()
     assert any("not this report's" in note for note in inspection.notes)
-    shown = bench.sight("q0")
-    assert shown.right is None and "does not know the truth" in shown.verdict
+    shown = bench.query_pictures("q0")
+    card = render.report_card(bench, "q0", heatmaps.DisplayOptions())
+    assert shown.right is None and "does not know the truth" in card
     assert shown.photo is None and shown.truth is None and "does not say" in shown.truth_missing
-    assert query_view.sight(shown).count("No picture") >= 2
+    assert card.count("No picture") >= 2
     assert bench.cloud("pca") is None and bench.distances() is None
     told = render.distribution_charts(bench, inspection.table)
     assert [chart is None for _, chart, _ in told] == [True, False, True] and all(text for _, _, text in told)
@@ -248,14 +252,14 @@ def test_the_network_draws_heat_over_what_it_sees(tmp_path):
 
     embedder = small_model(tmp_path / "model")
     pictures = [Image.fromarray(imagery(100, seed)) for seed in range(3)]
-    tile = query_view.Ranked(1, "a", 0.5, "wrong", None, None)
-    shown = query_view.Sight("q", "Wrong", False, (), (), None, (tile,), tile)
+    tile = RankedTile(1, "a", 0.5, "wrong", None, None)
+    shown = QueryPictures("q", False, None, (tile,), tile)
     for look, words in (("similarity", "how alike"), ("saliency", "Grad-CAM")):
-        heated = heatmaps.seen(shown, tuple(pictures), heatmaps.DisplayOptions(look, "true"), embedder)
+        heated = heatmaps.as_network_sees(shown, tuple(pictures), heatmaps.DisplayOptions(look, "true"), embedder)
         assert all(uri.startswith("data:image/jpeg") for uri in heated.heat)
         assert words in heated.heat_caption and "for the true tile" in heated.heat_caption
-        assert query_view.sight(heated).count('class="heat"') == 3
-    lone = heatmaps.seen(shown, (pictures[0], None, None), heatmaps.DisplayOptions("similarity"), embedder)
+        assert query_view.query_card(heated, NO_TEXT).count('class="heat"') == 3
+    lone = heatmaps.as_network_sees(shown, (pictures[0], None, None), heatmaps.DisplayOptions("similarity"), embedder)
     assert lone.heat == (None, None, None), "no other picture, no heat"
 
 
@@ -264,11 +268,11 @@ def test_a_fresh_photo_is_judged_by_its_own_position(world):
     desk = LocateService(engine, sorted((folder / "gallery" / "photos").glob("*.jpg")))
     shown = desk.ask(desk.examples[0], Question())
     kept = desk.kept.get(shown.kept_as)
-    far = fresh_sight(kept, heatmaps.DisplayOptions(near_m=0))
+    far = fresh_pictures(kept, heatmaps.DisplayOptions(near_m=0))
     assert far.right and far.truth is not None and far.strip[0].mark == "true"
-    assert {tile.mark for tile in fresh_sight(kept, heatmaps.DisplayOptions(near_m=1e6)).strip} <= {"true", "near"}
+    assert {tile.mark for tile in fresh_pictures(kept, heatmaps.DisplayOptions(near_m=1e6)).strip} <= {"true", "near"}
     silent = desk.kept.get(desk.ask(desk.examples[3], Question()).kept_as)
-    unknown = fresh_sight(silent, heatmaps.DisplayOptions())
+    unknown = fresh_pictures(silent, heatmaps.DisplayOptions())
     assert unknown.right is None and unknown.truth is None and "no position" in unknown.truth_missing
     assert not unknown.photo.startswith("data:image/jpeg;base64,/9j/4Q"), "no EXIF goes on"
 
@@ -277,6 +281,6 @@ def test_a_fresh_photo_shows_how_it_fits(world):
     folder, engine, _ = world
     desk = LocateService(engine, sorted((folder / "gallery" / "photos").glob("*.jpg")))
     kept = desk.kept.get(desk.ask(desk.examples[0], Question()).kept_as)
-    assert kept.answer.fit is not None and "How it fits" in fresh_view(kept, heatmaps.DisplayOptions())
+    assert kept.answer.fit is not None and "How it fits" in render.fresh_card(kept, heatmaps.DisplayOptions())
     unfit = replace(kept, answer=replace(kept.answer, check=None))
-    assert "How it fits" not in fresh_view(unfit, heatmaps.DisplayOptions())
+    assert "How it fits" not in render.fresh_card(unfit, heatmaps.DisplayOptions())

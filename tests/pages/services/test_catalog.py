@@ -8,8 +8,7 @@ import pytest
 from pages.errors import BadQuestion
 from pages.gallery_picker import Remembered
 from pages.services.catalog import CatalogEntry, GalleryCatalog, keys_of
-from pages.services.embedders import Embedders
-from pages.services.engine import Engine
+from pages.services.engine import Embedders, Engine
 from pages.services.flight import FlightService
 from pages.services.locate import LocateService
 

@@ -5,9 +5,10 @@ from PIL import Image
 
 from gallery.errors import AreaError
 from mean_model import PhotoError
+from pages.common.answer_map import distance_to_photo_m
 from pages.errors import BadQuestion
 from pages.services.engine import Engine
-from pages.services.locate import MOST_PHOTOS, LocateService, Question, area_of, distance_to_photo_m
+from pages.services.locate import MOST_PHOTOS, LocateService, Question, area_of
 from tests.helpers.bad_files import gps_exif
 from tests.helpers.small_world import bad_files, desk_of, imagery, write_photo
 

@@ -1,0 +1,170 @@
+"""The small pieces of HTML between the components; every text from a file is escaped here."""
+
+import html
+from collections.abc import Iterable, Mapping, Sequence
+
+from gallery import Answer
+from gallery.judge.calibration import percent
+from gallery.judge.overlay import MOST_LINES, Overlay
+from pages.common import formatting, static
+from pages.common.maps import picture_uri
+from pages.errors import sentence
+
+LOGO = static.text("logo.svg")
+
+
+def message_card(title: str, text: str = "", kind: str = "quiet") -> str:
+    """A card that says one thing. Args: kind: quiet, waiting or error."""
+    role = "alert" if kind == "error" else "status"
+    more = f"<p>{html.escape(text)}</p>" if text else ""
+    return f'<div class="card {kind}" role="{role}"><h3>{html.escape(title)}</h3>{more}</div>'
+
+
+_SIGNS = {
+    "best": "best tile",
+    "other": "further tiles",
+    "stated": "place by the photo's EXIF",
+    "camera": "camera",
+    "found": "position and radius",
+    "shown": "what the photo shows",
+}
+
+
+def fact_list(facts: Iterable[tuple[str, str, str]]) -> str:
+    """Values with their names. Args: facts: name, value, and what it means, which shows under the pointer."""
+    terms = "".join(
+        f'<div title="{html.escape(hint)}"><dt>{html.escape(name)}</dt><dd>{html.escape(value)}</dd></div>'
+        for name, value, hint in facts
+    )
+    return f'<dl class="facts">{terms}</dl>'
+
+
+def note_list(notes: Iterable[str]) -> str:
+    """Sentences, one to a line."""
+    return f'<ul class="notes">{"".join(f"<li>{html.escape(note)}</li>" for note in notes)}</ul>'
+
+
+def trouble_card(error: Exception, title: str = "This did not work") -> str:
+    """The sentence of an error that is meant for the visitor."""
+    return message_card(title, sentence(error), "error")
+
+
+def legend(answer: Answer) -> str:
+    """What the signs on an answer's map mean; only those that are there."""
+    shown = ["best", "other"] if answer.matches else []
+    shown += ["stated", "camera"] if answer.exif is not None else []
+    shown += ["found"] if answer.position is not None else []
+    shown += ["shown"] if answer.fit is not None else []
+    return '<p class="legend">' + "".join(f'<span class="{sign}">{_SIGNS[sign]}</span>' for sign in shown) + "</p>"
+
+
+def fit_view(answer: Answer, overlay: Overlay) -> str:
+    """How a photo lies on the ground: the points that agree, and the photo over the ground under a slider.
+
+    The slider is the browser's own range input over two pictures, so that keys move it and screen readers name it;
+    `gr.ImageSlider` follows the pointer only.
+    """
+    assert answer.fit is not None
+    inliers, longest_px = answer.fit.inliers, 2000
+    shown = f"{MOST_LINES} of the {inliers}" if inliers > MOST_LINES else f"The {inliers}"
+    beside, below = (picture_uri(picture, longest_px, 80) for picture in (overlay.beside, overlay.below))
+    ground, photo = (picture_uri(picture, longest_px, 80) for picture in (overlay.ground, overlay.photo))
+    return (
+        '<details class="fit"><summary>How it fits <span>matching points, and the photo on its ground</span></summary>'
+        f'<figure><picture><source media="(max-width: 640px)" srcset="{below}">'
+        f'<img src="{beside}" alt="Photo and ground with lines between matching points"></picture>'
+        f"<figcaption>{shown} matching points, in the photo and on the ground, which is turned as the photo looks."
+        "</figcaption></figure>"
+        f'<figure><div class="compare"><img src="{ground}" alt="The ground, north up">'
+        f'<img class="over" src="{photo}" alt="The photo on that ground"><i></i>'
+        '<input type="range" min="0" max="100" value="50" step="1" aria-label="Percent of the width that shows the '
+        'photo"></div><figcaption>Left of the slider the photo as it lies on the ground, right the ground itself; '
+        "north is up. Roofs and trees lean away, for the ground is taken as flat.</figcaption></figure></details>"
+    )
+
+
+def section(title: str, more: str = "") -> str:
+    """A heading between the parts of the page."""
+    return f"<h2>{html.escape(title)}</h2><span>{html.escape(more)}</span>"
+
+
+def verdict_card(answer: Answer, seen_uri: str, inspect: str = "") -> str:
+    """What to think of an answer: verdict, place and the reason; how alike, how far from the photo's EXIF, how long.
+
+    Args:
+        seen_uri: the photo as the network sees it, as a data URI.
+        inspect: the name under which the inspect page finds the photo.
+    """
+    if not answer.matches:
+        return _card("unsure", "No tile found", answer, [], seen_uri, inspect)
+    best = answer.matches[0]
+    fitted = answer.fit is not None
+    facts = [
+        ("Best tile", best.tile.id, ""),
+        (
+            "Similarity",
+            formatting.similarity(best.score),
+            "Cosine of photo and tile: it ranks tiles, it is no probability.",
+        ),
+    ]
+    if answer.exif is not None:
+        where = "the position" if fitted else "the centre of the best tile"
+        hint = f"From the place that the photo's EXIF gives to {where}. EXIF may be wrong."
+        facts.append(("From place by EXIF", formatting.metres(answer.exif.error_m), hint))
+    if answer.confidence is not None:
+        facts.append(("Confidence", percent(answer.confidence), "Calibrated probability that the position is right."))
+    if answer.verdict == "located" and answer.position is not None:
+        position = answer.position
+        hint = "95 % of rendered photos lie within." if fitted else "The tiles that agree all lie within this radius."
+        facts.insert(0, ("Within", formatting.metres(position.radius_m), hint))
+        title = formatting.place(position.lon, position.lat)
+    else:
+        title = f"Perhaps {formatting.place(best.tile.centre.lon, best.tile.centre.lat)}"
+    return _card(answer.verdict, title, answer, facts, seen_uri, inspect)
+
+
+_BADGES = {"located": "Located", "unsure": "Unsure"}
+
+
+def _card(
+    verdict: str, title: str, answer: Answer, facts: Sequence[tuple[str, str, str]], seen_uri: str, inspect: str
+) -> str:
+    why = "" if answer.check is None else answer.check.reason
+    reason = f'<p class="why">{html.escape(why)}</p>' if why else ""
+    notes = note_list(note for note in answer.notes if note != why)
+    link = (
+        f'<a class="inspect" href="inspect?photo={inspect}" target="_blank">Inspect this photo</a>' if inspect else ""
+    )
+    return (
+        f'<div class="card {verdict}" role="status"><figure class="seen">'
+        f'<img src="{seen_uri}" alt="The photo as the network sees it"><figcaption>as the network sees it</figcaption>'
+        "</figure>"
+        f'<p class="eyebrow"><span class="badge">{_BADGES[verdict]}</span>'
+        f'<span class="file">{html.escape(answer.photo)}</span></p><h3>{html.escape(title)}</h3>{reason}'
+        f"{fact_list(facts)}{notes}{link}{stages_line(answer.timings)}</div>"
+    )
+
+
+def summary_card(answered: int, refused: Sequence[tuple[str, str]], located: int, timings: Mapping[str, float]) -> str:
+    """What came of several photos. Args: refused: (photo, sentence) of each that could not be read."""
+    title = f"{formatting.count(answered, 'photo')} answered" + (f", {located} located" if answered else "")
+    lines = "".join(f"<li><b>{html.escape(name)}</b> {html.escape(text)}</li>" for name, text in refused)
+    kind = "error" if refused and not answered else "quiet"
+    told = f"<p>{formatting.count(len(refused), 'photo')} could not be read:</p>"
+    bad = f'{told}<ul class="notes">{lines}</ul>' if refused else ""
+    return f'<div class="card {kind}" role="status"><h3>{title}</h3>{bad}{stages_line(timings)}</div>'
+
+
+def stages_line(timings: Mapping[str, float]) -> str:
+    """How long each stage took."""
+    parts = "".join(f"<span>{html.escape(name)} <b>{took}</b></span>" for name, took in formatting.stages(timings))
+    return f'<p class="stages">{parts}</p>' if parts else ""
+
+
+def header(status: str, kind: str = "waiting", promise: str = "Drop in a drone photo, see where it was taken.") -> str:
+    """The page's top: name, promise, and what answers here. Args: kind: waiting, ready or error."""
+    return (
+        f'<header class="top">{LOGO}<div class="name"><h1>MEAN locator</h1>'
+        f"<p>{html.escape(promise)}</p></div>"
+        f'<p class="engine {kind}"><i></i>{html.escape(status)}</p></header>'
+    )
