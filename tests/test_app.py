@@ -1,21 +1,18 @@
 """The app: options, what it says when something is missing, and a real start in its own process."""
 
 import os
-import subprocess
-import sys
-import time
-import urllib.request
 from pathlib import Path
 
 import pytest
 from gradio_client import Client, handle_file
 
 import app
-from mean_model import MeanModelError
+from mean_model import MeanModelError, load_model
 from pages.errors import NotReady
-from tests.helpers.small_world import desk_of, free_port, imagery, shelf_of, write_photo, write_raster
-
-ROOT = Path(app.__file__).parent
+from tests.helpers import ROOT
+from tests.helpers.app_process import started
+from tests.helpers.small_world import desk_of, imagery, shelf_of, write_photo, write_raster
+from tests.helpers.tiny_model import save_tiny
 
 
 def test_options_come_from_the_line_then_from_the_environment(monkeypatch, tmp_path):
@@ -67,54 +64,21 @@ def test_another_page_is_one_line(tmp_path):
     assert len(bars) == 2 and all(bar.visible for bar in bars)
 
 
-def small_model(folder: Path):
-    """A seeded MEAN of the smallest backbone: its answers mean nothing, but they are answers."""
-    import torch
-
-    from mean_model import MEAN, MeanConfig, load_model, save_model
-
-    torch.manual_seed(0)
-    config = MeanConfig(backbone="convnext_atto", image_size=64, classes=4)
-    save_model(folder, MEAN.from_config(config), config)
-    return load_model(folder)
-
-
 def test_it_starts_serves_and_answers(tmp_path):
     from gallery import build_gallery
 
     pixels = imagery(300)
-    model = small_model(tmp_path / "model")
+    model = load_model(save_tiny(tmp_path / "model", 64))
     raster = write_raster(tmp_path / "imagery.tif", pixels)
     build_gallery([raster], tmp_path / "gallery", model, model_source=str(tmp_path / "model"))
     photo = write_photo(tmp_path / "gallery" / "photos" / "one.jpg", pixels, 100, 100)
-    port = free_port()
-    settings = {**os.environ, "GRADIO_SERVER_NAME": "127.0.0.1", "GRADIO_SERVER_PORT": str(port)}
-    line = [sys.executable, "app.py", "--gallery", str(tmp_path / "gallery")]  # with the model that built it
-    with subprocess.Popen(line, cwd=ROOT, env=settings, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE) as server:
-        try:
-            wait_for(f"http://127.0.0.1:{port}/", server)
-            answer = Client(f"http://127.0.0.1:{port}", verbose=False).predict(
-                photo=handle_file(photo), k=2, lon=None, lat=None, radius_km=None, api_name="/localize"
-            )
-        finally:
-            server.terminate()
-            told = server.communicate(timeout=20)[1].decode()
+    with started(ROOT, "--gallery", str(tmp_path / "gallery"), environment=os.environ) as process:  # its own model
+        answer = Client(process.address, verbose=False).predict(
+            photo=handle_file(photo), k=2, lon=None, lat=None, radius_km=None, api_name="/localize"
+        )
     assert [match["rank"] for match in answer["matches"]] == [1, 2]
-    assert "Traceback" not in told
-    assert str(answer["exif"]["lon"])[:6] not in told, "positions are not logged"
-
-
-def wait_for(address: str, server: subprocess.Popen) -> None:
-    """Wait until the address answers."""
-    begun = time.monotonic()
-    while time.monotonic() - begun < 60:
-        assert server.poll() is None, "the app ended"
-        try:
-            with urllib.request.urlopen(address, timeout=5):
-                return
-        except OSError:
-            time.sleep(0.1)
-    raise AssertionError("the page did not answer within a minute")
+    assert "Traceback" not in process.log
+    assert str(answer["exif"]["lon"])[:6] not in process.log, "positions are not logged"
 
 
 def test_galleries_are_given_again_or_by_their_folder(tmp_path, capsys, monkeypatch):
@@ -135,7 +99,7 @@ def test_a_model_is_loaded_once_for_all_galleries_that_it_built(tmp_path, monkey
     from gallery import build_gallery
 
     raster = write_raster(tmp_path / "imagery.tif", imagery(200))
-    model = small_model(tmp_path / "model")
+    model = load_model(save_tiny(tmp_path / "model", 64))
     folders = [tmp_path / name / "gallery" for name in ("a", "b")]
     for folder in folders:
         build_gallery([raster], folder, model, model_source=str(tmp_path / "model"))

@@ -4,7 +4,6 @@ import ast
 import os
 import re
 import shutil
-import signal
 import subprocess
 import sys
 from collections.abc import Iterable
@@ -18,9 +17,9 @@ from gradio_client import Client, handle_file
 
 import app
 from tests.helpers import ROOT
+from tests.helpers.app_process import started
 from tests.helpers.fake_hub import COMMIT, fake_hub
-from tests.helpers.small_world import desk_of, free_port, shelf_of
-from tests.test_app import wait_for
+from tests.helpers.small_world import desk_of, shelf_of
 
 PACKAGES = ("mean_model", "gallery", "pages", "train_scripts")
 EMOJI_AND_COLOURS = {"red", "yellow", "green", "blue", "indigo", "purple", "pink", "gray"}
@@ -112,7 +111,6 @@ def test_a_clean_copy_starts_as_a_space_and_answers_a_photo(tmp_path):
         shutil.copy(ROOT / name, copy / name)
     files = {path.relative_to(copy) for path in copy.rglob("*") if path.is_file()}
     starter, sample = copy / "mean_model" / "weights" / "starter", copy / "gallery" / "sample"
-    port = free_port()
     with fake_hub() as hub:
         for kind, name, folder in (("models", "me/starter", starter), ("datasets", "me/island", sample)):
             content = {path.relative_to(folder).as_posix(): path for path in folder.rglob("*") if path.is_file()}
@@ -121,8 +119,6 @@ def test_a_clean_copy_starts_as_a_space_and_answers_a_photo(tmp_path):
             "SYSTEM": "spaces",
             "SPACE_ID": "me/locator",
             "SPACES_ZERO_GPU": "true",
-            "GRADIO_SERVER_NAME": "127.0.0.1",  # a Space has 0.0.0.0 here
-            "GRADIO_SERVER_PORT": str(port),
             "MEAN_MODEL": f"me/starter@{COMMIT}",
             "MEAN_GALLERY": f"me/island@{COMMIT}",
             "HF_ENDPOINT": hub.endpoint,
@@ -133,22 +129,17 @@ def test_a_clean_copy_starts_as_a_space_and_answers_a_photo(tmp_path):
             "PYTHONDONTWRITEBYTECODE": "1",
         }
         (tmp_path / "tmp").mkdir()
-        with subprocess.Popen([sys.executable, "app.py"], cwd=copy, env=space, stderr=subprocess.PIPE) as server:
-            try:
-                wait_for(f"http://127.0.0.1:{port}/", server)
-                answer = Client(f"http://127.0.0.1:{port}", verbose=False).predict(
-                    photo=handle_file(sample / "photos" / "null_island_000.jpg"), k=3, api_name="/localize"
-                )
-                example = next((home / ".cache" / "huggingface").rglob("null_island_001.jpg"))
-                with urlopen(f"http://127.0.0.1:{port}/gradio_api/file={example}") as served:
-                    assert served.status == 200, "the example photos are links in the Hub's cache"
-                memory_mb = int(Path(f"/proc/{server.pid}/statm").read_text().split()[1]) * 4096 / 1e6
-            finally:
-                server.send_signal(signal.SIGTERM)
-                told = server.communicate(timeout=20)[1].decode()
+        with started(copy, environment=space) as process:  # at 127.0.0.1, where a Space has 0.0.0.0
+            answer = Client(process.address, verbose=False).predict(
+                photo=handle_file(sample / "photos" / "null_island_000.jpg"), k=3, api_name="/localize"
+            )
+            example = next((home / ".cache" / "huggingface").rglob("null_island_001.jpg"))
+            with urlopen(f"{process.address}/gradio_api/file={example}") as served:
+                assert served.status == 200, "the example photos are links in the Hub's cache"
+            memory_mb = int(Path(f"/proc/{process.pid}/statm").read_text().split()[1]) * 4096 / 1e6
     assert [match["rank"] for match in answer["matches"]] == [1, 2, 3]
     assert memory_mb < 4000, "of the 16 GB of cpu-basic"
-    assert "No GPU is lent now, the CPU computes: " in told
-    assert "Traceback" not in told and str(answer["matches"][0]["lon"])[:8] not in told
+    assert "No GPU is lent now, the CPU computes: " in process.log
+    assert "Traceback" not in process.log and str(answer["matches"][0]["lon"])[:8] not in process.log
     assert {path.relative_to(copy) for path in copy.rglob("*") if path.is_file()} == files
     assert {path.name for path in home.iterdir()} <= {".cache", ".config"}  # the Hub's cache; matplotlib's fonts

@@ -10,8 +10,8 @@ import app
 from pages.inspect.page import inspect_page
 from pages.services.inspection import InspectionService
 from tests.helpers.browser import window
+from tests.helpers.hostile import HOSTILE
 from tests.helpers.small_world import desk_of, served, shelf_of, write_small_report
-from tests.pages.common.test_maps import HOSTILE
 
 COUNT = 60
 

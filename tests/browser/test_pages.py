@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from tests.helpers.browser import PATIENCE_MS, window
+from tests.helpers.hostile import HOSTILE
 from tests.helpers.small_world import bad_files, desk_of, imagery, served, shelf_of, write_photo
-from tests.pages.common.test_maps import HOSTILE
 
 
 @pytest.fixture(scope="module")

@@ -1,4 +1,4 @@
-"""A tile server on loopback for tests: counts what it is asked, and misbehaves on demand."""
+"""Map tiles for tests: a server on loopback that counts what it is asked and misbehaves on demand, and archives."""
 
 import io
 import re
@@ -11,6 +11,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import mercantile
 import numpy as np
 from PIL import Image
+from pmtiles.tile import Compression, TileType, zxy_to_tileid
+from pmtiles.writer import Writer
 
 PATH = re.compile(r"/(?:(\d+)/(\d+)/(\d+)|q/([0-3]+))\.(png|jpg|webp)")
 
@@ -85,3 +87,22 @@ def serving() -> Iterator[TileHost]:
         server.shutdown()
         server.server_close()
         thread.join()
+
+
+def make_pmtiles(file, tiles, kind=TileType.PNG, content=picture):
+    """A PMTiles file of version 3 of the given tiles."""
+    with file.open("wb") as stream:
+        writer = Writer(stream)
+        for tile in sorted(tiles, key=lambda each: zxy_to_tileid(each.z, each.x, each.y)):
+            writer.write_tile(zxy_to_tileid(tile.z, tile.x, tile.y), content(tile))
+        zooms = [tile.z for tile in tiles]
+        header = {
+            "tile_type": kind,
+            "tile_compression": Compression.NONE,
+            "min_zoom": min(zooms),
+            "max_zoom": max(zooms),
+            **dict.fromkeys((f"{end}_{axis}_e7" for end in ("min", "max", "center") for axis in ("lon", "lat")), 0),
+            "center_zoom": 0,
+        }
+        writer.finalize(header, {"attribution": "CC0"})
+    return file

@@ -10,7 +10,7 @@ from tests.helpers import ROOT
 COUNT_FAULTS = """
 import resource, sys, threading
 import numpy as np
-from mean_model.memory import keep_freed_memory
+from mean_model.malloc import keep_freed_memory
 if sys.argv[1] == "keep":
     assert keep_freed_memory()
 def work():

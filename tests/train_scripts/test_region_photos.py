@@ -10,7 +10,7 @@ from gallery import Gallery, build_gallery
 from gallery.geo import LonLat, distance_m
 from mean_model import MEAN, MeanConfig, load_model, save_model
 from tests.helpers.builders import textured, write_raster
-from tests.train_scripts.evaluation.test_places import say
+from tests.helpers.evaluate_line import say
 from train_scripts import region_photos
 from train_scripts.data.simulator.gallery_blocks import region_of
 from train_scripts.train import main as train

@@ -18,8 +18,7 @@ from gallery.imagery import xyz_server
 from gallery.store.check import check_gallery
 from gallery.store.foreign import require_own_imagery
 from gallery.store.manifest import MANIFEST, aside
-from tests.gallery.imagery.test_mbtiles import make_pmtiles
-from tests.helpers.tile_host import serving
+from tests.helpers.tile_host import make_pmtiles, serving
 
 CORNER = mercantile.Tile(70000, 45000, 17)
 WEST, SOUTH, EAST, NORTH = (

@@ -16,6 +16,7 @@ from gallery.build.raster_source import RasterSource, Tiling
 from gallery.build.ray_workers import LOCAL, RayWorkers, _Worker
 from gallery.errors import BuildError, SourceError
 from gallery.store.manifest import TILES, VECTORS
+from tests.helpers import builders
 from tests.helpers.builders import FakeEmbedder, textured, write_raster
 
 ray = pytest.importorskip("ray", reason="Ray is optional: pip install -r requirements-cluster.txt")
@@ -36,10 +37,9 @@ class SlowEmbedder(FakeEmbedder):
 @pytest.fixture(scope="module")
 def cluster():
     """A cluster of two workers on this machine."""
-    import conftest
     from ray import cloudpickle
 
-    for module in (conftest, sys.modules[__name__]):
+    for module in (builders, sys.modules[__name__]):
         cloudpickle.register_pickle_by_value(module)
     ray.init("local", num_cpus=2, object_store_memory=100_000_000, log_to_driver=False, logging_level="ERROR")
     yield LOCAL

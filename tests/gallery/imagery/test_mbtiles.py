@@ -5,37 +5,17 @@ from pathlib import Path
 
 import mercantile
 import pytest
-from pmtiles.tile import Compression, TileType, zxy_to_tileid
-from pmtiles.writer import Writer
+from pmtiles.tile import TileType
 
 from gallery.errors import SourceError
 from gallery.geo import LonLat, distance_m
 from gallery.imagery.mbtiles import Archive, archive_of_pmtiles
 from gallery.imagery.raster import Raster
 from gallery.tiles import Window
-from tests.helpers.tile_host import picture
+from tests.helpers.tile_host import make_pmtiles, picture
 
 NOWHERE = Path("nowhere")
 CORNER = mercantile.Tile(70000, 45000, 17)
-
-
-def make_pmtiles(file, tiles, kind=TileType.PNG, content=picture):
-    """A PMTiles file of version 3 of the given tiles."""
-    with file.open("wb") as stream:
-        writer = Writer(stream)
-        for tile in sorted(tiles, key=lambda each: zxy_to_tileid(each.z, each.x, each.y)):
-            writer.write_tile(zxy_to_tileid(tile.z, tile.x, tile.y), content(tile))
-        zooms = [tile.z for tile in tiles]
-        header = {
-            "tile_type": kind,
-            "tile_compression": Compression.NONE,
-            "min_zoom": min(zooms),
-            "max_zoom": max(zooms),
-            **dict.fromkeys((f"{end}_{axis}_e7" for end in ("min", "max", "center") for axis in ("lon", "lat")), 0),
-            "center_zoom": 0,
-        }
-        writer.finalize(header, {"attribution": "CC0"})
-    return file
 
 
 @pytest.fixture

@@ -7,6 +7,7 @@ from PIL import Image
 
 from gallery.judge.local_features import Features, NetworkPoints, alike, mutual_matches, root_sift
 from tests.helpers.builders import textured
+from tests.helpers.known_ground import PlainSift
 
 
 def picture(seed: int = 3, side_px: int = 300) -> np.ndarray:
@@ -71,16 +72,6 @@ def test_the_picture_is_not_changed():
     before = Image.fromarray(whole).tobytes()
     root_sift(whole, np.ones((300, 300), bool))
     assert whole.tobytes() == before
-
-
-class PlainSift:
-    """SIFT without its directions and sizes: what a network gives."""
-
-    least_cosine, sees_px = 0.9, 12.0
-
-    def __call__(self, picture: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        found = root_sift(picture)
-        return found.points, found.descriptors
 
 
 def test_points_of_a_network_have_no_direction_and_are_paired_by_cosine():

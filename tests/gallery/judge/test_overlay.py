@@ -24,18 +24,9 @@ from gallery.judge.overlay import (
     spread,
 )
 from gallery.photo.pose import Pose
-from tests.gallery.judge.test_geometry import (
-    FOCAL_35MM,
-    GROUND,
-    camera_homography,
-    gallery,
-    matches_near,
-    place_of,
-    taken,
-)
+from tests.helpers.known_ground import FOCAL_35MM, GROUND, camera_homography, matches_near, place_of, taken
 
 POSE = Pose(200, -65, 120, FOCAL_35MM)
-gallery = gallery  # the fixture of the geometric check
 
 
 @pytest.fixture(scope="module")

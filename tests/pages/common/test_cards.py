@@ -13,7 +13,7 @@ from gallery.judge.overlay import Overlay
 from gallery.search.answer import Answer, ExifCheck
 from gallery.tiles import Match, Tile
 from pages.common import cards
-from tests.pages.common.test_maps import HOSTILE
+from tests.helpers.hostile import HOSTILE
 
 TILE = Tile("island/1", LonLat(0.01, 0.02), box(0.009, 0.019, 0.011, 0.021), 0.5, "island.tif")
 ANSWER = Answer("photo.jpg", (Match(1, TILE, 0.8123),), notes=("A note.",), timings={"read": 0.03, "embed": 0.05})

@@ -13,14 +13,7 @@ from shapely.geometry import box
 
 from pages.common import maps
 from tests.helpers.bad_files import gps_exif
-
-HOSTILE = [
-    "<img src=x onerror=hit()>",
-    "`+hit()+`",
-    "${hit()}",
-    "</script><script>hit()</script>",
-    "';hit();//",
-]
+from tests.helpers.hostile import HOSTILE, outside_addresses
 
 
 def spots(count: int = 5, name: str = "tile") -> list[maps.Spot]:
@@ -36,11 +29,6 @@ def spots(count: int = 5, name: str = "tile") -> list[maps.Spot]:
         )
         for number in range(1, count + 1)
     ]
-
-
-def outside_addresses(page: str) -> set[str]:
-    """Addresses of other hosts that the page would ask for, or that a visitor could click."""
-    return set(re.findall(r"""(?:src|href)\s*=\s*\\?["'](https?://[^"'\\]+)""", page)) - {"https://leafletjs.com"}
 
 
 def test_a_map_names_no_other_host():

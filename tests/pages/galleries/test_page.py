@@ -18,8 +18,8 @@ from pages.errors import BadQuestion
 from pages.galleries import render
 from pages.services.catalog import GalleryCatalog
 from pages.services.galleries import Facts, GalleriesService, marks_of
+from tests.helpers.hostile import HOSTILE, outside_addresses
 from tests.helpers.small_world import WEST_DEG, desk_of, shelf_of
-from tests.pages.common.test_maps import HOSTILE, outside_addresses
 
 
 @pytest.fixture(scope="module")

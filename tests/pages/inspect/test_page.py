@@ -17,6 +17,7 @@ from gallery.report import confusions, filters, flags, summary
 from gallery.report.filters import Filter, View
 from gallery.report.report import QueryRow, write_report
 from gallery.report.tiles import Tiles, write_tiles
+from mean_model import load_model
 from pages.errors import SPOKEN, BadQuestion
 from pages.inspect import download, error_map, query_view, render
 from pages.inspect import summary as inspect_summary
@@ -32,8 +33,9 @@ from pages.services.fresh_photo import fresh_pictures
 from pages.services.inspection import InspectionService
 from pages.services.locate import LocateService, Question
 from pages.services.query_pictures import QueryPictures, RankedTile
+from tests.helpers.hostile import HOSTILE
 from tests.helpers.small_world import ColourEmbedder, imagery, make_small_world, write_small_report
-from tests.pages.common.test_maps import HOSTILE
+from tests.helpers.tiny_model import save_tiny
 
 NO_TEXT = QueryText("Wrong", (), ())
 
@@ -248,9 +250,7 @@ def test_error_lines_take_the_shorter_way_round():
 
 
 def test_the_network_draws_heat_over_what_it_sees(tmp_path):
-    from tests.test_app import small_model
-
-    embedder = small_model(tmp_path / "model")
+    embedder = load_model(save_tiny(tmp_path / "model", 64))
     pictures = [Image.fromarray(imagery(100, seed)) for seed in range(3)]
     tile = RankedTile(1, "a", 0.5, "wrong", None, None)
     shown = QueryPictures("q", False, None, (tile,), tile)

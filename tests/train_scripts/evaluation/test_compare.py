@@ -21,7 +21,7 @@ from mean_model import MEAN, MeanConfig, load_model, save_model
 from pages.services.engine import Engine
 from pages.services.inspection import InspectionService
 from tests.helpers.builders import digest, textured, write_raster
-from tests.train_scripts.evaluation.test_places import refusal, say
+from tests.helpers.evaluate_line import refusal, say
 from train_scripts.arguments import names_for_files
 from train_scripts.data.simulator.make_dataset import Size, make_university1652
 from train_scripts.errors import MissingPart

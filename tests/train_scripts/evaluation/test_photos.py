@@ -19,7 +19,7 @@ from mean_model import MEAN, MeanConfig, load_model, save_model
 from mean_model.photo import load_photo
 from mean_model.photo_metadata import CameraAttitude
 from tests.helpers.builders import textured, write_raster
-from tests.train_scripts.evaluation.test_places import refusal, say
+from tests.helpers.evaluate_line import refusal, say
 from train_scripts.data.simulator.camera_files import Shot, camera_metadata
 from train_scripts.data.world.rasterise import Appearance
 from train_scripts.errors import BadPicture, BadRequest, MissingPart

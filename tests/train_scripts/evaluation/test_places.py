@@ -13,13 +13,13 @@ from gallery.metrics import evaluate
 from gallery.report.report import read_report
 from gallery.report.tiles import read_tiles
 from mean_model import MEAN, MeanConfig, load_model, save_model
+from tests.helpers.evaluate_line import refusal, say
 from train_scripts.data.readers.dataset import Picture
 from train_scripts.data.readers.expected import MADE_FILE
 from train_scripts.data.readers.read_dataset import read_dataset
 from train_scripts.data.simulator.make_dataset import Size, make_denseuav, make_sues200, make_university1652
 from train_scripts.data.training.weather import CONDITIONS
 from train_scripts.errors import BadPicture, BadRequest, MissingPart
-from train_scripts.evaluate import main
 from train_scripts.evaluation.paper_comparison import our_rows, read_summaries
 from train_scripts.evaluation.picture_vectors import PictureVectors
 from train_scripts.evaluation.places import Request, measure, run
@@ -56,21 +56,6 @@ def uni(home, tmp_path):
 
 def ask(home, dataset, **options):
     return list(run(Request(dataset, str(home / "tiny"), progress=False, **options)))
-
-
-def say(capsys, *arguments):
-    """What the command line prints."""
-    main([str(argument) for argument in arguments])
-    return capsys.readouterr().out
-
-
-def refusal(capsys, *arguments):
-    """What the command line says when it refuses: one line, exit 2."""
-    with pytest.raises(SystemExit) as stopped:
-        main([str(argument) for argument in arguments])
-    said = capsys.readouterr().err.split("\r")[-1].strip("\n").split("\n")[-1]
-    assert stopped.value.code == 2
-    return said
 
 
 def published_loop(queries, query_places, gallery, gallery_places, junk):

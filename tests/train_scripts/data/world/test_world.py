@@ -53,7 +53,7 @@ def test_same_seed_same_picture_in_another_process(town: Scene) -> None:
     window = (-40.0, -40.0, 40.0, 40.0)
     here = digest(rasterise(build_scene(5, 768, TOWN), window, 0.5))
     assert digest(rasterise(town, window, 0.5)) == here
-    code = f"from tests.test_data_world import *\nprint(digest(rasterise(build_scene(5, 768, TOWN), {window}, 0.5)))"
+    code = f"from {__name__} import *\nprint(digest(rasterise(build_scene(5, 768, TOWN), {window}, 0.5)))"
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
     assert done.stdout.strip() == here
 
