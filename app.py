@@ -157,7 +157,7 @@ class Page:
     build: Callable[[], None]
 
 
-def shelf_of(options: Options, load: "Callable[[Path], Localizer]") -> "GalleryCatalog":
+def catalog_of(options: Options, load: "Callable[[Path], Localizer]") -> "GalleryCatalog":
     """What answers from each gallery; the first one is loaded when the pages are served, another when it is chosen."""
     from pages.services.catalog import CatalogEntry, GalleryCatalog, keys_of
     from pages.services.engine import Engine
@@ -165,15 +165,15 @@ def shelf_of(options: Options, load: "Callable[[Path], Localizer]") -> "GalleryC
     from pages.services.flight import FlightService
     from pages.services.locate import FreshPhoto, LocateService
 
-    kept: ExpiringStore[FreshPhoto] = ExpiringStore()
-    stands = []
+    store: ExpiringStore[FreshPhoto] = ExpiringStore()
+    entries = []
     for key, folder in zip(keys_of(options.galleries), options.galleries, strict=True):
-        desk = LocateService(Engine(partial(load, folder)), photos_beside(folder), kept)
-        stands.append(CatalogEntry(key, key, folder, desk, FlightService(desk, photos_beside(folder, "flight"))))
-    return GalleryCatalog(stands)
+        service = LocateService(Engine(partial(load, folder)), photos_beside(folder), store)
+        entries.append(CatalogEntry(key, key, folder, service, FlightService(service, photos_beside(folder, "flight"))))
+    return GalleryCatalog(entries)
 
 
-def more_pages(options: Options, shelf: "GalleryCatalog") -> list[Page]:
+def more_pages(options: Options, catalog: "GalleryCatalog") -> list[Page]:
     """The pages beside the first one. Another page is one line here."""
     from pages.flight.page import flight_page
     from pages.galleries.page import galleries_page
@@ -184,13 +184,13 @@ def more_pages(options: Options, shelf: "GalleryCatalog") -> list[Page]:
 
     own = options.gallery / "report.parquet"
     report = options.report or (own if own.is_file() else None)
-    desk = shelf.first.desk
-    galleries, workshop = GalleriesService(shelf), VisitorBuilds(shelf)
-    bench = InspectionService(desk.engine, report, options.gallery, options.against, options.pictures)
+    first = catalog.first.service
+    galleries, builds = GalleriesService(catalog), VisitorBuilds(catalog)
+    inspection = InspectionService(first.engine, report, options.gallery, options.against, options.pictures)
     return [
-        Page("Flight", "/flight", lambda: flight_page(shelf)),
-        Page("Galleries", "/galleries", lambda: galleries_page(galleries, workshop)),
-        Page("Inspect", "/inspect", lambda: inspect_page(bench, desk.kept)),
+        Page("Flight", "/flight", lambda: flight_page(catalog)),
+        Page("Galleries", "/galleries", lambda: galleries_page(galleries, builds)),
+        Page("Inspect", "/inspect", lambda: inspect_page(inspection, first.store)),
     ]
 
 
@@ -253,7 +253,7 @@ def loader(options: Options, lent: "LentGpu | None" = None) -> "Callable[[Path],
     return load
 
 
-def build(shelf: "GalleryCatalog", others: Sequence[Page] = ()) -> "gr.Blocks":
+def build(catalog: "GalleryCatalog", others: Sequence[Page] = ()) -> "gr.Blocks":
     """All pages as one Gradio app. The first one answers photos; each has the same navigation."""
     import gradio as gr
 
@@ -264,7 +264,7 @@ def build(shelf: "GalleryCatalog", others: Sequence[Page] = ()) -> "gr.Blocks":
 
     with gr.Blocks(title="MEAN locator", analytics_enabled=False, delete_cache=(FILES_LIVE_S, FILES_LIVE_S)) as app:
         navigation()
-        localize_page(shelf)
+        localize_page(catalog)
     for page in others:
         with app.route(page.title, page.path):
             navigation()
@@ -272,7 +272,7 @@ def build(shelf: "GalleryCatalog", others: Sequence[Page] = ()) -> "gr.Blocks":
     return app.queue(default_concurrency_limit=4, max_size=MOST_WAITING)
 
 
-def serve(app: "gr.Blocks", shelf: "GalleryCatalog", host: str | None = None, port: int | None = None) -> str:
+def serve(app: "gr.Blocks", catalog: "GalleryCatalog", host: str | None = None, port: int | None = None) -> str:
     """Serve the pages, then load the model beside them. Returns: the address; the server runs in its own thread."""
     from pages.common.theme import LOGO_FILE, page_head, theme
 
@@ -285,13 +285,13 @@ def serve(app: "gr.Blocks", shelf: "GalleryCatalog", host: str | None = None, po
         head=page_head(),
         favicon_path=LOGO_FILE,
         max_file_size=LARGEST_UPLOAD,
-        allowed_paths=[str(path) for path in shelf.offered()],  # file by file: the Hub's cache holds links
+        allowed_paths=[str(path) for path in catalog.offered()],  # file by file: the Hub's cache holds links
         blocked_paths=[str(ROOT / name) for name in PRIVATE_FOLDERS],
         run_history=False,
         footer_links=["api", "settings"],
         show_error=False,
     )
-    shelf.first.desk.engine.start()
+    catalog.first.service.engine.start()
     return address
 
 
@@ -303,9 +303,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     from mean_model.malloc import keep_freed_memory
 
     keep_freed_memory()  # before torch comes: a batch then takes up to half the time
-    shelf = shelf_of(options, loader(options, lent_gpu()))
-    app = build(shelf, more_pages(options, shelf))
-    serve(app, shelf, options.host, options.port)
+    catalog = catalog_of(options, loader(options, lent_gpu()))
+    app = build(catalog, more_pages(options, catalog))
+    serve(app, catalog, options.host, options.port)
     app.block_thread()
     return 0
 

@@ -35,38 +35,38 @@ class Remembered:
 class Choice:
     """The components of a page's choice; `menu` carries the key of the chosen gallery."""
 
-    shelf: GalleryCatalog
+    catalog: GalleryCatalog
     menu: gr.Dropdown
     browser: gr.BrowserState
 
     def opened(self, value: Any) -> tuple[CatalogEntry, dict[Any, Any]]:
         """What a visitor chose before, and the menu that says so. Args: value: of `browser`."""
         remembered = Remembered.read(value)
-        stand = self.shelf.get(remembered.chosen)
-        return stand, {self.menu: self.shown(remembered, stand)}
+        entry = self.catalog.get(remembered.chosen)
+        return entry, {self.menu: self.shown(remembered, entry)}
 
     def shown(self, remembered: Remembered, chosen: CatalogEntry) -> gr.Dropdown:
         """The menu with all that a visitor may choose; hidden where that is one gallery."""
-        choices = [(_title(stand), stand.key) for stand in self.shelf.seen_by(remembered.own)]
+        choices = [(_title(entry), entry.key) for entry in self.catalog.choices_for(remembered.own)]
         return gr.Dropdown(choices, value=chosen.key, visible=len(choices) > 1)
 
     def chosen(self, value: Any, key: Any) -> tuple[CatalogEntry, dict[Any, Any]]:
         """A visitor's new choice, and the storage that remembers it. Args: value: of `browser`. key: of `menu`."""
-        stand = self.shelf.get(key)
-        return stand, {self.browser: Remembered(stand.key, Remembered.read(value).own).to_dict()}
+        entry = self.catalog.get(key)
+        return entry, {self.browser: Remembered(entry.key, Remembered.read(value).own).to_dict()}
 
 
-def choice_of(shelf: GalleryCatalog) -> Choice:
+def choice_of(catalog: GalleryCatalog) -> Choice:
     """Put the menu where the page stands."""
     menu = gr.Dropdown(
-        [(_title(stand), stand.key) for stand in shelf.public],
-        value=shelf.first.key,
+        [(_title(entry), entry.key) for entry in catalog.public],
+        value=catalog.first.key,
         label="Gallery",
-        visible=len(shelf.public) > 1,
+        visible=len(catalog.public) > 1,
         elem_id="gallery",
     )
-    return Choice(shelf, menu, gr.BrowserState(None, storage_key=STORAGE_KEY, secret=shelf.secret))
+    return Choice(catalog, menu, gr.BrowserState(None, storage_key=STORAGE_KEY, secret=catalog.secret))
 
 
-def _title(stand: CatalogEntry) -> str:
-    return f"{stand.title} (yours)" if stand.own else stand.title
+def _title(entry: CatalogEntry) -> str:
+    return f"{entry.title} (yours)" if entry.own else entry.title

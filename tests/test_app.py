@@ -11,7 +11,7 @@ from mean_model import MeanModelError, load_model
 from pages.errors import NotReady
 from tests.helpers import ROOT
 from tests.helpers.app_process import started
-from tests.helpers.small_world import desk_of, imagery, shelf_of, write_photo, write_raster
+from tests.helpers.small_world import catalog_of, imagery, service_of, write_photo, write_raster
 from tests.helpers.tiny_model import save_tiny
 
 
@@ -58,7 +58,7 @@ def test_examples_are_the_photos_beside_the_gallery(tmp_path):
 def test_another_page_is_one_line(tmp_path):
     import gradio as gr
 
-    pages = app.build(shelf_of(desk_of(tmp_path)), [app.Page("Inspect", "/inspect", lambda: gr.Markdown("Later"))])
+    pages = app.build(catalog_of(service_of(tmp_path)), [app.Page("Inspect", "/inspect", lambda: gr.Markdown("Later"))])
     assert ("inspect", "Inspect") in [(path, name) for path, name, *_ in pages.pages]
     bars = [block for block in pages.blocks.values() if isinstance(block, gr.Navbar)]
     assert len(bars) == 2 and all(bar.visible for bar in bars)
@@ -106,6 +106,6 @@ def test_a_model_is_loaded_once_for_all_galleries_that_it_built(tmp_path, monkey
     load = app.loader(app.options_of([]))
     first, second = map(load, folders)
     assert first.embedder is second.embedder and first.gallery.folder != second.gallery.folder
-    shelf = app.shelf_of(app.Options(folders[0], None, None, 0.95, None, None, (), None, None, (folders[1],)), load)
-    assert [stand.key for stand in shelf.public] == ["gallery", "gallery-2"]
-    assert not shelf.named("gallery-2").desk.engine.ready, "loaded when it is chosen"
+    catalog = app.catalog_of(app.Options(folders[0], None, None, 0.95, None, None, (), None, None, (folders[1],)), load)
+    assert [entry.key for entry in catalog.public] == ["gallery", "gallery-2"]
+    assert not catalog.named("gallery-2").service.engine.ready, "loaded when it is chosen"

@@ -19,7 +19,7 @@ import app
 from tests.helpers import ROOT
 from tests.helpers.app_process import started
 from tests.helpers.fake_hub import COMMIT, fake_hub
-from tests.helpers.small_world import desk_of, shelf_of
+from tests.helpers.small_world import catalog_of, service_of
 
 PACKAGES = ("mean_model", "gallery", "pages", "train_scripts")
 EMOJI_AND_COLOURS = {"red", "yellow", "green", "blue", "indigo", "purple", "pink", "gray"}
@@ -68,7 +68,7 @@ def test_the_requirements_bring_all_that_is_imported():
 
 
 def test_uploads_go_after_an_hour_and_the_queue_has_an_end(tmp_path):
-    pages = app.build(shelf_of(desk_of(tmp_path)))
+    pages = app.build(catalog_of(service_of(tmp_path)))
     assert pages.delete_cache == (3600, 3600)
     assert pages._queue.max_size == app.MOST_WAITING and pages._queue.default_concurrency_limit == 4
 

@@ -13,7 +13,7 @@ from pages.flight import render
 from pages.gallery_picker import Choice, choice_of
 from pages.localize.page import SCROLL
 from pages.services.catalog import CatalogEntry, GalleryCatalog
-from pages.services.flight import FlightQuestion, FlightService, ShownFlight
+from pages.services.flight import FlightQuestion, FlightService, FlightView
 from pages.services.locate import MOST_PHOTOS
 
 MAP_ID = "flight-map"
@@ -58,21 +58,21 @@ def question_of(every_s: float | None, max_speed_m_s: float, turn: str, verify: 
     return FlightQuestion(every_s or None, max_speed_m_s, turn, bool(verify), bool(basemap))  # type: ignore[arg-type]
 
 
-def flight_page(shelf: GalleryCatalog) -> None:
+def flight_page(catalog: GalleryCatalog) -> None:
     """Put the page's parts and events into the Blocks at hand."""
     head = gr.HTML(cards.header("Loading the model…", promise=PROMISE), elem_id="head")
     with gr.Row(elem_id="desk"):
         with gr.Column(scale=4, min_width=330, elem_id="ask"):
-            choice = choice_of(shelf)
-            asking = _asking(shelf.first.flights)
+            choice = choice_of(catalog)
+            asking = _asking(catalog.first.flights)
         with gr.Column(scale=9, min_width=330, elem_id="answer"):
             card, plan, details, player, chart, downloads = _answering()
     parts = Parts(choice, head, *asking, card, plan, details, player, chart, downloads)
-    _events(shelf, parts)
+    _events(catalog, parts)
 
 
-def _asking(desk: FlightService) -> tuple[gr.Files, list[gr.Component], gr.Button, gr.Button, gr.Button]:
-    example = gr.Button("Show the example flight", variant="primary", visible=bool(desk.example), elem_id="example")
+def _asking(service: FlightService) -> tuple[gr.Files, list[gr.Component], gr.Button, gr.Button, gr.Button]:
+    example = gr.Button("Show the example flight", variant="primary", visible=bool(service.example), elem_id="example")
     files = gr.Files(label=f"Photos of one flight, up to {MOST_PHOTOS}, or one video", height=260, elem_id="files")
     with gr.Row():
         ask = gr.Button("Find the way", variant="secondary", elem_id="find")
@@ -110,32 +110,32 @@ def _answering() -> tuple[gr.HTML, gr.HTML, gr.Column, gr.HTML, gr.HTML, dict[st
     return card, plan, details, player, chart, downloads
 
 
-def _events(shelf: GalleryCatalog, parts: Parts) -> None:
+def _events(catalog: GalleryCatalog, parts: Parts) -> None:
     stopping: set[str] = set()  # sessions whose visitor pressed Stop
 
     def opening(remembered: Any) -> Iterator[dict]:
         """Say what answers here, as soon as it can."""
-        stand, menu = parts.choice.opened(remembered)
+        entry, menu = parts.choice.opened(remembered)
         yield menu
-        yield _told_of(stand)
+        yield _told_of(entry)
 
     def turned_to(remembered: Any, key: str) -> Iterator[dict]:
         """Another gallery was chosen."""
-        stand, kept = parts.choice.chosen(remembered, key)
-        yield {**kept, parts.head: cards.header("Loading the model…", promise=PROMISE)}
-        yield {**_told_of(stand), parts.details: gr.Column(visible=False)}
+        entry, remember = parts.choice.chosen(remembered, key)
+        yield {**remember, parts.head: cards.header("Loading the model…", promise=PROMISE)}
+        yield {**_told_of(entry), parts.details: gr.Column(visible=False)}
 
-    def _told_of(stand: CatalogEntry) -> dict:
-        example = {parts.example: gr.Button(visible=bool(stand.flights.example))}
+    def _told_of(entry: CatalogEntry) -> dict:
+        example = {parts.example: gr.Button(visible=bool(entry.flights.example))}
         try:
-            status = cards.header(stand.desk.status(), "ready", PROMISE)
-            plan = maps.iframe(stand.desk.first_map(), title="Map of the gallery")
+            status = cards.header(entry.service.status(), "ready", PROMISE)
+            plan = maps.iframe(entry.service.first_map(), title="Map of the gallery")
             return {**example, parts.head: status, parts.card: cards.message_card(*EMPTY), parts.plan: plan}
         except SPOKEN as error:
             head = cards.header("Not ready", "error", PROMISE)
             return {**example, parts.head: head, parts.card: cards.trouble_card(error), parts.plan: ""}
 
-    def answered(ask: Callable[..., ShownFlight], request: gr.Request, progress: gr.Progress) -> Iterator[dict]:
+    def answered(ask: Callable[..., FlightView], request: gr.Request, progress: gr.Progress) -> Iterator[dict]:
         """The track that `ask` finds, or the sentence of its error; Stop may be pressed on the way."""
         session = str(request.session_hash)
         stopping.discard(session)
@@ -167,7 +167,7 @@ def _events(shelf: GalleryCatalog, parts: Parts) -> None:
         """The track of what was dropped."""
         chosen = [Path(path) for path in paths or ()]
         question = question_of(every_s, max_speed_m_s, turn, verify, basemap)
-        flights = shelf.get(key).flights
+        flights = catalog.get(key).flights
         yield from answered(lambda step, stopped: flights.ask(chosen, question, step, stopped), request, progress)
 
     def show_example(
@@ -182,7 +182,7 @@ def _events(shelf: GalleryCatalog, parts: Parts) -> None:
     ) -> Iterator[dict]:
         """The track of the example flight."""
         question = question_of(every_s, max_speed_m_s, turn, verify, basemap)
-        flights = shelf.get(key).flights
+        flights = catalog.get(key).flights
         yield from answered(lambda step, stopped: flights.ask_example(question, step, stopped), request, progress)
 
     def stop(request: gr.Request) -> None:
@@ -200,7 +200,7 @@ def _events(shelf: GalleryCatalog, parts: Parts) -> None:
     parts.stop.click(stop, None, None, queue=False, **QUIET)
 
 
-def _shown(parts: Parts, shown: ShownFlight) -> dict:
+def _shown(parts: Parts, shown: FlightView) -> dict:
     frame = maps.iframe(shown.map_page, title="Map of the flight", basemap=shown.basemap)
     texts = {**shown.files, "html": shown.map_page}
     buttons = parts.downloads

@@ -6,7 +6,7 @@ import numpy as np
 
 from gallery.track.track import Fix, State, Track
 from pages.common import cards, charts, formatting
-from pages.services.flight import ShownFlight
+from pages.services.flight import FlightView
 
 _NAMES: dict[State, str] = {"found": "Found", "bridged": "Bridged", "lost": "Lost"}
 _MEANINGS: dict[State, str] = {
@@ -17,7 +17,7 @@ _MEANINGS: dict[State, str] = {
 _SIGNS = {"way": "track", "bridge": "bridged", "said": "place by the photo's EXIF", "away": "lost"}
 
 
-def card(shown: ShownFlight) -> str:
+def card(shown: FlightView) -> str:
     """What came of a flight, in figures and notes."""
     track = shown.track
     known = len(track.fixes) - track.count("lost")
@@ -52,7 +52,7 @@ def legend(track: Track) -> str:
     return f'<p class="legend">{signs}</p>'
 
 
-def player(shown: ShownFlight) -> str:
+def player(shown: FlightView) -> str:
     """The photos one by one, each beside its best tile; static/flight.js plays them."""
     shots = "".join(
         _shot(number, fix, *pictures)

@@ -17,7 +17,7 @@ from pages.gallery_picker import Choice, Remembered
 from pages.localize.components import PRIVATE, QUIET
 from pages.services.catalog import CatalogEntry
 from pages.services.upload import MOST_BYTES, MOST_TILES, SUFFIXES, plan
-from pages.services.visitor_builds import MOST_EACH, BuildRequest, VisitorBuilds, told, zipped
+from pages.services.visitor_builds import MOST_EACH, BuildRequest, VisitorBuilds, progress_text, zipped
 
 BUILDS: dict[str, Any] = {"concurrency_limit": 1, "concurrency_id": "builds", **PRIVATE}
 ABOUT = f"""
@@ -46,21 +46,21 @@ class BuildParts:
         """What `_order` takes."""
         return [self.file, self.tile_size_m, self.overlap]
 
-    def of(self, stand: CatalogEntry) -> dict[Any, Any]:
+    def of(self, entry: CatalogEntry) -> dict[Any, Any]:
         """What can be done with the chosen gallery."""
-        if not stand.own:
+        if not entry.own:
             return {self.mine: gr.Row(visible=False), self.download: None}
-        copy = processing_utils.save_file_to_cache(zipped(stand), cache_dir=self.download.GRADIO_CACHE)
+        copy = processing_utils.save_file_to_cache(zipped(entry), cache_dir=self.download.GRADIO_CACHE)
         return {self.mine: gr.Row(visible=True), self.download: copy}
 
 
-def make_build_parts(workshop: VisitorBuilds) -> BuildParts:
+def make_build_parts(builds: VisitorBuilds) -> BuildParts:
     """Put the components where the page stands."""
     with gr.Row(visible=False) as mine:
         download = gr.DownloadButton("↓ Download as ZIP", size="sm", min_width=120, elem_id="download-gallery")
         remove = gr.Button("Remove it", size="sm", min_width=90, elem_id="remove-gallery")
     with gr.Accordion("Build one from your own GeoTIFF", open=False, elem_id="build"):
-        gr.Markdown(ABOUT.format(hours=workshop.live_s / 3600))
+        gr.Markdown(ABOUT.format(hours=builds.live_s / 3600))
         file = gr.File(label="Orthophoto (GeoTIFF)", file_types=list(SUFFIXES), height=140, elem_id="geotiff")
         tile_size_m = gr.Number(100, label="Side of a tile, metres", minimum=1)
         overlap = gr.Slider(0, 0.75, value=0.5, step=0.05, label="Overlap")
@@ -72,7 +72,7 @@ def make_build_parts(workshop: VisitorBuilds) -> BuildParts:
 
 
 def wire(
-    workshop: VisitorBuilds,
+    builds: VisitorBuilds,
     parts: BuildParts,
     choice: Choice,
     show: Callable[[CatalogEntry, Any], Iterator[dict]],
@@ -120,7 +120,7 @@ def wire(
         building[session] = stopped
 
         def step(so_far: Progress) -> None:
-            progress((so_far.done, so_far.total), desc=told(so_far), unit="tiles")
+            progress((so_far.done, so_far.total), desc=progress_text(so_far), unit="tiles")
 
         idle = {parts.stop: gr.Button(interactive=False), parts.build: gr.Button(interactive=True)}
         yield {
@@ -129,20 +129,20 @@ def wire(
             parts.planned: '<div class="card waiting room"></div>',  # the progress bar lies over it
         }
         try:
-            stand = workshop.build(_order(path, tile_size_m, overlap), step, stopped.is_set)
+            entry = builds.build(_order(path, tile_size_m, overlap), step, stopped.is_set)
         except SPOKEN as error:
             yield {**idle, parts.planned: cards.trouble_card(error, "No gallery was built")}
             return
         finally:
             building.pop(session, None)
-        own = (*Remembered.read(remembered).own, stand.key)
+        own = (*Remembered.read(remembered).own, entry.key)
         for old in own[:-MOST_EACH]:
-            workshop.shelf.drop(old)
-        now = Remembered(stand.key, own[-MOST_EACH:])
-        kept = {choice.browser: now.to_dict(), choice.menu: choice.shown(now, stand)}
-        done = cards.message_card("Built", f"{stand.title} is chosen now, here and on the other pages.")
-        yield {**idle, **kept, parts.planned: done}
-        yield from show(stand, now.to_dict())
+            builds.catalog.drop(old)
+        now = Remembered(entry.key, own[-MOST_EACH:])
+        remember = {choice.browser: now.to_dict(), choice.menu: choice.shown(now, entry)}
+        done = cards.message_card("Built", f"{entry.title} is chosen now, here and on the other pages.")
+        yield {**idle, **remember, parts.planned: done}
+        yield from show(entry, now.to_dict())
 
     def stop(request: gr.Request) -> None:
         event = building.get(str(request.session_hash))
@@ -151,8 +151,8 @@ def wire(
 
     def removing(remembered: Any, key: Any) -> Iterator[dict]:
         """Forget an own gallery at once."""
-        workshop.shelf.drop(str(key))
-        known, first = Remembered.read(remembered), workshop.shelf.first
+        builds.catalog.drop(str(key))
+        known, first = Remembered.read(remembered), builds.catalog.first
         now = replace(known, chosen=first.key, own=tuple(own for own in known.own if own != key))
         yield {choice.browser: now.to_dict(), choice.menu: choice.shown(now, first), parts.planned: ""}
         yield from show(first, now.to_dict())

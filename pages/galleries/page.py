@@ -37,60 +37,60 @@ class Parts:
     own: BuildParts
 
 
-def galleries_page(desk: GalleriesService, workshop: VisitorBuilds) -> None:
-    """Put the page's parts and events into the Blocks at hand. Args: workshop: builds visitors' own."""
+def galleries_page(service: GalleriesService, builds: VisitorBuilds) -> None:
+    """Put the page's parts and events into the Blocks at hand. Args: builds: makes visitors' own."""
     head = gr.HTML(cards.header("Opening the galleries…", promise=PROMISE), elem_id="head")
     listing = gr.HTML("", elem_id="galleries", js_on_load=static.text("gallery_list.js"))
     with gr.Row(elem_id="desk"):
         with gr.Column(scale=4, min_width=330, elem_id="ask"):
-            choice = choice_of(desk.shelf)
+            choice = choice_of(service.catalog)
             health = gr.HTML(
                 cards.message_card(*LOOKING, "waiting"), elem_id="health", js_on_load=static.text("gallery_health.js")
             )
-            own = make_build_parts(workshop)
+            own = make_build_parts(builds)
         with gr.Column(scale=9, min_width=330, elem_id="answer"):
             plan = widgets.map_view(MAP_ID)
             tile = gr.HTML(cards.message_card(*TILE), elem_id="card")
-    _events(desk, workshop, Parts(choice, head, listing, plan, tile, health, own))
+    _events(service, builds, Parts(choice, head, listing, plan, tile, health, own))
 
 
-def _events(desk: GalleriesService, workshop: VisitorBuilds, parts: Parts) -> None:
+def _events(service: GalleriesService, builds: VisitorBuilds, parts: Parts) -> None:
     choice, menu, browser = parts.choice, parts.choice.menu, parts.choice.browser
 
     def opening(remembered: Any) -> Iterator[dict]:
         """The galleries, and the one that this visitor chose before."""
-        stand, shown = choice.opened(remembered)
+        entry, shown = choice.opened(remembered)
         yield shown
-        yield from _shown(stand, remembered)
+        yield from _shown(entry, remembered)
 
     def turned_to(remembered: Any, key: Any) -> Iterator[dict]:
         """Another gallery was chosen."""
-        stand, kept = choice.chosen(remembered, key)
-        yield kept
-        yield from _shown(stand, remembered)
+        entry, remember = choice.chosen(remembered, key)
+        yield remember
+        yield from _shown(entry, remembered)
 
     def of_list(remembered: Any, event: gr.EventData) -> Iterator[dict]:
         """A row of the list was chosen; what it carries comes from the browser."""
-        stand = desk.shelf.get(getattr(event, "key", None))
-        yield {menu: choice.shown(Remembered.read(remembered), stand)}
-        yield from turned_to(remembered, stand.key)
+        entry = service.catalog.get(getattr(event, "key", None))
+        yield {menu: choice.shown(Remembered.read(remembered), entry)}
+        yield from turned_to(remembered, entry.key)
 
-    def _shown(stand: CatalogEntry, remembered: Any) -> Iterator[dict]:
+    def _shown(entry: CatalogEntry, remembered: Any) -> Iterator[dict]:
         waiting = cards.message_card(*LOOKING, "waiting")
-        yield {parts.health: waiting, parts.tile: cards.message_card(*TILE), **parts.own.of(stand)}
+        yield {parts.health: waiting, parts.tile: cards.message_card(*TILE), **parts.own.of(entry)}
         try:
-            page = maps.iframe(desk.map_page(stand.key), title="Map of the gallery") + _legend()
-            yield {parts.plan: page, parts.head: cards.header(stand.title, "ready", PROMISE)}
+            page = maps.iframe(service.map_page(entry.key), title="Map of the gallery") + _legend()
+            yield {parts.plan: page, parts.head: cards.header(entry.title, "ready", PROMISE)}
         except SPOKEN as error:
             trouble = cards.trouble_card(error, "This gallery cannot be shown")
-            yield {parts.plan: "", parts.health: trouble, parts.head: cards.header(stand.title, "error", PROMISE)}
-        facts = desk.facts(Remembered.read(remembered).own)
-        yield {parts.listing: render.gallery_list(facts, stand.key)}
+            yield {parts.plan: "", parts.health: trouble, parts.head: cards.header(entry.title, "error", PROMISE)}
+        facts = service.facts(Remembered.read(remembered).own)
+        yield {parts.listing: render.gallery_list(facts, entry.key)}
 
     def examined(key: Any) -> str:
         """The health of the gallery that is shown."""
         try:
-            return render.health_card(desk.health(key))
+            return render.health_card(service.health(key))
         except SPOKEN as error:
             return cards.trouble_card(error, "This gallery cannot be shown")
 
@@ -100,7 +100,7 @@ def _events(desk: GalleriesService, workshop: VisitorBuilds, parts: Parts) -> No
         if number is None:
             return gr.skip()
         try:
-            return render.tile_card(desk.tile(key, number - 1))
+            return render.tile_card(service.tile(key, number - 1))
         except SPOKEN as error:
             return cards.trouble_card(error)
 
@@ -113,7 +113,7 @@ def _events(desk: GalleriesService, workshop: VisitorBuilds, parts: Parts) -> No
     for event in (opened, turned, of_row):
         event.then(examined, menu, parts.health, **SLOW)
     parts.plan.pick(picked, menu, parts.tile, **QUIET)
-    wire(workshop, parts.own, choice, _shown, examined, shown, parts.health)
+    wire(builds, parts.own, choice, _shown, examined, shown, parts.health)
 
 
 def _legend() -> str:

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 from gallery.store.health import Health, square
 from pages.common import cards, formatting, maps
-from pages.services.galleries import PICTURE_PX, Facts, TileView, marks_of, source_name
+from pages.services.galleries import TILE_CARD_PX, Facts, TileView, marks_of, source_name
 
 _HEADS = ("Gallery", "Tiles", "Area", "Metres per pixel", "Tile sides", "Model", "Licence of the imagery")
 
@@ -93,5 +93,5 @@ def _figure(picture: object, what: str, caption: str) -> str:
     told = f"<figcaption>{html.escape(caption)}</figcaption>" if caption else ""
     if picture is None:
         return f'<figure><div class="none">The imagery is not there any more.</div>{told}</figure>'
-    uri = maps.picture_uri(picture, PICTURE_PX)  # type: ignore[arg-type]
+    uri = maps.picture_uri(picture, TILE_CARD_PX)  # type: ignore[arg-type]
     return f'<figure><img src="{uri}" alt="{what}">{told}</figure>'

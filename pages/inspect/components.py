@@ -62,14 +62,14 @@ class Parts:
     below: gr.Row
     listing: gr.Column
     steps: gr.Row
-    looking: gr.State
+    view_state: gr.State
     address: gr.Textbox  # not a State: its value must reach the browser
     query: gr.Textbox
 
     @property
     def shown_how(self) -> list[Any]:
-        """What is looked at, and how a query is shown, as `ViewState` and `How` take it."""
-        return [self.looking, self.look, self.against, self.near_m]
+        """What is looked at, and how a query is shown, as `ViewState` and `DisplayOptions` take it."""
+        return [self.view_state, self.look, self.against, self.near_m]
 
     @property
     def cloud_parts(self) -> list[Any]:
@@ -93,7 +93,7 @@ def top(status: str, kind: str) -> str:
     return cards.header(status, kind, "See why retrieval fails.")
 
 
-def make_parts(bench: InspectionService) -> Parts:
+def make_parts(service: InspectionService) -> Parts:
     """Put the components into the Blocks at hand."""
     head = gr.HTML(top("Reading the report…", "waiting"), elem_id="head")
     choose = static.text("choose.js")
@@ -129,7 +129,7 @@ def make_parts(bench: InspectionService) -> Parts:
             queries = gr.HTML(
                 elem_id="queries",
                 js_on_load=static.text("inspect_table.js"),
-                server_functions=[_thumbnails(bench)],
+                server_functions=[_thumbnails(service)],
             )
             with gr.Row(elem_id="downloads"):
                 kinds = {"csv": "CSV", "geojson": "GeoJSON", "kml": "KML", "zip": "Figures"}
@@ -186,16 +186,16 @@ def make_parts(bench: InspectionService) -> Parts:
         below=below,
         listing=listing,
         steps=steps,
-        looking=gr.State(ViewState()),
+        view_state=gr.State(ViewState()),
         address=gr.Textbox(visible=False),
         query=gr.Textbox(visible=False),
     )
 
 
-def _thumbnails(bench: InspectionService) -> Callable[[Any], dict[str, str]]:
+def _thumbnails(service: InspectionService) -> Callable[[Any], dict[str, str]]:
     def thumbnails(names: Any) -> dict[str, str]:
         try:
-            return bench.thumbnails(names)
+            return service.thumbnails(names)
         except SPOKEN:
             return {}
 
@@ -243,9 +243,9 @@ def filter_of(
     )
 
 
-def set_controls(parts: Parts, looking: ViewState, table: pd.DataFrame) -> dict:
+def set_controls(parts: Parts, view_state: ViewState, table: pd.DataFrame) -> dict:
     """The controls as a filter has them, with what can be chosen in this report."""
-    given = looking.view.filter
+    given = view_state.view.filter
     known = filters.choices(table)
     wrong, text, conditions, chosen, flagged, changes, *ends = parts.controls
     values = [end for pair in (given.rank, given.margin, given.error_m, given.altitude_m) for end in pair]
@@ -255,7 +255,7 @@ def set_controls(parts: Parts, looking: ViewState, table: pd.DataFrame) -> dict:
         conditions: gr.Dropdown(known.conditions, value=_known(given.conditions, known.conditions), multiselect=True),
         chosen: gr.Dropdown(known.places, value=_known(given.places, known.places), multiselect=True),
         flagged: gr.Dropdown(value=list(given.flags), multiselect=True),
-        changes: gr.Dropdown(value=list(given.changes), multiselect=True, visible=looking.compared is not None),
+        changes: gr.Dropdown(value=list(given.changes), multiselect=True, visible=view_state.compared is not None),
         **dict(zip(ends, values, strict=True)),
     }
 

@@ -12,23 +12,23 @@ from pages.inspect import summary as inspect_summary
 from pages.services.inspection import InspectionService
 
 
-def figures_file(bench: InspectionService, rows: pd.DataFrame, query: str | None) -> bytes:
+def figures_file(service: InspectionService, rows: pd.DataFrame, query: str | None) -> bytes:
     """A ZIP archive: the charts of some rows as SVG, the embeddings and the chosen query's strip as PNG."""
-    inspection = bench.inspection()
+    inspection = service.inspection()
     drawn = {
         "margins.svg": inspect_summary.margin_chart(summary.margin_histogram(rows)),
         "reliability.svg": inspect_summary.reliability_chart(summary.reliability(rows)),
-        "distances.svg": inspect_summary.distances_chart(bench.distances()),
+        "distances.svg": inspect_summary.distances_chart(service.distances()),
     }
     files = {name: charts.standing_alone(chart).encode() for name, chart in drawn.items() if chart}
-    cloud = bench.cloud("pca")
+    cloud = service.cloud("pca")
     if cloud is not None:
         figure = embeddings.embedding_scatter({inspection.name: scatter.cloud(cloud)})
         buffer = io.BytesIO()
         figure.savefig(buffer, dpi=200)
         files["embeddings.png"] = buffer.getvalue()
     if query is not None:
-        files["query.png"] = _strip(bench, query)
+        files["query.png"] = _strip(service, query)
     archive = io.BytesIO()
     with zipfile.ZipFile(archive, "w", zipfile.ZIP_DEFLATED) as file:
         for name, data in files.items():
@@ -36,12 +36,12 @@ def figures_file(bench: InspectionService, rows: pd.DataFrame, query: str | None
     return archive.getvalue()
 
 
-def _strip(bench: InspectionService, query: str) -> bytes:
+def _strip(service: InspectionService, query: str) -> bytes:
     ranked = []
-    for tile in bench.ranked(query):
+    for tile in service.ranked(query):
         right = None if tile.mark == "unknown" else tile.mark == "true"
-        ranked.append(contact_sheet.Shown(bench.tile(tile.tile_id, 192), f"{tile.score:.3f}", right))
-    strip = contact_sheet.Strip(contact_sheet.Shown(bench.photo(query, 192), query), tuple(ranked))
+        ranked.append(contact_sheet.Shown(service.tile(tile.tile_id, 192), f"{tile.score:.3f}", right))
+    strip = contact_sheet.Strip(contact_sheet.Shown(service.photo(query, 192), query), tuple(ranked))
     buffer = io.BytesIO()
     contact_sheet.ranked_strips([strip]).save(buffer, "PNG")
     return buffer.getvalue()

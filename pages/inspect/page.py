@@ -58,25 +58,25 @@ Shown = dict[Any, Any]
 """New values by component."""
 
 
-def inspect_page(bench: InspectionService, kept: ExpiringStore[FreshPhoto] | None = None) -> None:
+def inspect_page(service: InspectionService, store: ExpiringStore[FreshPhoto] | None = None) -> None:
     """Put the page's parts and events into the Blocks at hand.
 
-    Args: kept: photos that the first page keeps for this one.
+    Args: store: photos that the first page keeps for this one.
     """
-    parts = make_parts(bench)
-    _wire(Events(bench, parts, kept or ExpiringStore()), parts)
+    parts = make_parts(service)
+    _wire(Events(service, parts, store or ExpiringStore()), parts)
 
 
 def _spoken(answer: Callable[..., Shown]) -> Callable[..., Shown]:
     """An event's answer that says an error which is meant for the visitor, and changes nothing then."""
 
     @wraps(answer)
-    def safely(self: "Events", looking: ViewState, *values: Any, **more: Any) -> Shown:
+    def safely(self: "Events", view_state: ViewState, *values: Any, **more: Any) -> Shown:
         try:
-            return answer(self, looking, *values, **more)
+            return answer(self, view_state, *values, **more)
         except SPOKEN as error:
             gr.Warning(sentence(error))
-            return {self.parts.looking: looking}
+            return {self.parts.view_state: view_state}
 
     return safely
 
@@ -88,10 +88,10 @@ def _said(event: gr.EventData) -> dict[str, Any]:
 class Events:
     """What the page answers to its visitor. Whatever comes in an event comes from a browser and may be anything."""
 
-    def __init__(self, bench: InspectionService, parts: Parts, kept: ExpiringStore[FreshPhoto]) -> None:
-        self.bench = bench
+    def __init__(self, service: InspectionService, parts: Parts, store: ExpiringStore[FreshPhoto]) -> None:
+        self.service = service
         self.parts = parts
-        self.kept = kept
+        self.store = store
 
     def opening(self, request: gr.Request) -> Iterator[Shown]:
         """The report as the address asks for it, or a photo that the first page keeps."""
@@ -102,170 +102,178 @@ class Events:
             yield refused(self.parts, error)
 
     def _photo(self, token: str) -> Iterator[Shown]:
-        photo = self.kept.get(token)
+        photo = self.store.get(token)
         if photo is None:
             raise BadQuestion(GONE)
         yield fresh_photo(self.parts, photo)
 
     def _report(self, asked: str) -> Iterator[Shown]:
-        bench, parts = self.bench, self.parts
-        inspection = bench.inspection()
+        service, parts = self.service, self.parts
+        inspection = service.inspection()
         view, misread = filters.from_query(asked)
         if view == View():
             view = WORST_FIRST
-        pair, problem = started_with(bench)
-        looking = ViewState(view, pair)
-        table = looking.table(bench)
+        pair, problem = started_with(service)
+        view_state = ViewState(view, pair)
+        table = view_state.table(service)
         notes = [*inspection.notes, *misread, *filters.missing(view, table), *problem]
         if view.query is None or view.query not in table.index:
-            chosen = looking.rows(bench)
-            looking = replace(looking, view=replace(view, query=str(chosen.index[0]) if len(chosen) else None))
+            chosen = view_state.rows(service)
+            view_state = replace(view_state, view=replace(view, query=str(chosen.index[0]) if len(chosen) else None))
         yield {
             parts.top: top(
                 f"{inspection.name} · {formatting.count(len(inspection.table), 'query', 'queries')}", "ready"
             ),
-            parts.headline: summary.headline(inspection.name, *bench.overall(), notes),
-            **set_controls(parts, looking, table),
-            **show_comparison(bench, parts, looking),
-            **show_rows(bench, parts, looking),
+            parts.headline: summary.headline(inspection.name, *service.overall(), notes),
+            **set_controls(parts, view_state, table),
+            **show_comparison(service, parts, view_state),
+            **show_rows(service, parts, view_state),
         }
         yield {
-            **show_lens(bench, parts, looking, "pca", "outcome"),
-            **show_query(bench, parts, looking, DisplayOptions()),
+            **show_lens(service, parts, view_state, "pca", "outcome"),
+            **show_query(service, parts, view_state, DisplayOptions()),
         }
 
     @_spoken
-    def sift(self, looking: ViewState, *values: Any) -> Shown:
+    def sift(self, view_state: ViewState, *values: Any) -> Shown:
         """The controls were changed; a lasso stays."""
-        return self._filtered(looking, replace(filter_of(*values), ids=looking.view.filter.ids))
+        return self._filtered(view_state, replace(filter_of(*values), ids=view_state.view.filter.ids))
 
     @_spoken
-    def clear(self, looking: ViewState) -> Shown:
+    def clear(self, view_state: ViewState) -> Shown:
         """No filter."""
-        return self._filtered(looking, Filter(), controls=True)
+        return self._filtered(view_state, Filter(), controls=True)
 
     @_spoken
-    def part(self, looking: ViewState, event: gr.EventData) -> Shown:
+    def part(self, view_state: ViewState, event: gr.EventData) -> Shown:
         """A row of the slices, a pair of places, a chip of the headline or of the comparison was chosen."""
-        return self._filtered(looking, part_of(looking, self.bench, _said(event)), controls=True)
+        return self._filtered(view_state, part_of(view_state, self.service, _said(event)), controls=True)
 
     @_spoken
-    def lasso(self, looking: ViewState, event: gr.EventData) -> Shown:
+    def lasso(self, view_state: ViewState, event: gr.EventData) -> Shown:
         """Queries were drawn around."""
         given = _said(event).get("ids")
-        known = looking.table(self.bench).index
+        known = view_state.table(self.service).index
         ids = (
             tuple(name for name in given if isinstance(name, str) and name in known) if isinstance(given, list) else ()
         )
-        return self._filtered(looking, replace(looking.view.filter, ids=ids or None))
+        return self._filtered(view_state, replace(view_state.view.filter, ids=ids or None))
 
-    def _filtered(self, looking: ViewState, chosen: Filter, controls: bool = False) -> Shown:
-        now = replace(looking, view=replace(looking.view, filter=chosen, page=1))
-        shown = set_controls(self.parts, now, now.table(self.bench)) if controls else {}
-        return {**shown, **show_rows(self.bench, self.parts, now)}
+    def _filtered(self, view_state: ViewState, chosen: Filter, controls: bool = False) -> Shown:
+        now = replace(view_state, view=replace(view_state.view, filter=chosen, page=1))
+        shown = set_controls(self.parts, now, now.table(self.service)) if controls else {}
+        return {**shown, **show_rows(self.service, self.parts, now)}
 
     @_spoken
-    def order(self, looking: ViewState, event: gr.EventData) -> Shown:
+    def order(self, view_state: ViewState, event: gr.EventData) -> Shown:
         """The head of a column: once up, twice down."""
         key = _said(event).get("key")
         if not isinstance(key, str) or key not in filters.SORTS:
-            return {self.parts.looking: looking}
-        down = looking.view.sort == key and not looking.view.descending
-        view = replace(looking.view, sort=key, descending=down, page=1)
-        return show_rows(self.bench, self.parts, replace(looking, view=view))
+            return {self.parts.view_state: view_state}
+        down = view_state.view.sort == key and not view_state.view.descending
+        view = replace(view_state.view, sort=key, descending=down, page=1)
+        return show_rows(self.service, self.parts, replace(view_state, view=view))
 
     @_spoken
-    def turn(self, looking: ViewState, event: gr.EventData) -> Shown:
+    def turn(self, view_state: ViewState, event: gr.EventData) -> Shown:
         """Another page of the table."""
         number = _said(event).get("page")
-        view = replace(looking.view, page=number if isinstance(number, int) else 1)
-        return show_rows(self.bench, self.parts, replace(looking, view=view))
+        view = replace(view_state.view, page=number if isinstance(number, int) else 1)
+        return show_rows(self.service, self.parts, replace(view_state, view=view))
 
     @_spoken
-    def pick(self, looking: ViewState, look: Any, against: Any, near_m: Any, event: gr.EventData) -> Shown:
+    def pick(self, view_state: ViewState, look: Any, against: Any, near_m: Any, event: gr.EventData) -> Shown:
         """A query was chosen in the table, the plot or the map."""
         name = _said(event).get("query")
-        if not isinstance(name, str) or name not in looking.table(self.bench).index:
-            return {self.parts.looking: looking}
-        now = replace(looking, view=replace(looking.view, query=name))
-        return show_query(self.bench, self.parts, now, DisplayOptions.read(look, against, near_m))
+        if not isinstance(name, str) or name not in view_state.table(self.service).index:
+            return {self.parts.view_state: view_state}
+        now = replace(view_state, view=replace(view_state.view, query=name))
+        return show_query(self.service, self.parts, now, DisplayOptions.read(look, against, near_m))
 
     @_spoken
-    def before(self, looking: ViewState, look: Any, against: Any, near_m: Any) -> Shown:
+    def before(self, view_state: ViewState, look: Any, against: Any, near_m: Any) -> Shown:
         """The query before this one in the table."""
-        return self._step(looking, 0, DisplayOptions.read(look, against, near_m))
+        return self._step(view_state, 0, DisplayOptions.read(look, against, near_m))
 
     @_spoken
-    def after(self, looking: ViewState, look: Any, against: Any, near_m: Any) -> Shown:
+    def after(self, view_state: ViewState, look: Any, against: Any, near_m: Any) -> Shown:
         """The query after this one in the table."""
-        return self._step(looking, 1, DisplayOptions.read(look, against, near_m))
+        return self._step(view_state, 1, DisplayOptions.read(look, against, near_m))
 
     @_spoken
-    def walk(self, looking: ViewState, look: Any, against: Any, near_m: Any, event: gr.EventData) -> Shown:
+    def walk(self, view_state: ViewState, look: Any, against: Any, near_m: Any, event: gr.EventData) -> Shown:
         """An arrow key."""
-        return self._step(looking, 0 if _said(event).get("by") == -1 else 1, DisplayOptions.read(look, against, near_m))
+        return self._step(
+            view_state, 0 if _said(event).get("by") == -1 else 1, DisplayOptions.read(look, against, near_m)
+        )
 
-    def _step(self, looking: ViewState, way: int, how: DisplayOptions) -> Shown:
+    def _step(self, view_state: ViewState, way: int, options: DisplayOptions) -> Shown:
         """To a neighbour in the table; the table turns with it."""
-        if looking.fresh is not None:
-            return {self.parts.looking: looking}
-        chosen, name = looking.rows(self.bench), looking.view.query
+        if view_state.fresh is not None:
+            return {self.parts.view_state: view_state}
+        chosen, name = view_state.rows(self.service), view_state.view.query
         if name is not None and name in chosen.index:
             to = filters.neighbours(chosen, name)[way]
         else:
             to = str(chosen.index[0]) if len(chosen) else None
         if to is None:
-            return {self.parts.looking: looking}
+            return {self.parts.view_state: view_state}
         number = filters.page_with(chosen, to, ROWS_A_PAGE) or 1
-        now = replace(looking, view=replace(looking.view, query=to, page=number))
-        return {**show_rows(self.bench, self.parts, now), **show_query(self.bench, self.parts, now, how)}
+        now = replace(view_state, view=replace(view_state.view, query=to, page=number))
+        return {**show_rows(self.service, self.parts, now), **show_query(self.service, self.parts, now, options)}
 
     @_spoken
-    def look(self, looking: ViewState, look: Any, against: Any, near_m: Any) -> Shown:
+    def look(self, view_state: ViewState, look: Any, against: Any, near_m: Any) -> Shown:
         """Pictures, what the network sees, or heat maps."""
-        how = DisplayOptions.read(look, against, near_m)
+        options = DisplayOptions.read(look, against, near_m)
         shown = {self.parts.heat: gr.Row(visible=look in ("similarity", "saliency"))}
-        if looking.fresh is not None:
-            return {**shown, self.parts.sight: fresh_card(looking.fresh, how)}
-        return {**shown, **show_query(self.bench, self.parts, looking, how)}
+        if view_state.fresh is not None:
+            return {**shown, self.parts.sight: fresh_card(view_state.fresh, options)}
+        return {**shown, **show_query(self.service, self.parts, view_state, options)}
 
     @_spoken
-    def lens(self, looking: ViewState, method: Any, colour: Any, event: gr.SelectData) -> Shown:
+    def lens(self, view_state: ViewState, method: Any, colour: Any, event: gr.SelectData) -> Shown:
         """A tab was opened."""
-        now = replace(looking, lens=str(event.value))
-        return {self.parts.looking: now, **show_lens(self.bench, self.parts, now, method, colour)}
+        now = replace(view_state, lens=str(event.value))
+        return {self.parts.view_state: now, **show_lens(self.service, self.parts, now, method, colour)}
 
     @_spoken
-    def follow(self, looking: ViewState, method: Any, colour: Any) -> Shown:
+    def follow(self, view_state: ViewState, method: Any, colour: Any) -> Shown:
         """The open tab follows the filter, except the cloud, which always shows all."""
-        still = looking.fresh is not None or looking.lens == EMBEDDINGS
-        return {self.parts.looking: looking} if still else show_lens(self.bench, self.parts, looking, method, colour)
+        still = view_state.fresh is not None or view_state.lens == EMBEDDINGS
+        return (
+            {self.parts.view_state: view_state}
+            if still
+            else show_lens(self.service, self.parts, view_state, method, colour)
+        )
 
     @_spoken
-    def project(self, looking: ViewState, method: Any, colour: Any) -> Shown:
+    def project(self, view_state: ViewState, method: Any, colour: Any) -> Shown:
         """Another projection or colour of the cloud."""
-        return show_cloud(self.bench, self.parts, method, colour)
+        return show_cloud(self.service, self.parts, method, colour)
 
     @_spoken
-    def compare(self, looking: ViewState, file: str | None, look: Any, against: Any, near_m: Any) -> Shown:
+    def compare(self, view_state: ViewState, file: str | None, look: Any, against: Any, near_m: Any) -> Shown:
         """Another report was given, or taken away."""
         try:
-            pair = None if file is None else self.bench.compared(file)
+            pair = None if file is None else self.service.compared(file)
         except SPOKEN as error:
             return {self.parts.comparison: cards.trouble_card(error)}
-        now = replace(looking, compared=pair)
-        shown = {**self._filtered(now, Filter(), controls=True), **show_comparison(self.bench, self.parts, now)}
+        now = replace(view_state, compared=pair)
+        shown = {**self._filtered(now, Filter(), controls=True), **show_comparison(self.service, self.parts, now)}
         return {
             **shown,
-            **show_query(self.bench, self.parts, shown[self.parts.looking], DisplayOptions.read(look, against, near_m)),
+            **show_query(
+                self.service, self.parts, shown[self.parts.view_state], DisplayOptions.read(look, against, near_m)
+            ),
         }
 
     @_spoken
-    def take(self, looking: ViewState, kind: str) -> Shown:
+    def take(self, view_state: ViewState, kind: str) -> Shown:
         """A file of the rows that pass the filter. Args: kind: csv, geojson, kml, or zip: the figures."""
-        chosen = looking.rows(self.bench)
+        chosen = view_state.rows(self.service)
         if kind == "zip":
-            name, data = "figures.zip", figures_file(self.bench, chosen, looking.view.query)
+            name, data = "figures.zip", figures_file(self.service, chosen, view_state.view.query)
         else:
             name, data = f"queries.{kind}", export.render(chosen, kind).encode()  # type: ignore[arg-type]
         return {self.parts.take: {"name": name, "data": base64.b64encode(data).decode()}}
@@ -275,11 +283,11 @@ def _wire(events: Events, parts: Parts) -> None:
     page = gr.context.Context.root_block
     assert page is not None
     asked = parts.shown_how
-    drawn = [parts.looking, parts.method, parts.colour]
-    listed = [parts.looking, parts.count, parts.queries, parts.address, parts.clear]
+    drawn = [parts.view_state, parts.method, parts.colour]
+    listed = [parts.view_state, parts.count, parts.queries, parts.address, parts.clear]
     sifted = [*listed, *parts.controls]
-    seen = [parts.looking, parts.sight, parts.earlier, parts.address, parts.query]
-    lenses = [parts.looking, parts.slices, parts.charts, *parts.cloud_parts, *parts.map_parts]
+    seen = [parts.view_state, parts.sight, parts.earlier, parts.address, parts.query]
+    lenses = [parts.view_state, parts.slices, parts.charts, *parts.cloud_parts, *parts.map_parts]
     both = [*listed, *seen[1:3], parts.query]
 
     def linked(event: Any) -> Any:
@@ -296,19 +304,19 @@ def _wire(events: Events, parts: Parts) -> None:
     changed = gr.on(
         [control.input for control in parts.controls],
         events.sift,
-        [parts.looking, *parts.controls],
+        [parts.view_state, *parts.controls],
         listed,
         trigger_mode="always_last",
         **QUIET,
     )
     filtered(changed)
-    filtered(parts.clear.click(events.clear, parts.looking, sifted, **QUIET))
+    filtered(parts.clear.click(events.clear, parts.view_state, sifted, **QUIET))
     parts.clear.click(None, None, None, js=UNLASSO, **PRIVATE)
     for chooser in (parts.headline, parts.slices, parts.confused, parts.comparison):
-        filtered(chooser.part(events.part, parts.looking, sifted, **QUIET))
-    filtered(parts.cloud.lasso(events.lasso, parts.looking, listed, **QUIET))
-    linked(parts.queries.order(events.order, parts.looking, listed, **QUIET))
-    linked(parts.queries.turn(events.turn, parts.looking, listed, **QUIET))
+        filtered(chooser.part(events.part, parts.view_state, sifted, **QUIET))
+    filtered(parts.cloud.lasso(events.lasso, parts.view_state, listed, **QUIET))
+    linked(parts.queries.order(events.order, parts.view_state, listed, **QUIET))
+    linked(parts.queries.turn(events.turn, parts.view_state, listed, **QUIET))
     for picked in (parts.queries, parts.cloud, parts.plan):
         viewed(picked.pick(events.pick, asked, seen, trigger_mode="always_last", **QUIET))
     viewed(parts.queries.walk(events.walk, asked, both, trigger_mode="always_last", **QUIET))
@@ -324,16 +332,16 @@ def _wire(events: Events, parts: Parts) -> None:
     looked.then(None, parts.opacity, None, js=OPACITY, **PRIVATE)
     parts.opacity.input(None, parts.opacity, None, js=OPACITY, **PRIVATE)
     parts.tabs.select(events.lens, drawn, lenses, **SLOW)
-    projected = [parts.looking, *parts.cloud_parts]
+    projected = [parts.view_state, *parts.cloud_parts]
     gr.on([parts.method.input, parts.colour.input], events.project, drawn, projected, **SLOW)
     filtered(
         parts.upload.change(
             events.compare,
-            [parts.looking, parts.upload, *parts.shown_how[1:]],
+            [parts.view_state, parts.upload, *parts.shown_how[1:]],
             [*sifted, *seen[1:3], parts.query, parts.comparison],
             **SLOW,
         )
     )
     for kind, button in parts.takes.items():
-        button.click(partial(events.take, kind=kind), parts.looking, [parts.take, parts.looking], **SLOW)
+        button.click(partial(events.take, kind=kind), parts.view_state, [parts.take, parts.view_state], **SLOW)
     parts.copy.click(None, None, None, js=COPY, **PRIVATE)

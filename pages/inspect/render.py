@@ -47,7 +47,7 @@ def fresh_photo(parts: Parts, photo: FreshPhoto) -> dict:
         parts.listing: gr.Column(visible=False),
         parts.steps: gr.Row(visible=False),
         parts.sight: fresh_card(photo, DisplayOptions()),
-        parts.looking: ViewState(fresh=photo),
+        parts.view_state: ViewState(fresh=photo),
     }
 
 
@@ -63,27 +63,27 @@ def fresh_card(photo: FreshPhoto, options: DisplayOptions) -> str:
     return card if overlay is None else card + cards.fit_view(photo.answer, overlay)
 
 
-def report_card(bench: InspectionService, name: str, options: DisplayOptions) -> str:
+def report_card(service: InspectionService, name: str, options: DisplayOptions) -> str:
     """One query of the report.
 
     Raises:
         BadQuestion: the report has no such query.
     """
-    query = bench.query_pictures(name, options)
-    return query_view.query_card(query, text_of_row(bench.inspection().table.loc[name], query.right))
+    query = service.query_pictures(name, options)
+    return query_view.query_card(query, text_of_row(service.inspection().table.loc[name], query.right))
 
 
-def started_with(bench: InspectionService) -> tuple[tuple[Inspection, Comparison] | None, list[str]]:
+def started_with(service: InspectionService) -> tuple[tuple[Inspection, Comparison] | None, list[str]]:
     """The comparison that the app was started with, and why there is none."""
-    if bench.against is None:
+    if service.against is None:
         return None, []
     try:
-        return bench.compared(bench.against), []
+        return service.compared(service.against), []
     except SPOKEN as error:
         return None, [sentence(error)]
 
 
-def part_of(looking: ViewState, bench: InspectionService, data: dict[str, Any]) -> Filter:
+def part_of(view_state: ViewState, service: InspectionService, data: dict[str, Any]) -> Filter:
     """The filter that a chosen part of the set stands for; what it carries comes from the browser."""
     told = {key: value for key, value in data.items() if isinstance(value, str)}
     if "flag" in told:
@@ -95,17 +95,17 @@ def part_of(looking: ViewState, bench: InspectionService, data: dict[str, Any]) 
     if told.get("by") == "place" and "slice" in told:
         return Filter(places=(told["slice"],))
     if "true" in told and "answered" in told:
-        table = looking.table(bench)
+        table = view_state.table(service)
         pair = (table["place"] == told["true"]) & (table["answered_place"] == told["answered"])
         return Filter(wrong=True, ids=tuple(map(str, table.index[pair])))
-    return looking.view.filter
+    return view_state.view.filter
 
 
-def show_rows(bench: InspectionService, parts: Parts, looking: ViewState) -> dict:
+def show_rows(service: InspectionService, parts: Parts, view_state: ViewState) -> dict:
     """The table of what passes the filter."""
-    rows = looking.rows(bench)
-    total = len(looking.table(bench))
-    view = looking.view
+    rows = view_state.rows(service)
+    total = len(view_state.table(service))
+    view = view_state.view
     page = filters.page_of(rows, view.page, ROWS_A_PAGE)
     lassoed = "" if view.filter.ids is None else f" · of {len(view.filter.ids):,} chosen"
     wrong = int((~rows["right"]).sum())
@@ -113,72 +113,72 @@ def show_rows(bench: InspectionService, parts: Parts, looking: ViewState) -> dic
     if not filters.fits_link(view):
         told += "<br>Too many are chosen for a link: it opens the rest of the filter."
     return {
-        parts.looking: replace(looking, view=replace(view, page=page.number)),
+        parts.view_state: replace(view_state, view=replace(view, page=page.number)),
         parts.count: told,
-        parts.queries: inspect_table.table(page, view, looking.compared is not None),
+        parts.queries: inspect_table.table(page, view, view_state.compared is not None),
         parts.address: filters.to_query(view),
         parts.clear: gr.Button(interactive=view.filter != Filter()),
     }
 
 
-def show_query(bench: InspectionService, parts: Parts, looking: ViewState, how: DisplayOptions) -> dict:
+def show_query(service: InspectionService, parts: Parts, view_state: ViewState, options: DisplayOptions) -> dict:
     """The chosen query."""
-    name = looking.view.query
-    if name is None or name not in looking.table(bench).index:
+    name = view_state.view.query
+    if name is None or name not in view_state.table(service).index:
         return {
             parts.sight: '<p class="empty">Choose a query in the table.</p>',
             parts.earlier: "",
-            parts.looking: looking,
+            parts.view_state: view_state,
         }
     earlier = ""
-    if looking.compared is not None:
-        other = looking.compared[0]
-        earlier = inspect_comparison.earlier_strip(other.name, bench.strip_of(other, name, how.near_m))
+    if view_state.compared is not None:
+        other = view_state.compared[0]
+        earlier = inspect_comparison.earlier_strip(other.name, service.strip_of(other, name, options.near_m))
     return {
-        parts.looking: looking,
-        parts.sight: report_card(bench, name, how),
+        parts.view_state: view_state,
+        parts.sight: report_card(service, name, options),
         parts.earlier: earlier,
-        parts.address: filters.to_query(looking.view),
+        parts.address: filters.to_query(view_state.view),
         parts.query: name,
     }
 
 
-def show_comparison(bench: InspectionService, parts: Parts, looking: ViewState) -> dict:
+def show_comparison(service: InspectionService, parts: Parts, view_state: ViewState) -> dict:
     """What changed from the other report, or how to give one."""
-    if looking.compared is None:
+    if view_state.compared is None:
         return {parts.comparison: inspect_comparison.NOTHING}
-    before, comparison = looking.compared
-    return {parts.comparison: inspect_comparison.summary(comparison, before.name, bench.inspection().name)}
+    before, comparison = view_state.compared
+    return {parts.comparison: inspect_comparison.summary(comparison, before.name, service.inspection().name)}
 
 
-def show_lens(bench: InspectionService, parts: Parts, looking: ViewState, method: Any, colour: Any) -> dict:
+def show_lens(service: InspectionService, parts: Parts, view_state: ViewState, method: Any, colour: Any) -> dict:
     """What the open tab shows of the rows that pass the filter; the others wait until they are opened."""
-    rows = looking.rows(bench)
-    if looking.lens == SLICES and not len(rows):
+    rows = view_state.rows(service)
+    if view_state.lens == SLICES and not len(rows):
         return {parts.slices: '<p class="empty">No query passes this filter.</p>'}
-    if looking.lens == SLICES:
-        tables = slices_of(rows) if looking.compared else bench.slices(looking.view.filter)
+    if view_state.lens == SLICES:
+        tables = slices_of(rows) if view_state.compared else service.slices(view_state.view.filter)
         return {parts.slices: inspect_summary.slices(tables)}
-    if looking.lens == DISTRIBUTIONS:
-        return {parts.charts: inspect_summary.chart_cards(distribution_charts(bench, rows))}
-    if looking.lens == EMBEDDINGS:
-        return show_cloud(bench, parts, method, colour)
-    if looking.lens == MAP:
+    if view_state.lens == DISTRIBUTIONS:
+        return {parts.charts: inspect_summary.chart_cards(distribution_charts(service, rows))}
+    if view_state.lens == EMBEDDINGS:
+        return show_cloud(service, parts, method, colour)
+    if view_state.lens == MAP:
         lines = confusions.error_lines(rows)
-        ground = bench.ground() if len(lines) else None
+        ground = service.ground() if len(lines) else None
         plan = maps.iframe(error_map.error_map(lines, ground), title="Map of the errors") if len(lines) else ""
         told = error_map.caption(len(lines), int((~rows["right"]).sum()))
         pairs = inspect_summary.confused(confusions.confused_pairs(rows))
         return {parts.plan: plan, parts.plan_note: f'<p class="told">{told}</p>', parts.confused: pairs}
-    return {parts.looking: looking}
+    return {parts.view_state: view_state}
 
 
-def distribution_charts(bench: InspectionService, rows: pd.DataFrame) -> list[tuple[str, str | None, str]]:
+def distribution_charts(service: InspectionService, rows: pd.DataFrame) -> list[tuple[str, str | None, str]]:
     """Title, chart and sentence of each distribution; of the embeddings always all."""
     margins = inspect_summary.margin_chart(summary.margin_histogram(rows))
     reliability = summary.reliability(rows)
     sure = "No query has a score." if reliability is None else reliability.sentence
-    distances = bench.distances()
+    distances = service.distances()
     apart = (
         f"{distances.separation:.1%} of pairs in order: the same place nearer than two places."
         if distances is not None
@@ -191,10 +191,10 @@ def distribution_charts(bench: InspectionService, rows: pd.DataFrame) -> list[tu
     ]
 
 
-def show_cloud(bench: InspectionService, parts: Parts, method: Any, colour: Any) -> dict:
+def show_cloud(service: InspectionService, parts: Parts, method: Any, colour: Any) -> dict:
     """The embeddings in the plane."""
-    inspection = bench.inspection()
-    cloud = bench.cloud(method)
+    inspection = service.inspection()
+    cloud = service.cloud(method)
     if cloud is None:
         told = "The report has no embeddings; evaluate again to have them."
         return {parts.cloud: None, parts.cloud_note: f'<p class="empty">{told}</p>'}

@@ -26,11 +26,11 @@ class ViewState:
     lens: str = SLICES
     fresh: FreshPhoto | None = None
 
-    def table(self, bench: InspectionService) -> pd.DataFrame:
+    def table(self, service: InspectionService) -> pd.DataFrame:
         """All rows that can be shown."""
-        return bench.inspection().table if self.compared is None else self.compared[1].table
+        return service.inspection().table if self.compared is None else self.compared[1].table
 
-    def rows(self, bench: InspectionService) -> pd.DataFrame:
+    def rows(self, service: InspectionService) -> pd.DataFrame:
         """The rows that pass the filter, in order."""
-        selected = filters.select(self.table(bench), self.view.filter)
+        selected = filters.select(self.table(service), self.view.filter)
         return filters.sorted_rows(selected, self.view.sort, self.view.descending)

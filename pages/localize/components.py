@@ -49,10 +49,10 @@ class Examples:
     heading: gr.HTML
     strip: gr.Gallery
 
-    def of(self, desk: LocateService) -> dict[Any, Any]:
+    def of(self, service: LocateService) -> dict[Any, Any]:
         """Those of a gallery; nothing where it has none."""
-        there = bool(desk.examples)
-        strip = gr.Gallery(list(desk.thumbnails), visible=there, selected_index=None)
+        there = bool(service.examples)
+        strip = gr.Gallery(list(service.thumbnails), visible=there, selected_index=None)
         return {self.heading: gr.HTML(visible=there), self.strip: strip}
 
 
@@ -85,13 +85,13 @@ def question_of(
     return Question(int(k), turn, where, lon, lat, radius_km, bool(basemap))  # type: ignore[arg-type]
 
 
-def make_inputs(shelf: GalleryCatalog) -> tuple[Inputs, Examples, gr.Button]:
+def make_inputs(catalog: GalleryCatalog) -> tuple[Inputs, Examples, gr.Button]:
     """What a visitor gives: a photo or many, the choice of a gallery, options, and the button that asks."""
-    choice, desk = choice_of(shelf), shelf.first.desk
+    choice, service = choice_of(catalog), catalog.first.service
     with gr.Tabs(elem_id="kinds"):
         with gr.Tab("One photo"):
             photo = widgets.RawPhoto(
-                value=str(desk.examples[0]) if desk.examples else None,
+                value=str(service.examples[0]) if service.examples else None,
                 sources=["upload", "clipboard"],
                 label="Drone photo",
                 show_label=False,
@@ -100,7 +100,7 @@ def make_inputs(shelf: GalleryCatalog) -> tuple[Inputs, Examples, gr.Button]:
                 elem_id="photo",
                 placeholder="# Drop a drone photo\nor click to choose, or paste one",
             )
-            examples = _examples(desk)
+            examples = _examples(service)
         with gr.Tab("Several photos"):
             files = gr.Files(label=f"Drone photos, up to {MOST_PHOTOS}", height=340, elem_id="files")
     with gr.Accordion("Search settings", open=False, elem_id="settings"):
@@ -130,12 +130,12 @@ def make_inputs(shelf: GalleryCatalog) -> tuple[Inputs, Examples, gr.Button]:
     return Inputs(choice, photo, files, k, turn, where, lon, lat, radius_km, basemap), examples, again
 
 
-def _examples(desk: LocateService) -> Examples:
+def _examples(service: LocateService) -> Examples:
     """The example photos as small pictures."""
-    there = bool(desk.examples)
+    there = bool(service.examples)
     heading = gr.HTML(cards.section("Examples", "click one to see its answer"), elem_classes="section", visible=there)
     strip = gr.Gallery(
-        list(desk.thumbnails),
+        list(service.thumbnails),
         visible=there,
         label="Examples",
         show_label=False,

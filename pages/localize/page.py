@@ -42,99 +42,107 @@ area you look at.
 """
 
 
-def localize_page(shelf: GalleryCatalog) -> None:
+def localize_page(catalog: GalleryCatalog) -> None:
     """Put the page's parts and events into the Blocks at hand."""
     head = gr.HTML(cards.header("Loading the model…"), elem_id="head")
     with gr.Row(elem_id="desk"):
         with gr.Column(scale=4, min_width=330, elem_id="ask"):
-            inputs, examples, again = make_inputs(shelf)
+            inputs, examples, again = make_inputs(catalog)
             with gr.Accordion("Responsible use and privacy", open=False, elem_id="notice"):
                 gr.Markdown(NOTICE)
         with gr.Column(scale=9, min_width=330, elem_id="answer"):
             outputs = make_outputs()
-    _events(shelf, head, inputs, examples, again, outputs)
-    web_api(shelf)
+    _events(catalog, head, inputs, examples, again, outputs)
+    web_api(catalog)
 
 
 def _events(
-    shelf: GalleryCatalog, head: gr.HTML, inputs: Inputs, examples: Examples, again: gr.Button, outputs: Outputs
+    catalog: GalleryCatalog, head: gr.HTML, inputs: Inputs, examples: Examples, again: gr.Button, outputs: Outputs
 ) -> None:
     choice = inputs.choice
 
     def opening(remembered: Any) -> Iterator[dict]:
         """Say what answers here, as soon as it can."""
-        stand, menu = choice.opened(remembered)
-        yield {**menu, **(_offered(stand.desk) if stand is not shelf.first else {})}
-        yield _top(stand.desk)
+        entry, menu = choice.opened(remembered)
+        yield {**menu, **(_offered(entry.service) if entry is not catalog.first else {})}
+        yield _top(entry.service)
 
-    def _offered(desk: LocateService) -> dict:
-        photo = str(desk.examples[0]) if desk.examples else None
-        return {**examples.of(desk), inputs.photo: photo}
+    def _offered(service: LocateService) -> dict:
+        photo = str(service.examples[0]) if service.examples else None
+        return {**examples.of(service), inputs.photo: photo}
 
-    def _top(desk: LocateService) -> dict:
+    def _top(service: LocateService) -> dict:
         try:
-            middle = desk.middle()
-            return {head: cards.header(desk.status(), "ready"), inputs.lon: middle.lon, inputs.lat: middle.lat}
+            middle = service.middle()
+            return {head: cards.header(service.status(), "ready"), inputs.lon: middle.lon, inputs.lat: middle.lat}
         except SPOKEN as error:
             return {head: cards.header("Not ready", "error"), outputs.card: cards.trouble_card(error), outputs.plan: ""}
 
     def first(key: str, mode: str) -> dict:
         """The first example's answer, unless the visitor was quicker."""
-        desk = shelf.get(key).desk
-        if mode != "new" or desk.engine.problem:
+        service = catalog.get(key).service
+        if mode != "new" or service.engine.problem:
             return {outputs.mode: mode}
-        desk.engine.settle()
-        return one_shown(outputs, desk.first) if desk.first else _told(lambda: nothing(desk, outputs), desk, outputs)
+        service.engine.settle()
+        return (
+            one_shown(outputs, service.first)
+            if service.first
+            else _told(lambda: nothing(service, outputs), service, outputs)
+        )
 
     def turned_to(remembered: Any, key: str) -> Iterator[dict]:
         """Another gallery was chosen."""
-        stand, kept = choice.chosen(remembered, key)
+        entry, remember = choice.chosen(remembered, key)
         waiting = {head: cards.header("Loading the model…"), outputs.card: cards.message_card(*LOADING, "waiting")}
-        yield {**kept, **({} if stand.desk.engine.ready else waiting)}
-        yield _top(stand.desk)
+        yield {**remember, **({} if entry.service.engine.ready else waiting)}
+        yield _top(entry.service)
 
     def ask_there(key: str, mode: str, path: str | None, paths: list[str] | None, *settings: Any) -> Iterator[dict]:
         """Ask the photos at hand in the gallery that was chosen; an example gives way to that gallery's own."""
-        desk = shelf.get(key).desk
-        if desk.engine.problem:
+        service = catalog.get(key).service
+        if service.engine.problem:
             nothing_else = {outputs.fit: "", outputs.details: gr.Column(visible=False), outputs.count: 0}
-            yield {**_offered(desk), **nothing_else, outputs.mode: mode}
+            yield {**_offered(service), **nothing_else, outputs.mode: mode}
         elif mode == "many" and paths:
-            yield examples.of(desk)
+            yield examples.of(service)
             yield from many(paths, key, *settings)
-        elif path is None or Path(path).name in {file.name for file in shelf.offered()}:
-            yield {**_offered(desk), **first(key, "new")}
+        elif path is None or Path(path).name in {file.name for file in catalog.offered()}:
+            yield {**_offered(service), **first(key, "new")}
         else:
-            yield examples.of(desk)
+            yield examples.of(service)
             yield from one(path, key, *settings)
 
     def one(path: str | None, key: str, *settings: Any) -> Iterator[dict]:
         """Answer the photo at hand."""
-        desk = shelf.get(key).desk
-        if not desk.engine.ready:
+        service = catalog.get(key).service
+        if not service.engine.ready:
             yield {outputs.card: cards.message_card(*LOADING, kind="waiting")}
         if path is None:
-            yield _told(lambda: nothing(desk, outputs), desk, outputs)
+            yield _told(lambda: nothing(service, outputs), service, outputs)
             return
         try:
-            yield _told(lambda: one_shown(outputs, desk.ask(path, question_of(*settings))), desk, outputs, PhotoError)
+            yield _told(
+                lambda: one_shown(outputs, service.ask(path, question_of(*settings))), service, outputs, PhotoError
+            )
         except PhotoError as error:
             # Nothing can be asked about this file: make room for another one.
-            yield {**refused(error, desk, outputs), inputs.photo: None}
+            yield {**refused(error, service, outputs), inputs.photo: None}
 
     def many(paths: list[str] | None, key: str, *settings: Any, progress=gr.Progress()) -> Iterator[dict]:  # noqa: B008
         """Answer all photos at hand."""
-        desk = shelf.get(key).desk
-        if not desk.engine.ready:
+        service = catalog.get(key).service
+        if not service.engine.ready:
             yield {outputs.card: cards.message_card(*LOADING, kind="waiting")}
 
         def step(done: int, total: int) -> None:
             progress((done, total), desc="Photos answered", unit="photos")
 
         if not paths:
-            yield _told(lambda: nothing(desk, outputs), desk, outputs)
+            yield _told(lambda: nothing(service, outputs), service, outputs)
         else:
-            yield _told(lambda: many_shown(outputs, desk.ask_many(paths, question_of(*settings), step)), desk, outputs)
+            yield _told(
+                lambda: many_shown(outputs, service.ask_many(paths, question_of(*settings), step)), service, outputs
+            )
 
     def same(mode: str, path: str | None, paths: list[str] | None, key: str, *settings: Any) -> Iterator[dict]:
         """Ask again what was asked last, with the settings of now; wait while a point has no coordinates yet."""
@@ -145,11 +153,11 @@ def _events(
             yield from many(paths, key, *settings) if mode == "many" else one(path, key, *settings)
 
     def removed(key: str) -> dict:
-        desk = shelf.get(key).desk
-        return _told(lambda: nothing(desk, outputs), desk, outputs)
+        service = catalog.get(key).service
+        return _told(lambda: nothing(service, outputs), service, outputs)
 
     def choose(key: str, event: gr.SelectData) -> str:
-        return str(shelf.get(key).desk.examples[int(event.index)])
+        return str(catalog.get(key).service.examples[int(event.index)])
 
     page = gr.context.Context.root_block
     assert page is not None
@@ -208,11 +216,11 @@ def _selection(outputs: Outputs) -> None:
     outputs.plan.pick(of_map, outputs.count, outputs.strip, queue=False, **QUIET)
 
 
-def _told(show: Callable[[], dict], desk: LocateService, outputs: Outputs, *not_here: type[Exception]) -> dict:
+def _told(show: Callable[[], dict], service: LocateService, outputs: Outputs, *not_here: type[Exception]) -> dict:
     """What `show` gives, or the sentence of the error that it raises, except errors that the caller tells itself."""
     try:
         return show()
     except not_here:
         raise
     except SPOKEN as error:
-        return refused(error, desk, outputs)
+        return refused(error, service, outputs)

@@ -12,7 +12,7 @@ from gallery.search.answer import PhotoProblem
 from pages.common import cards, formatting, maps, widgets
 from pages.common.answer_map import distance_to_photo_m
 from pages.localize.components import BEST, BEST_MANY, TABLE, TABLE_MANY, Outputs
-from pages.services.locate import LocateService, Shown, ShownMany
+from pages.services.locate import AnswerView, LocateService, PhotosView
 
 EMPTY = (
     "No photo yet",
@@ -20,17 +20,17 @@ EMPTY = (
 )
 
 
-def refused(error: Exception, desk: LocateService, outputs: Outputs) -> dict:
+def refused(error: Exception, service: LocateService, outputs: Outputs) -> dict:
     """The error's sentence, over the map without an answer."""
     card = {outputs.card: cards.trouble_card(error)}
-    return {**nothing(desk, outputs), **card} if desk.engine.ready else card
+    return {**nothing(service, outputs), **card} if service.engine.ready else card
 
 
-def nothing(desk: LocateService, outputs: Outputs) -> dict:
+def nothing(service: LocateService, outputs: Outputs) -> dict:
     """The page before any photo: where the gallery is, and a sentence."""
     return {
         outputs.card: cards.message_card(*EMPTY),
-        outputs.plan: maps.iframe(desk.first_map(), title="Map of the gallery"),
+        outputs.plan: maps.iframe(service.first_map(), title="Map of the gallery"),
         outputs.fit: "",
         outputs.details: gr.Column(visible=False),
         outputs.count: 0,
@@ -38,7 +38,7 @@ def nothing(desk: LocateService, outputs: Outputs) -> dict:
     }
 
 
-def one_shown(outputs: Outputs, shown: Shown) -> dict:
+def one_shown(outputs: Outputs, shown: AnswerView) -> dict:
     """One photo's answer."""
     answer = shown.answer
     strip = [
@@ -57,7 +57,7 @@ def one_shown(outputs: Outputs, shown: Shown) -> dict:
         for match in answer.matches
     ]
     return {
-        outputs.card: cards.verdict_card(answer, maps.picture_uri(shown.seen, 240), inspect=shown.kept_as),
+        outputs.card: cards.verdict_card(answer, maps.picture_uri(shown.seen, 240), inspect=shown.stored_as),
         outputs.plan: maps.iframe(shown.map_page, basemap=shown.basemap) + cards.legend(answer),
         outputs.fit: "" if shown.overlay is None else cards.fit_view(answer, shown.overlay),
         outputs.strip: gr.Gallery(strip, selected_index=None),
@@ -70,7 +70,7 @@ def one_shown(outputs: Outputs, shown: Shown) -> dict:
     }
 
 
-def many_shown(outputs: Outputs, shown: ShownMany) -> dict:
+def many_shown(outputs: Outputs, shown: PhotosView) -> dict:
     """Several photos' answers."""
     refused = [(result.photo, result.error) for result in shown.results if isinstance(result, PhotoProblem)]
     pictures = [picture for picture in shown.pictures if picture is not None]
@@ -94,7 +94,7 @@ def many_shown(outputs: Outputs, shown: ShownMany) -> dict:
     }
 
 
-def _many_rows(shown: ShownMany) -> list[list[Any]]:
+def _many_rows(shown: PhotosView) -> list[list[Any]]:
     """One row per photo; only those with a tile have a number, the one on the map."""
     rows: list[list[Any]] = []
     number = 0

@@ -11,7 +11,7 @@ from pages.services.catalog import GalleryCatalog
 from pages.services.locate import Question, Where
 
 
-def web_api(shelf: GalleryCatalog) -> None:
+def web_api(catalog: GalleryCatalog) -> None:
     """The endpoint /localize: the answer of one photo as the command line gives it."""
 
     def localize(
@@ -33,7 +33,7 @@ def web_api(shelf: GalleryCatalog) -> None:
             question = Question(
                 5 if k is None else int(k), "heading", where, lon, lat, 1.0 if radius_km is None else radius_km
             )
-            return shelf.named(gallery).desk.locate(photo, question).to_dict()
+            return catalog.named(gallery).service.locate(photo, question).to_dict()
         except SPOKEN as error:
             return {"photo": name, "error": sentence(error)}
 

@@ -19,47 +19,47 @@ class CatalogEntry:
     key: str  # names it in pages and to the web API; of a visitor's own, nobody can guess it
     title: str  # for readers
     folder: Path
-    desk: LocateService
+    service: LocateService
     flights: FlightService
-    room: Path | None = None  # of a visitor's own: the folder around it, which goes with it
+    temp_folder: Path | None = None  # of a visitor's own: the folder around it, which goes with it
 
     @property
     def own(self) -> bool:
         """Whether it is a visitor's, for nobody else."""
-        return self.room is not None
+        return self.temp_folder is not None
 
 
 class GalleryCatalog:
     """All galleries, the first one for whoever has not chosen."""
 
-    def __init__(self, stands: Sequence[CatalogEntry]) -> None:
-        """Args: stands: what the app was started with, at least one."""
-        self.first = stands[0]
+    def __init__(self, entries: Sequence[CatalogEntry]) -> None:
+        """Args: entries: what the app was started with, at least one."""
+        self.first = entries[0]
         self.secret = secrets.token_hex(8)
         """Keeps what browsers remember of this server from other ones."""
-        self._stands = {stand.key: stand for stand in stands}
+        self._entries = {entry.key: entry for entry in entries}
         self._lock = threading.Lock()
 
     @property
     def public(self) -> tuple[CatalogEntry, ...]:
         """What everybody may choose."""
         with self._lock:
-            return tuple(stand for stand in self._stands.values() if not stand.own)
+            return tuple(entry for entry in self._entries.values() if not entry.own)
 
     @property
     def own_count(self) -> int:
         """How many galleries of visitors are kept."""
         with self._lock:
-            return sum(stand.own for stand in self._stands.values())
+            return sum(entry.own for entry in self._entries.values())
 
     def offered(self) -> list[Path]:
         """The example photos of all galleries that everybody may choose."""
-        return [path for stand in self.public for path in stand.desk.offered]
+        return [path for entry in self.public for path in entry.service.offered]
 
     def get(self, key: object) -> CatalogEntry:
         """The gallery of that key, or the first one; the key may be anything that a browser sends."""
         with self._lock:
-            return self._stands.get(key, self.first) if isinstance(key, str) else self.first
+            return self._entries.get(key, self.first) if isinstance(key, str) else self.first
 
     def named(self, key: str | None) -> CatalogEntry:
         """As `get`, for a question that may name a gallery.
@@ -67,33 +67,33 @@ class GalleryCatalog:
         Raises:
             BadQuestion: there is none of that name.
         """
-        stand = self.get(key)
-        if key and stand.key != key:
+        entry = self.get(key)
+        if key and entry.key != key:
             names = ", ".join(each.key for each in self.public)
             raise BadQuestion(f"There is no gallery of that name. These can be asked: {names}.")
-        return stand
+        return entry
 
-    def seen_by(self, own: Iterable[object]) -> list[CatalogEntry]:
+    def choices_for(self, own: Iterable[object]) -> list[CatalogEntry]:
         """What a visitor may choose. Args: own: keys of own galleries, as the visitor's browser keeps them."""
-        kept = (self.get(key) for key in own)
-        return [*self.public, *dict.fromkeys(stand for stand in kept if stand.own)]
+        found = (self.get(key) for key in own)
+        return [*self.public, *dict.fromkeys(entry for entry in found if entry.own)]
 
-    def put(self, stand: CatalogEntry, for_s: float) -> None:
+    def put(self, entry: CatalogEntry, for_s: float) -> None:
         """Keep a visitor's own gallery for so many seconds; then its folder goes, too."""
         with self._lock:
-            self._stands[stand.key] = stand
-        timer = threading.Timer(for_s, self.drop, [stand.key])
+            self._entries[entry.key] = entry
+        timer = threading.Timer(for_s, self.drop, [entry.key])
         timer.daemon = True
         timer.start()
 
     def drop(self, key: str) -> None:
         """Forget a visitor's own gallery and remove its folder; nothing where there is none."""
         with self._lock:
-            room = self._stands[key].room if key in self._stands else None
-            if room is None:
+            temp_folder = self._entries[key].temp_folder if key in self._entries else None
+            if temp_folder is None:
                 return
-            del self._stands[key]
-        shutil.rmtree(room, ignore_errors=True)
+            del self._entries[key]
+        shutil.rmtree(temp_folder, ignore_errors=True)
 
 
 def keys_of(folders: Sequence[Path]) -> list[str]:

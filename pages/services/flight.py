@@ -17,7 +17,7 @@ from pages.common.flight_map import flight_map
 from pages.errors import BadQuestion
 from pages.services.locate import MOST_PHOTOS, TURNS, LocateService, Turn
 
-PICTURE_PX = 320
+PLAYER_PX = 320
 """Longer side of the pictures of photos and tiles that are played."""
 
 
@@ -33,7 +33,7 @@ class FlightQuestion:
 
 
 @dataclass(frozen=True)
-class ShownFlight:
+class FlightView:
     """A track with all that the page draws of it."""
 
     track: Track
@@ -46,20 +46,20 @@ class ShownFlight:
 
 
 class FlightService:
-    """Takes flights for the engine and the ground of the first page's desk."""
+    """Takes flights for the engine and the ground of the first page's service."""
 
-    def __init__(self, desk: LocateService, example: Sequence[Path] = ()) -> None:
+    def __init__(self, service: LocateService, example: Sequence[Path] = ()) -> None:
         """Args: example: the photos of a flight that visitors can ask for; its answer is kept."""
-        self.desk = desk
+        self.service = service
         self.example = tuple(example)
-        self._answered: dict[FlightQuestion, ShownFlight] = {}
+        self._answered: dict[FlightQuestion, FlightView] = {}
 
     def ask_example(
         self,
         question: FlightQuestion,
         progress: Callable[[int, int], None] | None = None,
         stopped: Callable[[], bool] = bool,
-    ) -> ShownFlight:
+    ) -> FlightView:
         """The example's track; asked once for each question."""
         if question not in self._answered:
             shown = self.ask(self.example, question, progress, stopped)
@@ -74,7 +74,7 @@ class FlightService:
         question: FlightQuestion,
         progress: Callable[[int, int], None] | None = None,
         stopped: Callable[[], bool] = bool,
-    ) -> ShownFlight:
+    ) -> FlightView:
         """The track of photos, or of one video.
 
         Args:
@@ -90,23 +90,23 @@ class FlightService:
             raise BadQuestion(f"These are {len(paths)} photos; {MOST_PHOTOS} at once are possible.")
         motion = Motion(max_speed_m_s=question.max_speed_m_s)
         flight = flight_of(paths, question.every_s, MOST_PHOTOS)
-        localizer = self.desk.engine.wait()
+        localizer = self.service.engine.wait()
         begun = time.perf_counter()
         seen: list[Sighting] = []
         if progress is not None:
             progress(0, flight.count)
         ways = TURNS[question.turn]
-        for sighting in sightings(localizer, flight.frames, verify=question.verify, picture_px=PICTURE_PX, **ways):
+        for sighting in sightings(localizer, flight.frames, verify=question.verify, picture_px=PLAYER_PX, **ways):
             seen.append(sighting)
             if progress is not None:
                 progress(len(seen), flight.count)
             if stopped():
                 break
         found = track(localizer, seen, motion, question.every_s if flight.photos else None)
-        return ShownFlight(
+        return FlightView(
             track=found,
             pictures=tuple(_pictures(localizer, fix.sighting) for fix in found.fixes),
-            map_page=flight_map(found, self.desk.ground, question.basemap),
+            map_page=flight_map(found, self.service.ground, question.basemap),
             files={kind: export.render(found, kind) for kind in get_args(export.Format)},
             seconds=time.perf_counter() - begun,
             unasked=max(0, flight.count - len(seen)) if stopped() else 0,
@@ -116,11 +116,11 @@ class FlightService:
 
 def _pictures(localizer: Localizer, sighting: Sighting) -> tuple[str, str | None]:
     assert sighting.picture is not None  # was asked for
-    photo = maps.picture_uri(sighting.picture, PICTURE_PX)
+    photo = maps.picture_uri(sighting.picture, PLAYER_PX)
     if sighting.best is None:
         return photo, None
     try:
-        tile = localizer.gallery.image(sighting.best.tile, PICTURE_PX)
+        tile = localizer.gallery.image(sighting.best.tile, PLAYER_PX)
     except GalleryError:  # its raster is gone: the track does not hang on it
         return photo, None
-    return photo, maps.picture_uri(tile, PICTURE_PX)
+    return photo, maps.picture_uri(tile, PLAYER_PX)

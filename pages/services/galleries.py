@@ -26,7 +26,7 @@ MOST_MARKED = 20_000
 """So many tiles of a kind are marked on the map."""
 
 MOST_GAPS = 500
-PICTURE_PX = 384
+TILE_CARD_PX = 384
 
 
 @dataclass(frozen=True)
@@ -59,11 +59,11 @@ class TileView:
 
 
 @dataclass
-class _Seen:
+class _OpenGallery:
     """An opened gallery and what was worked out about it, once for all visitors."""
 
     gallery: Gallery
-    stand: CatalogEntry
+    entry: CatalogEntry
     lock: threading.Lock = field(default_factory=threading.Lock)
 
     @cached_property
@@ -72,8 +72,8 @@ class _Seen:
 
     @cached_property
     def page(self) -> str:
-        desk = self.stand.desk
-        return gallery_map(self.gallery, desk.ground or ground_picture(self.gallery))
+        service = self.entry.service
+        return gallery_map(self.gallery, service.ground or ground_picture(self.gallery))
 
     @cached_property
     def health(self) -> Health:
@@ -81,30 +81,30 @@ class _Seen:
 
 
 class GalleriesService:
-    """Answers about the galleries of a shelf."""
+    """Answers about the galleries of a catalog."""
 
-    def __init__(self, shelf: GalleryCatalog) -> None:
-        self.shelf = shelf
-        self._seen: dict[str, _Seen] = {}
+    def __init__(self, catalog: GalleryCatalog) -> None:
+        self.catalog = catalog
+        self._open: dict[str, _OpenGallery] = {}
         self._lock = threading.Lock()
 
     def facts(self, own: Iterable[str]) -> list[Facts]:
         """A line for each gallery that a visitor may choose. Args: own: keys of the visitor's own."""
-        return [self._facts(stand) for stand in self.shelf.seen_by(own)]
+        return [self._facts(entry) for entry in self.catalog.choices_for(own)]
 
-    def _facts(self, stand: CatalogEntry) -> Facts:
+    def _facts(self, entry: CatalogEntry) -> Facts:
         try:
-            seen = self._of(stand)
-            info = seen.gallery.info()
+            opened = self._of(entry)
+            info = opened.gallery.info()
         except SPOKEN as error:
-            return Facts(stand.key, stand.title, stand.own, problem=sentence(error))
-        measured = len(seen.gallery) <= MOST_MEASURED or "health" in vars(seen)
+            return Facts(entry.key, entry.title, entry.own, problem=sentence(error))
+        measured = len(opened.gallery) <= MOST_MEASURED or "health" in vars(opened)
         return Facts(
-            stand.key,
-            stand.title,
-            stand.own,
-            tiles=len(seen.gallery),
-            area_m2=seen.area_m2 if measured else None,
+            entry.key,
+            entry.title,
+            entry.own,
+            tiles=len(opened.gallery),
+            area_m2=opened.area_m2 if measured else None,
             metres_per_px=(info["metres_per_px"]["least"], info["metres_per_px"]["most"]),
             sides_m=_numbers(info["build"].get("tile_size_m")),
             model=str(info["model"]["name"]),
@@ -117,9 +117,9 @@ class GalleriesService:
         Raises:
             GalleryError: the gallery cannot be read.
         """
-        seen = self._of(self.shelf.get(key))
-        with seen.lock:
-            return seen.page
+        opened = self._of(self.catalog.get(key))
+        with opened.lock:
+            return opened.page
 
     def health(self, key: str) -> Health:
         """A gallery's health; worked out once.
@@ -127,9 +127,9 @@ class GalleriesService:
         Raises:
             GalleryError: the gallery cannot be read.
         """
-        seen = self._of(self.shelf.get(key))
-        with seen.lock:
-            return seen.health
+        opened = self._of(self.catalog.get(key))
+        with opened.lock:
+            return opened.health
 
     def tile(self, key: str, row: int) -> TileView:
         """A tile of a gallery.
@@ -140,12 +140,12 @@ class GalleriesService:
             BadQuestion: there is no such row.
             GalleryError: the gallery cannot be read.
         """
-        seen = self._of(self.shelf.get(key))
-        gallery = seen.gallery
+        opened = self._of(self.catalog.get(key))
+        gallery = opened.gallery
         if not 0 <= row < len(gallery):
             raise BadQuestion("The gallery has no such tile.")
         tile = gallery.tile(row)
-        health = vars(seen).get("health")
+        health = vars(opened).get("health")
         pair = None if health is None else next((pair for pair in health.lookalikes if pair.row == row), None)
         twin = None if pair is None else gallery.tile(pair.twin)
         return TileView(
@@ -158,14 +158,14 @@ class GalleriesService:
             None if pair is None else pair.cosine,
         )
 
-    def _of(self, stand: CatalogEntry) -> _Seen:
+    def _of(self, entry: CatalogEntry) -> _OpenGallery:
         with self._lock:
-            gone = [key for key in self._seen if self.shelf.get(key).key != key]
+            gone = [key for key in self._open if self.catalog.get(key).key != key]
             for key in gone:
-                del self._seen[key]
-            if stand.key not in self._seen:
-                self._seen[stand.key] = _Seen(Gallery.open(stand.folder), stand)
-            return self._seen[stand.key]
+                del self._open[key]
+            if entry.key not in self._open:
+                self._open[entry.key] = _OpenGallery(Gallery.open(entry.folder), entry)
+            return self._open[entry.key]
 
 
 def marks_of(health: Health) -> str:
@@ -199,7 +199,7 @@ def _remarks(gallery: Gallery, health: Health, row: int) -> Iterable[str]:
 
 def _picture(gallery: Gallery, tile: Tile) -> Image.Image | None:
     try:
-        return gallery.image(tile, PICTURE_PX)
+        return gallery.image(tile, TILE_CARD_PX)
     except GalleryError:
         return None
 

@@ -57,14 +57,14 @@ class Question:
 
 
 @dataclass(frozen=True)
-class Shown:
+class AnswerView:
     """One photo's answer with all that the page draws of it."""
 
     answer: Answer
     seen: Image.Image  # the square that the network sees
     pictures: tuple[Image.Image, ...]  # of the matched tiles, best first
     map_page: str
-    kept_as: str  # the name under which the inspect page finds it
+    stored_as: str  # the name under which the inspect page finds it
     overlay: Overlay | None  # of photo and ground, where geometry found a fit
     basemap: bool = False
 
@@ -79,7 +79,7 @@ class FreshPhoto:
 
 
 @dataclass(frozen=True)
-class ShownMany:
+class PhotosView:
     """Several photos' answers on one map."""
 
     results: tuple[Answer | PhotoProblem, ...]
@@ -98,19 +98,19 @@ class LocateService:
     """Takes questions for one engine and keeps what every visitor is shown."""
 
     def __init__(
-        self, engine: Engine, offered: Sequence[Path] = (), kept: ExpiringStore[FreshPhoto] | None = None
+        self, engine: Engine, offered: Sequence[Path] = (), store: ExpiringStore[FreshPhoto] | None = None
     ) -> None:
         """Prepare the page's first sight for when the engine is ready.
 
         Args:
             offered: example photos; those that cannot be read are left out.
-            kept: where photos are kept for the inspect page; several desks may share it.
+            store: where photos are kept for the inspect page; several services may share it.
         """
         self.engine = engine
         self.offered = tuple(offered)
         self.ground: maps.Picture | None = None
-        self.first: Shown | None = None
-        self.kept: ExpiringStore[FreshPhoto] = ExpiringStore() if kept is None else kept
+        self.first: AnswerView | None = None
+        self.store: ExpiringStore[FreshPhoto] = ExpiringStore() if store is None else store
         engine.then(self._draw_ground, self._answer_first)
 
     @cached_property
@@ -127,7 +127,7 @@ class LocateService:
         """A small picture of each example."""
         return tuple(thumbnail for _, thumbnail in self._pictured)
 
-    def ask(self, source: object, question: Question) -> Shown:
+    def ask(self, source: object, question: Question) -> AnswerView:
         """Answer one photo.
 
         Args:
@@ -146,8 +146,8 @@ class LocateService:
         answer = replace(answer, timings={**answer.timings, "draw": time.perf_counter() - begun})
         picture = photo.image.copy()
         picture.thumbnail((KEPT_PX, KEPT_PX))
-        kept_as = self.kept.put(FreshPhoto(answer, picture, self.engine))
-        return Shown(answer, seen, pictures, page, kept_as, overlay, question.basemap)
+        stored_as = self.store.put(FreshPhoto(answer, picture, self.engine))
+        return AnswerView(answer, seen, pictures, page, stored_as, overlay, question.basemap)
 
     def locate(self, source: object, question: Question) -> Answer:
         """`ask` without the drawing."""
@@ -172,7 +172,7 @@ class LocateService:
 
     def ask_many(
         self, sources: Sequence[object], question: Question, progress: Callable[[int, int], None] | None = None
-    ) -> ShownMany:
+    ) -> PhotosView:
         """Answer several photos; one that cannot be read does not stop the others.
 
         Raises:
@@ -195,7 +195,7 @@ class LocateService:
         pictures = tuple(_best_picture(localizer.gallery, result) for result in results)
         page = photos_map(results, pictures, near, self.ground, question.basemap)
         timings = {**_summed(results), "draw": time.perf_counter() - begun}
-        return ShownMany(tuple(results), pictures, page, timings, question.basemap)
+        return PhotosView(tuple(results), pictures, page, timings, question.basemap)
 
     def first_map(self, basemap: bool = False) -> str:
         """The map before any question: where the gallery is."""

@@ -58,10 +58,10 @@ class BuildRequest:
 
 
 class VisitorBuilds:
-    """Builds galleries for visitors and puts them on the shelf, each for whoever knows its key."""
+    """Builds galleries for visitors and puts them into the catalog, each for whoever knows its key."""
 
-    def __init__(self, shelf: GalleryCatalog, live_s: float = LIVE_S) -> None:
-        self.shelf = shelf
+    def __init__(self, catalog: GalleryCatalog, live_s: float = LIVE_S) -> None:
+        self.catalog = catalog
         self.live_s = live_s
         self._building = 0
         self._lock = threading.Lock()
@@ -85,7 +85,7 @@ class VisitorBuilds:
         Raises:
             NotReady, NoRoom, Stopped, BadUpload, GalleryError: each with a sentence for the visitor.
         """
-        embedder = self.shelf.first.desk.engine.wait().embedder
+        embedder = self.catalog.first.service.engine.wait().embedder
 
         def step(so_far: Progress) -> None:
             _go_on(stopped)
@@ -93,29 +93,29 @@ class VisitorBuilds:
                 progress(so_far)
 
         with self._place():
-            room = Path(self._root.name) / secrets.token_urlsafe(16)
+            temp_folder = Path(self._root.name) / secrets.token_urlsafe(16)
             try:
-                room.mkdir()
-                stand = self._built(order, room, _Interruptible(embedder, stopped), embedder, step)
-                self.shelf.put(stand, self.live_s)
+                temp_folder.mkdir()
+                entry = self._built(order, temp_folder, _Interruptible(embedder, stopped), embedder, step)
+                self.catalog.put(entry, self.live_s)
             except BaseException:
-                shutil.rmtree(room, ignore_errors=True)
+                shutil.rmtree(temp_folder, ignore_errors=True)
                 raise
-        return stand
+        return entry
 
     def _built(
-        self, order: BuildRequest, room: Path, careful: Any, embedder: Any, progress: Callable[[Progress], None]
+        self, order: BuildRequest, temp_folder: Path, careful: Any, embedder: Any, progress: Callable[[Progress], None]
     ) -> CatalogEntry:
         title = title_of(order.raster)
-        home = room / title
+        home = temp_folder / title
         home.mkdir()
         raster = home / f"{title}.tif"  # alone in its folder, under a name that GDAL reads as GeoTIFF only
         shutil.copyfile(order.raster, raster)
         plan(raster, order.tile_size_m, order.overlap)
         build_gallery(raster, home, careful, tile_size_m=order.tile_size_m, overlap=order.overlap, progress=progress)
 
-        desk = LocateService(Engine(partial(_opened, home, embedder)))
-        return CatalogEntry(secrets.token_urlsafe(16), title, home, desk, FlightService(desk), room)
+        service = LocateService(Engine(partial(_opened, home, embedder)))
+        return CatalogEntry(secrets.token_urlsafe(16), title, home, service, FlightService(service), temp_folder)
 
     @contextmanager
     def _place(self) -> Iterator[None]:
@@ -125,7 +125,7 @@ class VisitorBuilds:
             NoRoom: there is none.
         """
         with self._lock:
-            if self.shelf.own_count + self._building >= MOST_KEPT:
+            if self.catalog.own_count + self._building >= MOST_KEPT:
                 raise NoRoom(
                     f"This server keeps {MOST_KEPT} galleries of visitors, and has as many. Each goes after "
                     f"{self.live_s / 3600:g} hours: come back later, or build on your own machine."
@@ -172,17 +172,17 @@ def _opened(home: Path, embedder: Any) -> Localizer:
     return Localizer(Gallery.open(home), embedder)
 
 
-def zipped(stand: CatalogEntry) -> Path:
+def zipped(entry: CatalogEntry) -> Path:
     """A gallery's folder with its raster as a ZIP file beside it, made once."""
-    assert stand.room is not None
-    file = stand.room / f"{stand.title}.zip"
+    assert entry.temp_folder is not None
+    file = entry.temp_folder / f"{entry.title}.zip"
     if file.is_file():
         return file
     unfinished = file.with_suffix(".unfinished")
     with zipfile.ZipFile(unfinished, "w", zipfile.ZIP_STORED) as archive:  # its files are compressed, or vectors
-        for path in sorted(stand.folder.rglob("*")):
+        for path in sorted(entry.folder.rglob("*")):
             if path.is_file():
-                archive.write(path, path.relative_to(stand.room))
+                archive.write(path, path.relative_to(entry.temp_folder))
     unfinished.replace(file)
     return file
 
@@ -192,7 +192,7 @@ def title_of(upload: Path) -> str:
     return re.sub(r"[^A-Za-z0-9_-]+", "-", upload.stem).strip("-")[:40] or "my-area"
 
 
-def told(progress: Progress) -> str:
+def progress_text(progress: Progress) -> str:
     """Rate and time left in words."""
     left_s = progress.seconds_left
     if left_s is None:

@@ -9,20 +9,20 @@ import app
 from pages.flight.page import flight_page
 from pages.services.flight import FlightService
 from tests.helpers.browser import window
-from tests.helpers.small_world import desk_of, served, shelf_of, write_flight
+from tests.helpers.small_world import catalog_of, served, service_of, write_flight
 
 
 @pytest.fixture(scope="module")
 def flights(tmp_path_factory):
     folder = tmp_path_factory.mktemp("flight")
-    return FlightService(desk_of(folder), write_flight(folder / "way", blank=(6,)))
+    return FlightService(service_of(folder), write_flight(folder / "way", blank=(6,)))
 
 
 @pytest.fixture(scope="module")
 def address(flights):
-    shelf = shelf_of(flights.desk, flights=flights)
-    page = app.Page("Flight", "/flight", lambda: flight_page(shelf))
-    with served(shelf, [page]) as address:
+    catalog = catalog_of(flights.service, flights=flights)
+    page = app.Page("Flight", "/flight", lambda: flight_page(catalog))
+    with served(catalog, [page]) as address:
         yield address.rstrip("/")
 
 

@@ -22,35 +22,35 @@ from pages.services.catalog import GalleryCatalog
 from pages.services.galleries import GalleriesService
 from pages.services.visitor_builds import VisitorBuilds
 from tests.helpers.browser import window
-from tests.helpers.small_world import ColourEmbedder, desk_of, imagery, served, shelf_of, write_photo, write_raster
+from tests.helpers.small_world import ColourEmbedder, catalog_of, imagery, served, service_of, write_photo, write_raster
 
 MAP_OF = "(() => { const name = Object.keys(window).find(name => name.startsWith('map_')); return eval(name); })()"
 
 
 @pytest.fixture(scope="module")
-def desk(tmp_path_factory):
+def service(tmp_path_factory):
     folder = tmp_path_factory.mktemp("pages")
-    first, second = desk_of(folder / "a"), desk_of(folder / "b", seed=3, side_px=400)
-    stands = [
-        replace(stand, folder=folder / name / "gallery")
-        for stand, name in zip(shelf_of(first, second).public, "ab", strict=True)
+    first, second = service_of(folder / "a"), service_of(folder / "b", seed=3, side_px=400)
+    entries = [
+        replace(entry, folder=folder / name / "gallery")
+        for entry, name in zip(catalog_of(first, second).public, "ab", strict=True)
     ]
-    desk = GalleriesService(GalleryCatalog(stands))
+    service = GalleriesService(GalleryCatalog(entries))
     gap = Gap(shapely.box(0.0115, 0.0105, 0.0118, 0.0108), 1000.0)
     found = Health(121, 360_000.0, 1, ((3, 4),), (LookAlike(60, 0, 0.991),), 121, (), 121, (gap,))
-    vars(desk._of(stands[0]))["health"] = found
-    return desk
+    vars(service._of(entries[0]))["health"] = found
+    return service
 
 
 @pytest.fixture(scope="module")
-def shop(desk):
-    return VisitorBuilds(desk.shelf)
+def builds(service):
+    return VisitorBuilds(service.catalog)
 
 
 @pytest.fixture(scope="module")
-def address(desk, shop):
-    page = app.Page("Galleries", "/galleries", lambda: galleries_page(desk, shop))
-    with served(desk.shelf, [page]) as address:
+def address(service, builds):
+    page = app.Page("Galleries", "/galleries", lambda: galleries_page(service, builds))
+    with served(service.catalog, [page]) as address:
         yield address.rstrip("/")
 
 
@@ -110,7 +110,7 @@ def opened(page):
     return page
 
 
-def test_an_own_gallery_is_planned_built_used_taken_and_removed(visit, address, shop, tmp_path):
+def test_an_own_gallery_is_planned_built_used_taken_and_removed(visit, address, builds, tmp_path):
     page = opened(visit())
     raster = write_raster(tmp_path / "<img src=x onerror=hit()>.tif", imagery(300, 8))
     (tmp_path / "bad.tif").write_text("no raster")
@@ -124,8 +124,8 @@ def test_an_own_gallery_is_planned_built_used_taken_and_removed(visit, address, 
     page.locator("#planned h3", has_text="Built").wait_for()
     page.locator("#health h3", has_text="25 tiles").wait_for()
     assert "(yours)" in page.locator("#gallery input").input_value()
-    [room] = Path(shop._root.name).iterdir()
-    for file in room.rglob("*"):
+    [temp_folder] = Path(builds._root.name).iterdir()
+    for file in temp_folder.rglob("*"):
         with pytest.raises(urllib.error.HTTPError):
             urllib.request.urlopen(f"{address}/gradio_api/file={quote(str(file))}")
     with page.expect_download() as download:
@@ -142,10 +142,10 @@ def test_an_own_gallery_is_planned_built_used_taken_and_removed(visit, address, 
     page.locator("#health h3", has_text="25 tiles").wait_for()
     page.locator("#remove-gallery").click()
     page.locator("#health h3", has_text="121 tiles").wait_for()
-    assert not room.exists() and "yours" not in page.locator("#galleries").inner_text()
+    assert not temp_folder.exists() and "yours" not in page.locator("#galleries").inner_text()
 
 
-def test_stop_ends_a_build_and_keeps_nothing(visit, shop, tmp_path, monkeypatch):
+def test_stop_ends_a_build_and_keeps_nothing(visit, builds, tmp_path, monkeypatch):
     embed = ColourEmbedder.embed
 
     def slowly(self, photos):
@@ -162,7 +162,7 @@ def test_stop_ends_a_build_and_keeps_nothing(visit, shop, tmp_path, monkeypatch)
     page.locator("#build-stop").click()
     page.locator("#planned", has_text="Nothing of the gallery was kept").wait_for()
     assert time.monotonic() - begun < 5  # at once on a quiet machine
-    assert list(Path(shop._root.name).iterdir()) == [] and page.locator("#build-start").is_enabled()
+    assert list(Path(builds._root.name).iterdir()) == [] and page.locator("#build-start").is_enabled()
 
 
 def test_a_phone_needs_no_sideways_scroll_and_sees_the_map_when_asked(visit):

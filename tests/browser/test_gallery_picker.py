@@ -12,13 +12,13 @@ from pages.services.engine import Engine
 from pages.services.flight import FlightService
 from pages.services.locate import LocateService
 from tests.helpers.browser import window
-from tests.helpers.small_world import desk_of, imagery, served, shelf_of, write_flight, write_photo
+from tests.helpers.small_world import catalog_of, imagery, served, service_of, write_flight, write_photo
 
 
 @pytest.fixture(scope="module")
-def desks(tmp_path_factory):
+def services(tmp_path_factory):
     folder = tmp_path_factory.mktemp("choice")
-    return desk_of(folder / "a"), desk_of(folder / "b", seed=4, side_px=520)
+    return service_of(folder / "a"), service_of(folder / "b", seed=4, side_px=520)
 
 
 def damaged():
@@ -26,10 +26,10 @@ def damaged():
 
 
 @pytest.fixture(scope="module")
-def address(desks, tmp_path_factory):
+def address(services, tmp_path_factory):
     way = write_flight(tmp_path_factory.mktemp("way"))
-    shelf = shelf_of(*desks, LocateService(Engine(damaged)), flights=FlightService(desks[0], way))
-    with served(shelf, [app.Page("Flight", "/flight", lambda: flight_page(shelf))]) as address:
+    catalog = catalog_of(*services, LocateService(Engine(damaged)), flights=FlightService(services[0], way))
+    with served(catalog, [app.Page("Flight", "/flight", lambda: flight_page(catalog))]) as address:
         yield address.rstrip("/")
 
 
@@ -96,11 +96,11 @@ def test_a_gallery_that_cannot_be_opened_says_so_and_the_others_still_answer(vis
     page.locator("#details").wait_for()
 
 
-def test_the_web_api_names_a_gallery(address, desks):
+def test_the_web_api_names_a_gallery(address, services):
     client = Client(address, verbose=False)
 
     def ask(**more):
-        return client.predict(photo=handle_file(desks[1].examples[0]), k=1, api_name="/localize", **more)
+        return client.predict(photo=handle_file(services[1].examples[0]), k=1, api_name="/localize", **more)
 
     assert ask(gallery="gallery-2")["exif"]["error_m"] < 20
     assert ask()["matches"] == ask(gallery="gallery")["matches"] != ask(gallery="gallery-2")["matches"]

@@ -11,30 +11,30 @@ from pages.inspect.page import inspect_page
 from pages.services.inspection import InspectionService
 from tests.helpers.browser import window
 from tests.helpers.hostile import HOSTILE
-from tests.helpers.small_world import desk_of, served, shelf_of, write_small_report
+from tests.helpers.small_world import catalog_of, served, service_of, write_small_report
 
 COUNT = 60
 
 
 @pytest.fixture(scope="module")
 def reports(tmp_path_factory):
-    """A desk, a report, and an earlier report with more errors."""
+    """A service, a report, and an earlier report with more errors."""
     folder = tmp_path_factory.mktemp("inspect")
-    desk = desk_of(folder)
+    service = service_of(folder)
     from gallery import Gallery
 
     gallery = Gallery.open(folder / "gallery")
     now = write_small_report(folder / "now.parquet", gallery, HOSTILE, COUNT)
     before = write_small_report(folder / "before.parquet", gallery, HOSTILE, COUNT, flipped=2)
-    return desk, folder, now, before
+    return service, folder, now, before
 
 
 @pytest.fixture(scope="module")
 def address(reports):
-    desk, folder, now, _ = reports
-    bench = InspectionService(desk.engine, now, folder / "gallery")
-    page = app.Page("Inspect", "/inspect", lambda: inspect_page(bench, desk.kept))
-    with served(shelf_of(desk), [page]) as address:
+    service, folder, now, _ = reports
+    service = InspectionService(service.engine, now, folder / "gallery")
+    page = app.Page("Inspect", "/inspect", lambda: inspect_page(service, service.store))
+    with served(catalog_of(service), [page]) as address:
         yield address.rstrip("/")
 
 

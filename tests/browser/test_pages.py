@@ -8,17 +8,17 @@ import pytest
 
 from tests.helpers.browser import PATIENCE_MS, window
 from tests.helpers.hostile import HOSTILE
-from tests.helpers.small_world import bad_files, desk_of, imagery, served, shelf_of, write_photo
+from tests.helpers.small_world import bad_files, catalog_of, imagery, served, service_of, write_photo
 
 
 @pytest.fixture(scope="module")
-def desk(tmp_path_factory):
-    return desk_of(tmp_path_factory.mktemp("browser"))
+def service(tmp_path_factory):
+    return service_of(tmp_path_factory.mktemp("browser"))
 
 
 @pytest.fixture(scope="module")
-def address(desk):
-    with served(shelf_of(desk)) as address:
+def address(service):
+    with served(catalog_of(service)) as address:
         yield address
 
 
@@ -76,9 +76,9 @@ def test_a_click_on_an_example_is_enough(visit):
     assert page.locator("#photo img").count() == 1
 
 
-def test_pasting_and_dropping_a_photo_is_enough_and_removing_it_empties_the_page(visit, desk):
+def test_pasting_and_dropping_a_photo_is_enough_and_removing_it_empties_the_page(visit, service):
     page = visit()
-    data = base64.b64encode(desk.examples[1].read_bytes()).decode()
+    data = base64.b64encode(service.examples[1].read_bytes()).decode()
     page.get_by_label("Remove Image").click()
     page.locator("#card", has_text="No photo yet").wait_for()
     map_of(page).locator(".leaflet-image-layer").wait_for()
@@ -181,7 +181,7 @@ def test_a_phone_shows_photo_and_ground_one_above_the_other(visit):
     assert page.evaluate("document.documentElement.scrollWidth") <= 390
 
 
-def test_bad_files_get_their_sentence_and_the_page_goes_on(visit, desk):
+def test_bad_files_get_their_sentence_and_the_page_goes_on(visit, service):
     page = visit()
     for kind, bad in bad_files().items():
         if kind == "pdf":
@@ -194,14 +194,14 @@ def test_bad_files_get_their_sentence_and_the_page_goes_on(visit, desk):
     # The browser's own chooser offers no PDF; one that is dropped is refused before it leaves the browser.
     page.set_input_files("#photo input[type=file]", bad_files()["pdf"].path)
     page.locator(".toast-body", has_text="document.pdf").first.wait_for()
-    page.set_input_files("#photo input[type=file]", desk.examples[1])
+    page.set_input_files("#photo input[type=file]", service.examples[1])
     answered(page, "photo_2.jpg")
 
 
-def test_several_photos_share_a_table_and_a_map(visit, desk):
+def test_several_photos_share_a_table_and_a_map(visit, service):
     page = visit()
     page.get_by_role("tab", name="Several photos").click()
-    chosen = [desk.examples[0], bad_files()["text"].path, desk.examples[1]]
+    chosen = [service.examples[0], bad_files()["text"].path, service.examples[1]]
     page.set_input_files("#files input[type=file]", chosen)
     page.locator("#card h3", has_text="2 photos answered").wait_for()
     assert "text.jpg is text" in page.locator("#card").inner_text()

@@ -125,28 +125,28 @@ def write_flight(folder: Path, count: int = 10, blank: Sequence[int] = ()) -> li
     return paths
 
 
-def desk_of(folder: Path, seed: int = 0, side_px: int = 600) -> LocateService:
-    """A desk over a small world made in the folder, not started."""
+def service_of(folder: Path, seed: int = 0, side_px: int = 600) -> LocateService:
+    """A service over a small world made in the folder, not started."""
     gallery, photos = make_small_world(folder, side_px, seed)
     return LocateService(Engine(lambda: Localizer(gallery, ColourEmbedder())), photos)
 
 
-def shelf_of(*desks: LocateService, flights: FlightService | None = None) -> GalleryCatalog:
+def catalog_of(*services: LocateService, flights: FlightService | None = None) -> GalleryCatalog:
     """Galleries to choose from, by the names gallery, gallery-2, … Args: flights: of the first one."""
-    keys = keys_of([Path("gallery")] * len(desks))
-    answers = [flights or FlightService(desks[0]), *map(FlightService, desks[1:])]
+    keys = keys_of([Path("gallery")] * len(services))
+    answers = [flights or FlightService(services[0]), *map(FlightService, services[1:])]
     return GalleryCatalog(
-        [CatalogEntry(*each) for each in zip(keys, keys, map(Path, keys), desks, answers, strict=True)]
+        [CatalogEntry(*each) for each in zip(keys, keys, map(Path, keys), services, answers, strict=True)]
     )
 
 
 @contextmanager
-def served(shelf: GalleryCatalog, others: Sequence[Any] = ()) -> Iterator[str]:
+def served(catalog: GalleryCatalog, others: Sequence[Any] = ()) -> Iterator[str]:
     """The app on a free port of this machine. Args: others: pages beside the first one. Yields: its address."""
     import app
 
-    pages = app.build(shelf, others)
-    address = app.serve(pages, shelf, "127.0.0.1", free_port())
+    pages = app.build(catalog, others)
+    address = app.serve(pages, catalog, "127.0.0.1", free_port())
     try:
         yield address
     finally:

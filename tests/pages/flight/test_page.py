@@ -1,4 +1,4 @@
-"""What the flight page shows of a track: the desk, the card, the player, the chart and the map, without a browser."""
+"""What the flight page shows of a track: the service, card, player, chart and map, without a browser."""
 
 import json
 import re
@@ -13,7 +13,7 @@ from pages.errors import BadQuestion
 from pages.flight import render
 from pages.flight.page import question_of
 from pages.services.flight import FlightQuestion, FlightService
-from tests.helpers.small_world import desk_of, write_flight
+from tests.helpers.small_world import service_of, write_flight
 
 QUESTION = FlightQuestion(every_s=4.0, turn="none", verify=False)
 
@@ -21,7 +21,7 @@ QUESTION = FlightQuestion(every_s=4.0, turn="none", verify=False)
 @pytest.fixture(scope="module")
 def flights(tmp_path_factory):
     folder = tmp_path_factory.mktemp("flight")
-    return FlightService(desk_of(folder), write_flight(folder / "way", blank=(6,)))
+    return FlightService(service_of(folder), write_flight(folder / "way", blank=(6,)))
 
 
 @pytest.fixture(scope="module")

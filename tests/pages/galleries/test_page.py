@@ -19,26 +19,26 @@ from pages.galleries import render
 from pages.services.catalog import GalleryCatalog
 from pages.services.galleries import Facts, GalleriesService, marks_of
 from tests.helpers.hostile import HOSTILE, outside_addresses
-from tests.helpers.small_world import WEST_DEG, desk_of, shelf_of
+from tests.helpers.small_world import WEST_DEG, catalog_of, service_of
 
 
 @pytest.fixture(scope="module")
 def world(tmp_path_factory):
     folder = tmp_path_factory.mktemp("galleries")
-    return folder / "gallery", desk_of(folder)
+    return folder / "gallery", service_of(folder)
 
 
 @pytest.fixture
-def desk(world):
-    folder, desk = world
-    [stand] = shelf_of(desk).public
+def service(world):
+    folder, service = world
+    [entry] = catalog_of(service).public
     return GalleriesService(
-        GalleryCatalog([replace(stand, folder=folder), replace(stand, key="gone", folder=folder / "gone")])
+        GalleryCatalog([replace(entry, folder=folder), replace(entry, key="gone", folder=folder / "gone")])
     )
 
 
-def test_a_line_for_each_gallery_also_for_one_that_is_gone(desk):
-    here, gone = desk.facts([])
+def test_a_line_for_each_gallery_also_for_one_that_is_gone(service):
+    here, gone = service.facts([])
     assert (here.tiles, here.sides_m, here.model, here.licence) == (121, (100.0,), "colours", "")
     assert here.area_m2 == pytest.approx(600**2, rel=0.02)
     assert here.metres_per_px == pytest.approx((1.0, 1.0), rel=0.02)
@@ -47,19 +47,19 @@ def test_a_line_for_each_gallery_also_for_one_that_is_gone(desk):
     assert "0.36 km²" in told and "100 m" in told and "not stated" in told and told.count("chosen") == 1
 
 
-def test_several_scales_and_licences_are_told(desk, monkeypatch):
-    stand = desk.shelf.first
-    gallery = desk._of(stand).gallery
+def test_several_scales_and_licences_are_told(service, monkeypatch):
+    entry = service.catalog.first
+    gallery = service._of(entry).gallery
     build = {"tile_size_m": [80.0, 160.0], "licence": ["CC-BY 4.0", None, "CC-BY 4.0", "ODbL"]}
     monkeypatch.setattr(gallery, "manifest", {**gallery.manifest, "build": build})
-    facts = desk.facts([])[0]
+    facts = service.facts([])[0]
     assert facts.sides_m == (80.0, 160.0) and facts.licence == "CC-BY 4.0, ODbL"
     assert "80, 160 m" in render.gallery_list([facts], "")
 
 
-def test_health_is_worked_out_once_and_told(desk):
-    health = desk.health("gallery")
-    assert desk.health("gallery") is health
+def test_health_is_worked_out_once_and_told(service):
+    health = service.health("gallery")
+    assert service.health("gallery") is health
     card = render.health_card(health)
     assert "No gaps in the area." in card
     marks = json.loads(html.unescape(re.search('data-marks="([^"]*)"', card)[1]))
@@ -80,30 +80,30 @@ def test_marks_are_bounded_and_rings_stand_latitude_first(monkeypatch):
     assert card.count("<button") == 4 and "5 tiles with the same pixels" in card
 
 
-def test_a_tile_is_shown_with_what_is_said_of_it(desk, monkeypatch):
-    view = desk.tile("gallery", 5)
+def test_a_tile_is_shown_with_what_is_said_of_it(service, monkeypatch):
+    view = service.tile("gallery", 5)
     assert view.picture is not None and view.twin is None and view.remarks == ()
-    seen = desk._of(desk.shelf.first)
+    opened = service._of(service.catalog.first)
     monkeypatch.setitem(
-        vars(seen), "health", Health(121, 1.0, 1, ((5, 6),), (LookAlike(5, 100, 0.985),), 121, (5,), 121, ())
+        vars(opened), "health", Health(121, 1.0, 1, ((5, 6),), (LookAlike(5, 100, 0.985),), 121, (5,), 121, ())
     )
-    view = desk.tile("gallery", 5)
+    view = service.tile("gallery", 5)
     card = render.tile_card(view)
-    assert seen.gallery.tile(6).id in card and seen.gallery.tile(100).id in card and "0.985" in card
-    assert card.count("data:image/jpeg") == 2 and "imagery.tif" in card and str(seen.gallery.folder) not in card
+    assert opened.gallery.tile(6).id in card and opened.gallery.tile(100).id in card and "0.985" in card
+    assert card.count("data:image/jpeg") == 2 and "imagery.tif" in card and str(opened.gallery.folder) not in card
     gone = render.tile_card(replace(view, picture=None))
     assert "not there any more" in gone
 
 
 @pytest.mark.parametrize("row", [-1, 121, 10**9])
-def test_a_row_that_is_not_there_is_a_sentence(desk, row):
+def test_a_row_that_is_not_there_is_a_sentence(service, row):
     with pytest.raises(BadQuestion, match="no such tile"):
-        desk.tile("gallery", row)
+        service.tile("gallery", row)
 
 
 @pytest.mark.parametrize("name", HOSTILE)
-def test_hostile_names_stay_text(desk, name):
-    view = desk.tile("gallery", 0)
+def test_hostile_names_stay_text(service, name):
+    view = service.tile("gallery", 0)
     tile = replace(view.tile, id=name, source=f"../{name}", placed=name)
     card = render.tile_card(replace(view, tile=tile, twin=tile, cosine=0.99, remarks=(name,)))
     row = render.gallery_list([Facts(name, name, True, 1, model=name, licence=name)], name)
@@ -112,12 +112,12 @@ def test_hostile_names_stay_text(desk, name):
         assert "<img src=x" not in told and "<script" not in told and "';hit();//" not in told
 
 
-def test_the_map_carries_each_footprint_and_asks_no_other_host(desk):
-    page = desk.map_page("gallery")
+def test_the_map_carries_each_footprint_and_asks_no_other_host(service):
+    page = service.map_page("gallery")
     assert outside_addresses(page) == set()
     packed = re.search(r'"corners": "([^"]+)", "origin": \[([-\d.e]+), ([-\d.e]+)\]', page)
     corners = np.frombuffer(base64.b64decode(packed[1]), "<f4").reshape(-1, 4, 2) + np.array(packed.groups()[1:], float)
-    gallery = desk._of(desk.shelf.first).gallery
+    gallery = service._of(service.catalog.first).gallery
     assert len(corners) == 121 and float(packed[2]) == pytest.approx(WEST_DEG)
     truth = shapely.get_coordinates(gallery.tiles.geometry.to_numpy()).reshape(-1, 5, 2)[:, :4]
     assert np.abs(corners - truth).max() < 1e-7
@@ -129,22 +129,22 @@ def test_what_is_no_quadrilateral_is_drawn_as_its_box():
     assert shapely.Polygon(first).equals(shapely.box(0, 0, 2, 1)) and shapely.Polygon(second).equals(square)
 
 
-def test_of_too_many_tiles_the_outline_is_drawn(desk, monkeypatch):
+def test_of_too_many_tiles_the_outline_is_drawn(service, monkeypatch):
     monkeypatch.setattr(gallery_map, "MOST_FOOTPRINTS", 100)
-    gallery = desk._of(desk.shelf.first).gallery
+    gallery = service._of(service.catalog.first).gallery
     page = gallery_map.gallery_map(gallery, None)
     assert '"corners": ""' in page and "L.polygon(" in page
 
 
-def test_a_gallery_that_is_not_kept_any_more_is_forgotten(desk, world, tmp_path):
+def test_a_gallery_that_is_not_kept_any_more_is_forgotten(service, world, tmp_path):
     folder = tmp_path / "mine"
     folder.mkdir()
     for file in world[0].glob("*.*"):
         (folder / file.name).write_bytes(file.read_bytes())
-    own = replace(desk.shelf.first, key="secret", room=folder, folder=folder)
-    desk.shelf.put(own, 3600)
-    assert [facts.key for facts in desk.facts(["secret"])] == ["gallery", "gone", "secret"]
-    assert "secret" in desk._seen
-    desk.shelf.drop("secret")
-    assert [facts.key for facts in desk.facts(["secret"])] == ["gallery", "gone"] and "secret" not in desk._seen
+    own = replace(service.catalog.first, key="secret", temp_folder=folder, folder=folder)
+    service.catalog.put(own, 3600)
+    assert [facts.key for facts in service.facts(["secret"])] == ["gallery", "gone", "secret"]
+    assert "secret" in service._open
+    service.catalog.drop("secret")
+    assert [facts.key for facts in service.facts(["secret"])] == ["gallery", "gone"] and "secret" not in service._open
     assert not Path(folder).exists()

@@ -50,7 +50,7 @@ def world(tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def bench(world):
+def service(world):
     folder, engine, report = world
     return InspectionService(engine, report, folder / "gallery")
 
@@ -61,14 +61,14 @@ def bare(count=4, **known):
     return [QueryRow(id=name, image="no.jpg", tile_ids=["a", "b"], scores=[0.5, 0.4], **known) for name in names]
 
 
-def test_hostile_names_are_escaped_everywhere(bench):
-    table = bench.inspection().table
+def test_hostile_names_are_escaped_everywhere(service):
+    table = service.inspection().table
     name = table.index[0]
     lines = confusions.error_lines(table)
     texts = [
         inspect_table.table(filters.page_of(table, 1, 25), View(query=name)),
-        render.report_card(bench, name, heatmaps.DisplayOptions()),
-        inspect_summary.headline(HOSTILE[0], *bench.overall(), HOSTILE),
+        render.report_card(service, name, heatmaps.DisplayOptions()),
+        inspect_summary.headline(HOSTILE[0], *service.overall(), HOSTILE),
         inspect_summary.slices({"place": summary.by_slice(table, "place")}),
         inspect_summary.confused(confusions.confused_pairs(table)),
     ]
@@ -79,8 +79,8 @@ def test_hostile_names_are_escaped_everywhere(bench):
     assert not any(f">{hostile}" in plan for hostile in HOSTILE)
 
 
-def test_the_table_says_what_is_sorted_and_where_it_stands(bench):
-    table = bench.inspection().table
+def test_the_table_says_what_is_sorted_and_where_it_stands(service):
+    table = service.inspection().table
     text = inspect_table.table(filters.page_of(table, 2, 10), View(sort="margin", descending=True))
     assert text.count("<tr data-query=") == 10
     assert 'aria-sort="descending"' in text and text.count('aria-sort="none"') == len(inspect_table.COLUMNS) - 1
@@ -91,10 +91,10 @@ def test_the_table_says_what_is_sorted_and_where_it_stands(bench):
     assert "No query" in inspect_table.table(filters.page_of(table.iloc[:0], 1), View())
 
 
-def test_marks_are_told_by_sign_and_by_distance(bench):
-    table = bench.inspection().table
+def test_marks_are_told_by_sign_and_by_distance(service):
+    table = service.inspection().table
     wrong = table.index[~table["right"] & (table["error_m"] > 100)][0]
-    near, far = (bench.query_pictures(wrong, heatmaps.DisplayOptions(near_m=metres)) for metres in (1e6, 0.0))
+    near, far = (service.query_pictures(wrong, heatmaps.DisplayOptions(near_m=metres)) for metres in (1e6, 0.0))
     assert near.strip[0].mark == "near" and far.strip[0].mark == "wrong"
     text = query_view.query_card(near, NO_TEXT)
     assert 'class="near"' in text and "≈" in text
@@ -115,11 +115,11 @@ def test_a_twin_of_the_true_tile_is_shown_beside_it(world, tmp_path):
     assert "Twin of the true tile" in query_view.query_card(shown, NO_TEXT)
 
 
-def test_a_query_is_shown_with_its_three_pictures(bench):
-    shown = bench.query_pictures(bench.inspection().table.index[1])
+def test_a_query_is_shown_with_its_three_pictures(service):
+    shown = service.query_pictures(service.inspection().table.index[1])
     assert all(uri.startswith("data:image/jpeg") for uri in (shown.photo, shown.strip[0].uri, shown.truth.uri))
-    bench.engine.wait()
-    seen = bench.query_pictures(shown.name, heatmaps.DisplayOptions("seen"))
+    service.engine.wait()
+    seen = service.query_pictures(shown.name, heatmaps.DisplayOptions("seen"))
     assert "64 pixels square" in seen.heat_caption and seen.photo != shown.photo
 
 
@@ -128,64 +128,64 @@ def test_controls_and_filters_say_the_same():
     assert given == Filter(wrong=True, text="a", conditions=("fog",), rank=(2, None), error_m=(10, 20))
 
 
-def test_a_part_of_the_set_becomes_a_filter_and_nonsense_does_not(bench):
-    looking = ViewState()
+def test_a_part_of_the_set_becomes_a_filter_and_nonsense_does_not(service):
+    view_state = ViewState()
 
     def part(**data):
-        return render.part_of(looking, bench, data)
+        return render.part_of(view_state, service, data)
 
     assert part(by="condition", slice="fog") == Filter(conditions=("fog",))
     assert part(flag="twin") == Filter(wrong=True, flags=("twin",))
     assert part(flag="beauty") == Filter(wrong=True)
     assert part(change="fixed") == Filter(changes=("fixed",))
-    pairs = confusions.confused_pairs(bench.inspection().table)
+    pairs = confusions.confused_pairs(service.inspection().table)
     chosen = part(true=pairs["true_place"][0], answered=pairs["answered_place"][0])
-    assert len(filters.select(bench.inspection().table, chosen)) == pairs["count"][0]
-    assert part(by=["x"], slice=3) == looking.view.filter
+    assert len(filters.select(service.inspection().table, chosen)) == pairs["count"][0]
+    assert part(by=["x"], slice=3) == view_state.view.filter
 
 
-def test_thumbnails_are_given_for_known_names_only(bench):
-    name = bench.inspection().table.index[0]
-    assert list(bench.thumbnails([name, "nobody", 3, None])) == [name]
-    assert bench.thumbnails("all") == {} and bench.thumbnails(None) == {}
+def test_thumbnails_are_given_for_known_names_only(service):
+    name = service.inspection().table.index[0]
+    assert list(service.thumbnails([name, "nobody", 3, None])) == [name]
+    assert service.thumbnails("all") == {} and service.thumbnails(None) == {}
 
 
-def test_figures_come_in_one_archive(bench):
+def test_figures_come_in_one_archive(service):
     import io
     import zipfile
 
-    table = bench.inspection().table
-    archive = zipfile.ZipFile(io.BytesIO(download.figures_file(bench, table, table.index[0])))
+    table = service.inspection().table
+    archive = zipfile.ZipFile(io.BytesIO(download.figures_file(service, table, table.index[0])))
     assert set(archive.namelist()) == {"margins.svg", "reliability.svg", "distances.svg", "embeddings.png", "query.png"}
 
 
-def test_a_second_report_is_compared_and_nothing_that_it_names_is_opened(bench, tmp_path):
-    other = write_small_report(tmp_path / "before.parquet", bench.gallery, HOSTILE, flipped=2)
-    inspection, comparison = bench.compared(other)
+def test_a_second_report_is_compared_and_nothing_that_it_names_is_opened(service, tmp_path):
+    other = write_small_report(tmp_path / "before.parquet", service.gallery, HOSTILE, flipped=2)
+    inspection, comparison = service.compared(other)
     assert sum(comparison.counts.values()) == 30 and comparison.counts["fixed"] > 0
-    assert bench.strip_of(inspection, comparison.table.index[0], 50.0)[0].rank == 1
+    assert service.strip_of(inspection, comparison.table.index[0], 50.0)[0].rank == 1
     (tmp_path / "no.parquet").write_bytes(b"no report")
     with pytest.raises(SPOKEN, match="no readable Parquet file"):
-        bench.compared(tmp_path / "no.parquet")
+        service.compared(tmp_path / "no.parquet")
 
 
 def test_a_report_that_knows_nothing_says_what_is_missing(world, tmp_path):
     folder, engine, _ = world
     write_report(tmp_path / "bare.parquet", bare(), {})
-    bench = InspectionService(engine, tmp_path / "bare.parquet", folder / "gallery")
-    inspection = bench.inspection()
+    service = InspectionService(engine, tmp_path / "bare.parquet", folder / "gallery")
+    inspection = service.inspection()
     assert any("not this report's" in note for note in inspection.notes)
-    shown = bench.query_pictures("q0")
-    card = render.report_card(bench, "q0", heatmaps.DisplayOptions())
+    shown = service.query_pictures("q0")
+    card = render.report_card(service, "q0", heatmaps.DisplayOptions())
     assert shown.right is None and "does not know the truth" in card
     assert shown.photo is None and shown.truth is None and "does not say" in shown.truth_missing
     assert card.count("No picture") >= 2
-    assert bench.cloud("pca") is None and bench.distances() is None
-    told = render.distribution_charts(bench, inspection.table)
+    assert service.cloud("pca") is None and service.distances() is None
+    told = render.distribution_charts(service, inspection.table)
     assert [chart is None for _, chart, _ in told] == [True, False, True] and all(text for _, _, text in told)
     assert "no positions" in error_map.caption(0, 4)
     assert "names no altitude" in inspect_summary.slices({})
-    assert "Nobody" not in inspect_summary.headline("bare", *bench.overall(), inspection.notes)
+    assert "Nobody" not in inspect_summary.headline("bare", *service.overall(), inspection.notes)
 
 
 POOR = {
@@ -208,13 +208,13 @@ def test_every_part_of_the_page_bears_a_poor_report(world, tmp_path, rows):
         )
     first, second = events.opening(SimpleNamespace(query_params=QueryParams("wrong=0")))
     assert parts.headline in first and parts.slices in second
-    looking = first[parts.looking]
+    view_state = first[parts.view_state]
     for tab in LENSES:
-        assert parts.looking in events.lens(looking, "tsne", "place", SimpleNamespace(value=tab))
+        assert parts.view_state in events.lens(view_state, "tsne", "place", SimpleNamespace(value=tab))
     for kind in ("csv", "geojson", "kml", "zip"):
-        assert events.take(looking, kind=kind)[parts.take]["data"]
-    assert parts.looking in events.after(looking, "pictures", "first", 50)
-    assert parts.comparison in events.compare(looking, str(tmp_path / "poor.parquet"), "pictures", "first", None)
+        assert events.take(view_state, kind=kind)[parts.take]["data"]
+    assert parts.view_state in events.after(view_state, "pictures", "first", 50)
+    assert parts.comparison in events.compare(view_state, str(tmp_path / "poor.parquet"), "pictures", "first", None)
 
 
 def test_without_a_report_or_gallery_a_sentence_says_so(world, tmp_path):
@@ -225,9 +225,9 @@ def test_without_a_report_or_gallery_a_sentence_says_so(world, tmp_path):
     assert any(note.startswith("No tile pictures") for note in without.notes)
 
 
-def test_points_keep_their_names_and_groups(bench):
-    cloud = bench.cloud("pca")
-    table = bench.inspection().table
+def test_points_keep_their_names_and_groups(service):
+    cloud = service.cloud("pca")
+    table = service.inspection().table
     points = inspect_summary.points_of(cloud, table, "outcome")
     assert all(0 <= value <= 1 for value in points["x"] + points["y"])
     groups = dict(zip(points["id"], points["group"], strict=True))
@@ -237,9 +237,9 @@ def test_points_keep_their_names_and_groups(bench):
     assert len(points["links"]) == table["true_tile"].notna().sum()
 
 
-def test_causes_are_counted_once_in_the_headline(bench):
-    causes = flags.causes(bench.inspection().table)
-    text = inspect_summary.headline("r", summary.figures(bench.inspection().table), causes, ())
+def test_causes_are_counted_once_in_the_headline(service):
+    causes = flags.causes(service.inspection().table)
+    text = inspect_summary.headline("r", summary.figures(service.inspection().table), causes, ())
     assert html.escape(causes.sentence) in text and f"{causes.errors:,} <span>wrong in all" in text
 
 
@@ -265,13 +265,13 @@ def test_the_network_draws_heat_over_what_it_sees(tmp_path):
 
 def test_a_fresh_photo_is_judged_by_its_own_position(world):
     folder, engine, _ = world
-    desk = LocateService(engine, sorted((folder / "gallery" / "photos").glob("*.jpg")))
-    shown = desk.ask(desk.examples[0], Question())
-    kept = desk.kept.get(shown.kept_as)
-    far = fresh_pictures(kept, heatmaps.DisplayOptions(near_m=0))
+    service = LocateService(engine, sorted((folder / "gallery" / "photos").glob("*.jpg")))
+    shown = service.ask(service.examples[0], Question())
+    photo = service.store.get(shown.stored_as)
+    far = fresh_pictures(photo, heatmaps.DisplayOptions(near_m=0))
     assert far.right and far.truth is not None and far.strip[0].mark == "true"
-    assert {tile.mark for tile in fresh_pictures(kept, heatmaps.DisplayOptions(near_m=1e6)).strip} <= {"true", "near"}
-    silent = desk.kept.get(desk.ask(desk.examples[3], Question()).kept_as)
+    assert {tile.mark for tile in fresh_pictures(photo, heatmaps.DisplayOptions(near_m=1e6)).strip} <= {"true", "near"}
+    silent = service.store.get(service.ask(service.examples[3], Question()).stored_as)
     unknown = fresh_pictures(silent, heatmaps.DisplayOptions())
     assert unknown.right is None and unknown.truth is None and "no position" in unknown.truth_missing
     assert not unknown.photo.startswith("data:image/jpeg;base64,/9j/4Q"), "no EXIF goes on"
@@ -279,8 +279,8 @@ def test_a_fresh_photo_is_judged_by_its_own_position(world):
 
 def test_a_fresh_photo_shows_how_it_fits(world):
     folder, engine, _ = world
-    desk = LocateService(engine, sorted((folder / "gallery" / "photos").glob("*.jpg")))
-    kept = desk.kept.get(desk.ask(desk.examples[0], Question()).kept_as)
-    assert kept.answer.fit is not None and "How it fits" in render.fresh_card(kept, heatmaps.DisplayOptions())
-    unfit = replace(kept, answer=replace(kept.answer, check=None))
+    service = LocateService(engine, sorted((folder / "gallery" / "photos").glob("*.jpg")))
+    photo = service.store.get(service.ask(service.examples[0], Question()).stored_as)
+    assert photo.answer.fit is not None and "How it fits" in render.fresh_card(photo, heatmaps.DisplayOptions())
+    unfit = replace(photo, answer=replace(photo.answer, check=None))
     assert "How it fits" not in render.fresh_card(unfit, heatmaps.DisplayOptions())

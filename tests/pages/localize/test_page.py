@@ -7,17 +7,17 @@ import urllib.request
 import pytest
 from gradio_client import Client, handle_file
 
-from tests.helpers.small_world import bad_files, desk_of, served, shelf_of
+from tests.helpers.small_world import bad_files, catalog_of, served, service_of
 
 
 @pytest.fixture(scope="module")
-def desk(tmp_path_factory):
-    return desk_of(tmp_path_factory.mktemp("localize"))
+def service(tmp_path_factory):
+    return service_of(tmp_path_factory.mktemp("localize"))
 
 
 @pytest.fixture(scope="module")
-def address(desk):
-    with served(shelf_of(desk)) as address:
+def address(service):
+    with served(catalog_of(service)) as address:
         yield address
 
 
@@ -31,8 +31,8 @@ def ask(client, path, **more):
     return client.predict(photo=handle_file(path), **given, api_name="/localize")
 
 
-def test_the_answer_is_that_of_the_contract(client, desk):
-    answer = ask(client, desk.examples[0])
+def test_the_answer_is_that_of_the_contract(client, service):
+    answer = ask(client, service.examples[0])
     assert list(answer) == ["photo", "matches", "position", "verdict", "confidence", "exif", "geometry"]
     assert answer["photo"] == "photo_1.jpg"
     assert [match["rank"] for match in answer["matches"]] == [1, 2, 3, 4, 5]
@@ -42,12 +42,12 @@ def test_the_answer_is_that_of_the_contract(client, desk):
     json.dumps(answer)
 
 
-def test_k_and_area_are_kept(client, desk):
-    best = ask(client, desk.examples[1], k=1)["matches"]
+def test_k_and_area_are_kept(client, service):
+    best = ask(client, service.examples[1], k=1)["matches"]
     assert len(best) == 1
-    near = ask(client, desk.examples[1], k=3, lon=best[0]["lon"], lat=best[0]["lat"], radius_km=0.01)
+    near = ask(client, service.examples[1], k=3, lon=best[0]["lon"], lat=best[0]["lat"], radius_km=0.01)
     assert near["matches"][0]["tile_id"] == best[0]["tile_id"]
-    assert ask(client, desk.examples[1], lon=90.0, lat=45.0, radius_km=1.0)["matches"] == []
+    assert ask(client, service.examples[1], lon=90.0, lat=45.0, radius_km=1.0)["matches"] == []
 
 
 @pytest.mark.parametrize(
@@ -59,27 +59,27 @@ def test_k_and_area_are_kept(client, desk):
         ({"k": 0}, "k is 0"),
     ],
 )
-def test_questions_that_cannot_be_asked_get_a_sentence(client, desk, given, words):
-    answer = ask(client, desk.examples[0], **given)
+def test_questions_that_cannot_be_asked_get_a_sentence(client, service, given, words):
+    answer = ask(client, service.examples[0], **given)
     assert answer["photo"] == "photo_1.jpg" and words in answer["error"]
 
 
-def test_bad_files_get_their_sentence_and_the_server_goes_on(client, desk):
+def test_bad_files_get_their_sentence_and_the_server_goes_on(client, service):
     for kind, bad in bad_files().items():
         answer = ask(client, bad.path)
         assert answer["photo"] == bad.path.name
         assert ("error" in answer) == (bad.expected == "refused"), kind
         if bad.expected == "refused":
             assert all(word.lower() in answer["error"].lower() for word in bad.words), (kind, answer)
-    assert ask(client, desk.examples[0])["matches"]
+    assert ask(client, service.examples[0])["matches"]
 
 
 def test_only_localize_is_offered(client):
     assert set(client.view_api(return_format="dict")["named_endpoints"]) == {"/localize"}
 
 
-def test_files_of_the_machine_are_not_served(address, desk):
-    for path in ("/etc/passwd", __file__, str(desk.examples[0].parents[1] / "tiles.parquet")):
+def test_files_of_the_machine_are_not_served(address, service):
+    for path in ("/etc/passwd", __file__, str(service.examples[0].parents[1] / "tiles.parquet")):
         with pytest.raises(urllib.error.HTTPError) as refused:
             urllib.request.urlopen(f"{address}gradio_api/file={path}")
         assert refused.value.code in (403, 404)

@@ -1,4 +1,4 @@
-"""The shelf of galleries: keys, what a visitor may choose, own galleries that go again."""
+"""The catalog of galleries: keys, what a visitor may choose, own galleries that go again."""
 
 import time
 from pathlib import Path
@@ -13,9 +13,9 @@ from pages.services.flight import FlightService
 from pages.services.locate import LocateService
 
 
-def stand(key, room=None):
-    desk = LocateService(Engine(lambda: None))
-    return CatalogEntry(key, key, Path("x"), desk, FlightService(desk), room)
+def entry(key, temp_folder=None):
+    service = LocateService(Engine(lambda: None))
+    return CatalogEntry(key, key, Path("x"), service, FlightService(service), temp_folder)
 
 
 def test_keys_are_the_folders_names_once_each():
@@ -24,40 +24,40 @@ def test_keys_are_the_folders_names_once_each():
 
 
 def test_whatever_a_browser_says_there_is_a_gallery():
-    shelf = GalleryCatalog([stand("a"), stand("b")])
-    assert shelf.get("b").key == "b"
+    catalog = GalleryCatalog([entry("a"), entry("b")])
+    assert catalog.get("b").key == "b"
     for odd in ("", "c", None, 7, ["b"], {"key": "b"}):
-        assert shelf.get(odd).key == "a"
-    assert shelf.named(None).key == shelf.named("").key == "a"
+        assert catalog.get(odd).key == "a"
+    assert catalog.named(None).key == catalog.named("").key == "a"
     with pytest.raises(BadQuestion, match="a, b"):
-        shelf.named("c")
+        catalog.named("c")
 
 
 def test_an_own_gallery_is_seen_by_who_knows_its_key_and_goes_with_its_folder(tmp_path):
-    shelf = GalleryCatalog([stand("a")])
+    catalog = GalleryCatalog([entry("a")])
     folder = tmp_path / "mine"
     (folder / "deep").mkdir(parents=True)
-    shelf.put(stand("secret", folder), 3600)
-    assert [each.key for each in shelf.seen_by([])] == ["a"]
-    assert [each.key for each in shelf.seen_by(["secret", "a", "nobody", 3, "secret"])] == ["a", "secret"]
+    catalog.put(entry("secret", folder), 3600)
+    assert [each.key for each in catalog.choices_for([])] == ["a"]
+    assert [each.key for each in catalog.choices_for(["secret", "a", "nobody", 3, "secret"])] == ["a", "secret"]
     with pytest.raises(BadQuestion) as refused:
-        shelf.named("x")
-    assert shelf.own_count == 1 and "secret" not in str(refused.value)
-    shelf.drop("a")
-    shelf.drop("nobody")
-    assert shelf.get("a").key == "a"
-    shelf.drop("secret")
-    assert not folder.exists() and shelf.get("secret").key == "a"
+        catalog.named("x")
+    assert catalog.own_count == 1 and "secret" not in str(refused.value)
+    catalog.drop("a")
+    catalog.drop("nobody")
+    assert catalog.get("a").key == "a"
+    catalog.drop("secret")
+    assert not folder.exists() and catalog.get("secret").key == "a"
 
 
 def test_an_own_gallery_goes_by_itself(tmp_path):
-    shelf = GalleryCatalog([stand("a")])
+    catalog = GalleryCatalog([entry("a")])
     (tmp_path / "mine").mkdir()
-    shelf.put(stand("secret", tmp_path / "mine"), 0.05)
+    catalog.put(entry("secret", tmp_path / "mine"), 0.05)
     begun = time.monotonic()
     while (tmp_path / "mine").exists() and time.monotonic() - begun < 10:
         time.sleep(0.02)
-    assert not (tmp_path / "mine").exists() and shelf.own_count == 0
+    assert not (tmp_path / "mine").exists() and catalog.own_count == 0
 
 
 @pytest.mark.parametrize("odd", [None, 3, "x", [], {}, {"chosen": 4, "own": "abc"}, {"own": [1, None, {}]}])

@@ -4,9 +4,9 @@ from pages.services.expiring import ExpiringStore
 
 
 def test_a_value_comes_back_under_its_own_name_only():
-    kept = ExpiringStore()
-    first, second = kept.put("a"), kept.put("b")
-    assert (kept.get(first), kept.get(second), kept.get("nobody")) == ("a", "b", None)
+    store = ExpiringStore()
+    first, second = store.put("a"), store.put("b")
+    assert (store.get(first), store.get(second), store.get("nobody")) == ("a", "b", None)
     assert first != second and len(first) > 20
 
 

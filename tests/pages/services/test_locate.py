@@ -1,4 +1,4 @@
-"""The desk: a photo becomes an answer with pictures and a map; areas, several photos, what cannot be asked."""
+"""The service: a photo becomes an answer with pictures and a map; areas, several photos, what cannot be asked."""
 
 import pytest
 from PIL import Image
@@ -10,19 +10,19 @@ from pages.errors import BadQuestion
 from pages.services.engine import Engine
 from pages.services.locate import MOST_PHOTOS, LocateService, Question, area_of
 from tests.helpers.bad_files import gps_exif
-from tests.helpers.small_world import bad_files, desk_of, imagery, write_photo
+from tests.helpers.small_world import bad_files, imagery, service_of, write_photo
 
 
 @pytest.fixture(scope="module")
-def desk(tmp_path_factory):
-    made = desk_of(tmp_path_factory.mktemp("desk"))
+def service(tmp_path_factory):
+    made = service_of(tmp_path_factory.mktemp("locate"))
     made.engine.start()
     assert made.engine.settle(60)
     return made
 
 
-def test_a_photo_of_the_gallery_is_found_and_drawn(desk):
-    shown = desk.ask(desk.examples[0], Question(k=7))
+def test_a_photo_of_the_gallery_is_found_and_drawn(service):
+    shown = service.ask(service.examples[0], Question(k=7))
     answer = shown.answer
     assert len(answer.matches) == len(shown.pictures) == 7
     assert answer.exif is not None and answer.exif.error_m < 20
@@ -34,54 +34,54 @@ def test_a_photo_of_the_gallery_is_found_and_drawn(desk):
     assert (shown.overlay is None) == (answer.fit is None)
 
 
-def test_the_first_example_is_answered_before_anybody_asks(desk):
-    assert desk.first is not None and desk.first.answer.photo == desk.examples[0].name
-    assert desk.ground is not None
+def test_the_first_example_is_answered_before_anybody_asks(service):
+    assert service.first is not None and service.first.answer.photo == service.examples[0].name
+    assert service.ground is not None
 
 
-def test_an_example_that_cannot_be_read_is_left_out(desk):
-    examples = LocateService(Engine(lambda: None), [bad_files()["text"].path, *desk.examples]).examples
-    assert examples == desk.examples
+def test_an_example_that_cannot_be_read_is_left_out(service):
+    examples = LocateService(Engine(lambda: None), [bad_files()["text"].path, *service.examples]).examples
+    assert examples == service.examples
 
 
-def test_a_photo_without_position_has_no_line(desk):
-    shown = desk.ask(desk.examples[3], Question())
+def test_a_photo_without_position_has_no_line(service):
+    shown = service.ask(service.examples[3], Question())
     assert shown.answer.exif is None
     assert "L.polyline(" not in shown.map_page
     assert distance_to_photo_m(shown.answer, shown.answer.matches[0]) is None
 
 
-def test_notes_are_said_once(desk):
+def test_notes_are_said_once(service):
     cmyk = bad_files()["cmyk"]
-    notes = desk.ask(cmyk.path, Question()).answer.notes
+    notes = service.ask(cmyk.path, Question()).answer.notes
     assert len(set(notes)) == len(notes) and any("CMYK" in note for note in notes)
 
 
-def test_an_area_limits_the_answer_and_is_drawn(desk):
-    found = desk.ask(desk.examples[0], Question(where="exif", radius_km=0.1))
-    everywhere = desk.ask(desk.examples[0], Question())
+def test_an_area_limits_the_answer_and_is_drawn(service):
+    found = service.ask(service.examples[0], Question(where="exif", radius_km=0.1))
+    everywhere = service.ask(service.examples[0], Question())
     assert "L.circle(" in found.map_page
     reach_m = max(distance_to_photo_m(found.answer, match) for match in found.answer.matches)
     assert reach_m < 100 + 71 <= max(distance_to_photo_m(everywhere.answer, m) for m in everywhere.answer.matches)
 
 
-def test_the_exif_area_without_exif_says_so(desk):
+def test_the_exif_area_without_exif_says_so(service):
     near, notes = area_of(Question(where="exif"), None)
     assert near is None and "whole gallery" in notes[0]
-    assert notes[0] in desk.ask(desk.examples[3], Question(where="exif")).answer.notes
+    assert notes[0] in service.ask(service.examples[3], Question(where="exif")).answer.notes
 
 
-def test_an_area_far_away_gives_a_note_and_no_match(desk):
-    shown = desk.ask(desk.examples[0], Question(where="point", lon=50, lat=50))
+def test_an_area_far_away_gives_a_note_and_no_match(service):
+    shown = service.ask(service.examples[0], Question(where="point", lon=50, lat=50))
     assert shown.answer.matches == () and shown.answer.notes
 
 
-def test_a_photo_from_elsewhere_is_warned_about(desk):
-    photo = write_photo(desk.examples[0].parent / "far.jpg", imagery(200), 50, 50)
+def test_a_photo_from_elsewhere_is_warned_about(service):
+    photo = write_photo(service.examples[0].parent / "far.jpg", imagery(200), 50, 50)
     with Image.open(photo) as image:
         image.load()
     image.save(photo, exif=gps_exif(20.0, 20.0))
-    assert any("outside this gallery" in note for note in desk.ask(photo, Question()).answer.notes)
+    assert any("outside this gallery" in note for note in service.ask(photo, Question()).answer.notes)
     photo.unlink()
 
 
@@ -96,26 +96,28 @@ def test_a_photo_from_elsewhere_is_warned_about(desk):
         (Question(k=10_000), BadQuestion, "1000"),
     ],
 )
-def test_questions_that_cannot_be_asked(desk, question, error, words):
+def test_questions_that_cannot_be_asked(service, question, error, words):
     with pytest.raises(error, match=words):
-        desk.ask(desk.examples[0], question)
+        service.ask(service.examples[0], question)
 
 
-def test_bad_files_raise_their_sentence(desk):
+def test_bad_files_raise_their_sentence(service):
     for bad in bad_files().values():
         if bad.expected == "refused":
             with pytest.raises(PhotoError) as caught:
-                desk.ask(bad.path, Question())
+                service.ask(bad.path, Question())
             assert all(word.lower() in str(caught.value).lower() for word in bad.words)
         else:
-            notes = " ".join(desk.ask(bad.path, Question()).answer.notes).lower()
+            notes = " ".join(service.ask(bad.path, Question()).answer.notes).lower()
             assert all(word.lower() in notes for word in bad.words)
 
 
-def test_several_photos_one_of_them_bad(desk):
+def test_several_photos_one_of_them_bad(service):
     bad = bad_files()["text"].path
     seen = []
-    shown = desk.ask_many([desk.examples[0], bad, desk.examples[3]], Question(k=2), lambda *step: seen.append(step))
+    shown = service.ask_many(
+        [service.examples[0], bad, service.examples[3]], Question(k=2), lambda *step: seen.append(step)
+    )
     assert [result.photo for result in shown.results] == ["photo_1.jpg", "text.jpg", "photo_4.jpg"]
     assert [answer.photo for answer in shown.placed] == ["photo_1.jpg", "photo_4.jpg"]
     assert seen == [(1, 3), (2, 3), (3, 3)]
@@ -123,21 +125,21 @@ def test_several_photos_one_of_them_bad(desk):
     assert shown.map_page.count("rank best") == 2
 
 
-def test_several_photos_have_their_limits(desk):
+def test_several_photos_have_their_limits(service):
     with pytest.raises(BadQuestion, match=str(MOST_PHOTOS)):
-        desk.ask_many(["x"] * (MOST_PHOTOS + 1), Question())
+        service.ask_many(["x"] * (MOST_PHOTOS + 1), Question())
     with pytest.raises(BadQuestion, match="one photo"):
-        desk.ask_many([], Question())
+        service.ask_many([], Question())
     with pytest.raises(BadQuestion, match="several positions"):
-        desk.ask_many([desk.examples[0]], Question(where="exif"))
+        service.ask_many([service.examples[0]], Question(where="exif"))
 
 
-def test_locate_is_ask_without_the_drawing(desk):
-    located, shown = desk.locate(desk.examples[1], Question()), desk.ask(desk.examples[1], Question())
+def test_locate_is_ask_without_the_drawing(service):
+    located, shown = service.locate(service.examples[1], Question()), service.ask(service.examples[1], Question())
     assert located.to_dict() == shown.answer.to_dict()
     assert "draw" not in located.timings
 
 
-def test_the_first_map_shows_where_the_gallery_is(desk):
-    with_ground = desk.first_map()
+def test_the_first_map_shows_where_the_gallery_is(service):
+    with_ground = service.first_map()
     assert "L.imageOverlay(" in with_ground

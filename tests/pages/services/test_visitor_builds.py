@@ -17,21 +17,21 @@ from pages.services import upload as services_upload
 from pages.services import visitor_builds
 from pages.services.locate import Question
 from pages.services.upload import BadUpload, plan
-from pages.services.visitor_builds import BuildRequest, NoRoom, Stopped, VisitorBuilds, title_of, told, zipped
-from tests.helpers.small_world import desk_of, imagery, shelf_of, write_photo, write_raster
+from pages.services.visitor_builds import BuildRequest, NoRoom, Stopped, VisitorBuilds, progress_text, title_of, zipped
+from tests.helpers.small_world import catalog_of, imagery, service_of, write_photo, write_raster
 
 
 @pytest.fixture(scope="module")
-def shelf(tmp_path_factory):
-    return shelf_of(desk_of(tmp_path_factory.mktemp("first"), side_px=200))
+def catalog(tmp_path_factory):
+    return catalog_of(service_of(tmp_path_factory.mktemp("first"), side_px=200))
 
 
 @pytest.fixture
-def shop(shelf):
-    made = VisitorBuilds(shelf)
+def builds(catalog):
+    made = VisitorBuilds(catalog)
     yield made
-    for stand in [stand for stand in shelf._stands.values() if stand.own]:
-        shelf.drop(stand.key)
+    for entry in [entry for entry in catalog._entries.values() if entry.own]:
+        catalog.drop(entry.key)
     made._root.cleanup()
 
 
@@ -40,43 +40,43 @@ def upload(tmp_path):
     return write_raster(tmp_path / "my town (1).tif", imagery(300, 8))
 
 
-def test_the_plan_counts_the_tiles_of_the_build(shop, upload):
+def test_the_plan_counts_the_tiles_of_the_build(builds, upload):
     made = plan(upload, 100, 0.5)
-    stand = shop.build(BuildRequest(upload))
-    assert made.tiles == len(Gallery.open(stand.folder)) == 25
+    entry = builds.build(BuildRequest(upload))
+    assert made.tiles == len(Gallery.open(entry.folder)) == 25
     assert made.width_m == pytest.approx(300, rel=0.01) and made.metres_per_px == pytest.approx(1, rel=0.01)
 
 
-def test_a_built_gallery_answers_its_visitor_and_nobody_else_sees_it(shop, shelf, upload, tmp_path):
+def test_a_built_gallery_answers_its_visitor_and_nobody_else_sees_it(builds, catalog, upload, tmp_path):
     steps = []
-    stand = shop.build(BuildRequest(upload), steps.append)
-    assert (stand.title, stand.own, len(stand.key) > 20) == ("my-town-1", True, True)
+    entry = builds.build(BuildRequest(upload), steps.append)
+    assert (entry.title, entry.own, len(entry.key) > 20) == ("my-town-1", True, True)
     assert steps[0].done == 0 and steps[-1].done == steps[-1].total == 25
     assert (
-        shelf.get(stand.key) is stand
-        and stand not in shelf.public
-        and shelf.offered() == list(shelf.first.desk.offered)
+        catalog.get(entry.key) is entry
+        and entry not in catalog.public
+        and catalog.offered() == list(catalog.first.service.offered)
     )
     photo = write_photo(tmp_path / "photo.jpg", imagery(300, 8), 120, 90)
-    answer = stand.desk.locate(photo, Question())
+    answer = entry.service.locate(photo, Question())
     assert answer.matches[0].tile.id.startswith("my-town-1/") and answer.exif.error_m < 50
-    assert oct(Path(shop._root.name).stat().st_mode)[-2:] == "00", "other users of the machine see nothing"
+    assert oct(Path(builds._root.name).stat().st_mode)[-2:] == "00", "other users of the machine see nothing"
 
 
-def test_the_zip_opens_elsewhere_and_shows_its_tiles(shop, upload, tmp_path):
-    stand = shop.build(BuildRequest(upload))
-    assert zipped(stand) == zipped(stand)
-    with zipfile.ZipFile(zipped(stand)) as archive:
+def test_the_zip_opens_elsewhere_and_shows_its_tiles(builds, upload, tmp_path):
+    entry = builds.build(BuildRequest(upload))
+    assert zipped(entry) == zipped(entry)
+    with zipfile.ZipFile(zipped(entry)) as archive:
         archive.extractall(tmp_path / "taken")
-    room = stand.room
-    shop.shelf.drop(stand.key)
-    assert not room.exists()
+    temp_folder = entry.temp_folder
+    builds.catalog.drop(entry.key)
+    assert not temp_folder.exists()
     gallery = Gallery.open(tmp_path / "taken" / "my-town-1")
     assert check_gallery(gallery) == [] and gallery.image(gallery.tile(3), 64).width in (63, 64)
 
 
 @pytest.mark.parametrize("after", [0, 1])
-def test_stopped_it_leaves_nothing(shop, upload, after):
+def test_stopped_it_leaves_nothing(builds, upload, after):
     asked = []
 
     def stopped():
@@ -84,31 +84,31 @@ def test_stopped_it_leaves_nothing(shop, upload, after):
         return len(asked) > after
 
     with pytest.raises(Stopped, match="Nothing"):
-        shop.build(BuildRequest(upload), stopped=stopped)
-    assert list(Path(shop._root.name).iterdir()) == [] and shop.shelf.own_count == 0
-    assert len(shop.build(BuildRequest(upload)).desk.engine.wait().gallery) == 25, "there is room again"
+        builds.build(BuildRequest(upload), stopped=stopped)
+    assert list(Path(builds._root.name).iterdir()) == [] and builds.catalog.own_count == 0
+    assert len(builds.build(BuildRequest(upload)).service.engine.wait().gallery) == 25, "there is room again"
 
 
-def test_it_stops_also_where_every_tile_is_empty(shop, tmp_path):
+def test_it_stops_also_where_every_tile_is_empty(builds, tmp_path):
     empty = tiff(tmp_path / "empty.tif", 300, 300, nodata=0)
     with pytest.raises(Stopped):
-        shop.build(BuildRequest(empty), stopped=lambda: True)
+        builds.build(BuildRequest(empty), stopped=lambda: True)
     with pytest.raises(GalleryError, match="No tile"):
-        shop.build(BuildRequest(empty))
-    assert list(Path(shop._root.name).iterdir()) == []
+        builds.build(BuildRequest(empty))
+    assert list(Path(builds._root.name).iterdir()) == []
 
 
-def test_a_build_that_fails_leaves_nothing(shop, upload, monkeypatch):
+def test_a_build_that_fails_leaves_nothing(builds, upload, monkeypatch):
     def fails(*_args, **_more):
         raise GalleryError("broken")
 
     monkeypatch.setattr(visitor_builds, "build_gallery", fails)
     with pytest.raises(GalleryError):
-        shop.build(BuildRequest(upload))
-    assert list(Path(shop._root.name).iterdir()) == []
+        builds.build(BuildRequest(upload))
+    assert list(Path(builds._root.name).iterdir()) == []
 
 
-def test_there_is_room_for_few(shop, upload, monkeypatch):
+def test_there_is_room_for_few(builds, upload, monkeypatch):
     monkeypatch.setattr(visitor_builds, "MOST_KEPT", 1)
     inside, go = threading.Event(), threading.Event()
 
@@ -116,19 +116,19 @@ def test_there_is_room_for_few(shop, upload, monkeypatch):
         inside.set()
         go.wait(20)
 
-    first = threading.Thread(target=shop.build, args=(BuildRequest(upload), waits))
+    first = threading.Thread(target=builds.build, args=(BuildRequest(upload), waits))
     first.start()
     assert inside.wait(20)
     with pytest.raises(NoRoom, match="2 hours"):
-        shop.build(BuildRequest(upload))
+        builds.build(BuildRequest(upload))
     go.set()
     first.join()
     with pytest.raises(NoRoom):
-        shop.build(BuildRequest(upload))
+        builds.build(BuildRequest(upload))
     monkeypatch.setattr(visitor_builds, "MOST_KEPT", 9)
     monkeypatch.setattr(visitor_builds, "LEAST_FREE_BYTES", 2**62)
     with pytest.raises(NoRoom, match="full"):
-        shop.build(BuildRequest(upload))
+        builds.build(BuildRequest(upload))
 
 
 VRT = """<VRTDataset rasterXSize="9" rasterYSize="9"><SRS>EPSG:4326</SRS><VRTRasterBand dataType="Byte" band="1">
@@ -209,6 +209,6 @@ def test_names_and_times_in_words():
         title_of(Path("../../..tif")) == title_of(Path("…….tif")) == "my-area" and len(title_of(Path("x" * 99))) == 40
     )
     begun = Progress(done=0, total=10, tiles=0, resumed=0, seconds=0.0)
-    assert told(begun) == "Tiles embedded"
-    assert told(replace(begun, done=50, total=150, seconds=5.0)) == "Tiles embedded, 10 a second, 10 s left"
-    assert "10 min left" in told(replace(begun, done=10, total=610, seconds=10.0))
+    assert progress_text(begun) == "Tiles embedded"
+    assert progress_text(replace(begun, done=50, total=150, seconds=5.0)) == "Tiles embedded, 10 a second, 10 s left"
+    assert "10 min left" in progress_text(replace(begun, done=10, total=610, seconds=10.0))
