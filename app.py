@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).resolve().parent
 SAMPLE = ROOT / "gallery" / "sample"
-MANIFEST = "gallery.json"  # as `gallery.store.gallery` names it, which is imported late
+MANIFEST = "gallery.json"  # as `gallery.store.manifest` names it, which is imported late
 PRIVATE_FOLDERS = (".git", "mean_model", "train_scripts", "tests", "pages")  # never served, whatever a page returns
 LARGEST_UPLOAD = "50mb"
 FILES_LIVE_S = 3600  # uploads and downloads are looked through once in this time, and go when they are older

@@ -64,10 +64,10 @@ def load_model(
 
     Args:
         source: "starter" for the weights that come with the project; a folder with config.json and model.safetensors;
-            a .safetensors file with config.json beside it; a file of the paper's authors or of a method in
-            `other_methods.recognise.METHODS` (.pth), which its names tell; "timm:NAME" for a plain timm model, whose
-            weights come from the Hub, or "timm:NAME=FILE"; or a Hub id "user/name[@revision]". What the Hub's cache
-            holds is used without asking the network; name a revision (best a commit) to be sure which version that is.
+            a .safetensors file with config.json beside it; a .pth file of the paper's authors, or of a method in
+            `mean_model.other_methods.recognise.METHODS`, which its names tell; "timm:NAME" for a plain timm model,
+            whose weights come from the Hub, or "timm:NAME=FILE"; or a Hub id "user/name[@revision]". What the Hub's
+            cache holds is used without asking the network; name a revision (best a commit) to be sure which it is.
         device: such as "cpu" or "cuda:1"; None takes a GPU if there is one.
         precision: "auto" (measured once), "float32" or "bfloat16".
         compile: optimise for long builds; takes a minute or two at the first batch.

@@ -6,22 +6,26 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
+from runpy import run_path
 
 import pytest
 
 from tests.helpers import ROOT
 
 PACKAGES = ("app", "pages", "gallery", "mean_model", "train_scripts", "tests")
-MAY_IMPORT = {
-    "app": {"pages", "gallery", "mean_model"},
-    "pages": {"gallery", "mean_model"},
-    "gallery": set(),
-    "mean_model": set(),
-    "train_scripts": {"gallery", "mean_model"},
-}
 EXCEPTIONS = {"gallery/cli/loading.py": {"mean_model"}}  # the command line is the one that loads a model
 NOT_AT_ALL = {"gallery": {"torch", "torchvision", "timm", "gradio"}, "mean_model": {"gradio", "faiss", "geopandas"}}
-ARCHITECTURE = ROOT / "docs" / "architecture.md"
+ARCHITECTURE = (ROOT / "docs" / "architecture.md").read_text("utf-8")
+
+
+def table(name: str) -> dict[str, set[str]]:
+    """What may import what, as `docs/architecture.md` says. Args: name: a pattern of the names in the first column."""
+    rows = re.findall(rf"^\| ({name}) \|[^|]*\|([^|]*)\|$", ARCHITECTURE, re.M)
+    return {each: {other.strip() for other in allowed.split(",") if other.strip()} for each, allowed in rows}
+
+
+ROOMS = table(r"\w+/[\w/]+")
+MAY_IMPORT = {name.removesuffix(".py"): allowed for name, allowed in table("|".join(PACKAGES) + r"|app\.py").items()}
 
 
 def files_of(package: str) -> list[Path]:
@@ -63,12 +67,6 @@ def room_of(module: str) -> str:
     return path.parent.as_posix() if len(path.parts) > 2 else path.with_suffix("").as_posix()
 
 
-def table() -> dict[str, set[str]]:
-    """What each room may import, as `docs/architecture.md` says."""
-    rows = re.findall(r"^\| (\w+/[\w/]+) \|[^|]*\|([^|]*)\|$", ARCHITECTURE.read_text("utf-8"), re.M)
-    return {room: {each.strip() for each in allowed.split(",") if each.strip()} for room, allowed in rows}
-
-
 def circle_in(graph: dict[str, set[str]]) -> list[str]:
     """Names along one circle, or nothing."""
     try:
@@ -92,7 +90,7 @@ def test_arrows_between_packages_run_one_way(package):
 
 
 def test_rooms_import_what_the_architecture_page_allows():
-    allowed, used, offenders = table(), defaultdict(set), []
+    allowed, used, offenders = ROOMS, defaultdict(set), []
     for module, file in MODULES.items():
         room = room_of(module)
         for line, target in own_imports(file):
@@ -108,17 +106,44 @@ def test_rooms_import_what_the_architecture_page_allows():
 
 def test_every_folder_of_code_has_a_row_of_its_own():
     folders = {room_of(module) for module, file in MODULES.items() if len(file.relative_to(ROOT).parts) > 2}
-    assert folders <= table().keys(), sorted(folders - table().keys())
+    assert folders <= ROOMS.keys(), sorted(folders - ROOMS.keys())
 
 
 def test_there_is_no_circle_between_rooms():
-    assert not circle_in(table())
+    assert not circle_in(ROOMS)
 
 
 def test_there_is_no_circle_between_files():
     inside = {module: file for module, file in MODULES.items() if file.name != "__init__.py"}
     graph = {module: {target for _, target in own_imports(file) if target in inside} for module, file in inside.items()}
     assert not circle_in({module: targets - {module} for module, targets in graph.items()})
+
+
+def test_the_picture_of_the_rooms_is_drawn_of_the_table():
+    program = run_path(str(ROOT / "docs" / "draw_architecture.py"))
+    assert program["PICTURE"].read_text("utf-8") == program["drawn"](ARCHITECTURE), "python docs/draw_architecture.py"
+
+
+def test_what_the_architecture_page_names_is_there():
+    named = set(re.findall(r"`([\w.]+(?:/[\w.]+)+)`", ARCHITECTURE))
+    assert len(named) > 30 and not [path for path in named if not (ROOT / path).exists()]
+
+
+def resolved(dotted: str) -> bool:
+    """Whether a dotted name of ours is a module, or stands in the file of the module before it."""
+    module = dotted
+    while module not in MODULES and "." in module:
+        module = module.rpartition(".")[0]
+    name = dotted.removeprefix(module).strip(".").split(".")[0]
+    return module in MODULES and (not name or re.search(rf"\b{name}\b", MODULES[module].read_text("utf-8")) is not None)
+
+
+def test_what_prose_names_with_its_package_is_there():
+    """Docstrings, comments and pages that name a module, or something in it, in backticks; a changelog looks back."""
+    ours = re.compile(rf"`((?:{'|'.join(PACKAGES[1:5])})(?:\.\w+)+)`")
+    pages = [*MODULES.values(), ROOT / "README.md", ROOT / "CONTRIBUTING.md", *(ROOT / "docs").glob("*.md")]
+    lost = {f"{page.name}: {name}" for page in pages for name in ours.findall(page.read_text("utf-8"))}
+    assert not sorted(each for each in lost if not resolved(each.partition(": ")[2]))
 
 
 def test_what_the_pages_know_knows_no_gradio_not_even_by_others():

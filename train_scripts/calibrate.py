@@ -75,14 +75,14 @@ class Judged:
     """One answer, and whether it is right, with the geometric check or without.
 
     Attributes:
-        right: see `confidence.is_right`.
+        right: see `gallery.judge.evidence.is_right`.
         error_m: from the truth to the answer's place; None where the gallery lacks it.
         evidence: None where nothing tells the place from others.
     """
 
     photo: str
     manner: str
-    case: str  # see `confidence.case_of`
+    case: str  # see `gallery.judge.calibration.case_of`
     lacking: bool  # the gallery has no tile of the place, or it was hidden
     right: bool
     error_m: float | None

@@ -10,7 +10,7 @@ from gallery.cli.output import say, say_json
 from gallery.errors import GalleryError
 
 SORT_KEYS = ("margin", "metres", "rank", "score", "confidence", "altitude", "margin_change", "rank_change")
-"""The keys of `inspection.filters.SORTS` that put errors in an order; the module itself is imported late."""
+"""The keys of `gallery.report.filters.SORTS` that put errors in an order; the module itself is imported late."""
 
 
 def add(commands: Any) -> None:

@@ -17,7 +17,7 @@ Range = tuple[float | None, float | None]
 ANY: Range = (None, None)
 
 CHANGES = ("fixed", "broken", "both wrong", "both right")
-"""What a second report did to a query: see `inspection.comparison`."""
+"""What a second report did to a query: see `gallery.report.comparison`."""
 
 SORTS: Mapping[str, str] = {
     "id": "id",
@@ -52,7 +52,7 @@ class Filter:
     altitude_m: Range = ANY
     conditions: tuple[str, ...] = ()  # any of these
     places: tuple[str, ...] = ()
-    flags: tuple[str, ...] = ()  # names of `flags.FLAGS`
+    flags: tuple[str, ...] = ()  # names of `gallery.report.flags.FLAGS`
     changes: tuple[str, ...] = ()  # of `CHANGES`; without a comparison no row has one
     text: str = ""  # part of the id, in any case
     ids: tuple[str, ...] | None = None  # None: all

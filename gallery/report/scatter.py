@@ -172,7 +172,7 @@ def lasso(scatter: Scatter, polygon: Sequence[tuple[float, float]]) -> tuple[str
 
 
 def cloud(scatter: Scatter) -> Cloud:
-    """The same for `figures.embedding_scatter`, which draws it as the paper does."""
+    """The same for `gallery.figures.embeddings.embedding_scatter`, which draws it as the paper does."""
     names = np.array([place if place is not None else "" for place in scatter.places], object)
     return Cloud(
         scatter.points, np.unique(names.astype(str), return_inverse=True)[1], scatter.from_satellite, scatter.method

@@ -37,7 +37,8 @@ class Inspection:
             confidence, sharpness, brightness, covered. Derived: rank (not a number: no true tile was ranked), right
             (rank 1), score and top_tile (of the best tile), true_tile, true_score, top_overlap (of the two), error_m
             (from the truth to the best tile's centre), lon and lat (of that centre), answered_place, place_right (what
-            a confidence is the probability of: see `confidence.is_right`), and the flags of `inspection.flags`.
+            a confidence is the probability of: see `gallery.judge.evidence.is_right`), and the flags of
+            `gallery.report.flags`.
         notes: sentences to show beside the table.
     """
 

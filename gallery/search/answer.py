@@ -54,7 +54,7 @@ class Answer:
         return None if self.place is None else distance_m(truth, LonLat(self.place.lon, self.place.lat))
 
     def is_right(self, truth: LonLat) -> bool:
-        """Whether the place is right, believed or not: see `confidence.is_right`."""
+        """Whether the place is right, believed or not: see `gallery.judge.evidence.is_right`."""
         off_m = self.error_m(truth)
         return off_m is not None and self.place is not None and is_right(off_m, self.place.radius_m)
 

@@ -48,7 +48,7 @@ class Localizer:
         calibration: turns evidence into probabilities; None takes calibration.json of the gallery's folder, else what
             came with the weights; both were fitted to SIFT, and are not taken for another matcher. Without any, a
             simple rule says what is located.
-        trust: share of right answers that the located ones shall have, one of `confidence.SHARES`.
+        trust: share of right answers that the located ones shall have, one of `gallery.judge.calibration.SHARES`.
 
     Raises:
         WrongModel: the gallery was embedded by other weights, or the calibration fitted to others; names both.
@@ -95,7 +95,8 @@ class Localizer:
     def evidence(self, ranking: Ranking, check: Check | None) -> Evidence | None:
         """What speaks for a ranking's best place, as calibrations weigh it.
 
-        Args: ranking, check: as `rank` and `verify` return them; the ranking of at least `confidence.BEST` tiles.
+        Args:
+            ranking, check: as `rank` and `verify` return them; at least `gallery.judge.evidence.BEST` tiles.
         """
         by_score = np.argsort(-ranking.scores, kind="stable")  # a verified tile may stand before better ones
         ordered = Ranking(ranking.rows[by_score], ranking.scores[by_score])
@@ -109,7 +110,7 @@ class Localizer:
         """Lay a photo on the ground around its best tiles; of those that cover the place, the nearest then leads.
 
         Args:
-            photo: as `embedder.read` returns it, with sides of at least `verify.PICTURE_PX`.
+            photo: as `embedder.read` returns it, with sides of at least `gallery.judge.geometry.PICTURE_PX`.
             views, ranking: as `rank` returns them.
             limit_s: no further tile is looked at after so long; infinite where figures shall not hang on the machine.
         """
@@ -129,7 +130,7 @@ class Localizer:
         Args:
             photo: as `embedder.read` returns it.
             views: that were searched.
-            ranking: of at least k tiles, and of `confidence.BEST`, unless the gallery has fewer.
+            ranking: of at least k tiles, and of `gallery.judge.evidence.BEST`, unless the gallery has fewer.
             check: what `verify` found.
         """
         return self._judged(photo, ranking, k, None, None, {}, views, check)
@@ -147,7 +148,7 @@ class Localizer:
 
         Args:
             photo: a path, bytes, a PIL image, or what the embedder's `read` returns, with sides of at least
-                `verify.PICTURE_PX` if it is to be checked.
+                `gallery.judge.geometry.PICTURE_PX` if it is to be checked.
             k: how many tiles to show; more than the gallery has gives all.
             near: only tiles that touch this area are searched.
             rotations: how a photo with unknown heading is turned: 1 takes its upper side for north, 4 the best of its

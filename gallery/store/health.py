@@ -193,7 +193,7 @@ def without_detail(gallery: Gallery, least: float = LITTLE_DETAIL) -> tuple[tupl
     for row in _spread(len(gallery), MOST_PICTURES).tolist():
         try:
             details[row] = detail_of(gallery.image(gallery.tile(row), PICTURE_PX))
-        except GalleryError:  # its source is gone: `Gallery.check` says so
+        except GalleryError:  # its source is gone: `gallery.store.check.check_gallery` says so
             continue
     return tuple(row for row, detail in details.items() if detail < least), len(details)
 

@@ -64,7 +64,7 @@ class PictureVectors:
         """Embed what is not known yet.
 
         Args:
-            condition: a weather of `weather.CONDITIONS`.
+            condition: a weather of `train_scripts.data.training.weather.CONDITIONS`.
 
         Returns: (N, D) float32 rows of length 1, and the N pictures that they are of: those that can be read.
 
