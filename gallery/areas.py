@@ -23,7 +23,7 @@ TURNS_DEG = np.array([[turn, 0, turn, 0] for turn in (-360, 0, 360)])
 """Longitudes may go on past 180, of tiles as of areas; they are compared on each turn."""
 
 STEPS = 500
-"""A projected outline is bent into degrees at so many points along its longer side."""
+"""Points along the longer side of a projected outline where it is bent into degrees."""
 
 FORMATS = (".geojson", ".json", ".kml", ".kmz", ".gpkg", ".shp", ".zip", ".fgb")
 

@@ -54,7 +54,7 @@ def mean(values: np.ndarray, least: float, most: float) -> Estimate:
 
 @lru_cache(maxsize=4096)
 def _median_ranks(count: int) -> tuple[int, int]:
-    """0-based ranks that enclose the median of so many values."""
+    """0-based ranks that enclose the median of `count` values."""
     from scipy.stats import quantile_test
 
     found = quantile_test(np.arange(count), p=0.5).confidence_interval(LEVEL)

@@ -14,13 +14,14 @@ JUNK = -1
 """Gallery items with this label are removed before ranking."""
 
 CHUNK_ELEMENTS = 4_000_000
-"""Scores that are held at once."""
+"""Most scores that are held at once."""
 
 FEW_MATCHES = 2
-"""Up to so many matches a query, comparing them with every score is quicker than sorting the scores."""
+"""Most matches a query at which comparing them with every score is quicker than sorting the scores."""
 
 FAR_FEWER = 4
-"""Scores are picked out before they are sorted when fewer than one in so many matter: picking half costs more."""
+"""How many times more scores than matter there must be for those to be picked out before they are sorted: picking half
+costs more."""
 
 DENSEUAV_PER_DEGREE = 5e3
 """Decay of SDM@K as DenseUAV defines it, on distances in degrees (`sdm`)."""

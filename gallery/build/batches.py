@@ -22,10 +22,10 @@ sample's with 1.2 to 1.3, seen again askew, the starter of 467dd5713a0e82df find
 6 to 10: 87 %, from 20 on: 98 %. The least of 1,500 real overhead photos is 5.2."""
 
 FEATURELESS = "without detail"
-"""The reason of a candidate that was left out for that."""
+"""Why a picture with too little detail becomes no tile."""
 
 PRESENT = "already in the gallery"
-"""The reason of a candidate whose raster window or image is there."""
+"""Why a candidate becomes no tile whose raster window or image is in the gallery already."""
 
 Task = tuple[Source, Candidate]
 
@@ -62,7 +62,7 @@ class Batch:
 
     @property
     def contents(self) -> list[str]:
-        """Of the candidates that became tiles, in their order."""
+        """The hash of each picture that became a tile, in their order."""
         return [outcome.content for outcome in self.outcomes if outcome.tile is not None]
 
 
@@ -75,7 +75,7 @@ class Embedded:
 
 
 class Workers(Protocol):
-    """Reads and embeds batches in other processes or on other machines."""
+    """What reads and embeds batches in other processes or on other machines."""
 
     def __call__(
         self, batches: Iterable[list[Task]], fingerprint: str, least_detail: float, standing: KnownTiles

@@ -42,7 +42,7 @@ class BuildOptions:
         index: str | None,
         add: bool,
     ) -> "BuildOptions":
-        """From the arguments of `build_gallery`.
+        """Check the arguments of `build_gallery`.
 
         Raises:
             BuildError: one of them makes no sense.
@@ -59,16 +59,16 @@ class BuildOptions:
 
     @property
     def least_detail(self) -> float:
-        """Of a picture that becomes a tile."""
+        """The least detail of a picture that becomes a tile (`detail_of`)."""
         return 0.0 if self.keep_featureless else LEAST_DETAIL
 
     @property
     def files(self) -> list[Path]:
-        """What is read on this machine."""
+        """The sources that are files of this machine."""
         return [source for source in (*self.sources, self.stated.positions) if isinstance(source, Path)]
 
     def settings(self, home: Path) -> dict[str, Any]:
-        """As the gallery in the folder `home` notes them."""
+        """The choices as the gallery in the folder `home` notes them."""
         return {
             "tile_size_m": self.sizes_m[0] if len(self.sizes_m) == 1 else list(self.sizes_m),
             "overlap": self.overlap,

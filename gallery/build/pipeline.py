@@ -39,7 +39,7 @@ from gallery.store.gallery import Gallery
 from gallery.store.manifest import DATA_FILES, FORMAT, MANIFEST
 
 STATE = "state.sqlite"
-"""What is done so far, in DIR.building."""
+"""The file in DIR.building that holds what is done so far."""
 
 
 @dataclass(frozen=True)
@@ -65,7 +65,7 @@ class Progress:
 
     @property
     def seconds_left(self) -> float | None:
-        """Until the last candidate, at the rate of this run; None before the first batch."""
+        """Seconds until the last candidate, at the rate of this run; None before the first batch."""
         return (self.total - self.done) / self.per_second if self.per_second else None
 
 
@@ -277,7 +277,7 @@ def _to_add_to(home: Path, embedder: Embedder) -> Gallery:
 
 
 def _key(choices: Sequence[Any], fingerprint: str, paths: Sequence[Path], old: Gallery | None) -> str:
-    """Changes with what changes the tiles: choices, model, old gallery, size and time of files and folders' images."""
+    """A key that changes with what changes the tiles: choices, model, old gallery, files and their times."""
     standing = None if old is None else old.manifest["files"]
     key = hashlib.sha256(json.dumps([FORMAT, choices, fingerprint, standing], sort_keys=True).encode())
     for path in paths:

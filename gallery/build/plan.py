@@ -44,7 +44,7 @@ MEASURED = 4
 """Batches that are read and embedded, from places spread over the sources; the first warms up and is not timed."""
 
 SHOWN = 2000
-"""So many tiles are drawn at most, evenly spread."""
+"""Most tiles that the picture shows, evenly spread."""
 
 PICTURES = (".png", ".pdf", ".svg")
 
@@ -74,7 +74,7 @@ class Plan:
 
     @property
     def tiles(self) -> int:
-        """That would be read: all but those that are in the gallery already. Empty ones are among them."""
+        """Tiles that would be read: all but those that are in the gallery already. Empty ones are among them."""
         return sum(part.tiles for part in self.parts) - self.present
 
     @property
@@ -84,22 +84,22 @@ class Plan:
 
     @property
     def seconds(self) -> float:
-        """That the build takes, about."""
+        """Seconds that the build takes, about."""
         return self.tiles / self.per_second
 
     @property
     def bytes(self) -> int:
-        """That the new tiles take on disk; while it is built, about half as many more."""
+        """Bytes that the new tiles take on disk; while it is built, about half as many more."""
         return round(self.kept * self.bytes_per_tile)
 
     @property
     def title(self) -> str:
-        """For the picture."""
+        """The line above the picture."""
         shown = "" if len(self.footprints) >= self.tiles else f" ({len(self.footprints):,} of them drawn)"
         return f"{self.tiles:,} tiles{shown}, {self.area_km2:,.3g} km²"
 
     def sentences(self) -> list[str]:
-        """For reading."""
+        """The plan in words."""
         scales = [f"{Path(part.source).name}: {part.tiles:,} tiles" + _size(part.scale_m) for part in self.parts]
         gone = ", ".join(f"{count} {reason}" for reason, count in self.left_out.items())
         kept = f", of which about {self.kept:,} are kept (of {self.looked_at} looked at: {gone})" if gone else ""
@@ -113,7 +113,7 @@ class Plan:
         ]
 
     def to_dict(self) -> dict[str, Any]:
-        """For JSON."""
+        """The plan as JSON has it."""
         return {
             "parts": [vars(part) for part in self.parts],
             "tiles": self.tiles,
@@ -186,7 +186,7 @@ def _refuse_servers(request: BuildOptions) -> None:
 
 
 def _duration(seconds: float) -> str:
-    """About how long."""
+    """A duration in words, rounded."""
     for unit, length in (("days", 86_400), ("hours", 3600), ("minutes", 60)):
         if seconds >= 2 * length:
             return f"{seconds / length:.0f} {unit}"
@@ -249,7 +249,7 @@ def plan_of(
 
 
 def _spread(total: int, most: int, run: int) -> set[int]:
-    """At most so many numbers below total, in runs, spread evenly."""
+    """At most `most` numbers below `total`, in runs, spread evenly."""
     if total <= most:
         return set(range(total))
     starts = np.linspace(0, total - run, most // run).astype(int)
@@ -279,7 +279,7 @@ def _measured(batches: Iterable[Batch], embedder: Embedder) -> tuple[list[Batch]
 
 
 def _row_bytes(tiles: Sequence[Tile], contents: Sequence[str]) -> float:
-    """That a tile takes in tiles.parquet, from some of them."""
+    """Bytes that a tile takes in tiles.parquet, measured on some of them."""
     if not tiles:
         return 0.0
     sizes = []
@@ -292,7 +292,7 @@ def _row_bytes(tiles: Sequence[Tile], contents: Sequence[str]) -> float:
 
 
 def _vector_bytes(tiles: int, dimension: int, index: str) -> float:
-    """That a tile takes in vectors.npy (half precision) and in the index (single precision, or short codes)."""
+    """Bytes that a tile takes in vectors.npy (half precision) and in the index (floats, or short codes)."""
     if index.startswith("milvus:"):
         return 2 * dimension
     codes = index == "approximate" or (index == "auto" and tiles * dimension > EXACT_NUMBERS)

@@ -19,7 +19,7 @@ from gallery.embedder import Embedder, read_photo
 from gallery.errors import BuildError, GalleryError
 
 STAGE = 1024
-"""So many batches wait in the cluster's memory at once, whatever the area."""
+"""Batches that wait in the cluster's memory at once, whatever the area."""
 
 LOCAL = "local"
 """The address of a cluster that is this machine alone, for as long as the build takes."""
@@ -40,7 +40,7 @@ class RayWorkers:
     def __call__(
         self, batches: Iterable[list[Task]], fingerprint: str, least_detail: float, standing: KnownTiles
     ) -> Generator[Embedded]:
-        """As `Workers`; a `BuildError` where no cluster answers or a worker has other weights."""
+        """Read and embed batches. Raises: BuildError: no cluster answers, or a worker has other weights."""
         waiting = iter(batches)
         with _connected(self.address) as ray:
             pool = _pool(ray)

@@ -58,7 +58,7 @@ class ImagerySettings:
         return FetchJob(server, self.bounds, zoom, str(self.licence), self.rate, self.tile_names.tms)
 
     def noted(self, home: Path) -> dict[str, Any]:
-        """As the gallery in the folder `home` notes it; `crs` is needed again to read such rasters."""
+        """The settings as the gallery in the folder `home` notes them; `crs` is needed to read such rasters."""
         noted: dict[str, Any] = {"positions": None if self.positions is None else noted_path(self.positions, home)}
         options = {
             "unplaced": self.unplaced,

@@ -17,7 +17,7 @@ from gallery.paths import linked
 from gallery.store.manifest import DATA_FILES, FILES, MANIFEST, aside
 
 KEY = "build.key"
-"""Names the file in DIR.building that says which build is whole there."""
+"""The file in DIR.building that says which build is whole there."""
 
 OWN_FOLDERS = (MOSAICS, IMAGERY)
 """Folders of a gallery that builds write: what DIR.building has in them counts, not what the old gallery has."""

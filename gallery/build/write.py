@@ -82,7 +82,7 @@ def blocks_of(gallery: Gallery, kept: np.ndarray | None = None) -> Iterator[Bloc
 
 
 def _with_scale(gallery: Gallery) -> Callable[[pa.Table], pa.Table]:
-    """What fills in the size of tiles of format 1, which were all cut to one."""
+    """A function that fills in the size of tiles where format 1 lacks it: all were cut to one."""
     size_m = gallery.manifest["build"].get("tile_size_m")
     if "scale_m" in gallery.table.columns or not isinstance(size_m, int | float):
         return lambda rows: rows

@@ -143,7 +143,7 @@ def _plan(options: argparse.Namespace, embedder: "Embedder", stated: "ImagerySet
 
 
 def _choices(options: argparse.Namespace, stated: "ImagerySettings") -> dict[str, Any]:
-    """What a build and its plan are asked alike."""
+    """The arguments that a build and its plan share."""
     return {
         "tile_size_m": options.tile_size_m,
         "overlap": options.overlap,
@@ -192,7 +192,7 @@ class _Bar:
             self._bar.close()
 
     def move(self, done: int, total: int, before: int = 0, beside: str = "") -> None:
-        """Show so many of a total, `before` of them from an earlier run, and some words beside."""
+        """Show how many of a total are done, `before` of them in an earlier run, and some words beside."""
         if self._bar is None:
             from tqdm import tqdm
 

@@ -24,7 +24,7 @@ SHOWN = (
     "id", "place", "condition", "altitude_m", "rank", "score", "margin", "error_m", "top_tile", "true_tile", "flags",
     "change", "rank_change", "margin_change",
 )  # fmt: skip
-"""What is said of a query."""
+"""Columns that are printed of a query."""
 
 
 def worst(table: pd.DataFrame, *, wrong: bool, sort: str, count: int) -> pd.DataFrame:
@@ -34,7 +34,7 @@ def worst(table: pd.DataFrame, *, wrong: bool, sort: str, count: int) -> pd.Data
 
 
 def document(inspection: Inspection, rows: pd.DataFrame, comparison: Comparison | None = None) -> dict[str, Any]:
-    """All of it for JSON."""
+    """All figures as JSON has them."""
     table = inspection.table
     found = causes(table)
     result = {
@@ -61,7 +61,7 @@ def document(inspection: Inspection, rows: pd.DataFrame, comparison: Comparison 
 
 
 def text(inspection: Inspection, rows: pd.DataFrame, comparison: Comparison | None = None) -> str:
-    """All of it for reading."""
+    """All figures in words."""
     table = inspection.table
     lines = [f"{inspection.name}: {_line(figures(table))}", *inspection.notes]
     for key in SLICES:
@@ -135,7 +135,7 @@ def _cell(value: Any) -> str:
 
 
 def _plain(value: Any) -> Any:
-    """For JSON, which knows no NaN."""
+    """A value that JSON can hold: it knows no NaN."""
     if isinstance(value, Mapping):
         return {str(key): _plain(one) for key, one in value.items()}
     if isinstance(value, list | tuple):

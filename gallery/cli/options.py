@@ -95,7 +95,7 @@ def numbers(text: str, names: str) -> list[float]:
 
 
 def count(text: str) -> int:
-    """A whole number from 0."""
+    """A whole number, not below 0."""
     if not (text.isascii() and text.isdigit()):
         raise argparse.ArgumentTypeError(f"{text!r} is no number from 0")
     return int(text)

@@ -10,7 +10,7 @@ from gallery.errors import GalleryError
 from gallery.figures.embeddings import GREEN, GREY, RED
 
 MOST_PX = 200_000_000
-"""Of a sheet."""
+"""Largest sheet, pixels."""
 
 
 @dataclass(frozen=True)

@@ -24,10 +24,10 @@ if TYPE_CHECKING:
 BLUE, GREEN, RED, GREY = "#0072B2", "#009E73", "#C62828", "#767676"
 
 BINS = 200
-"""Of a histogram of cosine distances, 0 to 2."""
+"""Bins of a histogram of cosine distances, 0 to 2."""
 
 CHUNK_ELEMENTS = 8_000_000
-"""Distances that are held at once."""
+"""Most distances that are held at once."""
 
 JUNK = -1
 """Gallery items with this label are left out."""

@@ -18,7 +18,7 @@ ReadPosition = Callable[[Path], Any]
 Unplaced = Literal["error", "skip"]
 
 NAMED = 5
-"""So many files are named in a complaint; of the rest it tells the count."""
+"""Files that a complaint names; it only counts the rest."""
 
 OTHER_ZOOM = "map tile of another zoom"
 DISAGREEING = "with positions that disagree"

@@ -22,7 +22,8 @@ _UTM = re.compile(
 _TILE = re.compile(r"(?:(?:(?P<z>\d{1,2})[/_])?(?P<x>\d+)[/_](?P<y>\d+))\.[^./]+$")
 
 LEAST_COUNT = 100
-"""Smaller tile numbers are taken for a plain count of photos (12/3/7.jpg), unless the zoom is stated."""
+"""Least tile number that is read as one: smaller ones are a plain count of photos (12/3/7.jpg), unless the zoom is
+stated."""
 
 DEEPEST_ZOOM = 24
 

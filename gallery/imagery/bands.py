@@ -10,11 +10,11 @@ from rasterio.vrt import WarpedVRT
 from rasterio.windows import Window
 
 STRETCH_PERCENTILES = (2.0, 98.0)
-"""Which values become black and white when samples have more than 8 bits."""
+"""Percentiles that become black and white when samples have more than 8 bits."""
 
 SAMPLED_ALONG_SIDE = 16
 SAMPLE_PX = 64
-"""The stretch looks at so many places along each side, squares of so many pixels: the same time for any size."""
+"""Places along each side, and pixels along the side of each, that the stretch looks at: the same time for any size."""
 
 
 @dataclass(frozen=True)

@@ -23,11 +23,11 @@ def detail_of(image: Image.Image) -> float:
 
 
 IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".tif", ".tiff", ".bmp", ".avif", ".heic")
-"""Names that are taken for images of a folder."""
+"""Endings of the files that are taken for images of a folder."""
 
 
 MAX_IMAGE_PX = 250_000_000
-"""Pictures of more pixels are not decoded when shown."""
+"""Most pixels of a picture that is decoded to be shown."""
 
 
 def images_below(folder: Path) -> Iterator[Path]:

@@ -32,7 +32,7 @@ ACROSS_180 = f"{WGS84} +pm=180"
 """Degrees counted from the 180th meridian, for mosaics that lie across it."""
 
 TOUCHING_PX = 1.5
-"""Rasters that lie no farther apart than so many of their pixels touch: sheets are not always cut to the pixel."""
+"""Largest gap between rasters that touch, in their pixels: sheets are not always cut to the pixel."""
 
 
 @dataclass(frozen=True)

@@ -22,13 +22,13 @@ from gallery.imagery.raster_io import crs_of, north_up, open_file
 from gallery.tiles import Tile, Window
 
 MOST_OVERVIEW_PX = 200_000_000
-"""Of a raster without smaller copies of itself; seconds on one core."""
+"""Most pixels of a raster without smaller copies of itself that is shown whole: seconds on one core."""
 
 EVEN_GROUND = 0.005
-"""Within a strip of columns, a pixel covers this share more or less ground than in its middle, at most."""
+"""Share of ground by which the pixels of a strip of columns may differ from those in its middle."""
 
 MIN_TILE_PX = 16
-"""A tile of fewer raster pixels shows nothing that could be recognised."""
+"""Least side of a tile, raster pixels: in fewer nothing could be recognised."""
 
 
 class Raster:
@@ -186,7 +186,7 @@ class Raster:
         return width_px, height_px
 
     def around(self, window: Window, sides: float) -> Window:
-        """A window grown about its middle to so many times its sides, as far as the raster reaches."""
+        """A window grown about its middle to a multiple of its sides, as far as the raster reaches."""
         left, top, width_px, height_px = window
         across, down = (round((sides - 1) / 2 * size_px) for size_px in (width_px, height_px))
         right, bottom = min(left + width_px + across, self.width_px), min(top + height_px + down, self.height_px)

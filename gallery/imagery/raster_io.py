@@ -25,8 +25,8 @@ OWN_PIXELS = {".tif": GEOTIFF, ".tiff": GEOTIFF, ".jp2": "JP2OpenJPEG", ".mbtile
 MOSAIC_SUFFIX = ".gti.gpkg"
 
 DRIVERS = {**OWN_PIXELS, ".vrt": "VRT", MOSAIC_SUFFIX: "GTI"}
-"""What is opened as what. A VRT and an index of tiles (GTI) point at other files, as their owner wants it; a file of
-another name is never opened as one."""
+"""GDAL's driver by the file's ending. A VRT and an index of tiles (GTI) point at other files, as their owner wants it;
+a file of another name is never opened as one."""
 
 
 NOTES = ".aux.xml"

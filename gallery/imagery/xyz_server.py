@@ -24,7 +24,7 @@ from gallery.imagery.xyz import MAX_TILE_BYTES, TileRange, picture_format, range
 USER_AGENT = "mean-locator/0.1 (builds a gallery of the imagery within stated bounds)"
 
 MOST_TILES = 100_000
-"""More are not asked of one server: at 4 a second, these take seven hours."""
+"""Most tiles that are asked of one server: at 4 a second, these take seven hours."""
 
 CONNECTIONS = 4
 
@@ -40,7 +40,7 @@ RETRY = Retry(
     retry_after_max=600,
     raise_on_status=False,
 )
-"""Waits 1, 2, 4 … seconds and more, or as long as the server asks for by Retry-After."""
+"""How often a tile is asked for again: after 1, 2, 4 seconds and more, or as the server asks by Retry-After."""
 
 REFUSALS = (401, 402, 403)
 

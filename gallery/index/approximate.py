@@ -36,7 +36,7 @@ from gallery.index.exact import (
 log = logging.getLogger(__name__)
 
 LEAST_TILES = 1000
-"""Fewer cannot train the codes, and need none."""
+"""Least tiles of an approximate index: fewer cannot train the codes, and need none."""
 
 RECALL = 0.99
 """Share of the exact best one, and of the exact ten best, that must be found."""
@@ -48,12 +48,12 @@ ENERGY = 0.985
 """Share of the vectors' squared length that the projection keeps at first; more when the recall is not reached."""
 
 ASKED = 100
-"""`reranked` counts for so many results asked, and grows with more."""
+"""Results asked that `reranked` counts for; it grows with more."""
 
 RERANKED = (200, 400, 800, 1600)
 
 QUERIES = 512
-"""Measures the recall to half a percent."""
+"""Held-out queries, which measure the recall to half a percent."""
 
 LIKENESS = 0.7
 """Cosine of a held-out query to its tile; of the starter's photos, to their best tiles, it is 0.64 to 0.90."""
@@ -74,7 +74,7 @@ class Tuning:
 
     @classmethod
     def of(cls, facts: Mapping[str, Any]) -> "Tuning":
-        """From what `ApproximateIndex.write` returned.
+        """Read what `ApproximateIndex.write` returned.
 
         Raises:
             DamagedGallery: something is missing, or no count.
@@ -152,7 +152,7 @@ class ApproximateIndex:
         return int(self._index.d)
 
     def search(self, queries: np.ndarray, k: int, allowed: np.ndarray | None = None) -> tuple[np.ndarray, np.ndarray]:
-        """As `VectorIndex.search`.
+        """Search as `VectorIndex.search` does.
 
         Where few rows are allowed, or most are asked for, they are all compared; where many are allowed, more lists are
         searched the smaller their share is.
@@ -217,7 +217,7 @@ def recall_at(found: np.ndarray, truth: np.ndarray, k: int) -> float:
 
 
 def lists_for(tiles: int) -> int:
-    """Into how many lists so many vectors are divided."""
+    """Number of lists that the vectors of some tiles are divided into."""
     return max(1, round(math.sqrt(tiles)))
 
 

@@ -8,17 +8,17 @@ import numpy as np
 from gallery.errors import DamagedGallery
 
 TIES_MARGIN = 32
-"""How many more neighbours than asked are fetched, so that equal scores at the cut can be put in order."""
+"""Neighbours that are fetched beyond those asked, so that equal scores at the cut can be put in order."""
 
 EXACT_ROWS = 20_000
-"""Of so few allowed rows the vectors themselves are read."""
+"""Most allowed rows of which the vectors themselves are read."""
 
 BLOCK = 1 << 15
-"""So many vectors are turned into float32 at once."""
+"""Vectors that are turned into float32 at once."""
 
 
 SCORED = 1 << 11
-"""So many of them where each counts for one query: few enough for the processor's cache, many for its cores."""
+"""Vectors at once where each counts for one query: few enough for the processor's cache, many for its cores."""
 
 
 class ExactIndex:
@@ -56,7 +56,7 @@ class ExactIndex:
         return int(self._index.d)
 
     def search(self, queries: np.ndarray, k: int, allowed: np.ndarray | None = None) -> tuple[np.ndarray, np.ndarray]:
-        """As `VectorIndex.search`."""
+        """Search as `VectorIndex.search` does."""
         queries = np.ascontiguousarray(queries, dtype=np.float32)
         available = len(self) if allowed is None else int(np.count_nonzero(allowed))
         wanted = min(k, available)

@@ -26,13 +26,13 @@ TOKEN = "MILVUS_TOKEN"
 """The environment variable with the cluster's token, or user:password."""
 
 TIMEOUT_S = 10.0
-"""So long one call may take before the server counts as gone."""
+"""Seconds that one call may take before the server counts as gone."""
 
 BATCH = 1000
 """Rows that are sent at once: 6 MB of float32 at most, below what a server takes."""
 
 MOST_FOUND = 16_384
-"""Milvus gives no more at once."""
+"""Most rows that Milvus gives at once."""
 
 
 class MilvusIndex:
@@ -131,7 +131,7 @@ class MilvusIndex:
         return self._read_places()
 
     def search(self, queries: np.ndarray, k: int, allowed: np.ndarray | None = None) -> tuple[np.ndarray, np.ndarray]:
-        """As `VectorIndex.search`.
+        """Search as `VectorIndex.search` does.
 
         Raises:
             IndexServerError: the server does not answer any more.
@@ -225,7 +225,7 @@ def connect(uri: str) -> Any:
 
 @contextmanager
 def _told(uri: str) -> Iterator[None]:
-    """Errors of Milvus as ours."""
+    """Raise errors of Milvus as ours."""
     from pymilvus import MilvusException
 
     try:
@@ -270,7 +270,7 @@ def _count(client: Any, collection: str) -> int:
 
 
 def _content(vectors: np.ndarray, places: np.ndarray) -> str:
-    """Names what a collection holds: a hash of its rows."""
+    """The name of what a collection holds: a hash of its rows."""
     digest = hashlib.blake2b(repr(vectors.shape).encode(), digest_size=8)
     for start in range(0, len(vectors), BATCH):
         digest.update(vectors[start : start + BATCH].tobytes())

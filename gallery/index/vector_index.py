@@ -13,7 +13,7 @@ from gallery.index.milvus import MilvusIndex, check_uri, is_address
 from gallery.paths import noted_path
 
 KINDS = ("auto", "exact", "approximate")
-"""And "milvus:" with an address or the path of a file."""
+"""Kinds of index by name; beside them "milvus:" with an address or the path of a file."""
 
 MILVUS = "milvus:"
 

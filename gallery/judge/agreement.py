@@ -9,16 +9,16 @@ from gallery.geo import Position, diagonal_m, distance_m, moved, offsets_m, size
 from gallery.tiles import Match, Tile
 
 AGREEMENT_OF = 5
-"""The rule for a position looks at this many best tiles, whatever number is shown."""
+"""Best tiles that the rule for a position looks at, whatever number is shown."""
 
 AGREEMENT_LEAST = 4
-"""So many of them must lie at one place."""
+"""Least number of them that must lie at one place."""
 
 AGREEMENT_LEAST_ADDED_UP = 3
-"""The same where several views under a stated pose had to agree on each tile already."""
+"""The same, where several views under a stated pose had to agree on each tile already."""
 
 AGREEMENT_MOST_BY_CHANCE = 0.2
-"""The rule says nothing where more than this share of the searched tiles lies at that place anyway."""
+"""Largest share of the searched tiles that may lie at that place anyway; the rule says nothing beyond it."""
 
 
 def place_size_m(tile: Tile) -> float:

@@ -53,7 +53,7 @@ class Logistic:
     elsewhere: int
 
     def probability(self, evidence: Evidence) -> float:
-        """That the place is right, in (0, 1)."""
+        """The probability that the place is right, in (0, 1)."""
         standard = (np.array(evidence.numbers) - self.mean) / self.scale
         logit = self.bias + float(standard @ np.array(self.weights))
         return 1 / (1 + math.exp(-max(-700.0, min(700.0, logit))))
@@ -74,7 +74,7 @@ class Calibration:
     ways: Mapping[str, Logistic]
 
     def of(self, way: SearchMode, evidence: Evidence) -> Logistic | None:
-        """What was fitted for this way of searching."""
+        """The logistic that was fitted for this way of searching; None where none was."""
         return self.ways.get(case_of(way, evidence.inliers is not None))
 
     @classmethod

@@ -18,16 +18,16 @@ from gallery.judge.evidence import Evidence
 
 FOLDS = 5
 LEAST_OF_EACH = 10
-"""So many right and so many wrong answers a fit needs at least."""
+"""Least right answers, and least wrong ones, that a fit needs."""
 
 BINS = 10
 
 LEAST_LOCATED = 0.8
-"""No answer is located that is less probable itself, however right the others are."""
+"""Least probability of a located answer, however right the others are."""
 
 BELIEVED_ELSEWHERE = 0.1
-"""Of the share of answers that may be wrong, so much at most of the photos of elsewhere may be located: nobody knows
-how many of a user's photos show places that the gallery lacks, and there no answer is right."""
+"""Largest share of the photos of elsewhere that may be located, as a part of the share of answers that may be wrong:
+nobody knows how many of a user's photos show places that the gallery lacks, and there no answer is right."""
 
 
 @dataclass(frozen=True)

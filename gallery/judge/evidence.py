@@ -15,20 +15,21 @@ calibration: a guess is the best of many, and its scores mean less."""
 
 
 RIGHT_M = 25.0
-"""A place is right when the truth lies within its radius, or so near: the bound of visual place recognition."""
+"""Metres between truth and place that count as right even where the place's radius is smaller: the bound of visual
+place recognition."""
 
 
 BEST = 50
-"""Evidence is taken from so many best tiles."""
+"""Best tiles that evidence is taken from."""
 
 NEAREST = 10
-"""Agreement and scatter are taken from so many."""
+"""Best tiles that agreement and scatter are taken from."""
 
 SHARPNESS = 20.0
-"""Tiles count for the scatter by exp(SHARPNESS * score)."""
+"""Sharpness of the weights exp(SHARPNESS * score) by which tiles count for the scatter."""
 
 FARTHEST_SIDES = 10.0
-"""One tile adds no more to the scatter, in tile sides."""
+"""Most that one tile adds to the scatter, in tile sides."""
 
 
 @dataclass(frozen=True)
@@ -54,7 +55,7 @@ class Evidence:
 
     @property
     def numbers(self) -> tuple[float, ...]:
-        """Those that are known, in the order of `KINDS`."""
+        """The numbers that are known, in the order of `KINDS`."""
         return tuple(number for number in astuple(self) if number is not None)
 
 

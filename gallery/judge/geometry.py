@@ -27,13 +27,13 @@ LEAST_INLIERS_ANYHOW = 16
 """The same where points may match in any turn and size: of a photo as it is, or when they have neither of their own."""
 
 CLEAR_INLIERS = 24
-"""The search stops at so many."""
+"""Agreeing points at which the search for a better place stops."""
 
 REACH_SIDES = 2.0
-"""The ground around a tile is read so many tile sides wide: a photo's centre may lie anywhere in the tile."""
+"""Width of the ground around a tile that is read, in tile sides: a photo's centre may lie anywhere in the tile."""
 
 SAME_GROUND_SIDES = 0.6
-"""A tile is not looked at again whose centre lies so near to that of one before it, in tile sides."""
+"""Tile sides between the centres of two tiles that are both looked at, at least."""
 
 GROUND_PX = 480
 """Longer side of the ground around a tile when it is compared: finer detail is less often the same in both pictures,
@@ -43,35 +43,36 @@ PICTURE_PX = 1000
 """Longer side of a photo that is compared as it is, and of ground that is drawn."""
 
 MOST_PLACES = 10
-"""So many places are looked at where nothing fits."""
+"""Most places that are looked at where nothing fits."""
 
 LIMIT_S = 3.0
-"""No further tile is looked at after so long."""
+"""Seconds after which no further tile is looked at."""
 
 WITHIN_PX = 4.0
 """Largest distance of an agreeing point from where the fit puts it."""
 
 ALIKE_DEG, ALIKE_OCTAVES = 25.0, 0.6
-"""On the ground plane two views of one point may differ by so much in direction and size."""
+"""Largest difference of two views of one point on the ground plane, in direction (degrees) and size (octaves)."""
 
 FLATTEST = 6.0
-"""At the centre of a photo the ground may be drawn out by this factor: a view 10 degrees above the horizon."""
+"""Largest factor by which the ground may be drawn out at a photo's centre: a view 10 degrees above the horizon."""
 
 LEAST_SPREAD = 0.01
 """Share of the photo that the agreeing points must enclose."""
 
 RELIEF_M = 16.0
-"""Ground, roofs and tree tops are no plane: how far off it they are, such that 95 % of rendered photos lie within."""
+"""Metres by which roofs and tree tops differ from a plane, such that 95 % of rendered photos lie within."""
 
 MOST_SCALE_ERROR = 2.0
-"""The scale that a fit finds may differ from the stated pose by this factor."""
+"""Largest factor between the scale that a fit finds and that of the stated pose."""
 
 ALIKE_MARGIN = 0.02
-"""Places whose best tiles differ by less in score look alike. Of rendered photos without a fit, so close are 1 in 20 of
-the right answers, and nearly half of the answers where the gallery lacks the place."""
+"""Difference in score below which the best tiles of two places look alike. Of rendered photos without a fit, so close
+are 1 in 20 of the right answers, and nearly half of the answers where the gallery lacks the place."""
 
 LEAST_AHEAD = 0.2
-"""Share of a photo's centre: what lies farther ahead than five times as far is too near the horizon to be drawn."""
+"""Smallest third coordinate, as a share of that at the photo's centre, of what is drawn: five times as far ahead is too
+near the horizon."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -260,7 +261,7 @@ def look_alike(matches: Sequence[Match], apart_m: float) -> bool:
 
 
 def ground_around(gallery: Gallery, tile: Tile, sides: float, max_px: int) -> tuple[Image.Image, np.ndarray]:
-    """The ground around a tile, so many tile sides wide, its longer side at most max_px.
+    """The ground around a tile, some tile sides wide, its longer side at most max_px.
 
     Returns: the picture, and (3, 3), its pixels to metres east and north of the tile's centre.
 
@@ -366,7 +367,7 @@ def plausible(to_ground: np.ndarray, photo_px: np.ndarray, size_px: tuple[int, i
 
 
 def _tangent(at_centre: np.ndarray) -> float:
-    """Of the angle between the view and straight down, from how much the ground is drawn out."""
+    """Tangent of the angle between the view and straight down, from how much the ground is drawn out."""
     wide, narrow = np.linalg.svd(at_centre, compute_uv=False)
     return math.sqrt(max((wide / narrow) ** 2 - 1, 0.0))
 

@@ -7,13 +7,13 @@ import cv2
 import numpy as np
 
 MOST_POINTS = 4000
-"""Points of one picture, the strongest; comparing two pictures takes the square of it."""
+"""Most points of one picture, the strongest: comparing two pictures takes the square of it."""
 
 LEAST_CONTRAST = 0.02
-"""Half of OpenCV's own threshold: haze and winter leave little contrast."""
+"""Least contrast of a point, half of OpenCV's own threshold: haze and winter leave little."""
 
 RATIO = 0.9
-"""A point counts as found when its second best partner is so much farther; what is wrong in it the fit throws out."""
+"""Largest ratio of the distances to a point's best and second best partner; what is wrong then the fit throws out."""
 
 
 @dataclass(frozen=True)
@@ -55,11 +55,11 @@ class RootSift:
     """The matcher that needs no weights."""
 
     def features(self, picture: np.ndarray, mask: np.ndarray | None = None) -> Features:
-        """As `root_sift`."""
+        """Find points as `root_sift` does."""
         return root_sift(picture, mask)
 
     def pairs(self, first: Features, second: Features) -> np.ndarray:
-        """As `mutual_matches`."""
+        """Pair points as `mutual_matches` does."""
         return mutual_matches(first, second)
 
 

@@ -12,24 +12,24 @@ from gallery.judge.geometry import PICTURE_PX, Alignment, Fit, apply, ground_aro
 from gallery.store.gallery import Gallery
 
 MOST_LINES = 60
-"""More of them hide the pictures."""
+"""Most lines that are drawn: more of them hide the pictures."""
 
 PANEL_PX = 560
-"""The side that photo and ground share where they stand beside or above each other."""
+"""Side that photo and ground share where they stand beside or above each other, pixels."""
 
 GROUND_PX = 800
-"""Longer side of the ground under the photo."""
+"""Longer side of the ground under the photo, pixels."""
 
 MARGIN = 0.08
 """Ground that is shown beyond the photo on each side, as a share of what the photo shows."""
 
 MOST_SIDES = 5.0
-"""Ground beyond so many tile sides is not drawn: a photo with horizon reaches far."""
+"""Tile sides beyond which ground is not drawn: a photo with horizon reaches far."""
 
 GAP_PX = 8
 
 COLOURS = ((230, 159, 0), (86, 180, 233), (240, 228, 66), (0, 158, 115), (204, 121, 167), (255, 255, 255))
-"""Told apart by everybody (Okabe and Ito 2008), those that stand out from the ground, and white."""
+"""Colours that everybody tells apart (Okabe and Ito 2008) and that stand out from the ground, and white."""
 
 OUTLINE = (74, 222, 128)
 DARK = (15, 23, 42)
@@ -187,7 +187,7 @@ def panels_of(
 
 
 def spread(points: np.ndarray, most: int) -> np.ndarray:
-    """Rows of at most so many points that lie evenly among all, each as far as can be from those before it.
+    """Rows of at most `most` points that lie evenly among all, each as far as can be from those before it.
 
     Args: points: (N, 2).
 

@@ -37,7 +37,7 @@ class Ground:
     to_photo: np.ndarray
 
     def cut(self, east_m: float, north_m: float, side_m: float) -> tuple[Image.Image, float]:
-        """A smaller square whose middle lies so far from this one's, and the share of it that the photo holds."""
+        """A smaller square with its middle elsewhere, and the share of it that the photo holds."""
         px = self.image.width / self.side_m
         left = round((self.side_m / 2 + east_m - side_m / 2) * px)
         top = round((self.side_m / 2 - north_m - side_m / 2) * px)

@@ -17,13 +17,13 @@ LEAST_WORKING_PX = 64
 """A smaller one is enlarged to this side, so that what is left of a thumbnail is still a picture."""
 
 FRAMES_REACH = 2
-"""Squares on the ground plane go so many half sides away from the middle one."""
+"""Distance of the outermost squares on the ground plane from the middle one, in half sides."""
 
 LEAST_FILLED = 0.35
-"""Squares beside the middle one are searched when the photo fills this share of them."""
+"""Least share of a square beside the middle one that the photo must fill for it to be searched."""
 
 GUESSED_HEADINGS = 16
-"""So many headings are tried for a photo that states none: a network from above bears an error of half a step."""
+"""Headings that are tried for a photo that states none: a network from above bears an error of half a step."""
 
 GUESSED_PITCHES_DEG = (-78.0, -55.0)
 GUESSED_HEIGHTS = (0.55, 0.8, 1.2, 1.7)  # in tile sides, for the lens below

@@ -12,7 +12,7 @@ import pandas as pd
 from gallery.report.flags import COLUMNS
 
 Range = tuple[float | None, float | None]
-"""From and to, both included; None is open. An open range keeps what has no number, others leave it out."""
+"""Lower and upper end, both included; None is open. An open range keeps what has no number, others leave it out."""
 
 ANY: Range = (None, None)
 
@@ -32,13 +32,13 @@ SORTS: Mapping[str, str] = {
     "rank_change": "rank_change",
     "margin_change": "margin_change",
 }
-"""By what rows can be ordered, and the column of each."""
+"""What rows can be ordered by, and the column of each."""
 
 MOST_IDS = 200
-"""A link holds no more ids than this: browsers and servers cut longer ones."""
+"""Most ids that a link holds: browsers and servers cut longer ones."""
 
 MOST_LETTERS = 500
-"""Of one value in a link."""
+"""Most letters of one value in a link."""
 
 
 @dataclass(frozen=True)

@@ -32,15 +32,15 @@ SOURCES = {
 """What each flag is judged by: where a report knows none of it, the flag is unknown."""
 
 CHUNK_ELEMENTS = 8_000_000
-"""Cosines that are held at once."""
+"""Most cosines that are held at once."""
 
 LEAST_SPREAD = {"sharpness": 0.2, "brightness": 5.0}
-"""Reports whose photos differ less than so (of log sharpness, of grey levels) have no outliers."""
+"""Least spread of the photos of a report (of log sharpness, of grey levels) that has outliers."""
 
 
 @dataclass(frozen=True)
 class Thresholds:
-    """From where on a flag is set."""
+    """The bounds from which on a flag is set."""
 
     twin_cosine: float = LOOKALIKE_COSINE  # of the true tile and one that shows another place
     least_overlap: float = 0.1  # intersection over union: the neighbour half a tile away has 0.33, the diagonal 0.14
@@ -64,7 +64,7 @@ def add_flags(table: pd.DataFrame, tiles: Tiles | None, thresholds: Thresholds) 
 
 
 def _low(values: pd.Series, deviations: float, least_spread: float) -> pd.Series:
-    """Whether a value lies so many robust standard deviations (1.4826 MAD) below the median."""
+    """Whether a value lies `deviations` robust standard deviations (1.4826 MAD) below the median."""
     middle = values.median()
     spread = max(1.4826 * (values - middle).abs().median(), least_spread)
     return values < middle - deviations * spread

@@ -8,10 +8,10 @@ from PIL import Image
 from scipy.ndimage import laplace
 
 MEASURED_PX = 256
-"""Pictures are brought to this longer side first, so that the measures of different sizes compare."""
+"""Longer side that pictures are brought to first, pixels, so that the measures of different sizes compare."""
 
 QUALITY = 72
-"""Of a thumbnail's JPEG."""
+"""Quality of a thumbnail's JPEG."""
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,7 @@ from gallery.report.report import Report
 from gallery.store.gallery import Gallery
 
 Reader = Callable[[Path, int], Image.Image]
-"""Reads a picture file: RGB, upright, its longer side about so many pixels."""
+"""What reads a picture file: RGB, upright, its longer side near a number of pixels."""
 
 
 @dataclass(frozen=True)

@@ -21,10 +21,10 @@ log = logging.getLogger(__name__)
 Method = Literal["pca", "tsne"]
 
 LEAST = 5
-"""Fewer embeddings make no plot."""
+"""Least embeddings of a plot."""
 
 MOST_TSNE = 4000
-"""More take minutes; of more, so many are drawn at random."""
+"""Most embeddings that t-SNE places, drawn at random where there are more: those would take minutes."""
 
 
 @dataclass(frozen=True)

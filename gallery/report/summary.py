@@ -18,7 +18,7 @@ BANDS_M = (0, 50, 80, 120, 180, 300, 500, 1000)
 """Edges of the bands of altitude, the same for every report so that bands compare; 120 m is the usual legal limit."""
 
 FEW_ALTITUDES = 8
-"""Up to so many altitudes are shown one by one (SUES-200 has four)."""
+"""Most altitudes that are shown one by one (SUES-200 has four)."""
 
 COSINE_NOTE = (
     "The score is a cosine, not a probability: the bars show how often answers with such a score are right in this "

@@ -31,10 +31,10 @@ from gallery.tiles import Match, Ranking, Tile
 ROTATIONS = (1, 4, 16)
 
 FOLLOWED_UP = 12
-"""So many guessed poses are searched with all their views, at each scale."""
+"""Guessed poses that are searched with all their views, at each scale."""
 
 CHECKED_AMONG = 50
-"""A place that geometry confirms moves its tile to the front from among so many best ones."""
+"""Best tiles from among which a place that geometry confirms moves to the front."""
 
 BATCH = 16
 """Photos that are embedded at once when many are answered."""
@@ -276,7 +276,7 @@ class Localizer:
     def _guessed(
         self, image: Any, guesses: Sequence[tuple[Pose, float]], k: int, allowed: np.ndarray | None
     ) -> tuple[QueryViews, Ranking, float, float]:
-        """As `_ranked`, by the pose whose views the gallery answers with the best score.
+        """Rank by the guessed pose whose views the gallery answers with the best score; returns as `_ranked`.
 
         The middle square under each pose is searched first; only the most promising poses are followed up.
         """

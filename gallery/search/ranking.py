@@ -12,10 +12,11 @@ from gallery.store.gallery import Gallery
 from gallery.tiles import Ranking
 
 CANDIDATES = 100
-"""So many best tiles of each view propose where the photo could lie, beside the number that is asked for."""
+"""Best tiles of each view that propose where the photo could lie, beside the number that is asked for."""
 
 SAME_PLACE = 0.4
-"""A tile stands for a view when its centre lies within this share of the view's side from where it should be."""
+"""Largest distance of a tile's centre from where a view's should be, as a share of the view's side, for the tile to
+stand for it."""
 
 
 class Ranker:

@@ -10,11 +10,11 @@ from gallery.photo.rectify import share_shown
 from gallery.store.gallery import Gallery
 
 LEAST_SHOWN = 0.9
-"""A photo is searched among the largest tiles of which it shows this share around its centre, else among the smallest:
-settled with 150 rendered photos of 50 to 300 m of height, over tiles of 80, 160 and 320 m."""
+"""Share of a tile's size that a photo must show around its centre to be searched among such tiles: the largest that it
+fills, else the smallest. Settled with 150 rendered photos of 50 to 300 m of height, over tiles of 80, 160 and 320 m."""
 
 SAMPLED = 99
-"""So many tiles, spread evenly over those of a scale, tell how large they are."""
+"""Tiles, spread evenly over those of a scale, that tell how large they are."""
 
 
 @dataclass(frozen=True, eq=False)

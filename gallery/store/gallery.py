@@ -153,7 +153,7 @@ class Gallery:
         return image_file(self.folder, tile)
 
     def around(self, tile: Tile, sides: float = 1.0, max_px: int = 1024) -> tuple[Image.Image, Tile]:
-        """The ground around a tile, so many tile sides wide: of a raster as far as it reaches, of an image file itself.
+        """The ground around a tile, some tile sides wide: of a raster as far as it reaches, of an image file itself.
 
         Returns: the picture, and a tile that says where it lies.
 

@@ -16,19 +16,19 @@ from gallery.store.gallery import Gallery
 Kind = Literal["duplicate", "lookalike", "blank", "gap"]
 
 LOOKALIKE_COSINE = 0.98
-"""From here on two tiles of different places look alike. Of the sample's tiles with such a twin, seen again askew (8 %
-aside, 4 degrees turned, darker, noise), the starter of 467dd5713a0e82df found 35 % among other places; with one of 0.90
-to 0.95, 79 %; with none above 0.85, all but one in 200."""
+"""Cosine from which on two tiles of different places look alike. Of the sample's tiles with such a twin, seen again
+askew (8 % aside, 4 degrees turned, darker, noise), the starter of 467dd5713a0e82df found 35 % among other places; with
+one of 0.90 to 0.95, 79 %; with none above 0.85, all but one in 200."""
 
 LITTLE_DETAIL = 3.0
 """A tile whose luminance (0 to 255) has a lower standard deviation shows little, even where a build keeps it. Of the
 sample's tiles, seen again askew, that starter found 31 % below 3, 62 % from 3 to 6, 96 % from 20 on."""
 
 MOST_COSINES = 400_000_000
-"""So many pairs of tiles are compared at most: all of 20,000 tiles; of more, as many as this allows, evenly spread."""
+"""Most pairs of tiles that are compared: all of 20,000 tiles; of more, as many as this allows, evenly spread."""
 
 MOST_PICTURES = 200
-"""So many tiles are read where the gallery does not state their detail."""
+"""Most tiles that are read where the gallery does not state their detail."""
 
 NEIGHBOURS, MOST_NEIGHBOURS = 32, 1024
 """How many similar tiles are looked at first, and at most, to find one of another place."""
@@ -239,7 +239,7 @@ def _parts(shape: Any) -> list[Polygon]:
 
 
 def _spread(count: int, most: int) -> np.ndarray:
-    """At most so many rows, evenly spread over all."""
+    """At most `most` rows, evenly spread over all."""
     return np.unique(np.linspace(0, count - 1, min(count, most)).astype(np.int64)) if count else np.empty(0, np.int64)
 
 

@@ -18,8 +18,8 @@ WRONG_FIT = 0.05
 """Share of geometric fits that are taken to be wrong."""
 
 HALF_BELOW, LOGISTIC_WIDTH = 1.0, 0.5
-"""A tile counts half when its score lies so far below the best one, and how quickly it counts less, in standard
-deviations of the ranked tiles. These and the share above make the true tiles of three rendered flights likeliest."""
+"""Distance below the best score at which a tile counts half, and width of the fall around it, in standard deviations of
+the ranked tiles. These and the share above make the true tiles of three rendered flights likeliest."""
 
 
 @dataclass(frozen=True)

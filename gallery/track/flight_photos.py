@@ -10,7 +10,7 @@ from gallery.track import video
 from gallery.track.track import Frame
 
 VIDEO_EVERY_S = 4.0
-"""Between two frames of a video, unless somebody says otherwise."""
+"""Seconds between two frames of a video, unless somebody says otherwise."""
 
 
 @dataclass(frozen=True)

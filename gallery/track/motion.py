@@ -19,16 +19,17 @@ SLACK_PITCHES = 0.5
 that is nearer to it than to another."""
 
 REACH_SLACKS = 3.0
-"""Tiles farther than the speed limit allows by more than so many standard deviations are out of reach."""
+"""Standard deviations beyond the speed limit at which a tile is out of reach."""
 
 TURN_SLACK_DEG = 45.0
 """The same for the turn limit: one step between courses."""
 
 LONGEST_STEP_PITCHES = 3.0
-"""A longer way between two photos is gone in several steps, which keeps the neighbourhoods small."""
+"""Longest step, in distances between tiles: a longer way between two photos is gone in several, which keeps the
+neighbourhoods small."""
 
 LEAST_PITCH_SIDES = 0.125
-"""Tiles that lie closer than this share of their side count as lying so far apart."""
+"""Least distance between tiles, as a share of their side; closer ones count as lying so far apart."""
 
 
 @dataclass(frozen=True)
@@ -92,7 +93,7 @@ class Ground:
 
     @cached_property
     def across_m(self) -> float:
-        """From one end to the other: no way is longer."""
+        """Metres from one end to the other: no way is longer."""
         return float(np.linalg.norm(np.ptp(self.metres, axis=0)))
 
     def offset_m(self, point: LonLat) -> np.ndarray:
@@ -140,7 +141,7 @@ def moves(ground: Ground, seconds: float, motion: Motion) -> list[csr_array]:
 
 
 def turns(seconds: float, motion: Motion) -> np.ndarray:
-    """(COURSES, COURSES) chance of a course after another one, so many seconds apart; symmetric, rows sum to 1."""
+    """(COURSES, COURSES) chance of a course after another one, some seconds later; symmetric, rows sum to 1."""
     apart = np.abs(np.subtract.outer(np.arange(COURSES), np.arange(COURSES)))
     apart_deg = 360 / COURSES * np.minimum(apart, COURSES - apart)
     beyond = np.maximum(0.0, apart_deg - motion.turn_deg_s * seconds) / TURN_SLACK_DEG
@@ -149,6 +150,6 @@ def turns(seconds: float, motion: Motion) -> np.ndarray:
 
 
 def steps_between(ground: Ground, seconds: float, motion: Motion) -> int:
-    """In how many steps the way between two photos is gone."""
+    """Steps in which the way between two photos is gone."""
     way_m = min(motion.max_speed_m_s * seconds, ground.across_m)
     return max(1, math.ceil(way_m / (LONGEST_STEP_PITCHES * ground.pitch_m)))

@@ -42,7 +42,7 @@ class Message:
     away: float
 
     def scaled(self) -> "Message":
-        """With the sum 1."""
+        """The same weights with the sum 1."""
         total = float(self.tiles.sum()) + self.away
         return Message(self.tiles / total, self.away / total)
 

@@ -26,16 +26,16 @@ State = Literal["found", "bridged", "lost"]
 it does not."""
 
 RANKED = 200
-"""So many best tiles of a photo are heard; the others count as the last of them."""
+"""Best tiles of a photo that are heard; the others count as the last of them."""
 
 CERTAIN = 0.9
-"""A place is claimed when the posterior holds this share within one tile side."""
+"""Share of the posterior within one tile side that a place is claimed from."""
 
 SPEAKS_FOR = 3.0
-"""A photo is found where it is itself so many times likelier at its place than on other ground."""
+"""Least ratio of likelihoods, at its place and on other ground, by which a photo itself counts as found."""
 
 ASSUMED_EVERY_S = 5.0
-"""Between photos that state no time, when nobody says better."""
+"""Seconds between photos that state no time, when nobody says better."""
 
 
 @dataclass(frozen=True)
