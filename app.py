@@ -158,7 +158,7 @@ class Page:
 
 
 def catalog_of(options: Options, load: "Callable[[Path], Localizer]") -> "GalleryCatalog":
-    """What answers from each gallery; the first one is loaded when the pages are served, another when it is chosen."""
+    """The galleries and what answers from each; the first is loaded at once, another when it is chosen."""
     from pages.services.catalog import CatalogEntry, GalleryCatalog, keys_of
     from pages.services.engine import Engine
     from pages.services.expiring import ExpiringStore

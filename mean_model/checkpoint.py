@@ -31,7 +31,7 @@ WEIGHTS_SUFFIXES = (".safetensors", ".pth", ".pt", ".bin")
 STARTER = Path(__file__).parent / "weights" / "starter"
 CONFIG_FILE, WEIGHTS_FILE, CARD_FILE = "config.json", "model.safetensors", "README.md"
 CALIBRATION_FILE = "calibration.json"
-"""May lie beside the weights: what their searches are worth, for who searches."""
+"""The file that may lie beside the weights: what their searches are worth, for who searches."""
 
 _BRANCHES = ("pee", "gee", "cea")
 _MAX_CONFIG_BYTES = 1_000_000

@@ -10,7 +10,7 @@ IMAGENET_MEAN = (0.485, 0.456, 0.406)  # what timm's ConvNeXt was trained with
 IMAGENET_STD = (0.229, 0.224, 0.225)
 
 STRIDE_PX = 32
-"""Every ConvNeXt turns a square of this side into one location of its last map."""
+"""Side of the square that a ConvNeXt turns into one location of its last map, pixels."""
 
 
 @dataclass(frozen=True)
@@ -64,12 +64,12 @@ class MeanConfig:
 
     @property
     def mean(self) -> tuple[float, float, float]:
-        """Of a pixel's channels from 0 to 1, which the network's input has 0 for."""
+        """Mean of a pixel's channels, 0 to 1, which becomes 0 in the network's input."""
         return IMAGENET_MEAN
 
     @property
     def std(self) -> tuple[float, float, float]:
-        """Standard deviation that becomes 1."""
+        """Standard deviation of a pixel's channels, 0 to 1, which becomes 1 in the network's input."""
         return IMAGENET_STD
 
     @property

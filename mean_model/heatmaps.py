@@ -22,7 +22,7 @@ from .photo import PhotoSource
 Kind = Literal["similarity", "saliency"]
 
 FLAT = 1e-6
-"""Grad-CAM below this share of a cosine is rounding: the map is then empty."""
+"""Share of a cosine below which Grad-CAM is rounding: the map is then empty."""
 
 
 def similarity_map(embedder: Embedder, image: PhotoSource, vector: np.ndarray) -> np.ndarray:

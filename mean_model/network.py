@@ -24,7 +24,7 @@ from .layers import (
 )
 
 START_TEMPERATURE = 0.07
-"""InfoNCE starts from this temperature; `logit_scale` learns the logarithm of its inverse."""
+"""Temperature that InfoNCE starts from; `logit_scale` learns the logarithm of its inverse."""
 
 
 @dataclass(frozen=True)

@@ -25,7 +25,7 @@ class XFeatPoints:
     """
 
     least_cosine = 0.82
-    """Of the descriptors of one point in two pictures, as the authors match."""
+    """Least cosine of the descriptors of one point in two pictures, as the authors match."""
 
     sees_px = 16.0
     """How far around a point its descriptor mostly looks: two cells of the map that it is read from."""

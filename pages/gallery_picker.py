@@ -19,7 +19,7 @@ class Remembered:
 
     @classmethod
     def read(cls, value: Any) -> "Remembered":
-        """From a browser's storage, which may hold anything."""
+        """Read a browser's storage, which may hold anything."""
         if not isinstance(value, dict):
             return cls()
         chosen, own = value.get("chosen"), value.get("own")
@@ -27,7 +27,7 @@ class Remembered:
         return cls(chosen if isinstance(chosen, str) else "", tuple(key for key in keys if isinstance(key, str)))
 
     def to_dict(self) -> dict[str, Any]:
-        """For a browser's storage."""
+        """The same for a browser's storage."""
         return {"chosen": self.chosen, "own": list(self.own)}
 
 

@@ -88,7 +88,7 @@ class ColourHistogram:
     image_size, from_above, photo_errors = 96, True, (PhotoError,)
 
     def read(self, source: Any, least_px: int = 0) -> Photo:
-        """As the networks' embedder does."""
+        """Read a photo as the networks' embedder does."""
         return load_photo(source, max(self.image_size, least_px // 2))
 
     def embed(self, images: Sequence[Any]) -> np.ndarray:

@@ -48,8 +48,8 @@ from train_scripts.evaluation.queries import asked_photos, below
 from train_scripts.make_figures import SUFFIXES, save
 
 HIDDEN_SIDES = 3.0
-"""Tiles so near to the truth are hidden, in tile sides: the ground around those that stay shows nothing of the photo's
-middle, nor do its outer squares fit them."""
+"""Distance from the truth within which tiles are hidden, in tile sides: the ground around those that stay shows nothing
+of the photo's middle, nor do its outer squares fit them."""
 
 
 @dataclass(frozen=True)

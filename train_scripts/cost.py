@@ -48,7 +48,7 @@ class Cost:
 
     @property
     def paper_gflops(self) -> float:
-        """As Tables I and III to VI count: thousand millions of multiply-adds for a drone photo and a tile."""
+        """Thousand millions of multiply-adds for a drone photo and a tile, as Tables I and III to VI count."""
         return PHOTOS_IN_A_PAIR * self.inference_macs / 1e9
 
     @property

@@ -62,7 +62,7 @@ KINDS_OF: Mapping[str, tuple[str, ...]] = {
     "gallery": (WORLD,),
     **dict.fromkeys(("galleries", "rotations", "north_up", "verify", "pose_error"), (GALLERY, WORLD)),
 }
-"""Which kinds of dataset know an option; those that are not named belong to all."""
+"""Kinds of dataset that know an option; options that are not named belong to all."""
 
 
 def pose_error(text: str) -> PoseError:

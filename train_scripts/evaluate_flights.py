@@ -38,10 +38,10 @@ EVERY_S = 4.0
 ELSEWHERE = 77  # the seed of another world
 ELSEWHERE_PHOTOS = range(15, 22)
 WRONG_M = 100.0
-"""A place that is claimed farther off than this is wrong."""
+"""Metres beyond which a claimed place is wrong."""
 
 FAR_M = 500.0
-"""An answer that stands for a wrong match comes from a photo at least so far away."""
+"""Least metres between a photo and the one whose answer stands for a wrong match."""
 
 POSES = {"stated": True, "guessed": False}
 

@@ -96,7 +96,7 @@ METHODS = (
         {**_TEMPERATURES, "back_mlp": "heads of a variant that no embedding needs"},
     ),
 )
-"""In the order in which a file is tried: the layout of one may hold the mark of a later one."""
+"""The methods in the order in which a file is tried: the layout of one may hold the mark of a later one."""
 
 _ROPE_VITS = {
     (512, 12, 1): "vit_medium_patch16_rope_reg1_gap_256",

@@ -153,7 +153,7 @@ class _Frame:
 
 
 def ticks(low: float, high: float, about: int = 5) -> list[float]:
-    """Round numbers between two values, about so many."""
+    """Round numbers between two values, about as many as asked for."""
     if not high > low:
         return [low]
     rough = (high - low) / about

@@ -10,7 +10,7 @@ from gallery.store.health import coverage, footprints
 from pages.common import maps
 
 MOST_FOOTPRINTS = 100_000
-"""Of a gallery with more tiles, only the outline of its area is drawn."""
+"""Most footprints that are drawn: of a gallery with more tiles there is only the outline of its area."""
 
 
 class GalleryTiles(MacroElement):

@@ -40,7 +40,7 @@ SLOW: dict[str, Any] = {"concurrency_limit": 2, "concurrency_id": "inspect-slow"
 ADDRESS = """(query) => { const kept = new URLSearchParams(location.search).get('__theme');
   const all = [kept ? '__theme=' + kept : '', query].filter(Boolean).join('&');
   history.replaceState(null, '', location.pathname + (all ? '?' + all : '')); }"""
-"""The link to what is shown stands in the address bar."""
+"""Script that puts the link to what is shown into the address bar."""
 COPY = """async () => { const button = document.querySelector('#copy-link'), text = button.textContent;
   try { await navigator.clipboard.writeText(location.href); button.textContent = '✓ Copied'; }
   catch { prompt('The link to this view', location.href); }
@@ -48,7 +48,7 @@ COPY = """async () => { const button = document.querySelector('#copy-link'), tex
 OPACITY = "(value) => document.querySelector('#sight').style.setProperty('--heat', value / 100)"
 MARK = f"""(query) => document.querySelector('#{MAP_ID} iframe')
   ?.contentWindow.postMessage({{src: 'mean-page', query}}, '*')"""
-"""The chosen query's line on the map of errors stands out."""
+"""Script that makes the chosen query's line on the map of errors stand out."""
 UNLASSO = "() => document.querySelector('#cloud canvas')?.dispatchEvent(new Event('clear'))"
 WORST_FIRST = View(sort="margin")
 """What the page shows where its address asks for nothing."""
@@ -141,7 +141,7 @@ class Events:
 
     @_spoken
     def clear(self, view_state: ViewState) -> Shown:
-        """No filter."""
+        """Take every filter away."""
         return self._filtered(view_state, Filter(), controls=True)
 
     @_spoken
@@ -208,7 +208,7 @@ class Events:
         )
 
     def _step(self, view_state: ViewState, way: int, options: DisplayOptions) -> Shown:
-        """To a neighbour in the table; the table turns with it."""
+        """Choose a neighbour in the table, which turns its pages with it."""
         if view_state.fresh is not None:
             return {self.parts.view_state: view_state}
         chosen, name = view_state.rows(self.service), view_state.view.query

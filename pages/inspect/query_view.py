@@ -33,7 +33,7 @@ def query_card(query: QueryPictures, text: QueryText) -> str:
 
 
 def strip(ranked: Sequence[RankedTile], title: str = "") -> str:
-    """RankedTile tiles in one line that scrolls."""
+    """Ranked tiles in one line that scrolls."""
     if not ranked:
         return ""
     name = f"<h4>{html.escape(title)}</h4>" if title else ""

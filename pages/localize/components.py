@@ -50,7 +50,7 @@ class Examples:
     strip: gr.Gallery
 
     def of(self, service: LocateService) -> dict[Any, Any]:
-        """Those of a gallery; nothing where it has none."""
+        """The examples of a gallery; nothing where it has none."""
         there = bool(service.examples)
         strip = gr.Gallery(list(service.thumbnails), visible=there, selected_index=None)
         return {self.heading: gr.HTML(visible=there), self.strip: strip}

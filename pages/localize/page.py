@@ -30,7 +30,7 @@ LOADING = ("Loading the model", "The first answer comes in a few seconds; the ne
 SCROLL = """() => { if (innerWidth > 820) return;
   const calm = matchMedia('(prefers-reduced-motion: reduce)').matches;
   document.querySelector('#card').scrollIntoView({behavior: calm ? 'auto' : 'smooth'}); }"""
-"""On a narrow screen the answer stands below the photo: bring it into sight."""
+"""Script that brings the answer into sight: on a narrow screen it stands below the photo."""
 NOTICE = """
 **Use it for** checking where your own or openly licensed aerial photos belong: mapping, search and rescue, archives,
 research. **Do not use it** to find or follow people, or for decisions that nobody checks: it always names the most

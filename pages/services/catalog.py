@@ -62,7 +62,7 @@ class GalleryCatalog:
             return self._entries.get(key, self.first) if isinstance(key, str) else self.first
 
     def named(self, key: str | None) -> CatalogEntry:
-        """As `get`, for a question that may name a gallery.
+        """Find a gallery as `get` does, for a question that may name one.
 
         Raises:
             BadQuestion: there is none of that name.
@@ -79,7 +79,7 @@ class GalleryCatalog:
         return [*self.public, *dict.fromkeys(entry for entry in found if entry.own)]
 
     def put(self, entry: CatalogEntry, for_s: float) -> None:
-        """Keep a visitor's own gallery for so many seconds; then its folder goes, too."""
+        """Keep a visitor's own gallery for some seconds; then its folder goes, too."""
         with self._lock:
             self._entries[entry.key] = entry
         timer = threading.Timer(for_s, self.drop, [entry.key])

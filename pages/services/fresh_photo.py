@@ -58,7 +58,7 @@ def fresh_pictures(photo: FreshPhoto, options: DisplayOptions) -> QueryPictures:
 
 
 def covering(gallery: Gallery, point: LonLat) -> Tile | None:
-    """Of the tiles that cover a point, the one whose centre lies next to it."""
+    """The tile whose centre lies next to a point, of those that cover it."""
     west, south, east, north = gallery.boxes.T
     inside = np.zeros(len(gallery), bool)
     for turn in (0, 360, -360):

@@ -20,10 +20,10 @@ from pages.errors import SPOKEN, BadQuestion, sentence
 from pages.services.catalog import CatalogEntry, GalleryCatalog
 
 MOST_MEASURED = 100_000
-"""Of a gallery with more tiles, the area is told with its health, which takes longer."""
+"""Most tiles of a gallery whose area is told at once; of more, it comes with the health, which takes longer."""
 
 MOST_MARKED = 20_000
-"""So many tiles of a kind are marked on the map."""
+"""Most tiles of a kind that are marked on the map."""
 
 MOST_GAPS = 500
 TILE_CARD_PX = 384

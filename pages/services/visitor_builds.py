@@ -25,16 +25,16 @@ from pages.services.locate import LocateService
 from pages.services.upload import plan
 
 LIVE_S = 2 * 3600.0
-"""So long a gallery is kept after it was built."""
+"""Seconds that a gallery is kept after it was built."""
 
 MOST_KEPT = 8
-"""Galleries of all visitors together: at most some 100 MB each."""
+"""Most galleries of all visitors together: some 100 MB each at most."""
 
 MOST_EACH = 2
-"""Galleries of one visitor; the oldest gives way to the next."""
+"""Most galleries of one visitor; the oldest gives way to the next."""
 
 LEAST_FREE_BYTES = 2_000_000_000
-"""No build begins when the disk has less room."""
+"""Least bytes that the disk must have free for a build to begin."""
 
 AT_ONCE = 8
 """Tiles that are embedded between two looks at the stop button."""
@@ -151,7 +151,7 @@ class _Interruptible:
         return getattr(self._embedder, name)
 
     def embed(self, images: Sequence[Any]) -> np.ndarray:
-        """As the embedder's own.
+        """Embed as the embedder does.
 
         Raises:
             Stopped: the visitor stopped.

@@ -20,7 +20,7 @@ PICTURE = np.ascontiguousarray(np.moveaxis(textured(SIDE_PX, SIDE_PX, seed=5), 0
 
 @pytest.fixture(scope="module")
 def weights() -> dict[str, torch.Tensor]:
-    """Of a network that was never trained, made to fire: evenly unsure, it would find no point."""
+    """Weights of a network that was never trained, made to fire: evenly unsure, it would find no point."""
     feature = pytest.importorskip("kornia.feature", reason="kornia is not installed (requirements-matchers.txt)")
     torch.manual_seed(0)
     state = feature.XFeat().net.state_dict()

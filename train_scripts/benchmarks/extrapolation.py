@@ -12,7 +12,7 @@ AREAS = {"1,000": 1e3, "10,000": 1e4, "100,000 (Iceland)": 1e5, "1,000,000 (Egyp
 """Areas in km2."""
 
 INTERACTIVE_MS = 1000.0
-"""A search that would take longer is one for a cluster."""
+"""Milliseconds from which on a search is one for a cluster."""
 
 
 PRICES = {
@@ -52,7 +52,7 @@ HEAD = (
 
 @dataclass(frozen=True)
 class Cost:
-    """Of one area."""
+    """What a gallery of one area costs."""
 
     area: str  # km2
     tiles: float

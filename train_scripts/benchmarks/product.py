@@ -28,7 +28,7 @@ BEST = 50  # tiles that a check chooses its places from
 
 
 def bare_network(embedder: Any) -> Callable[[int], Callable[[], Any]]:
-    """For a batch size: the network alone on ready pixels, in the precision that the embedder computes in."""
+    """The network alone on ready pixels of a batch size, in the precision that the embedder computes in."""
     import torch
 
     dtype = getattr(torch, embedder.precision)

@@ -6,8 +6,9 @@ from collections.abc import Iterator
 import numpy as np
 
 SHARES = {0: 0.44, 2: 0.15, 4: 0.15, 6: 0.13, 8: 0.13}
-"""Of the variance: what a tile shows alone (0), and what it shares with all in a square of 2^n tiles across. Fitted to
-the similarity of the sample's tiles to their 1st to 100th neighbours by the starter weights (0.84 to 0.59)."""
+"""Shares of the variance: what a tile shows alone (0), and what it shares with all in a square of 2^n tiles across.
+Fitted to the similarity of the sample's tiles to their 1st to 100th neighbours by the starter weights (0.84 to
+0.59)."""
 
 
 def tile_vectors(count: int, dimension: int, like: np.ndarray, seed: int = 0) -> Iterator[np.ndarray]:

@@ -36,13 +36,13 @@ if TYPE_CHECKING:
 Request = evaluation_photos.Request | places.Request
 
 PASSES = 5
-"""So many passes over a batch are timed, after one that warms up; the fastest counts."""
+"""Passes over a batch that are timed, after one that warms up; the fastest counts."""
 
 ENOUGH_S = 10.0
-"""No further pass is timed after so many seconds."""
+"""Seconds after which no further pass is timed."""
 
 LOOKED_AT = 200
-"""So many pictures of a folder are tried for a batch that can be read."""
+"""Pictures of a folder that are tried for a batch that can be read."""
 
 
 @dataclass(frozen=True)
@@ -213,7 +213,7 @@ _LEGEND = (
 
 
 def table(summaries: Sequence[Mapping[str, Any]]) -> str:
-    """For each trial a table with a row for each model; intervals (95 %) where the evaluation gives them.
+    """A table for each trial with a row for each model; intervals (95 %) where the evaluation gives them.
 
     Args: summaries: of `run`.
     """

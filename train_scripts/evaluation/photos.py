@@ -52,7 +52,7 @@ PoseError = tuple[float, float, float]
 
 SAMPLE = Path(__file__).resolve().parents[2] / "gallery" / "sample"
 FAR_OFF_M = 50.0
-"""A place that geometry claims and that is farther off than this is plainly wrong."""
+"""Metres beyond which a place that geometry claims is plainly wrong."""
 
 PHOTOS = "photos"
 """The folder in a gallery's folder whose photos are asked by default."""
@@ -256,7 +256,7 @@ def run(request: Request) -> Iterator[dict[str, Any]]:
 
 
 def tiles_covering(gallery: Gallery, points: Sequence[LonLat]) -> list[np.ndarray]:
-    """For each point the rows of the tiles whose footprint covers it."""
+    """The rows of the tiles whose footprint covers each point."""
     lons, lats = np.array([(point.lon, point.lat) for point in points]).T
     found: list[list[int]] = [[] for _ in points]
     for turn in (0, 360, -360):  # footprints over the 180th meridian go on past it

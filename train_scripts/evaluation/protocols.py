@@ -68,7 +68,7 @@ def published_counts(dataset: str, protocol: Protocol, direction: Direction) -> 
 
 
 def deviations(dataset: str, task: Retrieval) -> list[str]:
-    """In words, where a task differs from the published one; empty where it does not, or nothing is published."""
+    """What a task differs in from the published one, in words; empty where it does not, or nothing is published."""
     wanted = published_counts(dataset, task.protocol, task.direction)
     if wanted is None:
         return []

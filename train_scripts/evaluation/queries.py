@@ -22,7 +22,7 @@ from train_scripts.errors import MissingPart
 TRUTH = "truth.csv"
 
 Read = Callable[[Path], Photo | None]
-"""Reads a photo; None for one that is left out."""
+"""What reads a photo; None for one that is left out."""
 
 
 @dataclass(frozen=True)

@@ -36,7 +36,7 @@ ROUNDS = 4
 """Views of every held-out place that are asked."""
 
 VIEWS_SEED = 20_000
-"""The same views are asked of every row."""
+"""Seed of the views that every row is asked."""
 
 
 def runs_of(config: TrainConfig, seeds: int) -> Iterator[tuple[str, TrainConfig]]:

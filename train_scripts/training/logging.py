@@ -17,7 +17,8 @@ log = logging.getLogger("train")
 LOSSES = ("total", "info_nce", "classification", "alignment")
 
 Results = Mapping[str, Sequence[Mapping[str, Any]]]
-"""Of each dataset tested on the summaries of its trials, see `train_scripts.evaluation.protocols.summary`."""
+"""Datasets that were tested on, with the summaries of their trials: see
+`train_scripts.evaluation.protocols.summary`."""
 
 
 def curves_of(run: Run) -> Any:

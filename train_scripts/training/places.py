@@ -42,7 +42,7 @@ from train_scripts.training.step import losses_of, network_input, precision_of, 
 log = logging.getLogger("train")
 
 IMPATIENT_S = 3.0
-"""A second request to end after this long does not wait for the step; torchrun hands a Ctrl-C on, so that it comes
+"""Seconds after which a second request to end does not wait for the step; torchrun hands a Ctrl-C on, so that it comes
 twice at once."""
 
 

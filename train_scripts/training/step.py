@@ -14,7 +14,7 @@ from train_scripts.training.distributed import gathered
 from train_scripts.training.places_config import Head, PlacesConfig
 
 Outputs = tuple[list[Tensor], list[list[Tensor]], list[Tensor], Tensor]
-"""What `Step` says of a batch."""
+"""What `Step` returns for a batch."""
 
 
 class Step(nn.Module):

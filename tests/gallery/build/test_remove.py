@@ -30,7 +30,7 @@ def rasters(make_raster):
 
 
 def rows(gallery: Gallery) -> dict[str, tuple]:
-    """By the ground, so that galleries of the same tiles under other names compare."""
+    """Rows named by their ground, so that galleries of the same tiles under other names compare."""
     places = [gallery.tile(row) for row in range(len(gallery))]
     return {
         (tile.source, tile.window, tile.image): (tile.footprint, gallery.vectors[row].tobytes())

@@ -22,7 +22,7 @@ ROWS = 500
 
 
 def blocks(count: int) -> Iterator[Block]:
-    """So many blocks, each made when it is asked for."""
+    """A number of blocks, each made when it is asked for."""
     for number in range(count):
         generator = np.random.default_rng(number)
         tiles = [

@@ -226,7 +226,7 @@ def class_block(state: State, name: str, x: Tensor) -> Tensor:
 
 
 def flipped_sum(parts: Callable[[Tensor], Tensor], images: Tensor) -> Tensor:
-    """As test.py of MCCG and LPN does with what the network returns, (B, 512, P)."""
+    """What test.py of MCCG and LPN makes of what the network returns, (B, 512, P)."""
     total = torch.zeros(())
     for view in (images, images[:, :, :, torch.arange(images.shape[3] - 1, -1, -1)]):
         total = total + parts(view)

@@ -23,10 +23,10 @@ from train_scripts.data.simulator.pairs import Pool
 from train_scripts.data.simulator.renderer import Surfaces
 
 SIDES = range(12, 4, -1)
-"""A block is so many tile sides wide: the most of which there are `ENOUGH` blocks, else the fewest."""
+"""Sides of a block, in tile sides: the most of which there are `ENOUGH` blocks, else the fewest."""
 
 ENOUGH, FEWEST, MOST = 10, 3, 64
-"""Blocks: that are enough for large ones, that a region must have, and that are kept in memory."""
+"""Blocks that are enough for large ones, that a region must have, and that are kept in memory."""
 
 HELD_OUT = 0.2
 """Share of the blocks that is never trained on."""
@@ -35,7 +35,7 @@ LEAST_DATA = 0.95
 """Share of a block that must hold data."""
 
 SAME_GROUND = 0.02
-"""Of two blocks that share more than this of their area, the first is used."""
+"""Share of their area from which on two blocks show the same ground: then the first is used."""
 
 FINER = 0.6
 """Metres of a ground pixel per metre of what the network sees of a tile: as the starter's worlds were packed."""

@@ -24,7 +24,7 @@ from train_scripts.errors import BadRequest
 
 SIDE_PX = 768
 SIDES = (4.8, 3.2, 2.4)
-"""A picture is taken for ground of any of these sides, in sides of a tile: for 9, 1 or 1 places."""
+"""Sides of ground that a picture is taken for, in sides of a tile: for 9, 1 or 1 places."""
 
 DAYS = 3
 """Appearances of each picture, the first as it is."""

@@ -17,7 +17,7 @@ from train_scripts.data.simulator.renderer import Surfaces, colours_of, height_a
 from train_scripts.data.simulator.sensor import add_haze, photometry, weather
 
 SAME_GROUND = 0.15
-"""A view and the tile of another pair that holds more than this share of it are no negatives."""
+"""Largest share of a view that the tile of another pair may hold for both to be negatives."""
 
 NOT_SEEN = (124.0, 116.0, 104.0)
 """Colour of the ground that a photo does not hold: ImageNet's mean, which is zero to the network."""

@@ -58,7 +58,7 @@ class Surfaces:
         walls: Tensor | None = None,
         levels: int = 4,
     ) -> Surfaces:
-        """From (S, H, W, 3) uint8 orthophotos, (S, H, W) heights and optionally (S, H, W, 3) uint8 walls."""
+        """Join (S, H, W, 3) uint8 orthophotos, (S, H, W) heights and optionally (S, H, W, 3) uint8 walls."""
         count, height_px, width_px = heights.shape
         tables = [rgb.reshape(-1, 3)]
         level = rgb

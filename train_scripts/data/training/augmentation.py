@@ -18,7 +18,8 @@ from torchvision.transforms import v2
 View = Literal["drone", "satellite"]
 
 CONTRAST = {"drone": 0.7, "satellite": 0.3}
-"""How far colour jitter changes the contrast; only here and in the quarter turns are the views treated differently."""
+"""Largest change of the contrast by colour jitter; only here and in the quarter turns are the views treated
+differently."""
 
 
 class QuarterTurn(v2.Transform):
@@ -78,7 +79,7 @@ class CoarseDropout(v2.Transform):
 
 
 def augmentation(view: View, size_px: int, least_crop: float = 1.0) -> v2.Transform:
-    """From a picture (3, H, W) uint8 to the training picture (3, S, S) uint8; draws from torch's generator.
+    """The transform of a picture (3, H, W) uint8 to the training picture (3, S, S) uint8, drawn by torch's generator.
 
     Args:
         view: whose recipe.
