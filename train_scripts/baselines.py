@@ -41,7 +41,7 @@ from gallery.judge.geometry import ALIKE_DEG, ALIKE_OCTAVES, PICTURE_PX, WITHIN_
 from gallery.judge.local_features import Features, alike, mutual_matches, root_sift
 from gallery.photo.pose import pose_of
 from gallery.photo.rectify import NOT_SEEN, seen_from_above
-from gallery.search.localizer import ROTATIONS
+from gallery.search.options import ROTATIONS, SearchOptions
 from gallery.search.scales import typical_side_m
 from mean_model import MEAN, MeanModelError, PhotoError, load_model, load_photo
 from mean_model.checkpoint import load_network
@@ -163,7 +163,7 @@ def _agreeing(photo: Features, tile: Features, on_ground: bool) -> tuple[int, in
 
 @contextmanager
 def rankers(
-    name: str, gallery: Gallery, rotations: int, verify: bool, *, progress: bool = True
+    name: str, gallery: Gallery, options: SearchOptions, *, progress: bool = True
 ) -> Iterator[dict[str, Ranker]]:
     """What a contender ranks by, under its name in the table; a network also with the check by geometry if asked for.
 
@@ -178,13 +178,16 @@ def rankers(
         localizer = Localizer(same_tiles(gallery, opened, Path(folder), name, progress=progress), opened)
 
         def rank(photo: Photo) -> np.ndarray:
-            return localizer.rank(photo, len(gallery), rotations)[1].rows
+            return localizer.rank(photo, len(gallery), options)[1].rows
 
         def checked(photo: Photo) -> np.ndarray:
-            views, ranking = localizer.rank(photo, len(gallery), rotations)
+            views, ranking = localizer.rank(photo, len(gallery), options)
             return localizer.verify(photo, views, ranking, math.inf)[1].rows
 
-        yield {opened.name: rank, **({f"{opened.name}, checked": checked} if verify and embedder is None else {})}
+        yield {
+            opened.name: rank,
+            **({f"{opened.name}, checked": checked} if options.verify and embedder is None else {}),
+        }
 
 
 @contextmanager
@@ -245,7 +248,7 @@ def main(argv: list[str] | None = None) -> None:
         queries = [asked[int(number * step)] for number in range(min(len(asked), max(1, options.photos)))]
         results = []
         for name in options.names or DEFAULT:
-            with rankers(name, gallery, options.rotations, options.verify) as named:
+            with rankers(name, gallery, SearchOptions(options.rotations, verify=options.verify)) as named:
                 for label, rank in named.items():
                     results.append(measure(label, rank, queries, gallery))
                     tqdm.write("  ".join(_cells(results[-1])), file=sys.stderr)  # the next one may take long, or fail

@@ -36,6 +36,7 @@ from gallery.judge.calibration_fit import Reliability, fit, reliability_of
 from gallery.judge.evidence import BEST, Evidence
 from gallery.judge.geometry import PICTURE_PX
 from gallery.judge.verdict import search_mode
+from gallery.search.options import SearchOptions
 from gallery.search.scales import typical_side_m
 from mean_model.atomic_files import replace_text
 from mean_model.errors import MeanModelError
@@ -56,16 +57,15 @@ of the photo's middle, nor do its outer squares fit them."""
 class Manner:
     """How photos are asked: as `Localizer.localize` has it, and what is added to their stated poses."""
 
-    rotations: int
-    north_up: bool
+    options: SearchOptions
     pose_error: PoseError = (0.0, 0.0, 0.0)
 
 
 MANNERS: Mapping[str, Manner] = {
-    "stated": Manner(16, True),
-    "disturbed": Manner(16, True, (10.0, 5.0, 20.0)),
-    "guessed": Manner(16, False),
-    "turned": Manner(4, False),
+    "stated": Manner(SearchOptions(16, True)),
+    "disturbed": Manner(SearchOptions(16, True), (10.0, 5.0, 20.0)),
+    "guessed": Manner(SearchOptions(16, False)),
+    "turned": Manner(SearchOptions(4, False)),
 }
 """The conditions that figures are given for. A disturbed pose is one that a real drone may state."""
 
@@ -110,7 +110,7 @@ def ask(
         away_m = distances_m(truth, *gallery.centres.T)
         searched.append(away_m > HIDDEN_SIDES * typical_side_m(gallery))
     for allowed in searched:
-        views, ranking = localizer.rank(photo, BEST, how.rotations, how.north_up, allowed)
+        views, ranking = localizer.rank(photo, BEST, how.options, allowed)
         if not len(ranking.rows):
             continue
         check, verified = localizer.verify(photo, views, ranking, math.inf)

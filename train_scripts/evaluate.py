@@ -31,7 +31,7 @@ from pathlib import Path
 from typing import get_args
 
 from gallery import GalleryError
-from gallery.search.localizer import ROTATIONS
+from gallery.search.options import ROTATIONS
 from mean_model.errors import MeanModelError
 from mean_model.malloc import keep_freed_memory
 from train_scripts.arguments import Parser

@@ -27,6 +27,7 @@ from gallery.errors import GalleryError
 from gallery.geo import LonLat, Position, distance_m
 from gallery.intervals import wilson
 from gallery.judge.geometry import PICTURE_PX
+from gallery.search.options import SearchOptions
 from gallery.track.track import RANKED, Sighting, track
 from mean_model.errors import MeanModelError
 from train_scripts.data.simulator.flights import clock, random_flight, shots_of
@@ -118,7 +119,7 @@ def ask(localizer: Localizer, folder: Path, pose: str) -> list[Asked]:
 def _answers(localizer: Localizer, file: Path, north_up: bool) -> dict[str, Any]:
     """What is kept of a photo's answers: its ranking, and the position without and with the check."""
     photo = read_photo(localizer.embedder, file, PICTURE_PX)
-    views, ranking = localizer.rank(photo, RANKED, north_up=north_up)
+    views, ranking = localizer.rank(photo, RANKED, SearchOptions(north_up=north_up))
     plain = localizer.judge(photo, views, ranking)
     check, led = localizer.verify(photo, views, ranking)
     checked = localizer.judge(photo, views, led, check=check)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 from gallery.cli.output import USER_MISTAKE
 from gallery.errors import GalleryError
+from gallery.search.options import ROTATIONS, SearchOptions
 
 if TYPE_CHECKING:
     from gallery.areas import Area
@@ -48,10 +49,15 @@ def area_options(group: Any, what: str) -> None:
 def search_options(command: argparse.ArgumentParser) -> None:
     """Where and how photos are searched."""
     area_options(command.add_mutually_exclusive_group(), "search only tiles that touch")
-    command.add_argument("--rotations", type=int, choices=(1, 4, 16), default=16, help=_ROTATIONS_HELP)
+    command.add_argument("--rotations", type=int, choices=ROTATIONS, default=16, help=_ROTATIONS_HELP)
     command.add_argument("--north-up", action=argparse.BooleanOptionalAction, default=True, help=_NORTH_UP_HELP)
     command.add_argument("--verify", action=argparse.BooleanOptionalAction, default=True, help=_VERIFY_HELP)
     command.add_argument("--matcher", metavar="xfeat:FILE", help=_MATCHER_HELP)
+
+
+def searched_as(options: argparse.Namespace) -> SearchOptions:
+    """How the command was asked to search."""
+    return SearchOptions(options.rotations, options.north_up, options.verify)
 
 
 def model_option(command: argparse.ArgumentParser, default: str | None, shown: str) -> None:

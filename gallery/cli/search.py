@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from gallery.cli.loading import open_localizer
-from gallery.cli.options import GALLERY_HELP, json_option, model_option, search_options
+from gallery.cli.options import GALLERY_HELP, json_option, model_option, search_options, searched_as
 from gallery.cli.output import fail, say, say_json
 from gallery.paths import printable
 
@@ -41,9 +41,7 @@ def run(options: argparse.Namespace) -> int:
 
     localizer = open_localizer(options, options.trust)
     area = options.near or options.bbox or options.area
-    answers = localizer.localize_many(
-        options.photos, options.k, area, options.rotations, options.north_up, options.verify
-    )
+    answers = localizer.localize_many(options.photos, options.k, area, searched_as(options))
     if options.json:
         say_json([answer.to_dict() for answer in answers])
     elif options.format:

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from gallery.cli.loading import open_localizer
-from gallery.cli.options import GALLERY_HELP, json_option, model_option, search_options
+from gallery.cli.options import GALLERY_HELP, json_option, model_option, search_options, searched_as
 from gallery.cli.output import INTERRUPTED, say, say_json
 
 _EVERY_HELP = (
@@ -53,7 +53,7 @@ def run(options: argparse.Namespace) -> int:
     localizer = open_localizer(options)
     area = options.near or options.bbox or options.area
     seen: list[Sighting] = []
-    asked = sightings(localizer, flight.frames, area, options.rotations, options.north_up, options.verify)
+    asked = sightings(localizer, flight.frames, area, searched_as(options))
     stopped = False
     try:
         for sighting in tqdm(asked, total=flight.count, unit=" photos", file=sys.stderr, dynamic_ncols=True):

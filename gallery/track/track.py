@@ -15,6 +15,7 @@ from gallery.geo import LonLat, Position, distance_m
 from gallery.judge.geometry import PICTURE_PX
 from gallery.search.answer import Answer, ExifCheck, PhotoProblem
 from gallery.search.localizer import Localizer
+from gallery.search.options import DEFAULTS, SearchOptions
 from gallery.search.scales import typical_side_m
 from gallery.tiles import Match
 from gallery.track.evidence import TileLikelihood, of_fit, of_ranking, silent
@@ -124,24 +125,22 @@ def sightings(
     localizer: Localizer,
     frames: Iterable[Frame],
     near: Area | None = None,
-    rotations: int = 16,
-    north_up: bool = True,
-    verify: bool = True,
+    options: SearchOptions = DEFAULTS,
     picture_px: int = 0,
 ) -> Iterator[Sighting]:
     """Ask where each photo was taken, one after another; one that cannot be read does not stop the others.
 
     Args:
-        near, rotations, north_up, verify: as for `Localizer.localize`.
+        near, options: as for `Localizer.localize`.
         picture_px: longer side of the small picture that is kept of each photo; 0 keeps none.
     """
     for frame in frames:
         try:
-            photo = read_photo(localizer.embedder, frame.source, PICTURE_PX if verify else 0)
+            photo = read_photo(localizer.embedder, frame.source, PICTURE_PX if options.verify else 0)
         except UnreadablePhoto as error:
             yield Sighting(frame.name, str(error), time_s=frame.time_s)
             continue
-        answer = localizer.localize(photo, RANKED, near, rotations, north_up, verify)
+        answer = localizer.localize(photo, RANKED, near, options)
         yield _sighting(localizer, frame, photo, answer, picture_px)
 
 

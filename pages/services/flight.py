@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import get_args
 
@@ -95,8 +95,8 @@ class FlightService:
         seen: list[Sighting] = []
         if progress is not None:
             progress(0, flight.count)
-        ways = TURNS[question.turn]
-        for sighting in sightings(localizer, flight.frames, verify=question.verify, picture_px=PLAYER_PX, **ways):
+        options = replace(TURNS[question.turn], verify=question.verify)
+        for sighting in sightings(localizer, flight.frames, options=options, picture_px=PLAYER_PX):
             seen.append(sighting)
             if progress is not None:
                 progress(len(seen), flight.count)

@@ -23,6 +23,7 @@ from gallery.report.filters import Filter, select
 from gallery.report.flags import Causes, causes
 from gallery.report.pictures import Album
 from gallery.report.table import Inspection, open_inspection, strip
+from gallery.search.options import SearchOptions
 from mean_model import PhotoError
 from pages.common import maps
 from pages.common.ground_image import ground_picture
@@ -213,7 +214,7 @@ class InspectionService:
         except (GalleryError, PhotoError):
             remarks.append("The photo's file is not at hand: its small copy is shown as it is, not as it was searched.")
             return (photo, first, true), tuple(remarks)
-        views, _ = localizer.rank(taken, 1, summary.get("rotations", 16), summary.get("north_up", True))
+        views, _ = localizer.rank(taken, 1, SearchOptions(summary.get("rotations", 16), summary.get("north_up", True)))
         return (views.views[0].image, first, true), tuple(remarks)
 
     def ranked(self, name: str) -> tuple[Any, ...]:

@@ -15,6 +15,7 @@ from gallery.geo import LonLat, wrap_lon
 from gallery.judge.geometry import PICTURE_PX
 from gallery.judge.overlay import Overlay, overlay_of
 from gallery.search.answer import PhotoProblem
+from gallery.search.options import SearchOptions
 from mean_model import PhotoError, load_photo
 from pages.common import formatting, maps
 from pages.common.answer_map import TILE_PX, answer_map, photos_map
@@ -25,12 +26,12 @@ from pages.services.expiring import ExpiringStore
 
 Where = Literal["all", "exif", "point"]
 Turn = Literal["heading", "guessed", "none"]
-TURNS: dict[Turn, dict[str, Any]] = {
-    "heading": {"rotations": 16, "north_up": True},  # by the photo's pose; what it does not state is guessed
-    "guessed": {"rotations": 16, "north_up": False},
-    "none": {"rotations": 1, "north_up": False},
+TURNS: dict[Turn, SearchOptions] = {
+    "heading": SearchOptions(16, north_up=True),  # by the photo's pose; what it does not state is guessed
+    "guessed": SearchOptions(16, north_up=False),
+    "none": SearchOptions(1, north_up=False),
 }
-"""How the photo is turned before it is searched, in the words of `Localizer.localize`."""
+"""How the photo is turned before it is searched."""
 
 MOST_PHOTOS = 200
 MOST_MATCHES = 20  # on the page
@@ -161,7 +162,7 @@ class LocateService:
         photo = localizer.embedder.read(source, PICTURE_PX)
         read_s = time.perf_counter() - begun
         near, notes = area_of(question, photo.position)
-        answer = localizer.localize(photo, k=question.k, near=near, **TURNS[question.turn])
+        answer = localizer.localize(photo, k=question.k, near=near, options=TURNS[question.turn])
         notes = (*getattr(photo, "notes", ()), *notes, *outside(localizer.gallery, answer), *answer.notes)
         notes = tuple(dict.fromkeys(notes))  # the answer may already carry those of the photo
         return replace(answer, notes=notes, timings={**answer.timings, "read": read_s}), photo, near
@@ -187,7 +188,7 @@ class LocateService:
         localizer = self.engine.wait()
         near, _ = area_of(question, None)
         results: list[Answer | PhotoProblem] = []
-        for result in localizer.stream(sources, k=question.k, near=near, **TURNS[question.turn]):
+        for result in localizer.stream(sources, k=question.k, near=near, options=TURNS[question.turn]):
             results.append(result)
             if progress is not None:
                 progress(len(results), len(sources))

@@ -18,6 +18,7 @@ from gallery import Gallery, Localizer, build_gallery
 from gallery.geo import LonLat
 from gallery.report.photo_quality import picture_facts
 from gallery.report.report import row_of, write_report
+from gallery.search.options import SearchOptions
 from mean_model import MeanModelError, Photo, load_photo
 from pages.services.catalog import CatalogEntry, GalleryCatalog, keys_of
 from pages.services.engine import Engine
@@ -167,7 +168,7 @@ def write_small_report(file: Path, gallery: Gallery, places: Sequence[str], coun
         if number % flipped == 0:
             crop = crop.rotate(180)
         truth = LonLat(WEST_DEG + (col + 50) / METRES_PER_DEG, NORTH_DEG - (row + 50) / METRES_PER_DEG)
-        answer = localizer.localize(crop, k=10, rotations=1)
+        answer = localizer.localize(crop, k=10, options=SearchOptions(rotations=1))
         facts, place, condition = picture_facts(crop, 96), places[number % len(places)], CONDITIONS[number % 2]
         known = row_of(
             answer, f"q{number:02d} {place}", "none.jpg", truth, altitude_m=50.0 + 5 * number, condition=condition

@@ -12,11 +12,13 @@ from gallery import Gallery, Localizer, build_gallery
 from gallery.errors import GalleryError, WrongModel
 from gallery.geo import LonLat, destination, distance_m
 from gallery.judge.calibration import CALIBRATION, Calibration
+from gallery.search.options import SearchOptions
 from mean_model import MEAN, MeanConfig, load_model, save_model
 from tests.helpers.builders import textured, write_raster
 from train_scripts.calibrate import Judged, calibrated, figures_of, main
 
 PHOTOS = 24
+UNVERIFIED = SearchOptions(verify=False)
 
 
 @pytest.fixture(scope="module")
@@ -105,7 +107,7 @@ def test_a_fit_is_used_by_the_gallery_that_it_lies_in(home, rows, capsys):
     try:
         with load_model(home / "tiny") as embedder:
             localizer = Localizer(Gallery.open(home / "g"), embedder)
-            answers = [localizer.localize(home / "photos" / f"{n}.png", verify=False) for n in range(PHOTOS)]
+            answers = [localizer.localize(home / "photos" / f"{n}.png", options=UNVERIFIED) for n in range(PHOTOS)]
             assert localizer.calibration == Calibration.read(out)
         clean, spoilt = ([answer.confidence for answer in answers[start::2]] for start in (0, 1))
         assert min(clean) > max(spoilt) and min(spoilt) > 0 and max(clean) < 1

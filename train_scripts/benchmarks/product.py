@@ -57,7 +57,10 @@ def answer_ratio(model: str, gallery_dir: Path, photos: list[Path], rounds: int)
 
     from gallery import Gallery, Localizer
     from gallery.judge.geometry import PICTURE_PX
+    from gallery.search.options import SearchOptions
     from mean_model import load_model
+
+    unverified = SearchOptions(verify=False)
 
     def check_s(photo: Any) -> float:
         views, ranking = localizer.rank(photo, k=BEST)
@@ -72,11 +75,11 @@ def answer_ratio(model: str, gallery_dir: Path, photos: list[Path], rounds: int)
         next_photo = cycle(photos)
 
         def answer() -> Any:
-            return localizer.localize(next(next_photo), verify=False)
+            return localizer.localize(next(next_photo), options=unverified)
 
         answer_s, views_s = alternating(answer, alone(views), rounds)
         again_s, one_s = alternating(answer, alone(1), rounds)
-        stages = [localizer.localize(photo, verify=False).timings for photo in photos]
+        stages = [localizer.localize(photo, options=unverified).timings for photo in photos]
         reads = [embedder.read(photo, PICTURE_PX) for photo in photos]
         fitting_s = median(map(check_s, reads))
         hopeless_s = median(check_s(replace(read, image=ImageOps.mirror(read.image))) for read in reads)

@@ -31,6 +31,7 @@ from gallery.report.photo_quality import PictureFacts, picture_facts
 from gallery.report.report import QueryRow, Standing, row_of, write_report
 from gallery.report.tiles import Tiles, tiles_file, write_tiles
 from gallery.search.answer import Answer
+from gallery.search.options import SearchOptions
 from gallery.store.manifest import MANIFEST
 from gallery.tiles import Ranking
 from mean_model.photo import Photo
@@ -69,7 +70,7 @@ class Request:
         positions: a table or KML with the ground point that each photo shows; None takes truth.csv, else EXIF.
         model, precision: what `mean_model.load_model` takes; without a model, the one that built the gallery.
         again: where the tiles are embedded again by a model that did not build the gallery; None refuses it.
-        rotations, north_up: as for `Localizer.localize`.
+        rotations, north_up: as for `SearchOptions`.
         verify: check the best tiles by geometry, and let a place that fits lead.
         pose_error: standard deviations of what is added to heading (degrees), pitch (degrees) and height (percent).
         skip_unreadable: leave out photos that cannot be read.
@@ -204,13 +205,14 @@ def run(request: Request) -> Iterator[dict[str, Any]]:
         found: dict[Protocol, list[Found]] = {protocol: [] for protocol in request.protocols}
         unreadable, random = list(asked.unreadable), np.random.default_rng(0)
         pairs = list(zip(asked.queries, covering, strict=True))
+        options = SearchOptions(request.rotations, request.north_up)
         for query, right in tqdm(pairs, unit="photo", file=sys.stderr, disable=not request.progress):
             photo = read(query.file)
             if photo is None:
                 unreadable.append(below(query.file, request.photos))
                 continue
             photo = disturbed(photo, request.pose_error, random)
-            views, ranking = localizer.rank(photo, len(gallery), request.rotations, request.north_up)
+            views, ranking = localizer.rank(photo, len(gallery), options)
             facts = vector = None
             if request.out is not None:
                 facts = picture_facts(photo.image, request.thumbnail_px)

@@ -13,6 +13,7 @@ from PIL import Image
 from gallery.errors import GalleryError
 from gallery.figures.contact_sheet import HeatRow, Shown, Strip
 from gallery.report.pictures import Album
+from gallery.search.options import SearchOptions
 from mean_model.errors import MeanModelError
 from mean_model.photo import PhotoSource, load_photo
 from train_scripts.data.readers.dataset import Picture
@@ -301,10 +302,10 @@ def _view_of(report: Report, album: Album, embedder: Embedder) -> Callable[[Any]
     from gallery import Localizer
 
     localizer = Localizer(album.gallery, embedder)
-    rotations, north_up = report.summary.get("rotations", 16), report.summary.get("north_up", True)
+    options = SearchOptions(report.summary.get("rotations", 16), report.summary.get("north_up", True))
 
     def view(row: Any) -> Any:
-        views, _ = localizer.rank(embedder.read(album.query_file(row)), 1, rotations, north_up)
+        views, _ = localizer.rank(embedder.read(album.query_file(row)), 1, options)
         return views.views[0].image
 
     return view

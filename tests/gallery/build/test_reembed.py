@@ -9,6 +9,7 @@ import pytest
 from gallery import Gallery, Localizer, build_gallery
 from gallery.build.reembed import embed_again
 from gallery.errors import BuildError, GalleryError
+from gallery.search.options import SearchOptions
 from gallery.store.check import check_gallery
 from tests.helpers.builders import FakeEmbedder, FakePosition, digest
 
@@ -35,7 +36,13 @@ def test_it_is_what_the_other_model_would_have_built(gallery, tmp_path):
     assert again.tiles.geometry.geom_equals(gallery.tiles.geometry).all() and check_gallery(again) == []
     assert (again.fingerprint, again.model_source) == ("fake-4x4", "theirs")
     assert again.image(again.tile(3)).tobytes() == gallery.image(gallery.tile(3)).tobytes()
-    assert Localizer(again, other()).localize(gallery.image(gallery.tile(5)), k=1, verify=False).matches[0].score > 0.99
+    assert (
+        Localizer(again, other())
+        .localize(gallery.image(gallery.tile(5)), k=1, options=SearchOptions(verify=False))
+        .matches[0]
+        .score
+        > 0.99
+    )
     assert contents(tmp_path / "home") == before, "the gallery's own folder is left alone"
 
 

@@ -18,6 +18,7 @@ from gallery.index import milvus
 from gallery.index.exact import ExactIndex
 from gallery.index.milvus import MilvusIndex, box_filter
 from gallery.index.vector_index import check_kind, open_index, write_index
+from gallery.search.options import SearchOptions
 from gallery.store.manifest import INDEX, MANIFEST
 
 TILES, DIMENSION = 1500, 16
@@ -228,7 +229,9 @@ def test_a_gallery_that_milvus_searches(make_raster, tmp_path, embedder):
     photo = Image.fromarray(np.moveaxis(textured(120, 120, 3), 0, -1))
     near = Bounds.around(exact_one.tile(0).centre, 0.1)
     for area in (None, near, Near(near.centre.lon, near.centre.lat, 0.05)):
-        answers = [one.localize(photo, k=4, near=area, verify=False) for one in (found, expected)]
+        answers = [
+            one.localize(photo, k=4, near=area, options=SearchOptions(verify=False)) for one in (found, expected)
+        ]
         ids = [[match.tile.id for match in answer.matches] for answer in answers]
         assert ids[0] == ids[1] and len(ids[0]) > 0
     again = build_gallery(tmp_path / "moved" / "region.tif", tmp_path / "moved" / "g", embedder, tile_size_m=80)

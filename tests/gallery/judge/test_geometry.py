@@ -16,6 +16,7 @@ from gallery.geo import LonLat, distance_m, moved
 from gallery.judge.geometry import Verifier, _scatter_m, apply, jacobian, look_alike, plausible
 from gallery.judge.local_features import NetworkPoints
 from gallery.photo.pose import Pose
+from gallery.search.options import SearchOptions
 from gallery.tiles import Match
 from tests.gallery.judge.test_local_features import PlainSift
 from tests.helpers.builders import FakeAttitude, FakeEmbedder, FakePhoto, textured, write_raster
@@ -140,7 +141,7 @@ def test_the_place_that_fits_comes_first(gallery):
 
     photo = FakePhoto(taken(GROUND, pose, -400, 540), "a.jpg", None, FakeAttitude())
     localizer = Localizer(gallery, Misled())
-    plain, answer = (localizer.localize(photo, k=3, verify=verify) for verify in (False, True))
+    plain, answer = (localizer.localize(photo, k=3, options=SearchOptions(verify=verify)) for verify in (False, True))
     assert plain.check is None and plain.matches[0].tile.id == gallery.tile(0).id
     assert answer.verdict == "located" and distance_m(LonLat(answer.position.lon, answer.position.lat), truth) < 2
     assert not plain.matches[0].tile.contains(truth) and answer.matches[0].tile.contains(truth)

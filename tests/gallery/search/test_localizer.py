@@ -18,8 +18,11 @@ from gallery.judge.agreement import agreement_of, located_by_rule
 from gallery.photo.pose import FILM_DIAGONAL_MM
 from gallery.photo.views import guessed_poses
 from gallery.search.answer import Answer, PhotoProblem
+from gallery.search.options import SearchOptions
 from gallery.tiles import Match, Tile
 from tests.helpers.builders import FakeAttitude, FakeEmbedder, FakePhoto, FakePosition, textured, write_raster
+
+UNVERIFIED = SearchOptions(verify=False)
 
 
 @pytest.fixture(scope="module")
@@ -44,13 +47,13 @@ def test_a_gallery_that_holds_the_photo_finds_it_first(gallery, localizer, row):
     assert answer.matches[0].tile.id == gallery.tile(row).id and answer.matches[0].score > 0.99
     assert [match.rank for match in answer.matches] == [1, 2, 3]
     assert set(answer.timings) == {"read", "embed", "search", "verify"}
-    assert set(localizer.localize(photo_of(gallery, row), verify=False).timings) == {"read", "embed", "search"}
+    assert set(localizer.localize(photo_of(gallery, row), options=UNVERIFIED).timings) == {"read", "embed", "search"}
 
 
 def test_search_equals_brute_force(gallery, localizer, embedder):
     photo = photo_of(gallery, 40)
     scores = gallery.vectors.astype(np.float32) @ embedder.embed([photo])[0]
-    answer = localizer.localize(photo, k=len(gallery), rotations=1)
+    answer = localizer.localize(photo, k=len(gallery), options=SearchOptions(rotations=1))
     assert [gallery.row(match.tile.id) for match in answer.matches] == np.argsort(-scores, kind="stable").tolist()
     assert [match.score for match in answer.matches] == pytest.approx(np.sort(scores)[::-1].tolist(), abs=1e-5)
 
@@ -72,8 +75,8 @@ def test_a_tile_elsewhere_changes_no_other_score(gallery, localizer, make_raster
 def test_a_quarter_turn_is_found_with_four_rotations(gallery, localizer):
     photo = photo_of(gallery, 44)
     turned = replace(photo, image=photo.image.rotate(90))
-    assert localizer.localize(turned, rotations=1).matches[0].score < 0.9
-    answer = localizer.localize(turned, rotations=4)
+    assert localizer.localize(turned, options=SearchOptions(rotations=1)).matches[0].score < 0.9
+    answer = localizer.localize(turned, options=SearchOptions(rotations=4))
     assert answer.matches[0].tile.id == gallery.tile(44).id and answer.matches[0].score > 0.99
     assert len({match.tile.id for match in answer.matches}) == 5
 
@@ -105,11 +108,11 @@ def test_a_heading_can_be_ignored_and_its_absence_is_told(gallery, localizer, em
     image = gallery.image(gallery.tile(44), 64).rotate(90)
     wrong = FakePhoto(image, "w.jpg", FakePosition(15, 45, heading_deg=10))
     before = embedder.embedded
-    answer = localizer.localize(wrong, north_up=False)
+    answer = localizer.localize(wrong, options=SearchOptions(north_up=False))
     assert embedder.embedded == before + 4 and answer.matches[0].tile.id == gallery.tile(44).id
     assert any("four quarter turns" in note for note in answer.notes)
     for rotations, words in ((4, "does not state its heading: its four"), (1, "searched as it is")):
-        notes = localizer.localize(FakePhoto(image, "n.jpg"), rotations=rotations).notes
+        notes = localizer.localize(FakePhoto(image, "n.jpg"), options=SearchOptions(rotations=rotations)).notes
         assert sum(words in note for note in notes) == 1
 
 
@@ -143,7 +146,7 @@ def test_a_prior_elsewhere_gives_no_match_and_says_so(gallery, localizer):
 def test_exif_is_measured_to_the_best_tiles_centre(gallery, localizer):
     centre = gallery.tile(44).centre
     stated = destination(centre, 70, 123.4)
-    answer = localizer.localize(photo_of(gallery, 44, FakePosition(stated.lon, stated.lat)), verify=False)
+    answer = localizer.localize(photo_of(gallery, 44, FakePosition(stated.lon, stated.lat)), options=UNVERIFIED)
     assert answer.exif is not None and answer.exif.error_m == pytest.approx(123.4, abs=0.01)
     assert localizer.localize(photo_of(gallery, 44, FakePosition(400, 10))).exif is None
 
@@ -152,7 +155,8 @@ def test_an_oblique_photo_is_measured_from_what_it_looks_at(gallery, localizer):
     centre = gallery.tile(44).centre
     camera = destination(centre, 250, 100)  # looks towards 70 degrees, 45 degrees down, from 100 m: at the centre
     full = FakePosition(camera.lon, camera.lat, None, 100.0, 70.0, -45.0)
-    answer = localizer.localize(photo_of(gallery, 44, full), north_up=False, verify=False)
+    ignored = SearchOptions(north_up=False, verify=False)
+    answer = localizer.localize(photo_of(gallery, 44, full), options=ignored)
     assert answer.exif is not None and answer.exif.error_m == pytest.approx(0, abs=0.01)
     assert LonLat(answer.exif.lon, answer.exif.lat) == looked_at(camera, 70, -45, 100)
     assert any("where the camera looked" in note for note in answer.notes)
@@ -165,7 +169,7 @@ def test_an_oblique_photo_is_measured_from_what_it_looks_at(gallery, localizer):
         {"relative_altitude_m": -3.0},
         {"heading_deg": float("nan")},
     ):
-        answer = localizer.localize(photo_of(gallery, 44, replace(full, **lacking)), north_up=False, verify=False)
+        answer = localizer.localize(photo_of(gallery, 44, replace(full, **lacking)), options=ignored)
         assert answer.exif is not None and answer.exif.error_m == pytest.approx(100, abs=0.01)
         assert any("camera's own position" in note for note in answer.notes)
 
@@ -207,15 +211,17 @@ def test_photos_as_paths_pictures_and_bad_ones_among_them(gallery, localizer, ma
 
 def test_many_photos_equal_single_ones(gallery, localizer):
     photos = [photo_of(gallery, row) for row in range(20)]
-    together = localizer.localize_many(photos, rotations=4)
-    assert [one.matches for one in together] == [localizer.localize(photo, rotations=4).matches for photo in photos]
+    together = localizer.localize_many(photos, options=SearchOptions(rotations=4))
+    assert [one.matches for one in together] == [
+        localizer.localize(photo, options=SearchOptions(rotations=4)).matches for photo in photos
+    ]
 
 
 def test_refusals(gallery, localizer):
     with pytest.raises(GalleryError, match="at least 1"):
         localizer.localize(photo_of(gallery, 0), k=0)
     with pytest.raises(GalleryError, match="1, 4 or 16"):
-        localizer.localize(photo_of(gallery, 0), rotations=2)
+        localizer.localize(photo_of(gallery, 0), options=SearchOptions(rotations=2))
     with pytest.raises(AreaError, match="radius"):
         Near(0, 0, 0)
     with pytest.raises(AreaError, match="Longitude"):
@@ -284,7 +290,7 @@ def test_a_photo_with_a_pose_is_found_from_above(gallery):
     focal_35mm = FILM_DIAGONAL_MM * 100 / math.hypot(150, 150)  # 100 m up, 150 m wide
     photo = FakePhoto(facing_east, "a.jpg", None, FakeAttitude(90.0, -90.0, 100.0, focal_35mm))
     localizer = Localizer(gallery, FromAbove())
-    answer = localizer.localize(photo, verify=False)
+    answer = localizer.localize(photo, options=UNVERIFIED)
     assert answer.matches[0].tile.id == tile.id and answer.matches[0].score > 0.8
     assert "ground plane" in " ".join(answer.notes)
     views = localizer.views(photo)
@@ -293,7 +299,7 @@ def test_a_photo_with_a_pose_is_found_from_above(gallery):
     judged = localizer.judge(photo, searched, ranking)
     assert (judged.matches, judged.position) == (answer.matches, answer.position)
     assert sorted(ranking.rows) == list(range(len(gallery)))
-    ignored = localizer.localize(photo, rotations=4, north_up=False)
+    ignored = localizer.localize(photo, options=SearchOptions(rotations=4, north_up=False))
     assert "quarter turns" in " ".join(ignored.notes)
     assert Localizer(gallery, FakeEmbedder()).views(photo).side_m is None
 
@@ -310,7 +316,7 @@ def test_of_several_scales_a_photo_is_searched_among_the_one_that_it_fills(galle
         assert sorted(ranking.rows) == np.flatnonzero(both.scales_m == scale_m).tolist()
     _, ranking = localizer.rank(FakePhoto(picture, "n.jpg"), 50)  # its pose is guessed, at both scales
     assert len(set(both.scales_m[ranking.rows])) == 1
-    _, turned = localizer.rank(FakePhoto(picture, "n.jpg"), len(both), rotations=4)
+    _, turned = localizer.rank(FakePhoto(picture, "n.jpg"), len(both), options=SearchOptions(rotations=4))
     assert sorted(turned.rows) == list(range(len(both)))
 
 
@@ -334,7 +340,7 @@ def test_a_pose_that_is_not_stated_is_guessed(gallery, attitude):
     assert guessed_poses(photo, 4, True, 100) == guessed_poses(photo, 16, True, None) == ()
     empty = localizer.localize(photo, near=Near(-100, 20, 5))
     assert empty.matches == () and "No tile" in empty.notes[0]
-    both = localizer.localize_many([photo, photo_of(gallery, 3), photo], k=3, rotations=16)
+    both = localizer.localize_many([photo, photo_of(gallery, 3), photo], k=3, options=SearchOptions(rotations=16))
     assert both[0].matches == both[2].matches == answer.matches and both[1].photo == "3.jpg"
 
 

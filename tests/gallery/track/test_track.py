@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from gallery import Gallery, Localizer, Near, build_gallery
 from gallery.errors import TrackError
 from gallery.geo import LonLat, Position, distance_m, moved
+from gallery.search.options import SearchOptions
 from gallery.search.scales import typical_side_m
 from gallery.track.evidence import of_fit, of_ranking, silent
 from gallery.track.motion import Ground
@@ -54,7 +55,7 @@ def photo_of(gallery: Gallery, row: int, name: str | None = None) -> FakePhoto:
 
 def asked(localizer: Localizer, rows: list[int]) -> list[Sighting]:
     frames = [Frame(f"{number}.jpg", photo_of(localizer.gallery, row)) for number, row in enumerate(rows)]
-    seen = sightings(localizer, frames, rotations=1, verify=False, picture_px=16)
+    seen = sightings(localizer, frames, options=SearchOptions(rotations=1, verify=False), picture_px=16)
     return [replace(one, taken_at=NOON + timedelta(seconds=4 * number)) for number, one in enumerate(seen)]
 
 
@@ -93,7 +94,7 @@ def test_an_unreadable_photo_is_told_and_the_others_count(gallery, localizer, wa
     (tmp_path / "bad.jpg").write_text("no picture")
     good = [Frame(f"{row}.jpg", photo_of(gallery, row)) for row in way[:3]]
     bad = Frame("bad.jpg", tmp_path / "bad.jpg")
-    seen = list(sightings(localizer, [good[0], bad, *good[1:]], rotations=1, verify=False))
+    seen = list(sightings(localizer, [good[0], bad, *good[1:]], options=SearchOptions(rotations=1, verify=False)))
     found = track(localizer, seen, every_s=4.0)
     assert len(found.fixes) == 3 and [problem.photo for problem in found.problems] == ["bad.jpg"]
     with pytest.raises(TrackError, match=r"bad\.jpg"):

@@ -15,6 +15,7 @@ from gallery.errors import GalleryError
 from gallery.geo import LonLat, distance_m
 from gallery.report.report import read_report
 from gallery.report.tiles import read_tiles
+from gallery.search.options import SearchOptions
 from mean_model import MEAN, MeanConfig, load_model, save_model
 from mean_model.photo import load_photo
 from mean_model.photo_metadata import CameraAttitude
@@ -172,7 +173,7 @@ def test_the_report_knows_the_rank_in_the_whole_gallery(home, photos, tmp_path):
     assert report.rows["ap"].mean() == pytest.approx(found["ap"] / 100)
     assert report.thumbnail(report.rows["id"][0]) is None and read_tiles(report, gallery) is not None
     with load_model(home / "tiny") as embedder:
-        views = Localizer(gallery, embedder).views(embedder.read(photos / "10.webp"), 1).views
+        views = Localizer(gallery, embedder).views(embedder.read(photos / "10.webp"), SearchOptions(1)).views
         expected = embedder.embed([views[0].image])[0]
     assert report.vectors()[0] @ expected == pytest.approx(1, abs=2e-3)
     ask(home, of_gallery(home / "g", photos, rotations=1, out=out, protocols=("paper", "full"), thumbnail_px=20))

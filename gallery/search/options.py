@@ -1,0 +1,38 @@
+"""How a photo is searched. Cheap to import: the command line says these choices in its help."""
+
+from dataclasses import dataclass
+
+from gallery.errors import GalleryError
+
+ROTATIONS = (1, 4, 16)
+"""Turns of a photo with unknown heading that can be asked for."""
+
+
+@dataclass(frozen=True)
+class SearchOptions:
+    """How a photo is searched.
+
+    Attributes:
+        rotations: how a photo with unknown heading is turned: 1 takes its upper side for north, 4 the best of its
+            quarter turns, 16 also guesses pitch and height, as far as the photo does not state them (if the network
+            knows views from above; else 16 is 4).
+        north_up: use the camera's pose as the photo states it, and search once: brought to the ground plane by
+            heading, pitch, height and focal length (if the network has learnt that), or turned so that north is up
+            by the heading alone. False ignores the pose (a wrong one leads astray).
+        verify: lay the photo on the ground around the best tiles by local features (`gallery.judge.geometry`). A
+            place that fits is the answer, and its tile comes first; else the order stays as it is.
+
+    Raises:
+        GalleryError: rotations are out of range.
+    """
+
+    rotations: int = 16
+    north_up: bool = True
+    verify: bool = True
+
+    def __post_init__(self) -> None:
+        if self.rotations not in ROTATIONS:
+            raise GalleryError(f"rotations is {self.rotations}, but 1, 4 or 16 are possible.")
+
+
+DEFAULTS = SearchOptions()
