@@ -1,4 +1,24 @@
-"""Shared fixtures: a fake embedder whose vectors one can reason about, GeoTIFFs and photos made on the spot."""
+"""The whole suite: offline, without a display, and at home in a folder of its own. Shared fixtures.
+
+    python -m pytest                     all of it, files side by side on the cores there are
+    python -m pytest -m "not slow"       the daily round, in under two minutes
+    python -m pytest -m "not browser"    without Chromium
+
+One file or folder alone runs in one process, which starts at once and can be debugged.
+"""
+
+import os
+import shutil
+import tempfile
+
+# Before anything reads them, and for every process that a test starts:
+os.environ["HF_HOME"] = tempfile.mkdtemp(prefix="tests-home-")  # models of the user's own would hide what is missing
+os.environ["HF_HUB_OFFLINE"] = "1"  # the fake Hub on loopback is asked all the same
+os.environ["GRADIO_TEMP_DIR"] = os.path.join(os.environ["HF_HOME"], "gradio")
+os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"
+os.environ["MPLBACKEND"] = "agg"
+if "PYTEST_XDIST_WORKER_COUNT" in os.environ:  # threads of several workers would hinder each other
+    os.environ["OMP_NUM_THREADS"] = str(max(1, (os.cpu_count() or 1) // int(os.environ["PYTEST_XDIST_WORKER_COUNT"])))
 
 from collections.abc import Callable
 from pathlib import Path
@@ -10,14 +30,8 @@ from PIL import Image
 
 from tests.helpers.builders import FakeEmbedder, textured, write_raster
 
-
-@pytest.fixture(scope="module")
-def chromium():
-    """The browser that the page tests share."""
-    from tests.helpers.browser import launched
-
-    with launched() as browser:
-        yield browser
+MOST_WORKERS = 4
+"""Each holds torch, Gradio and what its tests make: two gigabytes at most."""
 
 
 @pytest.fixture
@@ -48,3 +62,15 @@ def make_photos(tmp_path: Path) -> Callable[..., Path]:
         return root
 
     return make
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
+    """Workers of `-n auto`, which pyproject.toml asks for: few enough for the memory, none for a part of the suite."""
+    whole = config.args_source is pytest.Config.ArgsSource.TESTPATHS
+    return min(MOST_WORKERS, os.cpu_count() or 1) if whole else 0
+
+
+def pytest_unconfigure() -> None:
+    """Leave nothing behind."""
+    shutil.rmtree(os.environ["HF_HOME"], ignore_errors=True)

@@ -64,6 +64,7 @@ def test_another_page_is_one_line(tmp_path):
     assert len(bars) == 2 and all(bar.visible for bar in bars)
 
 
+@pytest.mark.process
 def test_it_starts_serves_and_answers(tmp_path):
     from gallery import build_gallery
 

@@ -16,7 +16,11 @@ from train_scripts.training.grounds import Grounds
 from train_scripts.training.worlds import backward, export, prepared, start_run, train
 from train_scripts.training.worlds_config import TrainConfig
 
-pytestmark = pytest.mark.skipif(not torch.cuda.is_available(), reason="this machine has no GPU")
+pytestmark = [
+    pytest.mark.gpu,
+    pytest.mark.slow,
+    pytest.mark.skipif(not torch.cuda.is_available(), reason="this machine has no GPU"),
+]
 
 FLIGHT = FlightRange(tile_m=100, from_above=0.5, tile_sides=(0.8, 1.2))
 

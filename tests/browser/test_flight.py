@@ -1,6 +1,5 @@
 """The flight page in a real browser: the example on the map, play, the slider, downloads, Stop, and a phone."""
 
-from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
@@ -8,8 +7,9 @@ import pytest
 import app
 from pages.flight.page import flight_page
 from pages.services.flight import FlightService
-from tests.helpers.browser import window
 from tests.helpers.small_world import catalog_of, served, service_of, write_flight
+
+pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
 
 @pytest.fixture(scope="module")
@@ -27,17 +27,16 @@ def address(flights):
 
 
 @pytest.fixture
-def visit(chromium, address):
-    """Open the flight page; afterwards nothing may have gone wrong in it, run from a file, or left the machine."""
-    with ExitStack() as windows:
+def visit(open_window, address):
+    """Open the flight page."""
 
-        def open_window(width_px=1280, scheme="light"):
-            page = windows.enter_context(window(chromium, address, width_px, 900, scheme))
-            page.goto(f"{address}/flight?__theme={scheme}")
-            page.locator("#head .ready").wait_for()
-            return page
+    def opened(width_px=1280, scheme="light"):
+        page = open_window(address, width_px, 900, scheme)
+        page.goto(f"{address}/flight?__theme={scheme}")
+        page.locator("#head .ready").wait_for()
+        return page
 
-        yield open_window
+    return opened
 
 
 def on_map(page):

@@ -4,7 +4,6 @@ import time
 import urllib.error
 import urllib.request
 import zipfile
-from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
 from urllib.parse import quote
@@ -21,8 +20,9 @@ from pages.galleries.page import galleries_page
 from pages.services.catalog import GalleryCatalog
 from pages.services.galleries import GalleriesService
 from pages.services.visitor_builds import VisitorBuilds
-from tests.helpers.browser import window
 from tests.helpers.small_world import ColourEmbedder, catalog_of, imagery, served, service_of, write_photo, write_raster
+
+pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
 MAP_OF = "(() => { const name = Object.keys(window).find(name => name.startsWith('map_')); return eval(name); })()"
 
@@ -55,18 +55,17 @@ def address(service, builds):
 
 
 @pytest.fixture
-def visit(chromium, address):
-    """Open the page; afterwards nothing may have gone wrong in it, or left the machine."""
-    with ExitStack() as windows:
+def visit(open_window, address):
+    """Open the page of galleries."""
 
-        def open_window(width_px=1280, scheme="light"):
-            page = windows.enter_context(window(chromium, address, width_px, 1000, scheme))
-            page.goto(f"{address}/galleries?__theme={scheme}")
-            page.locator("#health .health").wait_for()
-            inside(page).locator("canvas").first.wait_for()
-            return page
+    def opened(width_px=1280, scheme="light"):
+        page = open_window(address, width_px, 1000, scheme)
+        page.goto(f"{address}/galleries?__theme={scheme}")
+        page.locator("#health .health").wait_for()
+        inside(page).locator("canvas").first.wait_for()
+        return page
 
-        yield open_window
+    return opened
 
 
 def inside(page):

@@ -1,7 +1,5 @@
 """Several galleries in a real browser: each visitor's own choice, kept from page to page and over a reload."""
 
-from contextlib import ExitStack
-
 import pytest
 from gradio_client import Client, handle_file
 
@@ -11,8 +9,9 @@ from pages.flight.page import flight_page
 from pages.services.engine import Engine
 from pages.services.flight import FlightService
 from pages.services.locate import LocateService
-from tests.helpers.browser import window
 from tests.helpers.small_world import catalog_of, imagery, served, service_of, write_flight, write_photo
+
+pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
 
 @pytest.fixture(scope="module")
@@ -34,18 +33,17 @@ def address(services, tmp_path_factory):
 
 
 @pytest.fixture
-def visit(chromium, address):
-    """Open the page in a window of its own visitor."""
-    with ExitStack() as windows:
+def visit(open_window, address):
+    """Open the first page in a window of its own visitor."""
 
-        def open_window(width_px=1280):
-            page = windows.enter_context(window(chromium, address, width_px))
-            page.goto(address)
-            page.locator("#head .ready").wait_for()
-            page.locator("#card .file", has_text="photo_1.jpg").wait_for()
-            return page
+    def opened():
+        page = open_window(address)
+        page.goto(address)
+        page.locator("#head .ready").wait_for()
+        page.locator("#card .file", has_text="photo_1.jpg").wait_for()
+        return page
 
-        yield open_window
+    return opened
 
 
 def turn_to(page, key):

@@ -1,7 +1,6 @@
 """The inspect page in a real browser: a report with real rows and hostile names."""
 
 import json
-from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
@@ -9,9 +8,10 @@ import pytest
 import app
 from pages.inspect.page import inspect_page
 from pages.services.inspection import InspectionService
-from tests.helpers.browser import window
 from tests.helpers.hostile import HOSTILE
 from tests.helpers.small_world import catalog_of, served, service_of, write_small_report
+
+pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
 COUNT = 60
 
@@ -39,17 +39,16 @@ def address(reports):
 
 
 @pytest.fixture
-def visit(chromium, address):
-    """Open the inspect page at a link; afterwards nothing may have gone wrong or run that came from a file."""
-    with ExitStack() as windows:
+def visit(open_window, address):
+    """Open the inspect page at a link."""
 
-        def open_window(link="", width_px=1280, scheme="light"):
-            page = windows.enter_context(window(chromium, address, width_px, 900, scheme))
-            page.goto(f"{address}/inspect?__theme={scheme}&{link}")
-            page.locator("#sight .query").wait_for()
-            return page
+    def opened(link="", width_px=1280, scheme="light"):
+        page = open_window(address, width_px, 900, scheme)
+        page.goto(f"{address}/inspect?__theme={scheme}&{link}")
+        page.locator("#sight .query").wait_for()
+        return page
 
-        yield open_window
+    return opened
 
 
 def names(page):
@@ -165,21 +164,21 @@ def test_what_is_shown_is_taken_away(visit):
     assert download.value.suggested_filename == "figures.zip"
 
 
-def test_a_photo_of_the_first_page_is_inspected(chromium, address):
-    with window(chromium, address) as page:
-        page.goto(address)
-        with page.expect_popup() as opened:
-            page.locator("#card a.inspect").click()
-        fresh = opened.value
-        fresh.locator("#sight .query h3", has_text="by the photo's EXIF").wait_for()
-        assert fresh.locator("#sight .trio img").count() == 3
-        fresh.locator("#sight .fit summary").click()
-        fresh.locator("#sight .fit input").press("Home")
-        assert fresh.locator("#sight .compare").evaluate("part => part.style.getPropertyValue('--at')") == "0%"
-        fresh.get_by_label("What the network sees").check()
-        fresh.locator("#sight", has_text="64 pixels square").wait_for()
-        fresh.goto(f"{address}/inspect?photo=nobody")
-        fresh.locator("#card .error", has_text="not kept any more").wait_for()
+def test_a_photo_of_the_first_page_is_inspected(open_window, address):
+    page = open_window(address)
+    page.goto(address)
+    with page.expect_popup() as opened:
+        page.locator("#card a.inspect").click()
+    fresh = opened.value
+    fresh.locator("#sight .query h3", has_text="by the photo's EXIF").wait_for()
+    assert fresh.locator("#sight .trio img").count() == 3
+    fresh.locator("#sight .fit summary").click()
+    fresh.locator("#sight .fit input").press("Home")
+    assert fresh.locator("#sight .compare").evaluate("part => part.style.getPropertyValue('--at')") == "0%"
+    fresh.get_by_label("What the network sees").check()
+    fresh.locator("#sight", has_text="64 pixels square").wait_for()
+    fresh.goto(f"{address}/inspect?photo=nobody")
+    fresh.locator("#card .error", has_text="not kept any more").wait_for()
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])

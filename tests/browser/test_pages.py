@@ -1,14 +1,16 @@
 """The page in a real browser that can reach no other machine: Chromium, driven by Playwright."""
 
 import base64
-from contextlib import ExitStack, suppress
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
 
-from tests.helpers.browser import PATIENCE_MS, window
+from tests.helpers.browser import PATIENCE_MS
 from tests.helpers.hostile import HOSTILE
 from tests.helpers.small_world import bad_files, catalog_of, imagery, served, service_of, write_photo
+
+pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
 
 @pytest.fixture(scope="module")
@@ -23,17 +25,16 @@ def address(service):
 
 
 @pytest.fixture
-def visit(chromium, address):
-    """Open the page in a window; afterwards nothing may have gone wrong in it or out of the machine."""
-    with ExitStack() as windows:
+def visit(open_window, address):
+    """Open the first page."""
 
-        def open_window(width_px=1280, height_px=900, scheme="light"):
-            page = windows.enter_context(window(chromium, address, width_px, height_px, scheme))
-            page.goto(f"{address}?__theme={scheme}")
-            answered(page, "photo_1.jpg")
-            return page
+    def opened(width_px=1280, height_px=900, scheme="light"):
+        page = open_window(address, width_px, height_px, scheme)
+        page.goto(f"{address}?__theme={scheme}")
+        answered(page, "photo_1.jpg")
+        return page
 
-        yield open_window
+    return opened
 
 
 def answered(page, name):

@@ -314,6 +314,7 @@ def test_every_command_and_option_has_help():
             assert action.help or action.dest == "photos"
 
 
+@pytest.mark.process
 @pytest.mark.parametrize("command", [[], ["build"], ["remove"], ["search"], ["inspect"], ["info"], ["check"]])
 def test_help_loads_nothing_heavy(command):
     done = subprocess.run(

@@ -87,6 +87,7 @@ class FakeHub:
         )
         monkeypatch.setattr(constants, "HF_HUB_CACHE", str(home / "hub"))
         monkeypatch.setattr(constants, "HF_HUB_DISABLE_XET", True)
+        monkeypatch.setattr(constants, "HF_HUB_OFFLINE", False)
         monkeypatch.setenv("HF_TOKEN", token)
         monkeypatch.setenv("NO_PROXY", "127.0.0.1")
         huggingface_hub.close_session()  # one that was opened before would keep to its proxy

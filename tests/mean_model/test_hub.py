@@ -69,6 +69,7 @@ def test_what_names_a_repository(source, repo):
     assert Repo.parse(source) == repo
 
 
+@pytest.mark.process
 def test_from_download_to_offline(hub, tmp_path):
     assert [said for said, _ in ask(hub, tmp_path, "me/atto", "me/atto", f"me/atto@{COMMIT}")] == [HELD] * 3
     assert len(downloads(hub)) == 2, "each file once"
@@ -78,12 +79,14 @@ def test_from_download_to_offline(hub, tmp_path):
     assert ask(hub, tmp_path, "me/atto", HF_HUB_OFFLINE="1")[0][0] == HELD
 
 
+@pytest.mark.process
 def test_a_download_shows_its_bytes_also_where_no_terminal_is(hub, tmp_path):
     shown = hub.run(tmp_path / "one", "-c", ASK, "me/atto", "me/atto").stderr
     assert "7.00kB" in shown and "Fetching" not in shown
     assert "7.00kB" not in hub.run(tmp_path / "two", "-c", ASK, "me/atto", HF_HUB_DISABLE_PROGRESS_BARS="1").stderr
 
 
+@pytest.mark.process
 def test_a_revision_stays_what_it_is_while_the_branch_moves(hub, tmp_path):
     hub.repos["models", "me/atto"].commit({**FILES, "config.json": b'{"new": 1}'})
     hub.repos["models", "me/atto"].refs["v1"] = COMMIT
@@ -95,6 +98,7 @@ def test_a_revision_stays_what_it_is_while_the_branch_moves(hub, tmp_path):
     }
 
 
+@pytest.mark.process
 def test_what_the_hub_does_not_have_is_one_sentence_each(hub, tmp_path):
     hub.add("me/bare", {"config.json": b"{}"})
     hub.add("me/gated", FILES, gated=True)
@@ -110,12 +114,14 @@ def test_what_the_hub_does_not_have_is_one_sentence_each(hub, tmp_path):
     assert not downloads(hub), "nothing is downloaded for a repository that lacks a file"
 
 
+@pytest.mark.process
 def test_a_private_repository_takes_a_token(hub, tmp_path):
     hub.add("me/secret", FILES, private=True)
     assert "if it is private" in ask(hub, tmp_path, "me/secret")[0][0]
     assert ask(hub, tmp_path, "me/secret", HF_TOKEN=TOKEN)[0][0] == HELD
 
 
+@pytest.mark.process
 def test_no_network_is_known_at_once(tmp_path):
     with fake_hub() as hub:
         pass  # the server is gone, its port is free
@@ -129,17 +135,20 @@ def test_no_network_is_known_at_once(tmp_path):
     assert "cannot be reached" in refused and seconds < 5
 
 
+@pytest.mark.process
 def test_a_hub_in_trouble_is_named(hub, tmp_path):
     hub.failing = 503
     assert "The Hub answered 503 for me/atto" in ask(hub, tmp_path, "me/atto")[0][0]
 
 
+@pytest.mark.process
 def test_too_large_for_the_disk_is_known_before_the_download(hub, tmp_path):
     hub.stated["model.safetensors"] = 10**18
     assert "me/atto takes 1,000,000,000,000.0 MB and the Hub's cache has" in ask(hub, tmp_path, "me/atto")[0][0]
     assert not downloads(hub)
 
 
+@pytest.mark.process
 def test_a_transfer_that_breaks_off_leaves_nothing_half(hub, tmp_path):
     hub.cut["model.safetensors"] = 500
     said = ask(hub, tmp_path, "me/atto")[0][0]
@@ -148,6 +157,7 @@ def test_a_transfer_that_breaks_off_leaves_nothing_half(hub, tmp_path):
     assert ask(hub, tmp_path, "me/atto")[0][0] == HELD
 
 
+@pytest.mark.process
 def test_a_damaged_copy_in_the_cache_is_found(hub, tmp_path):
     ask(hub, tmp_path, "me/atto")
     next(tmp_path.rglob("model.safetensors")).resolve().write_bytes(b"weights" * 999 + b"weighty")

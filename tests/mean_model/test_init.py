@@ -8,6 +8,7 @@ import pytest
 import mean_model
 
 
+@pytest.mark.process
 def test_importing_the_package_costs_no_torch() -> None:
     code = "import sys, mean_model; mean_model.PhotoError, mean_model.MeanConfig; print('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "False\n"

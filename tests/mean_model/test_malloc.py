@@ -30,6 +30,7 @@ def faults(mode: str) -> int:
     return int(subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True, timeout=240).stdout)
 
 
+@pytest.mark.process
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="a setting of glibc")
 def test_freed_memory_is_reused_by_a_thread():
     assert faults("keep") * 10 < faults("default")

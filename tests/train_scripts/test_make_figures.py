@@ -1,5 +1,8 @@
 """The command line of the figures, on small reports of a gallery and of a dataset."""
 
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 from PIL import Image
@@ -159,17 +162,14 @@ def test_names_of_panels():
     assert named_file("a=b=c.npz")[0] == "a=b"
 
 
+@pytest.mark.process
 def test_help_loads_nothing_heavy():
-    import subprocess
-    import sys
-
     program = (
         "import sys\nfrom train_scripts.make_figures import main\n"
         "try:\n    main(['--help'])\nexcept SystemExit:\n    pass\n"
         "assert not {'matplotlib', 'sklearn', 'torch', 'geopandas'} & set(sys.modules), 'heavy'\n"
     )
-    root = ROOT
-    done = subprocess.run([sys.executable, "-c", program], cwd=root, capture_output=True, text=True)
+    done = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     for kind in ("strips", "heatmaps", "distances", "embeddings", "parameters"):
         assert kind in done.stdout

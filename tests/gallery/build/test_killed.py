@@ -4,6 +4,8 @@ import os
 import subprocess
 import sys
 
+import pytest
+
 from tests.helpers import ROOT
 
 KILLS = 30
@@ -59,6 +61,7 @@ assert digests(build(folder / "g", wanted)) == expected[wanted], "the resumed bu
 """
 
 
+@pytest.mark.process
 def test_a_build_survives_30_kills(tmp_path):
     environment = os.environ | {"OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT)}
     done = subprocess.run(

@@ -362,6 +362,7 @@ build_gallery({raster!r}, {out!r}, Slow(), tile_size_m=50, batch_size=5,
 """
 
 
+@pytest.mark.process
 def test_a_killed_process_goes_on_with_the_same_command(make_raster, tmp_path, embedder):
     raster, out = make_raster(), tmp_path / "g"
     whole = build_gallery(raster, tmp_path / "whole", FakeEmbedder(), tile_size_m=50, batch_size=5)
@@ -378,6 +379,7 @@ def test_a_killed_process_goes_on_with_the_same_command(make_raster, tmp_path, e
     assert embedder.embedded <= len(whole) - 15 and same(resumed, whole)
 
 
+@pytest.mark.process
 def test_two_builds_do_not_mix(make_raster, tmp_path, embedder):
     raster, out = make_raster(), tmp_path / "g"
     code = KILLED.format(raster=str(raster), out=str(out))

@@ -176,17 +176,16 @@ def test_drone_photos_are_crosses_and_tiles_are_stars():
 # --- nothing global ---
 
 
+@pytest.mark.process
 def test_importing_costs_no_drawing_library_and_drawing_no_pyplot(tmp_path):
     program = (
-        "import sys, numpy as np\nimport gallery.figures as f\n"
+        "import sys, numpy as np\nimport gallery.figures.embeddings as f\n"
         "assert not {'matplotlib', 'sklearn', 'torch'} & set(sys.modules)\n"
         "f.distance_histograms({'a': f.Distances(*np.ones((2, f.BINS), int), 1, 1)}).savefig(sys.argv[1])\n"
         "assert 'matplotlib.pyplot' not in sys.modules\n"
     )
-    root = ROOT
-    done = subprocess.run(
-        [sys.executable, "-c", program, str(tmp_path / "a.png")], cwd=root, capture_output=True, text=True
-    )
+    command = [sys.executable, "-c", program, str(tmp_path / "a.png")]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
 
 

@@ -220,6 +220,7 @@ fetch(order, Path({folder!r}), Path({folder!r}) / "none", lambda done, total: pr
 """
 
 
+@pytest.mark.process
 def test_killed_in_the_middle_it_asks_for_nothing_twice(host, tmp_path):
     wanted = order(host, bounds=box(8, 8))
     folder = tmp_path / "g.building" / "imagery"

@@ -203,6 +203,7 @@ def test_an_image_outside_its_folder_is_not_read(gallery, make_photos, tmp_path)
         gallery.image(tile)
 
 
+@pytest.mark.process
 def test_a_gallery_beside_its_raster_survives_git_and_moves(tmp_path, embedder):
     """A clone has neither the mtimes nor the place of the original; nothing of a gallery may rest on them."""
     import os

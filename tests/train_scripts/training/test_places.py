@@ -111,6 +111,7 @@ def _asked_to_end() -> None:
     os._exit(7)
 
 
+@pytest.mark.process
 def test_a_loaders_worker_outlives_a_request_to_end() -> None:
     worker = get_context("fork").Process(target=_asked_to_end)
     worker.start()
@@ -153,6 +154,7 @@ def test_killed_and_resumed_equals_uninterrupted(
     ).read_bytes()
 
 
+@pytest.mark.process
 def test_two_processes_lose_as_one(config: PlacesConfig, tmp_path: Path) -> None:
     """InfoNCE over the pairs of both, shared batch normalisation, and gradients that agree: two epochs long."""
     toml = tmp_path / "config.toml"

@@ -49,6 +49,7 @@ def test_layers_have_the_promised_shapes_and_types(town: Scene) -> None:
     assert layers.rgb.std() > 15
 
 
+@pytest.mark.process
 def test_same_seed_same_picture_in_another_process(town: Scene) -> None:
     window = (-40.0, -40.0, 40.0, 40.0)
     here = digest(rasterise(build_scene(5, 768, TOWN), window, 0.5))
