@@ -5,6 +5,7 @@ from typing import Any
 
 import gradio as gr
 
+from pages.common.widgets import Values
 from pages.services.catalog import CatalogEntry, GalleryCatalog
 
 STORAGE_KEY = "mean-gallery"
@@ -32,32 +33,36 @@ class Remembered:
 
 
 @dataclass(frozen=True)
-class Choice:
-    """The components of a page's choice; `menu` carries the key of the chosen gallery."""
+class GalleryPicker:
+    """The components with which a page's gallery is chosen; `menu` carries the key of the chosen one."""
 
     catalog: GalleryCatalog
     menu: gr.Dropdown
     browser: gr.BrowserState
 
-    def opened(self, value: Any) -> tuple[CatalogEntry, dict[Any, Any]]:
+    def restore(self, value: Any) -> tuple[CatalogEntry, Values]:
         """What a visitor chose before, and the menu that says so. Args: value: of `browser`."""
         remembered = Remembered.read(value)
         entry = self.catalog.get(remembered.chosen)
-        return entry, {self.menu: self.shown(remembered, entry)}
+        return entry, {self.menu: self.menu_of(remembered, entry)}
 
-    def shown(self, remembered: Remembered, chosen: CatalogEntry) -> gr.Dropdown:
-        """The menu with all that a visitor may choose; hidden where that is one gallery."""
-        choices = [(_title(entry), entry.key) for entry in self.catalog.choices_for(remembered.own)]
-        return gr.Dropdown(choices, value=chosen.key, visible=len(choices) > 1)
-
-    def chosen(self, value: Any, key: Any) -> tuple[CatalogEntry, dict[Any, Any]]:
+    def choose(self, value: Any, key: Any) -> tuple[CatalogEntry, Values]:
         """A visitor's new choice, and the storage that remembers it. Args: value: of `browser`. key: of `menu`."""
         entry = self.catalog.get(key)
         return entry, {self.browser: Remembered(entry.key, Remembered.read(value).own).to_dict()}
 
+    def remember(self, remembered: Remembered, chosen: CatalogEntry) -> Values:
+        """Storage and menu after a visitor's own galleries have changed."""
+        return {self.browser: remembered.to_dict(), self.menu: self.menu_of(remembered, chosen)}
 
-def choice_of(catalog: GalleryCatalog) -> Choice:
-    """Put the menu where the page stands."""
+    def menu_of(self, remembered: Remembered, chosen: CatalogEntry) -> gr.Dropdown:
+        """The menu with all that a visitor may choose; hidden where that is one gallery."""
+        choices = [(_title(entry), entry.key) for entry in self.catalog.choices_for(remembered.own)]
+        return gr.Dropdown(choices, value=chosen.key, visible=len(choices) > 1)
+
+
+def make_picker(catalog: GalleryCatalog) -> GalleryPicker:
+    """Put the menu into the Blocks at hand."""
     menu = gr.Dropdown(
         [(_title(entry), entry.key) for entry in catalog.public],
         value=catalog.first.key,
@@ -65,7 +70,7 @@ def choice_of(catalog: GalleryCatalog) -> Choice:
         visible=len(catalog.public) > 1,
         elem_id="gallery",
     )
-    return Choice(catalog, menu, gr.BrowserState(None, storage_key=STORAGE_KEY, secret=catalog.secret))
+    return GalleryPicker(catalog, menu, gr.BrowserState(None, storage_key=STORAGE_KEY, secret=catalog.secret))
 
 
 def _title(entry: CatalogEntry) -> str:

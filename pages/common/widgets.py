@@ -1,10 +1,33 @@
-"""The page's own components and the small pieces of HTML between them; every text from a file is escaped here."""
+"""The pages' own components, and what all events of the pages share."""
+
+from collections.abc import Mapping
+from typing import Any
 
 import gradio as gr
 from gradio import processing_utils
 from gradio.component_meta import ComponentMeta
 
 from pages.common import static
+
+Values = dict[Any, Any]
+"""Values by component: what an event brings, or what is to be shown."""
+
+PRIVATE: dict[str, Any] = {"api_visibility": "private"}
+"""An event that is no part of the web API."""
+
+QUIET: dict[str, Any] = {"show_progress": "hidden", **PRIVATE}
+
+SCROLL = """() => { if (innerWidth > 820) return;
+  const calm = matchMedia('(prefers-reduced-motion: reduce)').matches;
+  document.querySelector('#card').scrollIntoView({behavior: calm ? 'auto' : 'smooth'}); }"""
+"""Script that brings the answer into sight: on a narrow screen it stands below the photo."""
+
+
+def page_at_hand() -> gr.Blocks:
+    """The Blocks that a page is being built into."""
+    page = gr.context.Context.root_block
+    assert page is not None
+    return page
 
 
 class _WithoutStub(ComponentMeta):
@@ -24,9 +47,28 @@ class RawPhoto(gr.Image, metaclass=_WithoutStub):
         return None if payload is None else payload.path
 
 
-def text_file(button: gr.DownloadButton, name: str, text: str) -> str:
-    """Write what a download button hands out into Gradio's cache, which deletes it again. Returns: the file's path."""
-    return processing_utils.save_bytes_to_cache(text.encode("utf-8"), name, cache_dir=button.GRADIO_CACHE)
+def download_row(labels: Mapping[str, str]) -> dict[str, gr.DownloadButton]:
+    """A row of download buttons by kind of file. Args: labels: what each button says, by kind."""
+    with gr.Row(elem_id="downloads"):
+        return {
+            kind: gr.DownloadButton(f"↓ {label}", size="sm", min_width=80, elem_id=f"download-{kind}")
+            for kind, label in labels.items()
+        }
+
+
+def text_files(buttons: Mapping[str, gr.DownloadButton], stem: str, texts: Mapping[str, str]) -> Values:
+    """What download buttons hand out, written into Gradio's cache, which deletes it again.
+
+    Args:
+        stem: of the files' names; the kind is their ending.
+        texts: what the files hold, by kind.
+    """
+    return {
+        button: processing_utils.save_bytes_to_cache(
+            texts[kind].encode("utf-8"), f"{stem}.{kind}", cache_dir=button.GRADIO_CACHE
+        )
+        for kind, button in buttons.items()
+    }
 
 
 MAP_SCRIPT = static.text("map_frame.js")

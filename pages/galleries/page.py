@@ -1,40 +1,52 @@
-"""The page of galleries: what there is to choose, one on the map with its health, and its tiles."""
+"""The page of galleries: what there is to choose, one on the map with its health, its tiles, and a visitor's own."""
 
+import threading
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import gradio as gr
 
+from gallery.build.pipeline import Progress
 from pages.common import cards, maps, static, widgets
 from pages.common.gallery_map import MOST_FOOTPRINTS
+from pages.common.widgets import PRIVATE, QUIET, Values
 from pages.errors import SPOKEN
 from pages.galleries import render
-from pages.galleries.build_form import BuildParts, make_build_parts, wire
-from pages.gallery_picker import Choice, Remembered, choice_of
-from pages.localize.components import PRIVATE, QUIET
+from pages.galleries.build_form import BuildForm, OwnGallery, make_build_form, make_own_gallery, plan_card
+from pages.gallery_picker import GalleryPicker, Remembered, make_picker
 from pages.services.catalog import CatalogEntry
 from pages.services.galleries import GalleriesService
-from pages.services.visitor_builds import VisitorBuilds
+from pages.services.visitor_builds import MOST_EACH, VisitorBuilds, progress_text
 
 MAP_ID = "gallery-map"
 PROMISE = "The ground that photos are searched on."
-LOOKING = ("Looking at the gallery's health", "Repeated, look-alike and empty tiles, and gaps between them.")
-TILE = ("No tile chosen", "Click a tile on the map to see it.")
+LOOKING = cards.message_card(
+    "Looking at the gallery's health", "Repeated, look-alike and empty tiles, and gaps between them.", "waiting"
+)
+NO_TILE = cards.message_card("No tile chosen", "Click a tile on the map to see it.")
+NOT_SHOWN = "This gallery cannot be shown"
 SLOW: dict[str, Any] = {"show_progress": "hidden", "concurrency_limit": 2, "concurrency_id": "galleries", **PRIVATE}
+BUILDS: dict[str, Any] = {"concurrency_limit": 1, "concurrency_id": "builds", **PRIVATE}
 
 
 @dataclass(frozen=True)
 class Parts:
     """The page's components."""
 
-    choice: Choice
+    picker: GalleryPicker
     head: gr.HTML
     listing: gr.HTML
     plan: gr.HTML
     tile: gr.HTML
     health: gr.HTML
-    own: BuildParts
+    own: OwnGallery
+    form: BuildForm
+
+    @property
+    def shown(self) -> list[gr.blocks.Block]:
+        """Every component that shows something of the chosen gallery."""
+        return [self.head, self.listing, self.plan, self.tile, self.health, self.own.row, self.own.download]
 
 
 def galleries_page(service: GalleriesService, builds: VisitorBuilds) -> None:
@@ -43,81 +55,154 @@ def galleries_page(service: GalleriesService, builds: VisitorBuilds) -> None:
     listing = gr.HTML("", elem_id="galleries", js_on_load=static.text("gallery_list.js"))
     with gr.Row(elem_id="desk"):
         with gr.Column(scale=4, min_width=330, elem_id="ask"):
-            choice = choice_of(service.catalog)
-            health = gr.HTML(
-                cards.message_card(*LOOKING, "waiting"), elem_id="health", js_on_load=static.text("gallery_health.js")
-            )
-            own = make_build_parts(builds)
+            picker = make_picker(service.catalog)
+            health = gr.HTML(LOOKING, elem_id="health", js_on_load=static.text("gallery_health.js"))
+            own, form = make_own_gallery(), make_build_form(builds)
         with gr.Column(scale=9, min_width=330, elem_id="answer"):
             plan = widgets.map_view(MAP_ID)
-            tile = gr.HTML(cards.message_card(*TILE), elem_id="card")
-    _events(service, builds, Parts(choice, head, listing, plan, tile, health, own))
+            tile = gr.HTML(NO_TILE, elem_id="card")
+    parts = Parts(picker, head, listing, plan, tile, health, own, form)
+    _wire(Events(service, builds, parts), parts)
 
 
-def _events(service: GalleriesService, builds: VisitorBuilds, parts: Parts) -> None:
-    choice, menu, browser = parts.choice, parts.choice.menu, parts.choice.browser
+class Events:
+    """What the page answers to its visitor. Whatever comes in an event comes from a browser and may be anything."""
 
-    def opening(remembered: Any) -> Iterator[dict]:
+    def __init__(self, service: GalleriesService, builds: VisitorBuilds, parts: Parts) -> None:
+        self.service = service
+        self.builds = builds
+        self.parts = parts
+        self.picker = parts.picker
+        self._building: dict[str, threading.Event] = {}  # by session: set when its visitor stops or leaves
+
+    def opening(self, remembered: Any) -> Iterator[Values]:
         """The galleries, and the one that this visitor chose before."""
-        entry, shown = choice.opened(remembered)
-        yield shown
-        yield from _shown(entry, remembered)
+        entry, menu = self.picker.restore(remembered)
+        yield menu
+        yield from self._show_gallery(entry, remembered)
 
-    def turned_to(remembered: Any, key: Any) -> Iterator[dict]:
+    def turned_to(self, remembered: Any, key: Any) -> Iterator[Values]:
         """Another gallery was chosen."""
-        entry, remember = choice.chosen(remembered, key)
-        yield remember
-        yield from _shown(entry, remembered)
+        entry, stored = self.picker.choose(remembered, key)
+        yield stored
+        yield from self._show_gallery(entry, remembered)
 
-    def of_list(remembered: Any, event: gr.EventData) -> Iterator[dict]:
+    def of_list(self, remembered: Any, event: gr.EventData) -> Iterator[Values]:
         """A row of the list was chosen; what it carries comes from the browser."""
-        entry = service.catalog.get(getattr(event, "key", None))
-        yield {menu: choice.shown(Remembered.read(remembered), entry)}
-        yield from turned_to(remembered, entry.key)
+        entry = self.service.catalog.get(getattr(event, "key", None))
+        yield {self.picker.menu: self.picker.menu_of(Remembered.read(remembered), entry)}
+        yield from self.turned_to(remembered, entry.key)
 
-    def _shown(entry: CatalogEntry, remembered: Any) -> Iterator[dict]:
-        waiting = cards.message_card(*LOOKING, "waiting")
-        yield {parts.health: waiting, parts.tile: cards.message_card(*TILE), **parts.own.of(entry)}
+    def _show_gallery(self, entry: CatalogEntry, remembered: Any) -> Iterator[Values]:
+        parts = self.parts
+        yield {parts.health: LOOKING, parts.tile: NO_TILE, **parts.own.of(entry)}
         try:
-            page = maps.iframe(service.map_page(entry.key), title="Map of the gallery") + _legend()
+            page = maps.iframe(self.service.map_page(entry.key), title="Map of the gallery") + render.legend()
             yield {parts.plan: page, parts.head: cards.header(entry.title, "ready", PROMISE)}
         except SPOKEN as error:
-            trouble = cards.trouble_card(error, "This gallery cannot be shown")
-            yield {parts.plan: "", parts.health: trouble, parts.head: cards.header(entry.title, "error", PROMISE)}
-        facts = service.facts(Remembered.read(remembered).own)
+            head = cards.header(entry.title, "error", PROMISE)
+            yield {parts.plan: "", parts.health: cards.trouble_card(error, NOT_SHOWN), parts.head: head}
+        facts = self.service.facts(Remembered.read(remembered).own)
         yield {parts.listing: render.gallery_list(facts, entry.key)}
 
-    def examined(key: Any) -> str:
+    def examined(self, key: Any) -> str:
         """The health of the gallery that is shown."""
         try:
-            return render.health_card(service.health(key))
+            return render.health_card(self.service.health(key))
         except SPOKEN as error:
-            return cards.trouble_card(error, "This gallery cannot be shown")
+            return cards.trouble_card(error, NOT_SHOWN)
 
-    def picked(key: Any, event: gr.EventData) -> Any:
+    def picked(self, key: Any, event: gr.EventData) -> Any:
         """A tile was clicked on the map."""
         number = widgets.picked_number(event, MOST_FOOTPRINTS)
         if number is None:
             return gr.skip()
         try:
-            return render.tile_card(service.tile(key, number - 1))
+            return render.tile_card(self.service.tile(key, number - 1))
         except SPOKEN as error:
             return cards.trouble_card(error)
 
-    page = gr.context.Context.root_block
-    assert page is not None
-    shown = [parts.head, parts.listing, parts.plan, parts.health, parts.tile, parts.own.mine, parts.own.download]
-    opened = page.load(opening, browser, [menu, *shown], **SLOW)
-    turned = menu.input(turned_to, [browser, menu], [browser, *shown], **SLOW)
-    of_row = parts.listing.turn(of_list, browser, [browser, menu, *shown], **SLOW)  # type: ignore[attr-defined]
+    def planning(self, given: Values) -> Values:
+        """What a build would make, before it begins."""
+        form = self.parts.form
+        if given[form.file] is None:
+            return {form.planned: "", form.build: gr.Button(interactive=False)}
+        try:
+            return {form.planned: plan_card(form.request(given)), form.build: gr.Button(interactive=True)}
+        except SPOKEN as error:
+            trouble = cards.trouble_card(error, "This cannot be built")
+            return {form.planned: trouble, form.build: gr.Button(interactive=False)}
+
+    def making(self, given: Values, request: gr.Request, progress=gr.Progress()) -> Iterator[Values]:  # noqa: B008
+        """Build it, and turn to it."""
+        form, session, stopped = self.parts.form, str(request.session_hash), threading.Event()
+        self._building[session] = stopped
+
+        def step(so_far: Progress) -> None:
+            progress((so_far.done, so_far.total), desc=progress_text(so_far), unit="tiles")
+
+        idle = {form.stop: gr.Button(interactive=False), form.build: gr.Button(interactive=True)}
+        yield {
+            form.stop: gr.Button(interactive=True),
+            form.build: gr.Button(interactive=False),
+            form.planned: '<div class="card waiting room"></div>',  # the progress bar lies over it
+        }
+        try:
+            entry = self.builds.build(form.request(given), step, stopped.is_set)
+        except SPOKEN as error:
+            yield {**idle, form.planned: cards.trouble_card(error, "No gallery was built")}
+            return
+        finally:
+            self._building.pop(session, None)
+        remembered = self._with_own(Remembered.read(given[self.picker.browser]), entry)
+        done = cards.message_card("Built", f"{entry.title} is chosen now, here and on the other pages.")
+        yield {**idle, **self.picker.remember(remembered, entry), form.planned: done}
+        yield from self._show_gallery(entry, remembered.to_dict())
+
+    def _with_own(self, remembered: Remembered, entry: CatalogEntry) -> Remembered:
+        """What a browser is to remember after a build; the oldest of too many own galleries goes."""
+        own = (*remembered.own, entry.key)
+        for old in own[:-MOST_EACH]:
+            self.builds.catalog.drop(old)
+        return Remembered(entry.key, own[-MOST_EACH:])
+
+    def stop(self, request: gr.Request) -> None:
+        """The visitor stopped the build, or left the page."""
+        event = self._building.get(str(request.session_hash))
+        if event is not None:
+            event.set()
+
+    def removing(self, remembered: Any, key: Any) -> Iterator[Values]:
+        """Forget an own gallery at once."""
+        self.builds.catalog.drop(str(key))
+        known, first = Remembered.read(remembered), self.builds.catalog.first
+        now = replace(known, chosen=first.key, own=tuple(own for own in known.own if own != key))
+        yield {**self.picker.remember(now, first), self.parts.form.planned: ""}
+        yield from self._show_gallery(first, now.to_dict())
+
+
+def _wire(events: Events, parts: Parts) -> None:
+    page, form = widgets.page_at_hand(), parts.form
+    menu, browser = parts.picker.menu, parts.picker.browser
+    opened = page.load(events.opening, browser, [menu, *parts.shown], **SLOW)
+    turned = menu.input(events.turned_to, [browser, menu], [browser, *parts.shown], **SLOW)
+    of_row = parts.listing.turn(events.of_list, browser, [browser, menu, *parts.shown], **SLOW)  # type: ignore[attr-defined]
     for event in (opened, turned, of_row):
-        event.then(examined, menu, parts.health, **SLOW)
-    parts.plan.pick(picked, menu, parts.tile, **QUIET)
-    wire(builds, parts.own, choice, _shown, examined, shown, parts.health)
+        event.then(events.examined, menu, parts.health, **SLOW)
+    parts.plan.pick(events.picked, menu, parts.tile, **QUIET)  # type: ignore[attr-defined]
 
-
-def _legend() -> str:
-    signs = {"duplicate": "repeated", "lookalike": "looks like another place", "blank": "no detail", "gap": "gap"}
-    return (
-        '<p class="legend">' + "".join(f'<span class="{kind}">{text}</span>' for kind, text in signs.items()) + "</p>"
+    changes = [form.file.change, form.tile_size_m.change, form.overlap.release]
+    gr.on(changes, events.planning, form.given, [form.planned, form.build], **QUIET)
+    changed = [browser, menu, form.planned, *parts.shown]
+    built = form.build.click(
+        events.making,
+        {browser, *form.given},
+        [form.build, form.stop, *changed],
+        show_progress_on=form.planned,
+        **BUILDS,
     )
+    removed = parts.own.remove.click(events.removing, [browser, menu], changed, **QUIET)
+    for event in (built, removed):
+        event.then(events.examined, menu, parts.health, **QUIET)
+    form.stop.click(events.stop, None, None, queue=False, **QUIET)
+    page.unload(events.stop)

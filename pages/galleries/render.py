@@ -42,6 +42,14 @@ def _cells(facts: Facts) -> tuple[str, ...]:
     )
 
 
+def legend() -> str:
+    """What the colours on a gallery's map mean."""
+    signs = {"duplicate": "repeated", "lookalike": "looks like another place", "blank": "no detail", "gap": "gap"}
+    return (
+        '<p class="legend">' + "".join(f'<span class="{kind}">{text}</span>' for kind, text in signs.items()) + "</p>"
+    )
+
+
 def health_card(health: Health) -> str:
     """What may go wrong because of the gallery; each kind that is there goes through its tiles on the map."""
     lines = "".join(

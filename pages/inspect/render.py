@@ -12,6 +12,7 @@ from gallery.report.comparison import Comparison
 from gallery.report.filters import Filter
 from gallery.report.table import Inspection
 from pages.common import cards, formatting, maps
+from pages.common.widgets import Values
 from pages.errors import SPOKEN, sentence
 from pages.inspect import comparison as inspect_comparison
 from pages.inspect import error_map, query_view
@@ -28,26 +29,26 @@ from pages.services.locate import FreshPhoto
 ROWS_A_PAGE = 25
 
 
-def refused(parts: Parts, error: Exception) -> dict:
+def show_refusal(parts: Parts, error: Exception) -> Values:
     """Nothing but the sentence of an error."""
     return {
-        parts.top: top("No report", "error"),
-        parts.headline: cards.trouble_card(error, "Nothing to inspect"),
-        parts.whole: gr.Column(visible=False),
+        parts.head.top: top("No report", "error"),
+        parts.head.headline: cards.trouble_card(error, "Nothing to inspect"),
+        parts.lenses.column: gr.Column(visible=False),
         parts.below: gr.Row(visible=False),
     }
 
 
-def fresh_photo(parts: Parts, photo: FreshPhoto) -> dict:
+def show_fresh_photo(parts: Parts, photo: FreshPhoto) -> Values:
     """The view of one photo from the first page, and of nothing else."""
     return {
-        parts.top: top(photo.answer.photo, "ready"),
-        parts.headline: "",
-        parts.whole: gr.Column(visible=False),
-        parts.listing: gr.Column(visible=False),
-        parts.steps: gr.Row(visible=False),
-        parts.sight: fresh_card(photo, DisplayOptions()),
-        parts.view_state: ViewState(fresh=photo),
+        parts.head.top: top(photo.answer.photo, "ready"),
+        parts.head.headline: "",
+        parts.lenses.column: gr.Column(visible=False),
+        parts.listing.column: gr.Column(visible=False),
+        parts.query.steps: gr.Row(visible=False),
+        parts.query.sight: fresh_card(photo, DisplayOptions()),
+        parts.hidden.view_state: ViewState(fresh=photo),
     }
 
 
@@ -85,23 +86,23 @@ def started_with(service: InspectionService) -> tuple[tuple[Inspection, Comparis
 
 def part_of(view_state: ViewState, service: InspectionService, data: dict[str, Any]) -> Filter:
     """The filter that a chosen part of the set stands for; what it carries comes from the browser."""
-    told = {key: value for key, value in data.items() if isinstance(value, str)}
-    if "flag" in told:
-        return Filter(wrong=True, flags=(told["flag"],) if told["flag"] in flags.FLAGS else ())
-    if told.get("change") in filters.CHANGES:
-        return Filter(changes=(told["change"],))
-    if told.get("by") == "condition" and "slice" in told:
-        return Filter(conditions=(told["slice"],))
-    if told.get("by") == "place" and "slice" in told:
-        return Filter(places=(told["slice"],))
-    if "true" in told and "answered" in told:
+    texts = {key: value for key, value in data.items() if isinstance(value, str)}
+    if "flag" in texts:
+        return Filter(wrong=True, flags=(texts["flag"],) if texts["flag"] in flags.FLAGS else ())
+    if texts.get("change") in filters.CHANGES:
+        return Filter(changes=(texts["change"],))
+    if texts.get("by") == "condition" and "slice" in texts:
+        return Filter(conditions=(texts["slice"],))
+    if texts.get("by") == "place" and "slice" in texts:
+        return Filter(places=(texts["slice"],))
+    if "true" in texts and "answered" in texts:
         table = view_state.table(service)
-        pair = (table["place"] == told["true"]) & (table["answered_place"] == told["answered"])
+        pair = (table["place"] == texts["true"]) & (table["answered_place"] == texts["answered"])
         return Filter(wrong=True, ids=tuple(map(str, table.index[pair])))
     return view_state.view.filter
 
 
-def show_rows(service: InspectionService, parts: Parts, view_state: ViewState) -> dict:
+def show_rows(service: InspectionService, parts: Parts, view_state: ViewState) -> Values:
     """The table of what passes the filter."""
     rows = view_state.rows(service)
     total = len(view_state.table(service))
@@ -109,68 +110,74 @@ def show_rows(service: InspectionService, parts: Parts, view_state: ViewState) -
     page = filters.page_of(rows, view.page, ROWS_A_PAGE)
     lassoed = "" if view.filter.ids is None else f" · of {len(view.filter.ids):,} chosen"
     wrong = int((~rows["right"]).sum())
-    told = f"<b>{len(rows):,}</b> of {formatting.count(total, 'query', 'queries')} · {wrong:,} wrong{lassoed}"
+    count = f"<b>{len(rows):,}</b> of {formatting.count(total, 'query', 'queries')} · {wrong:,} wrong{lassoed}"
     if not filters.fits_link(view):
-        told += "<br>Too many are chosen for a link: it opens the rest of the filter."
+        count += "<br>Too many are chosen for a link: it opens the rest of the filter."
     return {
-        parts.view_state: replace(view_state, view=replace(view, page=page.number)),
-        parts.count: told,
-        parts.queries: inspect_table.table(page, view, view_state.compared is not None),
-        parts.address: filters.to_query(view),
-        parts.clear: gr.Button(interactive=view.filter != Filter()),
+        parts.hidden.view_state: replace(view_state, view=replace(view, page=page.number)),
+        parts.listing.count: count,
+        parts.listing.rows: inspect_table.table(page, view, view_state.compared is not None),
+        parts.hidden.address: filters.to_query(view),
+        parts.listing.clear: gr.Button(interactive=view.filter != Filter()),
     }
 
 
-def show_query(service: InspectionService, parts: Parts, view_state: ViewState, options: DisplayOptions) -> dict:
+def show_query(service: InspectionService, parts: Parts, view_state: ViewState, options: DisplayOptions) -> Values:
     """The chosen query."""
     name = view_state.view.query
     if name is None or name not in view_state.table(service).index:
         return {
-            parts.sight: '<p class="empty">Choose a query in the table.</p>',
-            parts.earlier: "",
-            parts.view_state: view_state,
+            parts.query.sight: '<p class="empty">Choose a query in the table.</p>',
+            parts.query.earlier: "",
+            parts.hidden.view_state: view_state,
         }
     earlier = ""
     if view_state.compared is not None:
         other = view_state.compared[0]
         earlier = inspect_comparison.earlier_strip(other.name, service.strip_of(other, name, options.near_m))
     return {
-        parts.view_state: view_state,
-        parts.sight: report_card(service, name, options),
-        parts.earlier: earlier,
-        parts.address: filters.to_query(view_state.view),
-        parts.query: name,
+        parts.hidden.view_state: view_state,
+        parts.query.sight: report_card(service, name, options),
+        parts.query.earlier: earlier,
+        parts.hidden.address: filters.to_query(view_state.view),
+        parts.hidden.query: name,
     }
 
 
-def show_comparison(service: InspectionService, parts: Parts, view_state: ViewState) -> dict:
+def show_comparison(service: InspectionService, parts: Parts, view_state: ViewState) -> Values:
     """What changed from the other report, or how to give one."""
     if view_state.compared is None:
-        return {parts.comparison: inspect_comparison.NOTHING}
+        return {parts.lenses.compare.summary: inspect_comparison.NOTHING}
     before, comparison = view_state.compared
-    return {parts.comparison: inspect_comparison.summary(comparison, before.name, service.inspection().name)}
+    return {
+        parts.lenses.compare.summary: inspect_comparison.summary(comparison, before.name, service.inspection().name)
+    }
 
 
-def show_lens(service: InspectionService, parts: Parts, view_state: ViewState, method: Any, colour: Any) -> dict:
+def show_lens(service: InspectionService, parts: Parts, view_state: ViewState, method: Any, colour: Any) -> Values:
     """What the open tab shows of the rows that pass the filter; the others wait until they are opened."""
     rows = view_state.rows(service)
     if view_state.lens == SLICES and not len(rows):
-        return {parts.slices: '<p class="empty">No query passes this filter.</p>'}
+        return {parts.lenses.slices: '<p class="empty">No query passes this filter.</p>'}
     if view_state.lens == SLICES:
         tables = slices_of(rows) if view_state.compared else service.slices(view_state.view.filter)
-        return {parts.slices: inspect_summary.slices(tables)}
+        return {parts.lenses.slices: inspect_summary.slices(tables)}
     if view_state.lens == DISTRIBUTIONS:
-        return {parts.charts: inspect_summary.chart_cards(distribution_charts(service, rows))}
+        return {parts.lenses.charts: inspect_summary.chart_cards(distribution_charts(service, rows))}
     if view_state.lens == EMBEDDINGS:
         return show_cloud(service, parts, method, colour)
     if view_state.lens == MAP:
         lines = confusions.error_lines(rows)
         ground = service.ground() if len(lines) else None
         plan = maps.iframe(error_map.error_map(lines, ground), title="Map of the errors") if len(lines) else ""
-        told = error_map.caption(len(lines), int((~rows["right"]).sum()))
+        caption = error_map.caption(len(lines), int((~rows["right"]).sum()))
         pairs = inspect_summary.confused(confusions.confused_pairs(rows))
-        return {parts.plan: plan, parts.plan_note: f'<p class="told">{told}</p>', parts.confused: pairs}
-    return {parts.view_state: view_state}
+        return {
+            parts.lenses.map.plan: plan,
+            parts.lenses.map.note: f'<p class="told">{caption}</p>',
+            parts.lenses.map.confused: pairs,
+        }
+    return {parts.hidden.view_state: view_state}
 
 
 def distribution_charts(service: InspectionService, rows: pd.DataFrame) -> list[tuple[str, str | None, str]]:
@@ -191,17 +198,17 @@ def distribution_charts(service: InspectionService, rows: pd.DataFrame) -> list[
     ]
 
 
-def show_cloud(service: InspectionService, parts: Parts, method: Any, colour: Any) -> dict:
+def show_cloud(service: InspectionService, parts: Parts, method: Any, colour: Any) -> Values:
     """The embeddings in the plane."""
     inspection = service.inspection()
     cloud = service.cloud(method)
     if cloud is None:
-        told = "The report has no embeddings; evaluate again to have them."
-        return {parts.cloud: None, parts.cloud_note: f'<p class="empty">{told}</p>'}
+        missing = "The report has no embeddings; evaluate again to have them."
+        return {parts.lenses.cloud.plot: None, parts.lenses.cloud.note: f'<p class="empty">{missing}</p>'}
     left_out = cloud.left_out + max(0, len(cloud.ids) - inspect_summary.MOST_POINTS)
     rest = f"{left_out:,} more are not drawn." if left_out else ""
-    told = " ".join([f"{cloud.method}.", rest, "Draw around queries to see only them in the table."])
+    note = " ".join([f"{cloud.method}.", rest, "Draw around queries to see only them in the table."])
     return {
-        parts.cloud: inspect_summary.points_of(cloud, inspection.table, colour),
-        parts.cloud_note: f'<p class="told">{html.escape(told)}</p>',
+        parts.lenses.cloud.plot: inspect_summary.points_of(cloud, inspection.table, colour),
+        parts.lenses.cloud.note: f'<p class="told">{html.escape(note)}</p>',
     }

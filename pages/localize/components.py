@@ -1,45 +1,64 @@
 """The components of the first page: what a visitor gives, and what is shown."""
 
 from dataclasses import dataclass
-from typing import Any
 
 import gradio as gr
 
 from pages.common import cards, widgets
-from pages.gallery_picker import Choice, choice_of
+from pages.common.widgets import Values
+from pages.gallery_picker import GalleryPicker, make_picker
 from pages.services.catalog import GalleryCatalog
 from pages.services.locate import MOST_MATCHES, MOST_PHOTOS, LocateService, Question
 
 MAP_ID = "map"
-PRIVATE: dict[str, Any] = {"api_visibility": "private"}
-QUIET: dict[str, Any] = {"show_progress": "hidden", **PRIVATE}
 WHERE = [("Whole gallery", "all"), ("Near the photo's EXIF position", "exif"), ("Near a point", "point")]
 TABLE = ["#", "Tile", "Similarity", "Longitude", "Latitude", "From EXIF"]
 TABLE_MANY = ["#", "Photo", "Verdict", "Best tile", "Similarity", "Longitude", "Latitude", "From EXIF"]
 BEST = ("Best tiles", "rank · similarity · distance from the place by EXIF. Choose one to fly there.")
 BEST_MANY = ("Best tile of each photo", "similarity · distance from its place by EXIF. Choose one to fly there.")
 LOADING = ("Loading the model", "The first answer comes in a few seconds; the next ones come at once.")
+FILES = {"geojson": "GeoJSON", "kml": "KML", "csv": "CSV", "html": "Map as HTML"}
+NOTICE = """
+**Use it for** checking where your own or openly licensed aerial photos belong: mapping, search and rescue, archives,
+research. **Do not use it** to find or follow people, or for decisions that nobody checks: it always names the most
+similar tile of this gallery, even when the photo was taken somewhere else.
+
+**Your photos** are read on the server that runs this page and go nowhere else. Uploads and downloads are deleted after
+one to two hours; positions are not logged. The street background, if you switch it on, tells openstreetmap.org which
+area you look at.
+"""
 
 
 @dataclass(frozen=True)
-class Inputs:
-    """What a visitor gives."""
+class Settings:
+    """How photos are searched."""
 
-    choice: Choice
-    photo: gr.Image
-    files: gr.Files
     k: gr.Slider
     turn: gr.Radio
     where: gr.Radio
+    point: gr.Row  # around lon and lat
     lon: gr.Number
     lat: gr.Number
     radius_km: gr.Slider
+    again: gr.Button
     basemap: gr.Checkbox
 
     @property
-    def question(self) -> list[gr.Component]:
-        """The gallery, then the settings in the order of `question_of`."""
-        return [self.choice.menu, self.k, self.turn, self.where, self.lon, self.lat, self.radius_km, self.basemap]
+    def given(self) -> set[gr.blocks.Block]:
+        """What `question` reads."""
+        return {self.k, self.turn, self.where, self.lon, self.lat, self.radius_km, self.basemap}
+
+    def question(self, given: Values) -> Question:
+        """The settings as one value."""
+        return Question(
+            k=int(given[self.k]),
+            turn=given[self.turn],
+            where=given[self.where],
+            lon=given[self.lon],
+            lat=given[self.lat],
+            radius_km=given[self.radius_km],
+            basemap=bool(given[self.basemap]),
+        )
 
 
 @dataclass(frozen=True)
@@ -49,11 +68,27 @@ class Examples:
     heading: gr.HTML
     strip: gr.Gallery
 
-    def of(self, service: LocateService) -> dict[Any, Any]:
+    def of(self, service: LocateService) -> Values:
         """The examples of a gallery; nothing where it has none."""
         there = bool(service.examples)
         strip = gr.Gallery(list(service.thumbnails), visible=there, selected_index=None)
         return {self.heading: gr.HTML(visible=there), self.strip: strip}
+
+
+@dataclass(frozen=True)
+class Inputs:
+    """What a visitor gives."""
+
+    picker: GalleryPicker
+    photo: gr.Image
+    examples: Examples
+    files: gr.Files
+    settings: Settings
+
+    def of(self, service: LocateService) -> Values:
+        """A gallery's examples, the first one at hand."""
+        photo = str(service.examples[0]) if service.examples else None
+        return {**self.examples.of(service), self.photo: photo}
 
 
 @dataclass(frozen=True)
@@ -72,22 +107,37 @@ class Outputs:
     mode: gr.State  # new, one or many: what was asked last and is asked again when a setting changes
 
     @property
-    def all(self) -> list[Any]:
+    def all(self) -> list[gr.blocks.Block]:
         """Every component that an answer may change."""
-        parts = [self.card, self.plan, self.fit, self.heading, self.strip, self.table, *self.downloads.values()]
-        return [*parts, self.details, self.count, self.mode]
+        tiles = [self.heading, self.strip, self.table, *self.downloads.values(), self.details]
+        return [self.card, self.plan, self.fit, *tiles, self.count, self.mode]
 
 
-def question_of(
-    k: float, turn: str, where: str, lon: float | None, lat: float | None, radius_km: float, basemap: bool
-) -> Question:
-    """The settings as one value."""
-    return Question(int(k), turn, where, lon, lat, radius_km, bool(basemap))  # type: ignore[arg-type]
+@dataclass(frozen=True)
+class Parts:
+    """The page's components."""
+
+    head: gr.HTML
+    inputs: Inputs
+    outputs: Outputs
+    flown_to: gr.Number  # the number on the map that was chosen; not a State: its value must reach the browser
 
 
-def make_inputs(catalog: GalleryCatalog) -> tuple[Inputs, Examples, gr.Button]:
-    """What a visitor gives: a photo or many, the choice of a gallery, options, and the button that asks."""
-    choice, service = choice_of(catalog), catalog.first.service
+def make_parts(catalog: GalleryCatalog) -> Parts:
+    """Put the components into the Blocks at hand."""
+    head = gr.HTML(cards.header("Loading the model…"), elem_id="head")
+    with gr.Row(elem_id="desk"):
+        with gr.Column(scale=4, min_width=330, elem_id="ask"):
+            inputs = _inputs(catalog)
+            with gr.Accordion("Responsible use and privacy", open=False, elem_id="notice"):
+                gr.Markdown(NOTICE)
+        with gr.Column(scale=9, min_width=330, elem_id="answer"):
+            outputs = _outputs()
+    return Parts(head, inputs, outputs, flown_to=gr.Number(0, visible=False, precision=0))
+
+
+def _inputs(catalog: GalleryCatalog) -> Inputs:
+    picker, service = make_picker(catalog), catalog.first.service
     with gr.Tabs(elem_id="kinds"):
         with gr.Tab("One photo"):
             photo = widgets.RawPhoto(
@@ -103,35 +153,10 @@ def make_inputs(catalog: GalleryCatalog) -> tuple[Inputs, Examples, gr.Button]:
             examples = _examples(service)
         with gr.Tab("Several photos"):
             files = gr.Files(label=f"Drone photos, up to {MOST_PHOTOS}", height=340, elem_id="files")
-    with gr.Accordion("Search settings", open=False, elem_id="settings"):
-        k = gr.Slider(1, MOST_MATCHES, value=5, step=1, label="Tiles to show")
-        turn = gr.Radio(
-            [("By its stated pose", "heading"), ("Guess its pose", "guessed"), ("As it is", "none")],
-            value="heading",
-            label="Turn the photo",
-            info="By heading, pitch, height and lens it is seen from above. What it does not state is guessed.",
-        )
-        where = gr.Radio(WHERE, value="all", label="Search in")
-        with gr.Row(visible=False) as point:
-            lon = gr.Number(label="Longitude", minimum=-180, maximum=180, min_width=90, step=0.001)
-            lat = gr.Number(label="Latitude", minimum=-90, maximum=90, min_width=90, step=0.001)
-        radius_km = gr.Slider(0.1, 20, value=1, step=0.1, label="Radius, km", visible=False)
-        again = gr.Button("Search here", size="sm", visible=False)
-        basemap = gr.Checkbox(label="Street background from openstreetmap.org", value=False)
-
-    def reveal(value: str):
-        return (
-            gr.Row(visible=value == "point"),
-            gr.Slider(visible=value != "all"),
-            gr.Button(visible=value == "point"),
-        )
-
-    where.change(reveal, where, [point, radius_km, again], queue=False, **QUIET)
-    return Inputs(choice, photo, files, k, turn, where, lon, lat, radius_km, basemap), examples, again
+    return Inputs(picker, photo, examples, files, _settings())
 
 
 def _examples(service: LocateService) -> Examples:
-    """The example photos as small pictures."""
     there = bool(service.examples)
     heading = gr.HTML(cards.section("Examples", "click one to see its answer"), elem_classes="section", visible=there)
     strip = gr.Gallery(
@@ -150,8 +175,36 @@ def _examples(service: LocateService) -> Examples:
     return Examples(heading, strip)
 
 
-def make_outputs() -> Outputs:
-    """Where the answer appears: the card, the map, the overlay, the best tiles and the downloads."""
+def _settings() -> Settings:
+    with gr.Accordion("Search settings", open=False, elem_id="settings"):
+        k = gr.Slider(1, MOST_MATCHES, value=5, step=1, label="Tiles to show")
+        turn = gr.Radio(
+            [("By its stated pose", "heading"), ("Guess its pose", "guessed"), ("As it is", "none")],
+            value="heading",
+            label="Turn the photo",
+            info="By heading, pitch, height and lens it is seen from above. What it does not state is guessed.",
+        )
+        where = gr.Radio(WHERE, value="all", label="Search in")
+        with gr.Row(visible=False) as point:
+            lon = gr.Number(label="Longitude", minimum=-180, maximum=180, min_width=90, step=0.001)
+            lat = gr.Number(label="Latitude", minimum=-90, maximum=90, min_width=90, step=0.001)
+        radius_km = gr.Slider(0.1, 20, value=1, step=0.1, label="Radius, km", visible=False)
+        again = gr.Button("Search here", size="sm", visible=False)
+        basemap = gr.Checkbox(label="Street background from openstreetmap.org", value=False)
+    return Settings(
+        k=k,
+        turn=turn,
+        where=where,
+        point=point,
+        lon=lon,
+        lat=lat,
+        radius_km=radius_km,
+        again=again,
+        basemap=basemap,
+    )
+
+
+def _outputs() -> Outputs:
     card = gr.HTML(cards.message_card(*LOADING, kind="waiting"), elem_id="card")
     plan = widgets.map_view(MAP_ID)
     fit = gr.HTML("", js_on_load=widgets.COMPARE_SCRIPT, elem_id="fit")
@@ -171,10 +224,16 @@ def make_outputs() -> Outputs:
         table = gr.Dataframe(
             headers=TABLE, interactive=False, label="Ranking", show_label=False, buttons=[], elem_id="table"
         )
-        with gr.Row(elem_id="downloads"):
-            kinds = {"geojson": "GeoJSON", "kml": "KML", "csv": "CSV", "html": "Map as HTML"}
-            downloads = {
-                kind: gr.DownloadButton(f"↓ {label}", size="sm", min_width=80, elem_id=f"download-{kind}")
-                for kind, label in kinds.items()
-            }
-    return Outputs(card, plan, fit, heading, strip, table, downloads, details, gr.State(0), gr.State("new"))
+        downloads = widgets.download_row(FILES)
+    return Outputs(
+        card=card,
+        plan=plan,
+        fit=fit,
+        heading=heading,
+        strip=strip,
+        table=table,
+        downloads=downloads,
+        details=details,
+        count=gr.State(0),
+        mode=gr.State("new"),
+    )

@@ -8,219 +8,203 @@ import gradio as gr
 
 from mean_model import PhotoError
 from pages.common import cards, widgets
+from pages.common.widgets import PRIVATE, QUIET, SCROLL, Values
 from pages.errors import SPOKEN
-from pages.localize.components import (
-    MAP_ID,
-    PRIVATE,
-    QUIET,
-    Examples,
-    Inputs,
-    Outputs,
-    make_inputs,
-    make_outputs,
-    question_of,
-)
-from pages.localize.render import many_shown, nothing, one_shown, refused
+from pages.localize.components import LOADING, MAP_ID, Parts, make_parts
+from pages.localize.render import show_answer, show_nothing, show_photos, show_refusal
 from pages.localize.web_api import web_api
 from pages.services.catalog import GalleryCatalog
 from pages.services.locate import LocateService
 
 ANSWERS: dict[str, Any] = {"concurrency_limit": 4, "concurrency_id": "answers", **PRIVATE}
-LOADING = ("Loading the model", "The first answer comes in a few seconds; the next ones come at once.")
-SCROLL = """() => { if (innerWidth > 820) return;
-  const calm = matchMedia('(prefers-reduced-motion: reduce)').matches;
-  document.querySelector('#card').scrollIntoView({behavior: calm ? 'auto' : 'smooth'}); }"""
-"""Script that brings the answer into sight: on a narrow screen it stands below the photo."""
-NOTICE = """
-**Use it for** checking where your own or openly licensed aerial photos belong: mapping, search and rescue, archives,
-research. **Do not use it** to find or follow people, or for decisions that nobody checks: it always names the most
-similar tile of this gallery, even when the photo was taken somewhere else.
-
-**Your photos** are read on the server that runs this page and go nowhere else. Uploads and downloads are deleted after
-one to two hours; positions are not logged. The street background, if you switch it on, tells openstreetmap.org which
-area you look at.
-"""
+WAITING = cards.message_card(*LOADING, kind="waiting")
 
 
 def localize_page(catalog: GalleryCatalog) -> None:
     """Put the page's parts and events into the Blocks at hand."""
-    head = gr.HTML(cards.header("Loading the model…"), elem_id="head")
-    with gr.Row(elem_id="desk"):
-        with gr.Column(scale=4, min_width=330, elem_id="ask"):
-            inputs, examples, again = make_inputs(catalog)
-            with gr.Accordion("Responsible use and privacy", open=False, elem_id="notice"):
-                gr.Markdown(NOTICE)
-        with gr.Column(scale=9, min_width=330, elem_id="answer"):
-            outputs = make_outputs()
-    _events(catalog, head, inputs, examples, again, outputs)
+    parts = make_parts(catalog)
+    _wire(Events(catalog, parts), parts)
     web_api(catalog)
 
 
-def _events(
-    catalog: GalleryCatalog, head: gr.HTML, inputs: Inputs, examples: Examples, again: gr.Button, outputs: Outputs
-) -> None:
-    choice = inputs.choice
+class Events:
+    """What the page answers to its visitor. Whatever comes in an event comes from a browser and may be anything."""
 
-    def opening(remembered: Any) -> Iterator[dict]:
+    def __init__(self, catalog: GalleryCatalog, parts: Parts) -> None:
+        self.catalog = catalog
+        self.parts = parts
+        self.inputs = parts.inputs
+        self.outputs = parts.outputs
+
+    def reveal(self, where: str) -> Values:
+        """What has to be given for the area that is searched."""
+        settings = self.inputs.settings
+        return {
+            settings.point: gr.Row(visible=where == "point"),
+            settings.radius_km: gr.Slider(visible=where != "all"),
+            settings.again: gr.Button(visible=where == "point"),
+        }
+
+    def opening(self, remembered: Any) -> Iterator[Values]:
         """Say what answers here, as soon as it can."""
-        entry, menu = choice.opened(remembered)
-        yield {**menu, **(_offered(entry.service) if entry is not catalog.first else {})}
-        yield _top(entry.service)
+        entry, menu = self.inputs.picker.restore(remembered)
+        yield {**menu, **(self.inputs.of(entry.service) if entry is not self.catalog.first else {})}
+        yield self._status(entry.service)
 
-    def _offered(service: LocateService) -> dict:
-        photo = str(service.examples[0]) if service.examples else None
-        return {**examples.of(service), inputs.photo: photo}
-
-    def _top(service: LocateService) -> dict:
-        try:
-            middle = service.middle()
-            return {head: cards.header(service.status(), "ready"), inputs.lon: middle.lon, inputs.lat: middle.lat}
-        except SPOKEN as error:
-            return {head: cards.header("Not ready", "error"), outputs.card: cards.trouble_card(error), outputs.plan: ""}
-
-    def first(key: str, mode: str) -> dict:
-        """The first example's answer, unless the visitor was quicker."""
-        service = catalog.get(key).service
-        if mode != "new" or service.engine.problem:
-            return {outputs.mode: mode}
-        service.engine.settle()
-        return (
-            one_shown(outputs, service.first)
-            if service.first
-            else _told(lambda: nothing(service, outputs), service, outputs)
-        )
-
-    def turned_to(remembered: Any, key: str) -> Iterator[dict]:
+    def turned_to(self, remembered: Any, key: str) -> Iterator[Values]:
         """Another gallery was chosen."""
-        entry, remember = choice.chosen(remembered, key)
-        waiting = {head: cards.header("Loading the model…"), outputs.card: cards.message_card(*LOADING, "waiting")}
-        yield {**remember, **({} if entry.service.engine.ready else waiting)}
-        yield _top(entry.service)
+        entry, stored = self.inputs.picker.choose(remembered, key)
+        waiting = {self.parts.head: cards.header("Loading the model…"), self.outputs.card: WAITING}
+        yield {**stored, **({} if entry.service.engine.ready else waiting)}
+        yield self._status(entry.service)
 
-    def ask_there(key: str, mode: str, path: str | None, paths: list[str] | None, *settings: Any) -> Iterator[dict]:
+    def _status(self, service: LocateService) -> Values:
+        """What answers here, and where its gallery lies; or why it cannot."""
+        settings = self.inputs.settings
+        try:
+            middle, head = service.middle(), cards.header(service.status(), "ready")
+            return {self.parts.head: head, settings.lon: middle.lon, settings.lat: middle.lat}
+        except SPOKEN as error:
+            head = cards.header("Not ready", "error")
+            return {self.parts.head: head, self.outputs.card: cards.trouble_card(error), self.outputs.plan: ""}
+
+    def first(self, key: str, mode: str) -> Values:
+        """The first example's answer, unless the visitor was quicker."""
+        service = self.catalog.get(key).service
+        if mode != "new" or service.engine.problem:
+            return {self.outputs.mode: mode}
+        service.engine.settle()
+        return show_answer(self.outputs, service.first) if service.first else self._nothing(service)
+
+    def ask_there(self, given: Values) -> Iterator[Values]:
         """Ask the photos at hand in the gallery that was chosen; an example gives way to that gallery's own."""
-        service = catalog.get(key).service
+        service, outputs = self._service(given), self.outputs
+        mode, path = given[outputs.mode], given[self.inputs.photo]
         if service.engine.problem:
             nothing_else = {outputs.fit: "", outputs.details: gr.Column(visible=False), outputs.count: 0}
-            yield {**_offered(service), **nothing_else, outputs.mode: mode}
-        elif mode == "many" and paths:
-            yield examples.of(service)
-            yield from many(paths, key, *settings)
-        elif path is None or Path(path).name in {file.name for file in catalog.offered()}:
-            yield {**_offered(service), **first(key, "new")}
+            yield {**self.inputs.of(service), **nothing_else, outputs.mode: mode}
+        elif mode == "many" and given[self.inputs.files]:
+            yield self.inputs.examples.of(service)
+            yield from self.many(given)
+        elif path is None or Path(path).name in {file.name for file in self.catalog.offered()}:
+            yield {**self.inputs.of(service), **self.first(given[self.inputs.picker.menu], "new")}
         else:
-            yield examples.of(service)
-            yield from one(path, key, *settings)
+            yield self.inputs.examples.of(service)
+            yield from self.one(given)
 
-    def one(path: str | None, key: str, *settings: Any) -> Iterator[dict]:
+    def one(self, given: Values) -> Iterator[Values]:
         """Answer the photo at hand."""
-        service = catalog.get(key).service
+        service, path = self._service(given), given[self.inputs.photo]
         if not service.engine.ready:
-            yield {outputs.card: cards.message_card(*LOADING, kind="waiting")}
+            yield {self.outputs.card: WAITING}
         if path is None:
-            yield _told(lambda: nothing(service, outputs), service, outputs)
+            yield self._nothing(service)
             return
+        question = self.inputs.settings.question(given)
         try:
-            yield _told(
-                lambda: one_shown(outputs, service.ask(path, question_of(*settings))), service, outputs, PhotoError
-            )
+            yield self._or_refusal(service, lambda: show_answer(self.outputs, service.ask(path, question)), PhotoError)
         except PhotoError as error:
             # Nothing can be asked about this file: make room for another one.
-            yield {**refused(error, service, outputs), inputs.photo: None}
+            yield {**show_refusal(self.outputs, service, error), self.inputs.photo: None}
 
-    def many(paths: list[str] | None, key: str, *settings: Any, progress=gr.Progress()) -> Iterator[dict]:  # noqa: B008
+    def many(self, given: Values, progress=gr.Progress()) -> Iterator[Values]:  # noqa: B008
         """Answer all photos at hand."""
-        service = catalog.get(key).service
+        service, paths = self._service(given), given[self.inputs.files]
         if not service.engine.ready:
-            yield {outputs.card: cards.message_card(*LOADING, kind="waiting")}
+            yield {self.outputs.card: WAITING}
 
         def step(done: int, total: int) -> None:
             progress((done, total), desc="Photos answered", unit="photos")
 
         if not paths:
-            yield _told(lambda: nothing(service, outputs), service, outputs)
-        else:
-            yield _told(
-                lambda: many_shown(outputs, service.ask_many(paths, question_of(*settings), step)), service, outputs
-            )
+            yield self._nothing(service)
+            return
+        question = self.inputs.settings.question(given)
+        yield self._or_refusal(service, lambda: show_photos(self.outputs, service.ask_many(paths, question, step)))
 
-    def same(mode: str, path: str | None, paths: list[str] | None, key: str, *settings: Any) -> Iterator[dict]:
+    def same(self, given: Values) -> Iterator[Values]:
         """Ask again what was asked last, with the settings of now; wait while a point has no coordinates yet."""
-        question = question_of(*settings)
+        question, mode = self.inputs.settings.question(given), given[self.outputs.mode]
         if question.where == "point" and (question.lon is None or question.lat is None):
-            yield {outputs.mode: mode}
+            yield {self.outputs.mode: mode}
         else:
-            yield from many(paths, key, *settings) if mode == "many" else one(path, key, *settings)
+            yield from self.many(given) if mode == "many" else self.one(given)
 
-    def removed(key: str) -> dict:
-        service = catalog.get(key).service
-        return _told(lambda: nothing(service, outputs), service, outputs)
+    def removed(self, key: str) -> Values:
+        """The photo was taken away."""
+        return self._nothing(self.catalog.get(key).service)
 
-    def choose(key: str, event: gr.SelectData) -> str:
-        return str(catalog.get(key).service.examples[int(event.index)])
+    def choose(self, key: str, event: gr.SelectData) -> str:
+        """An example was chosen. Returns: its file."""
+        return str(self.catalog.get(key).service.examples[int(event.index)])
 
-    page = gr.context.Context.root_block
-    assert page is not None
-    told = [head, outputs.card, outputs.plan, inputs.lon, inputs.lat]
-    given = [choice.menu, inputs.photo, examples.heading, examples.strip]
-    opened = page.load(opening, choice.browser, [*told, *given], **QUIET)
-    opened.then(first, [choice.menu, outputs.mode], outputs.all, **QUIET)
-    answered = [*outputs.all, inputs.photo]
-    # Not `input`: on clearing it hands over the old photo. `upload` is choosing, dropping and pasting.
-    asked = inputs.photo.upload(one, [inputs.photo, *inputs.question], answered, **ANSWERS)
-    asked.then(None, None, None, js=SCROLL, **PRIVATE)
-    inputs.photo.clear(removed, choice.menu, outputs.all, **ANSWERS)
-    asked = inputs.files.change(many, [inputs.files, *inputs.question], outputs.all, **ANSWERS)
-    asked.then(None, None, None, js=SCROLL, **PRIVATE)
-    chosen = examples.strip.select(choose, choice.menu, inputs.photo, **QUIET)
-    asked = chosen.then(one, [inputs.photo, *inputs.question], answered, **ANSWERS)
-    asked.then(None, None, None, js=SCROLL, **PRIVATE)
-    turned = choice.menu.input(turned_to, [choice.browser, choice.menu], [choice.browser, *told], **ANSWERS)
-    at_hand = [outputs.mode, inputs.photo, inputs.files]
-    turned.then(ask_there, [choice.menu, *at_hand, *inputs.question[1:]], [*answered, *given[2:]], **ANSWERS)
-    # Not `release`: on a slow machine it comes before the number that was typed.
-    changes = [inputs.k.change, inputs.radius_km.change, inputs.turn.input, inputs.where.input]
-    gr.on(
-        [*changes, inputs.basemap.input, again.click],
-        same,
-        [*at_hand, *inputs.question],
-        answered,
-        trigger_mode="always_last",
-        **ANSWERS,
-    )
-    _selection(outputs)
-
-
-def _selection(outputs: Outputs) -> None:
-    """A tile chosen in the strip or the table is flown to; a marker clicked on the map chooses its tile."""
-    number = gr.Number(0, visible=False, precision=0)  # not a State: its value must reach the browser
-
-    def of_strip(event: gr.SelectData) -> int:
+    def of_strip(self, event: gr.SelectData) -> int:
+        """A tile was chosen in the strip. Returns: its number on the map."""
         return int(event.index) + 1
 
-    def of_table(event: gr.SelectData) -> Any:
-        # By the row's own number: after sorting or filtering the row's index is another.
+    def of_table(self, event: gr.SelectData) -> Any:
+        """A row of the table was chosen: by its own number, for after sorting or filtering its index is another."""
         first = event.row_value[0] if event.row_value else ""
         if not str(first).isdigit():
-            return gr.skip(), gr.skip()
-        return int(first), gr.Gallery(selected_index=int(first) - 1)
+            return gr.skip()
+        return {self.parts.flown_to: int(first), self.outputs.strip: gr.Gallery(selected_index=int(first) - 1)}
 
-    def of_map(count: int, event: gr.EventData) -> Any:
+    def of_map(self, count: int, event: gr.EventData) -> Any:
+        """A marker was clicked on the map."""
         picked = widgets.picked_number(event, count)
         return gr.skip() if picked is None else gr.Gallery(selected_index=picked - 1)
 
-    flown = {"js": widgets.fly_script(MAP_ID), **PRIVATE}
-    outputs.strip.select(of_strip, None, number, queue=False, **QUIET).then(None, number, None, **flown)
-    chosen = outputs.table.select(of_table, None, [number, outputs.strip], queue=False, **QUIET)
-    chosen.then(None, number, None, **flown)
-    outputs.plan.pick(of_map, outputs.count, outputs.strip, queue=False, **QUIET)
+    def _service(self, given: Values) -> LocateService:
+        return self.catalog.get(given[self.inputs.picker.menu]).service
+
+    def _nothing(self, service: LocateService) -> Values:
+        return self._or_refusal(service, lambda: show_nothing(self.outputs, service))
+
+    def _or_refusal(self, service: LocateService, show: Callable[[], Values], *passed_on: type[Exception]) -> Values:
+        """What `show` gives, or the sentence of the error that it raises, except errors that the caller tells."""
+        try:
+            return show()
+        except passed_on:
+            raise
+        except SPOKEN as error:
+            return show_refusal(self.outputs, service, error)
 
 
-def _told(show: Callable[[], dict], service: LocateService, outputs: Outputs, *not_here: type[Exception]) -> dict:
-    """What `show` gives, or the sentence of the error that it raises, except errors that the caller tells itself."""
-    try:
-        return show()
-    except not_here:
-        raise
-    except SPOKEN as error:
-        return refused(error, service, outputs)
+def _wire(events: Events, parts: Parts) -> None:
+    inputs, outputs, settings = parts.inputs, parts.outputs, parts.inputs.settings
+    menu, browser = inputs.picker.menu, inputs.picker.browser
+    status = [parts.head, outputs.card, outputs.plan, settings.lon, settings.lat]
+    examples = [inputs.examples.heading, inputs.examples.strip]
+    answered = [*outputs.all, inputs.photo]
+    one: set[gr.blocks.Block] = {inputs.photo, menu, *settings.given}
+    many: set[gr.blocks.Block] = {inputs.files, menu, *settings.given}
+    at_hand: set[gr.blocks.Block] = {outputs.mode, *one, *many}
+
+    def brought_into_sight(asked: Any) -> None:
+        asked.then(None, None, None, js=SCROLL, **PRIVATE)
+
+    settings.where.change(
+        events.reveal, settings.where, [settings.point, settings.radius_km, settings.again], queue=False, **QUIET
+    )
+    opened = widgets.page_at_hand().load(events.opening, browser, [*status, *examples, menu, inputs.photo], **QUIET)
+    opened.then(events.first, [menu, outputs.mode], outputs.all, **QUIET)
+    # Not `input`: on clearing it hands over the old photo. `upload` is choosing, dropping and pasting.
+    brought_into_sight(inputs.photo.upload(events.one, one, answered, **ANSWERS))
+    inputs.photo.clear(events.removed, menu, outputs.all, **ANSWERS)
+    brought_into_sight(inputs.files.change(events.many, many, outputs.all, **ANSWERS))
+    chosen = inputs.examples.strip.select(events.choose, menu, inputs.photo, **QUIET)
+    brought_into_sight(chosen.then(events.one, one, answered, **ANSWERS))
+    turned = menu.input(events.turned_to, [browser, menu], [browser, *status], **ANSWERS)
+    turned.then(events.ask_there, at_hand, [*answered, *examples], **ANSWERS)
+    # Not `release`: on a slow machine it comes before the number that was typed.
+    changes = [settings.k.change, settings.radius_km.change, settings.turn.input, settings.where.input]
+    triggers = [*changes, settings.basemap.input, settings.again.click]
+    gr.on(triggers, events.same, at_hand, answered, trigger_mode="always_last", **ANSWERS)
+
+    # A tile chosen in the strip or the table is flown to; a marker clicked on the map chooses its tile.
+    flown: dict[str, Any] = {"js": widgets.fly_script(MAP_ID), **PRIVATE}
+    of_strip = outputs.strip.select(events.of_strip, None, parts.flown_to, queue=False, **QUIET)
+    of_strip.then(None, parts.flown_to, None, **flown)
+    of_table = outputs.table.select(events.of_table, None, [parts.flown_to, outputs.strip], queue=False, **QUIET)
+    of_table.then(None, parts.flown_to, None, **flown)
+    outputs.plan.pick(events.of_map, outputs.count, outputs.strip, queue=False, **QUIET)

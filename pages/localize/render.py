@@ -11,6 +11,7 @@ from gallery.export import render
 from gallery.search.answer import PhotoProblem
 from pages.common import cards, formatting, maps, widgets
 from pages.common.answer_map import distance_to_photo_m
+from pages.common.widgets import Values
 from pages.localize.components import BEST, BEST_MANY, TABLE, TABLE_MANY, Outputs
 from pages.services.locate import AnswerView, LocateService, PhotosView
 
@@ -20,13 +21,13 @@ EMPTY = (
 )
 
 
-def refused(error: Exception, service: LocateService, outputs: Outputs) -> dict:
+def show_refusal(outputs: Outputs, service: LocateService, error: Exception) -> Values:
     """The error's sentence, over the map without an answer."""
     card = {outputs.card: cards.trouble_card(error)}
-    return {**nothing(service, outputs), **card} if service.engine.ready else card
+    return {**show_nothing(outputs, service), **card} if service.engine.ready else card
 
 
-def nothing(service: LocateService, outputs: Outputs) -> dict:
+def show_nothing(outputs: Outputs, service: LocateService) -> Values:
     """The page before any photo: where the gallery is, and a sentence."""
     return {
         outputs.card: cards.message_card(*EMPTY),
@@ -38,7 +39,7 @@ def nothing(service: LocateService, outputs: Outputs) -> dict:
     }
 
 
-def one_shown(outputs: Outputs, shown: AnswerView) -> dict:
+def show_answer(outputs: Outputs, shown: AnswerView) -> Values:
     """One photo's answer."""
     answer = shown.answer
     strip = [
@@ -70,7 +71,7 @@ def one_shown(outputs: Outputs, shown: AnswerView) -> dict:
     }
 
 
-def many_shown(outputs: Outputs, shown: PhotosView) -> dict:
+def show_photos(outputs: Outputs, shown: PhotosView) -> Values:
     """Several photos' answers."""
     refused = [(result.photo, result.error) for result in shown.results if isinstance(result, PhotoProblem)]
     pictures = [picture for picture in shown.pictures if picture is not None]
@@ -123,10 +124,8 @@ def _away(answer: Answer, match: Match, before: str = " · ") -> str:
     return "" if away_m is None else before + formatting.metres(away_m)
 
 
-def _files(outputs: Outputs, results: Sequence[Answer | PhotoProblem], map_page: str) -> dict:
+def _files(outputs: Outputs, results: Sequence[Answer | PhotoProblem], map_page: str) -> Values:
     """The answer as files."""
     stem = f"{Path(results[0].photo).stem or 'photo'}-answer" if len(results) == 1 else "answers"
     texts = {"geojson": render(results, "geojson"), "kml": render(results, "kml"), "csv": render(results, "csv")}
-    texts["html"] = map_page
-    buttons = outputs.downloads
-    return {buttons[kind]: widgets.text_file(buttons[kind], f"{stem}.{kind}", text) for kind, text in texts.items()}
+    return widgets.text_files(outputs.downloads, stem, {**texts, "html": map_page})

@@ -32,8 +32,8 @@ def reports(tmp_path_factory):
 @pytest.fixture(scope="module")
 def address(reports):
     service, folder, now, _ = reports
-    service = InspectionService(service.engine, now, folder / "gallery")
-    page = app.Page("Inspect", "/inspect", lambda: inspect_page(service, service.store))
+    inspection = InspectionService(service.engine, now, folder / "gallery")
+    page = app.Page("Inspect", "/inspect", lambda: inspect_page(inspection, service.store))
     with served(catalog_of(service), [page]) as address:
         yield address.rstrip("/")
 

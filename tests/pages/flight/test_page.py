@@ -3,6 +3,7 @@
 import json
 import re
 
+import gradio as gr
 import pytest
 from PIL import Image
 
@@ -11,7 +12,7 @@ from gallery.errors import TrackError
 from pages.common import charts
 from pages.errors import BadQuestion
 from pages.flight import render
-from pages.flight.page import question_of
+from pages.flight.components import make_settings
 from pages.services.flight import FlightQuestion, FlightService
 from tests.helpers.small_world import service_of, write_flight
 
@@ -119,8 +120,14 @@ def test_the_map_asks_no_host_and_knows_each_photo(shown):
 
 
 def test_settings_become_a_question():
-    assert question_of(None, 20, "heading", True, False) == FlightQuestion()
-    assert question_of(0, 15, "none", False, True) == FlightQuestion(None, 15, "none", False, True)
+    with gr.Blocks():
+        settings = make_settings()
+
+    def question(*values):
+        return settings.question(dict(zip(vars(settings).values(), values, strict=True)))
+
+    assert question(None, 20, "heading", True, False) == FlightQuestion()
+    assert question(0, 15, "none", False, True) == FlightQuestion(None, 15, "none", False, True)
 
 
 def test_a_timeline_of_one_or_of_nothing_known():

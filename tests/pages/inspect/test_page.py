@@ -22,7 +22,7 @@ from pages.errors import SPOKEN, BadQuestion
 from pages.inspect import download, error_map, query_view, render
 from pages.inspect import summary as inspect_summary
 from pages.inspect import table as inspect_table
-from pages.inspect.components import filter_of, make_parts
+from pages.inspect.components import make_parts
 from pages.inspect.page import Events
 from pages.inspect.query_text import QueryText
 from pages.inspect.view_state import LENSES, ViewState
@@ -123,8 +123,11 @@ def test_a_query_is_shown_with_its_three_pictures(service):
     assert "64 pixels square" in seen.heat_caption and seen.photo != shown.photo
 
 
-def test_controls_and_filters_say_the_same():
-    given = filter_of(True, " a ", ["fog"], [], None, None, 2, None, None, None, 10, 20, None, None)
+def test_controls_and_filters_say_the_same(service):
+    with gr.Blocks():
+        controls = make_parts(service).listing.controls
+    values = (True, " a ", ["fog"], [], None, None, 2, None, None, None, 10, 20, None, None)
+    given = controls.filter(dict(zip(controls.all, values, strict=True)))
     assert given == Filter(wrong=True, text="a", conditions=("fog",), rank=(2, None), error_m=(10, 20))
 
 
@@ -207,14 +210,23 @@ def test_every_part_of_the_page_bears_a_poor_report(world, tmp_path, rows):
             InspectionService(engine, tmp_path / "poor.parquet", folder / "gallery"), parts, ExpiringStore()
         )
     first, second = events.opening(SimpleNamespace(query_params=QueryParams("wrong=0")))
-    assert parts.headline in first and parts.slices in second
-    view_state = first[parts.view_state]
+    lenses, hidden = parts.lenses, parts.hidden
+    assert parts.head.headline in first and lenses.slices in second
+    given = {
+        hidden.view_state: first[hidden.view_state],
+        lenses.cloud.method: "tsne",
+        lenses.cloud.colour: "place",
+        lenses.compare.upload: str(tmp_path / "poor.parquet"),
+        parts.query.look: "pictures",
+        parts.query.against: "first",
+        parts.query.near_m: None,
+    }
     for tab in LENSES:
-        assert parts.view_state in events.lens(view_state, "tsne", "place", SimpleNamespace(value=tab))
+        assert hidden.view_state in events.lens(given, SimpleNamespace(value=tab))
     for kind in ("csv", "geojson", "kml", "zip"):
-        assert events.take(view_state, kind=kind)[parts.take]["data"]
-    assert parts.view_state in events.after(view_state, "pictures", "first", 50)
-    assert parts.comparison in events.compare(view_state, str(tmp_path / "poor.parquet"), "pictures", "first", None)
+        assert events.take(given, kind=kind)[hidden.download]["data"]
+    assert hidden.view_state in events.after(given)
+    assert lenses.compare.summary in events.compare(given)
 
 
 def test_without_a_report_or_gallery_a_sentence_says_so(world, tmp_path):
