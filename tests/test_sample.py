@@ -15,6 +15,7 @@ from gallery.geo import LonLat
 from gallery.report.summary import figures
 from gallery.report.table import open_inspection
 from gallery.search.answer import Answer
+from gallery.store.check import check_gallery
 from mean_model import load_model
 from tests.helpers import ROOT
 from train_scripts.evaluation.queries import read_queries
@@ -65,7 +66,7 @@ def test_a_coarse_region_is_written_whole(tmp_path: Path) -> None:
 def test_the_gallery_is_whole_and_built_by_the_starter(gallery: Gallery) -> None:
     assert len(gallery) >= 1000
     with load_model("starter") as embedder:
-        assert [problem for problem in gallery.check(embedder.fingerprint) if problem.damage] == []
+        assert [problem for problem in check_gallery(gallery, embedder.fingerprint) if problem.damage] == []
 
 
 def test_twelve_examples_state_their_position_and_truth(gallery: Gallery) -> None:

@@ -19,6 +19,7 @@ from gallery.index.exact import ExactIndex
 from gallery.index.milvus import MilvusIndex, box_filter
 from gallery.index.vector_index import check_kind, open_index, write_index
 from gallery.search.options import SearchOptions
+from gallery.store.check import check_gallery
 from gallery.store.manifest import INDEX, MANIFEST
 
 TILES, DIMENSION = 1500, 16
@@ -222,7 +223,7 @@ def test_a_gallery_that_milvus_searches(make_raster, tmp_path, embedder):
     assert gallery.manifest["index"]["uri"] == "../milvus.db"
     assert str(tmp_path) not in (gallery.folder / MANIFEST).read_text()
     assert not (gallery.folder / INDEX).exists()
-    assert gallery.check() == [] and isinstance(gallery.index, MilvusIndex)
+    assert check_gallery(gallery) == [] and isinstance(gallery.index, MilvusIndex)
     server_manager_instance.release_server(str(there))  # as if the program that built it had ended
     shutil.move(tmp_path / "all", tmp_path / "moved")
     found, expected = (Localizer(each, embedder) for each in (Gallery.open(tmp_path / "moved" / "g"), exact_one))
