@@ -20,7 +20,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = parser().parse_args(joined(given))
     logging.basicConfig(level=logging.WARNING, format="%(message)s", stream=sys.stderr)
     try:
-        return options.run(options)
+        status: int = options.run(options)
+        return status
     except GalleryError as error:
         return fail(str(error))
     except KeyboardInterrupt:

@@ -137,7 +137,8 @@ def tiles_in(boxes: np.ndarray, area: Area) -> np.ndarray:
             inside[rest] |= shapely.intersects(area.shape, shapely.box(*moved[rest].T))
         return inside
     east = area.west + area.width_deg
-    return np.any([_touching(boxes + turn, area.west, area.south, east, area.north) for turn in TURNS_DEG], axis=0)
+    turned = [_touching(boxes + turn, area.west, area.south, east, area.north) for turn in TURNS_DEG]
+    return np.asarray(np.any(turned, axis=0))
 
 
 def distances_to_boxes_m(boxes: np.ndarray, point: LonLat) -> np.ndarray:

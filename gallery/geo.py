@@ -251,4 +251,4 @@ def overlapping(boxes: np.ndarray, others: np.ndarray) -> np.ndarray:
     apart = np.abs(boxes[..., :2] + boxes[..., 2:] - others[..., :2] - others[..., 2:]) / 2
     apart[..., 0] = np.minimum(apart[..., 0], 360 - apart[..., 0])
     sizes = boxes[..., 2:] - boxes[..., :2] + others[..., 2:] - others[..., :2]
-    return (apart < sizes * (0.5 - 1e-6)).all(axis=-1)
+    return np.asarray(np.all(apart < sizes * (0.5 - 1e-6), axis=-1))

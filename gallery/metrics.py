@@ -285,14 +285,14 @@ def degrees_apart(points: np.ndarray, places: np.ndarray, *, single_precision: b
     """
     kind: type[np.floating] = np.float32 if single_precision else np.float64
     apart = np.asarray(places).astype(kind) - np.asarray(points).astype(kind)[:, None]
-    return np.hypot(apart[..., 0], apart[..., 1]).astype(np.float64)
+    return np.asarray(np.hypot(apart[..., 0], apart[..., 1]), np.float64)
 
 
 def sphere_m(points: np.ndarray, places: np.ndarray) -> np.ndarray:
     """Great-circle metres on the sphere of DenseUAV's MA@K. Args: points, places: (N, 2) lon, lat. Returns: (N,)."""
     (lon, lat), (to_lon, to_lat) = np.radians(points).T, np.radians(places).T
     half = np.sin((lat - to_lat) / 2) ** 2 + np.cos(lat) * np.cos(to_lat) * np.sin((lon - to_lon) / 2) ** 2
-    return 2 * SPHERE_RADIUS_M * np.arcsin(np.sqrt(np.minimum(half, 1)))
+    return np.asarray(2 * SPHERE_RADIUS_M * np.arcsin(np.sqrt(np.minimum(half, 1))))
 
 
 def first_containing(footprints: np.ndarray, ranked: np.ndarray, points: np.ndarray) -> np.ndarray:
@@ -359,8 +359,8 @@ class _Gallery:
         scores = np.empty(len(self.labels), np.float32)
         scores[self.kept] = kept_scores
         scores[self.junk] = self.vectors[self.junk] @ query
-        order = np.argsort(scores)[::-1]
-        return order[self.labels[order] != JUNK]
+        order: np.ndarray = np.argsort(scores)[::-1]
+        return np.asarray(order[self.labels[order] != JUNK])
 
 
 def _standing(scores: np.ndarray, own: np.ndarray, counts: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

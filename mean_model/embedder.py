@@ -284,7 +284,7 @@ class Embedder:
             pixels = torch.cat([pixels, pixels.new_zeros(self.max_batch - count, *pixels.shape[1:])])
         images = self._normalised(pixels.to(device, non_blocking=True)).to(self._dtype)
         network = self._fast if device == self.device else self._fast.to(device)  # in the lender's fork, and once
-        return network(images)[:count].float().cpu().numpy()
+        return np.asarray(network(images)[:count].float().cpu())
 
     @torch.no_grad()  # not inference mode, whose tensors could never be trained again
     def _prepare(self, precision: Precision, compile: bool) -> None:

@@ -52,7 +52,7 @@ def similarity_map(embedder: Embedder, image: PhotoSource, vector: np.ndarray) -
             height, width = features.shape[2:]
             locations = features.flatten(2)[0].T[:, :, None, None]  # (L, D, 1, 1): each a picture of one location
             cosines = _Similarity(network.backbone, other)(locations)
-        return cosines.reshape(height, width).clamp(-1, 1).cpu().numpy()
+        return np.asarray(cosines.reshape(height, width).clamp(-1, 1).cpu())
 
     return embedder.compute(work, image)
 
@@ -152,7 +152,8 @@ def _map_of(backbone: Any, images: torch.Tensor) -> torch.Tensor:
     features: torch.Tensor = backbone.forward_features(images)
     if _has_tokens(backbone):
         tokens = features[:, backbone.num_prefix_tokens :]
-        return tokens.unflatten(1, (math.isqrt(tokens.shape[1]), -1)).permute(0, 3, 1, 2)
+        side = math.isqrt(tokens.shape[1])
+        return tokens.reshape(len(tokens), side, -1, tokens.shape[2]).permute(0, 3, 1, 2)
     return features.permute(0, 3, 1, 2) if _channels_last(backbone) else features
 
 

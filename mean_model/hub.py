@@ -39,7 +39,7 @@ class Repo:
         return None if found is None else cls(found["name"], found["revision"], kind)
 
 
-class BytesBar(tqdm):
+class BytesBar(tqdm):  # type: ignore[misc]  # tqdm ships no types
     """The Hub client's bars of bytes, and not those that count files: a model is one large file and a small one.
 
     Drawn also where there is no terminal, so that minutes of download show in a log; silent by the client's own switch.

@@ -9,7 +9,8 @@ from typing import Any
 from gallery import Gallery
 from mean_model.atomic_files import file_sha256
 from mean_model.checkpoint import CARD_FILE, CONFIG_FILE, WEIGHTS_FILE, load_network
-from mean_model.embedder import IMAGENET_MEAN, IMAGENET_STD, fingerprint
+from mean_model.config import IMAGENET_MEAN, IMAGENET_STD
+from mean_model.embedder import fingerprint
 
 RESPONSIBLE_USE = (
     "For checking where your own or openly licensed aerial photos belong: mapping, search and rescue, archives, "

@@ -57,7 +57,7 @@ def document(inspection: Inspection, rows: pd.DataFrame, comparison: Comparison 
             "sentence": comparison.sentence,
             "notes": list(comparison.notes),
         }
-    return _plain(result)
+    return {name: _plain(value) for name, value in result.items()}
 
 
 def text(inspection: Inspection, rows: pd.DataFrame, comparison: Comparison | None = None) -> str:
@@ -87,7 +87,7 @@ def text(inspection: Inspection, rows: pd.DataFrame, comparison: Comparison | No
 
 
 def _tuples(pairs: pd.DataFrame) -> Iterator[Any]:
-    return pairs.rename(columns={"count": "count_"}).itertuples(index=False)
+    yield from pairs.rename(columns={"count": "count_"}).itertuples(index=False)
 
 
 def _line(found: Figures | None) -> str:

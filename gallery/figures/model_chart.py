@@ -115,6 +115,6 @@ def _covered(box: Any, taken: Sequence[Any], frame: Any) -> float:
 
     def shared(other: Any) -> float:
         common = Bbox.intersection(box, other)
-        return common.width * common.height if common is not None else 0.0
+        return float(common.width * common.height) if common is not None else 0.0
 
-    return sum(map(shared, taken)) + 2 * (box.width * box.height - shared(frame))
+    return sum(map(shared, taken)) + 2 * (float(box.width * box.height) - shared(frame))

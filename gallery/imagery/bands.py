@@ -28,7 +28,7 @@ class Stretch:
         """(bands, H, W) of any type -> uint8."""
         low, high = self.low[:, None, None], self.high[:, None, None]
         scaled = (samples.astype(np.float32) - low) / np.maximum(high - low, 1e-12)
-        return (np.clip(np.nan_to_num(scaled), 0, 1) * 255 + 0.5).astype(np.uint8)
+        return np.asarray(np.clip(np.nan_to_num(scaled), 0, 1) * 255 + 0.5, np.uint8)
 
 
 def colour_bands(file: rasterio.DatasetReader | WarpedVRT) -> list[int]:
@@ -51,7 +51,9 @@ def palette(file: rasterio.DatasetReader) -> np.ndarray | None:
     return table
 
 
-def holds_data(file: rasterio.DatasetReader | WarpedVRT, bands: list[int], window: Window, shape: tuple) -> np.ndarray:
+def holds_data(
+    file: rasterio.DatasetReader | WarpedVRT, bands: list[int], window: Window, shape: tuple[int, ...]
+) -> np.ndarray:
     """Where a window shows something: not transparent, not nodata, a number. Returns: bool, of that shape (H, W)."""
     if all(MaskFlags.all_valid in flags for flags in file.mask_flag_enums):
         there = np.ones(shape, bool)
@@ -90,4 +92,4 @@ def _places(width_px: int, height_px: int) -> list[Window]:
 def _valid(file: rasterio.DatasetReader | WarpedVRT, bands: list[int], window: Window) -> np.ndarray:
     """(bands, N) samples of a window that hold data."""
     samples = file.read(bands, window=window)
-    return samples[:, holds_data(file, bands, window, samples.shape[1:])].astype(np.float64)
+    return np.asarray(samples[:, holds_data(file, bands, window, samples.shape[1:])], np.float64)

@@ -109,7 +109,7 @@ class Archive:
 
 def _flipped(zoom: int, y: int) -> int:
     """The row from the other side: MBTiles count from the south."""
-    return 2**zoom - 1 - y
+    return (1 << zoom) - 1 - y
 
 
 def is_taken_over(earlier: Path, file: Path) -> bool:

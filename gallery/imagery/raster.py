@@ -67,7 +67,9 @@ class Raster:
     def __enter__(self) -> "Raster":
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None):
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         self.close()
 
     def close(self) -> None:
@@ -86,7 +88,8 @@ class Raster:
 
     @cached_property
     def _affine(self) -> Affine:
-        return self._view.transform  # worked out anew by each look
+        affine: Affine = self._view.transform  # worked out anew by each look
+        return affine
 
     @property
     def width_px(self) -> int:

@@ -214,7 +214,7 @@ def _picture(session: requests.Session, address: str, host: str) -> bytes | None
                 raise SourceError(f"{host} refuses its tiles ({answer.status_code}): check the address and its key.")
             if answer.status_code != requests.codes.ok:
                 raise SourceError(f"{host} answers {answer.status_code} again and again. {KEPT}")
-            data = answer.raw.read(MAX_TILE_BYTES + 1, decode_content=True)
+            data: bytes = answer.raw.read(MAX_TILE_BYTES + 1, decode_content=True)
     except (requests.RequestException, HTTPError, OSError) as error:
         raise SourceError(f"{host} does not answer any more. {KEPT}") from error
     if not data:

@@ -81,7 +81,7 @@ def heading_of(photo: Any) -> float | None:
     for part in ("attitude", "position"):
         heading_deg = getattr(getattr(photo, part, None), "heading_deg", None)
         if heading_deg is not None and math.isfinite(heading_deg):
-            return heading_deg % 360
+            return float(heading_deg) % 360
     return None
 
 

@@ -102,7 +102,7 @@ def twins_of(true_ids: np.ndarray, tiles: Tiles | None) -> pd.DataFrame:
 
 def _same_place(tiles: Tiles, places: np.ndarray | None, rows: np.ndarray, part: slice) -> np.ndarray:
     """(T, P) whether tiles at some rows show the place of tiles in a part of all."""
-    same = rows[:, None] == np.arange(len(tiles.ids))[part]
+    same: np.ndarray = rows[:, None] == np.arange(len(tiles.ids))[part]
     if places is not None:
         same |= places[rows, None] == places[part]
     if tiles.boxes is not None:

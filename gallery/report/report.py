@@ -146,7 +146,8 @@ class Report:
             for group in range(parquet.num_row_groups):
                 held = parquet.metadata.row_group(group).num_rows
                 if number < held:
-                    return parquet.read_row_group(group, [THUMBNAIL]).column(0)[number].as_py()
+                    small: bytes | None = parquet.read_row_group(group, [THUMBNAIL]).column(0)[number].as_py()
+                    return small
                 number -= held
         return None
 

@@ -35,7 +35,7 @@ class Ranker:
         """(N,) bool, which of the allowed tiles are ranked; None where all are."""
         if self._among is None or allowed is None:
             return allowed if self._among is None else self._among
-        return self._among & allowed
+        return np.asarray(self._among & allowed)
 
     def best_of(self, vectors: np.ndarray, k: int, allowed: np.ndarray | None = None) -> Ranking:
         """Each tile counts by its best score over the views, which show the same ground in different turns.

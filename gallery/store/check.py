@@ -101,7 +101,7 @@ def _placed(rows: pa.Table) -> np.ndarray:
         footprints = shapely.from_wkb(rows["geometry"].to_numpy())
     except shapely.errors.ShapelyError as error:
         raise DamagedGallery(f"{TILES} is damaged. Build the gallery again.") from error
-    return there & ~(shapely.is_missing(footprints) | shapely.is_empty(footprints))
+    return np.asarray(there & ~(shapely.is_missing(footprints) | shapely.is_empty(footprints)))
 
 
 def _repeated(values: Iterable[str | bytes]) -> Iterator[tuple[int, int]]:

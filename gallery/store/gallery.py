@@ -88,9 +88,10 @@ class Gallery:
     def vectors(self) -> np.ndarray:
         """(N, D) float16, memory-mapped, rows of length 1."""
         try:
-            return np.load(self.folder / VECTORS, mmap_mode="r", allow_pickle=False)
+            vectors: np.ndarray = np.load(self.folder / VECTORS, mmap_mode="r", allow_pickle=False)
         except (OSError, ValueError, EOFError) as error:
             raise DamagedGallery(f"{VECTORS} of the gallery {self.folder.name} is damaged. Build it again.") from error
+        return vectors
 
     @cached_property
     def index(self) -> VectorIndex:
@@ -110,7 +111,7 @@ class Gallery:
     @cached_property
     def scales_m(self) -> np.ndarray:
         """(N,) the size that each tile was cut to, metres; zeros where the gallery does not state it."""
-        return np.nan_to_num(self.table.numbers("scale_m"))
+        return np.asarray(np.nan_to_num(self.table.numbers("scale_m")))
 
     @property
     def sources(self) -> list[str]:
@@ -169,7 +170,8 @@ class Gallery:
     @property
     def assumed_crs(self) -> str | None:
         """The coordinate system of those of its rasters that state none."""
-        return self.manifest["build"].get("crs")
+        crs: str | None = self.manifest["build"].get("crs")
+        return crs
 
     def require_crs(self, crs: str | None) -> None:
         """Refuse another assumed CRS than the gallery's: it is noted once, for all rasters that state none.

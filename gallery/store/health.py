@@ -200,7 +200,7 @@ def without_detail(gallery: Gallery, least: float = LITTLE_DETAIL) -> tuple[tupl
 
 def footprints(gallery: Gallery) -> np.ndarray:
     """(N,) polygons of the tiles in WGS84 degrees; longitudes go on past 180 where the gallery lies across it."""
-    shapes = gallery.tiles.geometry.to_numpy()
+    shapes: np.ndarray = gallery.tiles.geometry.to_numpy()
     wests, easts = gallery.boxes[:, 0], gallery.boxes[:, 2]
     if len(shapes) and easts.max() - wests.min() > 180:
         shapes = shapes.copy()

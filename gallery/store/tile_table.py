@@ -68,7 +68,9 @@ class TableWriter:
     def __enter__(self) -> "TableWriter":
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None):
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         if error is None:
             self._write(least=1)
             self._writer.add_key_value_metadata({"geo": json.dumps(self._geo())})
@@ -184,7 +186,7 @@ class TileTable:
         """(N,) float64: a column of numbers, NaN where there is none."""
         if name not in self.columns:
             return np.full(len(self), np.nan)
-        return self.read(name)[name].to_numpy().astype(np.float64)
+        return np.asarray(self.read(name)[name].to_numpy(), np.float64)
 
     def boxes(self) -> np.ndarray:
         """(N, 4) west, south, east, north of the footprints, degrees; east goes on past 180 rather than jump."""

@@ -124,7 +124,7 @@ def _opened(file: Any, name: str) -> "av.container.InputContainer":
     if kind is None:
         raise TrackError(f"{name} is not a video that can be read here: choose an MP4, MOV, MKV, WebM, AVI or TS file.")
     try:
-        container = av.open(file, format=kind)
+        container: av.container.InputContainer = av.open(file, format=kind)
     except (av.FFmpegError, ValueError) as error:
         raise TrackError(f"{name} is damaged or cut short: copy it again.") from error
     if not container.streams.video:
@@ -141,6 +141,6 @@ def _length_s(container: "av.container.InputContainer", stream: "av.video.stream
 
 
 def _upright(frame: "av.VideoFrame") -> Image.Image:
-    image = frame.to_image()
+    image: Image.Image = frame.to_image()
     turn = _UPRIGHT.get(frame.rotation)
     return image if turn is None else image.transpose(turn)

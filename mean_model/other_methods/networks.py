@@ -1,5 +1,6 @@
 """The networks of other methods, as far as embeddings need them: one pooled feature, or several parts of a map."""
 
+import math
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -86,7 +87,7 @@ class PartsNetwork(nn.Module):
     def forward(self, images: Tensor) -> Tensor:
         """Images (B, 3, S, S), normalised -> (B, D), rows of length 1, float32."""
         parts = (self._parts(images) + self._parts(images.flip(3))).float()
-        return F.normalize(parts, dim=1).flatten(1) / len(self.heads) ** 0.5
+        return F.normalize(parts, dim=1).flatten(1) / math.sqrt(len(self.heads))
 
     def inference_state_dict(self) -> dict[str, Tensor]:
         """The tensors that an embedding depends on: all."""
@@ -132,7 +133,8 @@ class Gate(nn.Module):
     def forward(self, features: Tensor) -> Tensor:
         """(B, C, H, W) of the same shape; which axis is called C is the caller's choice."""
         summary = torch.stack([features.amax(1), features.mean(1)], dim=1)
-        return features * self.norm(self.conv(summary)).sigmoid()
+        weights: Tensor = self.norm(self.conv(summary)).sigmoid()
+        return features * weights
 
 
 class TripletAttention(nn.Module):

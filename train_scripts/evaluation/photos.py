@@ -19,7 +19,6 @@ import shapely
 from tqdm import tqdm
 
 from gallery import Gallery, Localizer
-from gallery.build.sources import noted_path
 from gallery.embedder import read_photo
 from gallery.errors import UnreadablePhoto
 from gallery.geo import LonLat, distance_m
@@ -27,6 +26,7 @@ from gallery.intervals import wilson
 from gallery.judge.calibration_fit import reliability_of
 from gallery.judge.geometry import PICTURE_PX
 from gallery.metrics import average_precision, position_scores
+from gallery.paths import noted_path
 from gallery.report.photo_quality import PictureFacts, picture_facts
 from gallery.report.report import QueryRow, Standing, row_of, write_report
 from gallery.report.tiles import Tiles, tiles_file, write_tiles

@@ -169,7 +169,7 @@ def in_weather(picture: Picture, condition: str, target_px: int) -> Image.Image:
 
 
 def _digest(picture: Picture) -> str:
-    from mean_model.checkpoint import file_sha256
+    from mean_model.atomic_files import file_sha256
 
     try:
         return file_sha256(picture.file)

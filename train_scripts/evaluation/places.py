@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from gallery.build.sources import noted_path
 from gallery.metrics import (
     JUNK,
     evaluate,
     multi_query,
     position_scores,
 )
+from gallery.paths import noted_path
 from gallery.report.report import write_report
 from gallery.report.tiles import write_tiles
 from train_scripts.arguments import check_out, one_of_several

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import numpy as np
 
-from gallery.build.sources import noted_path
 from gallery.geo import distance_m, distances_m
 from gallery.metrics import CHUNK_ELEMENTS, JUNK
+from gallery.paths import noted_path
 from gallery.report.photo_quality import picture_facts
 from gallery.report.report import QueryRow
 from gallery.report.tiles import Tiles

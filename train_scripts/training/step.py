@@ -7,7 +7,7 @@ import math
 import torch
 from torch import Tensor, nn
 
-from mean_model.embedder import IMAGENET_MEAN, IMAGENET_STD
+from mean_model.config import IMAGENET_MEAN, IMAGENET_STD
 from mean_model.losses import Losses, classification, cross_domain_alignment, info_nce
 from mean_model.network import MEAN
 from train_scripts.training.distributed import gathered

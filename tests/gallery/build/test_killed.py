@@ -16,7 +16,7 @@ from pathlib import Path
 
 from tests.helpers.builders import FakeEmbedder, digest, textured, write_raster
 from gallery import Gallery, build_gallery
-from gallery.store.gallery import DATA_FILES
+from gallery.store.manifest import DATA_FILES
 
 folder, kills = Path(sys.argv[1]), int(sys.argv[2])
 random.seed(1)

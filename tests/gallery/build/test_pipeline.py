@@ -430,7 +430,7 @@ def test_a_tile_refused_by_the_embedder_ends_the_build_in_a_sentence(make_raster
 def test_pictures_with_too_many_pixels_are_not_shown(make_photos, tmp_path, embedder, monkeypatch):
     photos = make_photos(1)
     gallery = build_gallery(photos, tmp_path / "g", embedder, positions=write_csv(photos, ["0.jpg,1,2"]))
-    monkeypatch.setattr("gallery.build.sources.MAX_IMAGE_PX", 100)
+    monkeypatch.setattr("gallery.imagery.images.MAX_IMAGE_PX", 100)
     with pytest.raises(GalleryError, match="too many pixels"):
         gallery.image(gallery.tile(0))
 

@@ -214,9 +214,9 @@ KILLED = """
 import sys
 from pathlib import Path
 from gallery.geo import Bounds
-from gallery.tile_server import Order, TileServer, fetch
-order = Order(TileServer({template!r}), Bounds(*{bounds!r}), {zoom}, "CC0", 40.0)
-fetch(order, Path({folder!r}), Path({folder!r}) / "none", lambda done, total: print(done, flush=True))
+from gallery.imagery.xyz_server import FetchJob, TileServer, fetch
+job = FetchJob(TileServer({template!r}), Bounds(*{bounds!r}), {zoom}, "CC0", 40.0)
+fetch(job, Path({folder!r}), Path({folder!r}) / "none", lambda done, total: print(done, flush=True))
 """
 
 
