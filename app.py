@@ -1,6 +1,5 @@
 """Start the web pages: arguments -> engine -> pages -> server."""
 
-import argparse
 import logging
 import os
 import sys
@@ -8,7 +7,11 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING
+
+from gallery.arguments import Parser
+from gallery.constants import SAMPLE, SHARES
+from gallery.store.manifest import FILES, MANIFEST
 
 if TYPE_CHECKING:
     import gradio as gr
@@ -20,8 +23,6 @@ if TYPE_CHECKING:
     from pages.services.catalog import GalleryCatalog
 
 ROOT = Path(__file__).resolve().parent
-SAMPLE = ROOT / "gallery" / "sample"
-MANIFEST = "gallery.json"  # as `gallery.store.manifest` names it, which is imported late
 PRIVATE_FOLDERS = (".git", "mean_model", "train_scripts", "tests", "pages")  # never served, whatever a page returns
 LARGEST_UPLOAD = "50mb"
 FILES_LIVE_S = 3600  # uploads and downloads are looked through once in this time, and go when they are older
@@ -35,14 +36,14 @@ class Options:
     """What the app is started with."""
 
     gallery: Path
-    model: str | None  # None: what built the gallery
-    matcher: str | None  # None: SIFT
-    trust: float  # share of located answers that shall be right
-    report: Path | None  # None: the one in the gallery, where there is one
-    against: Path | None
-    pictures: tuple[Path, ...]
-    host: str | None  # None: Gradio's own choice, 127.0.0.1 unless GRADIO_SERVER_NAME says otherwise
-    port: int | None
+    model: str | None = None  # None: what built the gallery
+    matcher: str | None = None  # None: SIFT
+    trust: float = 0.95  # share of located answers that shall be right
+    report: Path | None = None  # None: the one in the gallery, where there is one
+    against: Path | None = None
+    pictures: tuple[Path, ...] = ()
+    host: str | None = None  # None: Gradio's own choice, 127.0.0.1 unless GRADIO_SERVER_NAME says otherwise
+    port: int | None = None
     others: tuple[Path, ...] = ()  # further galleries to choose from
 
     @property
@@ -51,16 +52,38 @@ class Options:
         return (self.gallery, *self.others)
 
 
-class Parser(argparse.ArgumentParser):
-    """An ArgumentParser that says in one line what is wrong."""
-
-    def error(self, message: str) -> NoReturn:
-        """One line on stderr, exit 2."""
-        self.exit(2, f"{self.prog}: {message}\n")
-
-
 def options_of(arguments: Sequence[str]) -> Options:
     """Read the command line; MEAN_GALLERY and MEAN_MODEL stand behind it."""
+    parser = _parser()
+    given = parser.parse_args(arguments)
+    for report in (given.report, given.against):
+        if report is not None and not report.is_file():
+            parser.error(f"there is no report {report.name}; make one with python -m train_scripts.evaluate --out FILE")
+    for folder in given.pictures:
+        if not folder.is_dir():
+            parser.error(f"there is no folder {folder.name}; --pictures names one with the report's photos")
+    galleries = list(given.gallery)
+    if given.galleries is not None:
+        below = galleries_below(given.galleries)
+        if not below:
+            parser.error(f"there is no gallery in {given.galleries.name}; each is a folder with a {MANIFEST}")
+        galleries += below
+    first, *others = galleries or [Path(os.environ.get("MEAN_GALLERY") or SAMPLE)]
+    return Options(
+        gallery=first,
+        model=given.model,
+        matcher=given.matcher,
+        trust=given.trust,
+        report=given.report,
+        against=given.against,
+        pictures=tuple(given.pictures),
+        host=given.host,
+        port=given.port,
+        others=tuple(others),
+    )
+
+
+def _parser() -> Parser:
     parser = Parser(prog="app.py", description="Find where drone photos were taken, in the browser.")
     parser.add_argument(
         "--gallery",
@@ -88,7 +111,7 @@ def options_of(arguments: Sequence[str]) -> Options:
     parser.add_argument(
         "--trust",
         type=float,
-        choices=(0.9, 0.95, 0.99),
+        choices=SHARES,
         default=0.95,
         help="share of the located answers that shall be right, where the model is calibrated (default 0.95)",
     )
@@ -104,23 +127,7 @@ def options_of(arguments: Sequence[str]) -> Options:
     )
     parser.add_argument("--host", help="address to serve on (default: GRADIO_SERVER_NAME, or 127.0.0.1)")
     parser.add_argument("--port", type=int, help="port to serve on (default: GRADIO_SERVER_PORT, or 7860)")
-    given = parser.parse_args(arguments)
-    for report in (given.report, given.against):
-        if report is not None and not report.is_file():
-            parser.error(f"there is no report {report.name}; make one with python -m train_scripts.evaluate --out FILE")
-    for folder in given.pictures:
-        if not folder.is_dir():
-            parser.error(f"there is no folder {folder.name}; --pictures names one with the report's photos")
-    galleries = list(given.gallery)
-    if given.galleries is not None:
-        below = galleries_below(given.galleries)
-        if not below:
-            parser.error(f"there is no gallery in {given.galleries.name}; each is a folder with a {MANIFEST}")
-        galleries += below
-    first, *others = galleries or [Path(os.environ.get("MEAN_GALLERY") or SAMPLE)]
-    reports = given.report, given.against, tuple(given.pictures)
-    where = given.host, given.port, tuple(others)
-    return Options(first, given.model, given.matcher, given.trust, *reports, *where)
+    return parser
 
 
 def galleries_below(folder: Path) -> list[Path]:
@@ -132,7 +139,6 @@ def with_galleries(options: Options) -> Options:
     """The options with the galleries' folders on this machine: one of the Hub is fetched, unless the cache has it."""
     from gallery.errors import GalleryError
     from gallery.store.foreign import require_own_imagery
-    from gallery.store.manifest import FILES
     from mean_model.errors import HubError
     from mean_model.hub import folder_of
 

@@ -8,8 +8,9 @@ import logging
 import sys
 from collections.abc import Sequence
 
+from gallery.arguments import Parser
 from gallery.cli import build, check, info, inspect, remove, search, track
-from gallery.cli.options import Parser, joined
+from gallery.cli.options import joined
 from gallery.cli.output import INTERRUPTED, fail
 from gallery.errors import GalleryError
 

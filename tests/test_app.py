@@ -18,10 +18,10 @@ from tests.helpers.tiny_model import save_tiny
 def test_options_come_from_the_line_then_from_the_environment(monkeypatch, tmp_path):
     monkeypatch.setenv("MEAN_MODEL", "someone/weights")
     monkeypatch.setenv("MEAN_GALLERY", str(tmp_path))
-    assert app.options_of([]) == app.Options(tmp_path, "someone/weights", None, 0.95, None, None, (), None, None)
+    assert app.options_of([]) == app.Options(tmp_path, "someone/weights")
     line = "--gallery mine --model w.pth --matcher xfeat:x.pt --trust 0.99 --host 0.0.0.0 --port 8000"
     given = app.options_of(line.split())
-    assert given == app.Options(Path("mine"), "w.pth", "xfeat:x.pt", 0.99, None, None, (), "0.0.0.0", 8000)
+    assert given == app.Options(Path("mine"), "w.pth", "xfeat:x.pt", 0.99, host="0.0.0.0", port=8000)
     monkeypatch.delenv("MEAN_MODEL")
     monkeypatch.delenv("MEAN_GALLERY")
     assert app.options_of([]).gallery == app.SAMPLE and app.options_of([]).model is None
@@ -39,7 +39,7 @@ def test_a_mistake_on_the_line_is_one_sentence(line, capsys):
 def test_a_missing_sample_says_what_to_do(monkeypatch, tmp_path):
     monkeypatch.setattr(app, "SAMPLE", tmp_path / "sample")
     with pytest.raises(NotReady, match=r"python -m gallery build"):
-        app.loader(app.Options(tmp_path / "sample", None, None, 0.95, None, None, (), None, None))(tmp_path / "sample")
+        app.loader(app.Options(tmp_path / "sample"))(tmp_path / "sample")
 
 
 def test_an_unknown_matcher_is_said_when_the_app_loads():
@@ -107,6 +107,6 @@ def test_a_model_is_loaded_once_for_all_galleries_that_it_built(tmp_path, monkey
     load = app.loader(app.options_of([]))
     first, second = map(load, folders)
     assert first.embedder is second.embedder and first.gallery.folder != second.gallery.folder
-    catalog = app.catalog_of(app.Options(folders[0], None, None, 0.95, None, None, (), None, None, (folders[1],)), load)
+    catalog = app.catalog_of(app.Options(folders[0], others=(folders[1],)), load)
     assert [entry.key for entry in catalog.public] == ["gallery", "gallery-2"]
     assert not catalog.named("gallery-2").service.engine.ready, "loaded when it is chosen"

@@ -11,6 +11,7 @@ from PIL import Image
 from pyproj import Transformer
 
 from gallery import Gallery, Localizer
+from gallery.constants import SAMPLE
 from gallery.geo import LonLat
 from gallery.report.summary import figures
 from gallery.report.table import open_inspection
@@ -19,7 +20,7 @@ from gallery.store.check import check_gallery
 from mean_model import load_model
 from tests.helpers import ROOT
 from train_scripts.evaluation.queries import read_queries
-from train_scripts.make_sample import GSD_M, SAMPLE, SATELLITE, SIZE_M, sample_scene, write_region
+from train_scripts.make_sample import GSD_M, SATELLITE, SIZE_M, sample_scene, write_region
 
 WEIGHTS = ROOT / "mean_model" / "weights" / "starter"
 

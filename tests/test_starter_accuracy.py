@@ -9,9 +9,10 @@ from pathlib import Path
 
 import pytest
 
+from gallery.constants import SAMPLE
 from mean_model import load_model
 from train_scripts.data.simulator.camera_files import take_photo
-from train_scripts.evaluation.photos import SAMPLE, of_gallery, run
+from train_scripts.evaluation.photos import of_gallery, run
 from train_scripts.make_sample import planned_shots, sample_scene
 
 BY_ARITHMETIC = 2

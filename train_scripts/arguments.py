@@ -1,22 +1,10 @@
-"""What the programs share on the command line: how they tell of a user's mistake, and the files that they write."""
+"""What the programs share: the files that they write, and how these are named."""
 
-import argparse
 import re
 from collections.abc import Sequence
 from pathlib import Path
-from typing import NoReturn
 
 from train_scripts.errors import BadRequest
-
-USER_MISTAKE = 2
-
-
-class Parser(argparse.ArgumentParser):
-    """An ArgumentParser that says in one line what is wrong."""
-
-    def error(self, message: str) -> NoReturn:
-        """One line on stderr, exit 2."""
-        self.exit(USER_MISTAKE, f"{self.prog}: {message}\n")
 
 
 def check_out(out: Path | None) -> None:

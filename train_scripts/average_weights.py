@@ -13,11 +13,11 @@ from pathlib import Path
 
 import torch
 
+from gallery.arguments import Parser
 from mean_model.checkpoint import load_network, save_model
 from mean_model.config import MeanConfig
 from mean_model.errors import CheckpointError, MeanModelError
 from mean_model.network import MEAN
-from train_scripts.arguments import Parser
 
 
 def average(parts: Sequence[tuple[str, float]]) -> tuple[MEAN, MeanConfig]:

@@ -35,6 +35,7 @@ from PIL import Image
 from tqdm import tqdm
 
 from gallery import Gallery, GalleryError, Localizer
+from gallery.arguments import Parser
 from gallery.embedder import read_photo
 from gallery.intervals import wilson
 from gallery.judge.geometry import ALIKE_DEG, ALIKE_OCTAVES, PICTURE_PX, WITHIN_PX
@@ -47,7 +48,6 @@ from mean_model import MEAN, MeanModelError, PhotoError, load_model, load_photo
 from mean_model.checkpoint import load_network
 from mean_model.embedder import Embedder
 from mean_model.photo import Photo
-from train_scripts.arguments import Parser
 from train_scripts.errors import DatasetError
 from train_scripts.evaluation.photos import tiles_covering
 from train_scripts.evaluation.queries import Query, asked_photos

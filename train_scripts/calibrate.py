@@ -25,13 +25,15 @@ import numpy as np
 from tqdm import tqdm
 
 from gallery import Gallery, GalleryError, Localizer
+from gallery.arguments import Parser
+from gallery.constants import SHARES
 from gallery.embedder import read_photo
 from gallery.errors import UnreadablePhoto
 from gallery.figures.embeddings import reliability_curves
 from gallery.geo import LonLat, distances_m
 from gallery.imagery.images import images_below
 from gallery.intervals import wilson
-from gallery.judge.calibration import CASES, SHARES, Calibration, Logistic, case_of
+from gallery.judge.calibration import CASES, Calibration, Logistic, case_of
 from gallery.judge.calibration_fit import Reliability, fit, reliability_of
 from gallery.judge.evidence import BEST, Evidence
 from gallery.judge.geometry import PICTURE_PX
@@ -41,7 +43,6 @@ from gallery.search.scales import typical_side_m
 from mean_model.atomic_files import replace_text
 from mean_model.errors import MeanModelError
 from mean_model.photo import Photo
-from train_scripts.arguments import Parser
 from train_scripts.data.readers.listing import shown
 from train_scripts.errors import BadRequest, DatasetError
 from train_scripts.evaluation.photos import PoseError, disturbed

@@ -27,13 +27,13 @@ import torch
 from tqdm import tqdm
 
 from gallery import Gallery, GalleryError, build_gallery
+from gallery.arguments import Parser
 from gallery.embedder import Embedder, read_photo
 from gallery.errors import UnreadablePhoto
 from gallery.geo import LonLat, area_m2, destination, rectangle
 from gallery.imagery.images import IMAGE_SUFFIXES, images_below
 from gallery.tiles import Tile
 from mean_model.errors import MeanModelError
-from train_scripts.arguments import Parser
 from train_scripts.data.simulator.flat_ground import FOV_DEG, Ground, View, random_view, write_view
 from train_scripts.evaluation.queries import TRUTH
 

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import torch
 
+from gallery.arguments import USER_MISTAKE, Parser
 from mean_model.atomic_files import file_sha256
 from mean_model.checkpoint import load_network, save_model
 from mean_model.config import MeanConfig
@@ -18,7 +19,6 @@ from mean_model.network import MEAN
 from mean_model.other_methods.recognise import recognised
 from mean_model.published import DROPPED, RENAMED, convert, is_published
 from mean_model.tensors import read_tensors
-from train_scripts.arguments import USER_MISTAKE, Parser
 
 LEAST_COSINE = 0.9999  # of an embedding and the same one from weights in half precision
 DATASETS = {701: "University-1652", 120: "SUES-200"}

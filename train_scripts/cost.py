@@ -20,9 +20,9 @@ from dataclasses import asdict, dataclass
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
+from gallery.arguments import Parser
 from mean_model.config import MeanConfig
 from mean_model.errors import ConfigError, MeanModelError
-from train_scripts.arguments import Parser
 
 if TYPE_CHECKING:
     from mean_model.embedder import Config

@@ -31,10 +31,10 @@ from pathlib import Path
 from typing import get_args
 
 from gallery import GalleryError
+from gallery.arguments import Parser
 from gallery.search.options import ROTATIONS
 from mean_model.errors import MeanModelError
 from mean_model.malloc import keep_freed_memory
-from train_scripts.arguments import Parser
 from train_scripts.data.readers.dataset import BOTH_WAYS, KINDS, PROTOCOLS, Protocol, check_protocol
 from train_scripts.data.readers.denseuav import Tiles
 from train_scripts.data.readers.listing import shown

@@ -22,6 +22,7 @@ import numpy as np
 from tqdm import tqdm
 
 from gallery import Gallery, Localizer
+from gallery.constants import SAMPLE
 from gallery.embedder import read_photo
 from gallery.errors import GalleryError
 from gallery.geo import LonLat, Position, distance_m
@@ -32,7 +33,7 @@ from gallery.track.track import RANKED, Sighting, track
 from mean_model.errors import MeanModelError
 from train_scripts.data.simulator.flights import clock, random_flight, shots_of
 from train_scripts.data.world.shading import random_appearance
-from train_scripts.make_sample import REACH_M, SAMPLE, SATELLITE, SEED, Shoot, sample_scene, shoot
+from train_scripts.make_sample import REACH_M, SATELLITE, SEED, Shoot, sample_scene, shoot
 
 COUNT = 36  # photos of a flight
 EVERY_S = 4.0

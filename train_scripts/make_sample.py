@@ -28,6 +28,7 @@ from rasterio.transform import from_origin
 from rasterio.windows import Window
 from tqdm import tqdm
 
+from gallery.constants import SAMPLE
 from mean_model.malloc import keep_freed_memory
 from train_scripts.data.simulator.camera_files import (
     REGION_CRS,
@@ -50,7 +51,6 @@ SIZE_M = 4096.0
 GSD_M = 0.5
 TILE_M, OVERLAP = 160.0, 0.5
 SATELLITE = Appearance(season="summer", sun_azimuth_deg=150.0, sun_elevation_deg=52.0)
-SAMPLE = Path(__file__).parents[1] / "gallery" / "sample"
 REACH_M = 0.44 * SIZE_M  # photos are taken this far from the centre at most, so that their ground lies on the map
 
 

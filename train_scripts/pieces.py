@@ -13,9 +13,9 @@ import sys
 from functools import partial
 from pathlib import Path
 
+from gallery.arguments import Parser
 from mean_model.atomic_files import replace, replace_text
 from mean_model.errors import CheckpointError
-from train_scripts.arguments import Parser
 
 PIECE_MIB = 15.0
 LIST = ".pieces"

@@ -11,9 +11,10 @@ from pathlib import Path
 from typing import Any
 
 from gallery import Gallery
+from gallery.arguments import USER_MISTAKE, Parser
+from gallery.constants import EXACT_INDEX
 from gallery.errors import GalleryError
 from gallery.imagery.raster_io import NOTES, is_mosaic, members_of, sidecars_of
-from gallery.index.vector_index import EXACT
 from gallery.judge.calibration import Calibration
 from gallery.report.report import read_report
 from gallery.store.check import check_gallery
@@ -21,7 +22,6 @@ from gallery.store.manifest import MANIFEST
 from mean_model.checkpoint import CALIBRATION_FILE, CARD_FILE, CONFIG_FILE, WEIGHTS_FILE
 from mean_model.errors import HubError, MeanModelError
 from mean_model.hub import Kind, Repo, one_sentence
-from train_scripts.arguments import USER_MISTAKE, Parser
 from train_scripts.cards import CardError, Facts, gallery_card, model_card
 
 
@@ -86,7 +86,7 @@ def _gallery_files(gallery: Gallery) -> dict[str, Path | bytes]:
     damage = [problem.message for problem in check_gallery(gallery) if problem.damage]
     if damage:
         raise GalleryError(f"The gallery is damaged and not published: {damage[0]}.")
-    if gallery.manifest.get("index", EXACT)["kind"] == "milvus":
+    if gallery.manifest.get("index", EXACT_INDEX)["kind"] == "milvus":
         raise GalleryError("The gallery is searched by a server that others do not have: build it with --index auto.")
     root = gallery.folder.resolve()
     places = [place for source in gallery.sources for place in _imagery_of(root / source)]

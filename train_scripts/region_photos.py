@@ -22,9 +22,9 @@ import torch
 from tqdm import tqdm
 
 from gallery import Gallery, GalleryError
+from gallery.arguments import Parser
 from gallery.geo import LonLat
 from gallery.tiles import Tile
-from train_scripts.arguments import Parser
 from train_scripts.data.simulator.flat_ground import FOV_DEG, VIEW_PX, Ground, View, random_view, write_view
 from train_scripts.data.simulator.gallery_blocks import Region, region_of
 from train_scripts.evaluation.queries import TRUTH

@@ -24,13 +24,14 @@ from PIL import Image
 from tqdm import tqdm
 
 from gallery import Gallery, GalleryError, Localizer
+from gallery.arguments import Parser
+from gallery.constants import SAMPLE
 from gallery.geo import LonLat, moved, offsets_m
 from gallery.intervals import wilson
 from gallery.tiles import Tile
 from mean_model import MeanModelError
 from mean_model.photo import Photo
 from mean_model.photo_metadata import CameraAttitude
-from train_scripts.arguments import Parser
 from train_scripts.data.simulator.camera import DRONE_HFOV_DEG, looking_at
 from train_scripts.data.simulator.camera_files import Shot, focal_35mm
 from train_scripts.data.simulator.renderer import Surfaces, height_at, render
@@ -39,7 +40,7 @@ from train_scripts.data.training import weather
 from train_scripts.data.world.rasterise import rasterise
 from train_scripts.data.world.scene import Scene
 from train_scripts.data.world.shading import SEASONS, sun_direction
-from train_scripts.evaluation.photos import SAMPLE, tiles_covering
+from train_scripts.evaluation.photos import tiles_covering
 from train_scripts.make_sample import SATELLITE, planned_shots, sample_scene
 
 if TYPE_CHECKING:

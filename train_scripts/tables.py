@@ -10,8 +10,8 @@ import argparse
 import sys
 from pathlib import Path
 
+from gallery.arguments import Parser
 from gallery.errors import GalleryError
-from train_scripts.arguments import Parser
 from train_scripts.evaluation.paper_comparison import our_rows, place, read_summaries, render
 from train_scripts.evaluation.paper_tables import PAPER
 

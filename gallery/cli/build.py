@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from gallery.cli.loading import load
 from gallery.cli.options import bbox, json_option, model_option, numbers
 from gallery.cli.output import say, say_json
+from gallery.constants import INDEX_KINDS
 from gallery.errors import BuildError
 
 if TYPE_CHECKING:
@@ -38,8 +39,6 @@ _RATE_HELP = "tiles a second that a server is asked for at most (default 4)"
 _CRS_HELP = "coordinate system of rasters and of pictures with a world file that state none themselves"
 _ADD_HELP = "add the tiles to the gallery in DIR; what is there is left out, nothing is embedded again"
 _FEATURELESS_HELP = "keep tiles that show nothing (less than one grey level of detail), which are left out otherwise"
-KINDS = ("auto", "exact", "approximate")
-"""As `gallery.index.vector_index.KINDS`; the module itself is imported late."""
 _RAY_HELP = (
     "read and embed on a Ray cluster (pip install -r requirements-cluster.txt): its address, or 'local' for all cores "
     "of this machine; imagery and weights lie under the same paths on all of its machines"
@@ -85,8 +84,8 @@ def add(commands: Any) -> None:
 
 
 def _index(text: str) -> str:
-    if text not in KINDS and not text.startswith("milvus:"):
-        raise argparse.ArgumentTypeError(f"{text!r} is none of {', '.join(KINDS)}, milvus:URI")
+    if text not in INDEX_KINDS and not text.startswith("milvus:"):
+        raise argparse.ArgumentTypeError(f"{text!r} is none of {', '.join(INDEX_KINDS)}, milvus:URI")
     return text
 
 

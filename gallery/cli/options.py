@@ -3,9 +3,8 @@
 import argparse
 import re
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any
 
-from gallery.cli.output import USER_MISTAKE
 from gallery.errors import GalleryError
 from gallery.search.options import ROTATIONS, SearchOptions
 
@@ -29,14 +28,6 @@ _MATCHER_HELP = (
     "find the points by the network XFeat with the weights in this file (pip install -r requirements-matchers.txt); "
     "default: SIFT, which needs none"
 )
-
-
-class Parser(argparse.ArgumentParser):
-    """An ArgumentParser that says in one line what is wrong."""
-
-    def error(self, message: str) -> NoReturn:
-        """One line on stderr, exit 2."""
-        self.exit(USER_MISTAKE, f"{self.prog}: {message}\n")
 
 
 def area_options(group: Any, what: str) -> None:

@@ -4,7 +4,8 @@ import json
 import sys
 from typing import Any
 
-USER_MISTAKE = 2
+from gallery.arguments import USER_MISTAKE
+
 INTERRUPTED = 130
 
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from gallery.cli.loading import open_localizer
 from gallery.cli.options import GALLERY_HELP, json_option, model_option, search_options, searched_as
 from gallery.cli.output import fail, say, say_json
+from gallery.constants import SHARES
 from gallery.paths import printable
 
 if TYPE_CHECKING:
@@ -26,7 +27,7 @@ def add(commands: Any) -> None:
     search.add_argument("photos", nargs="+", metavar="PHOTO", type=Path)
     search.add_argument("-k", type=int, default=5, metavar="N", help="how many tiles to show (default 5)")
     search_options(search)
-    search.add_argument("--trust", type=float, choices=(0.9, 0.95, 0.99), default=0.95, help=_TRUST_HELP)
+    search.add_argument("--trust", type=float, choices=SHARES, default=0.95, help=_TRUST_HELP)
     model_option(search, None, "the gallery's own")
     output = search.add_mutually_exclusive_group()
     output.add_argument("--format", choices=("geojson", "csv", "kml"), help="print the answers for GIS tools")

@@ -6,19 +6,14 @@ from typing import Any, Protocol
 
 import numpy as np
 
+from gallery.constants import EXACT_INDEX, INDEX_KINDS
 from gallery.errors import BuildError, DamagedGallery
 from gallery.index.approximate import LEAST_TILES, ApproximateIndex
 from gallery.index.exact import ExactIndex
 from gallery.index.milvus import MilvusIndex, check_uri, is_address
 from gallery.paths import noted_path
 
-KINDS = ("auto", "exact", "approximate")
-"""Kinds of index by name; beside them "milvus:" with an address or the path of a file."""
-
 MILVUS = "milvus:"
-
-EXACT = {"kind": "exact"}
-"""The facts of an exact index, and of a gallery that states none."""
 
 EXACT_NUMBERS = 64_000_000
 """Tiles times dimension up to which "auto" searches exactly: the 25 views of a photo then take 150 ms on two cores."""
@@ -56,8 +51,8 @@ def check_kind(kind: str) -> None:
     """
     if kind.startswith(MILVUS):
         check_uri(kind.removeprefix(MILVUS))
-    elif kind not in KINDS:
-        raise BuildError(f"There is no index {kind!r}: {', '.join(KINDS)}, milvus:URI are possible.")
+    elif kind not in INDEX_KINDS:
+        raise BuildError(f"There is no index {kind!r}: {', '.join(INDEX_KINDS)}, milvus:URI are possible.")
 
 
 def noted_kind(kind: str, folder: Path) -> str:
@@ -93,7 +88,7 @@ def write_index(
     if large and len(vectors) >= LEAST_TILES and (facts := ApproximateIndex.write(path, vectors)) is not None:
         return {"kind": "approximate", **facts}
     ExactIndex.write(path, vectors)
-    return dict(EXACT)
+    return dict(EXACT_INDEX)
 
 
 def open_index(

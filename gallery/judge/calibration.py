@@ -9,12 +9,9 @@ from typing import Any, Self, get_args
 
 import numpy as np
 
+from gallery.constants import SHARES
 from gallery.errors import GalleryError
 from gallery.judge.evidence import KINDS, Evidence, SearchMode
-
-SHARES = (0.9, 0.95, 0.99)
-"""Shares of right answers among the located ones that can be asked for."""
-
 
 CALIBRATION = "calibration.json"
 """The file beside the weights, or in a gallery's folder, which goes before."""

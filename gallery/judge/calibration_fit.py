@@ -12,8 +12,9 @@ from sklearn.model_selection import GroupKFold, cross_val_predict
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
+from gallery.constants import SHARES
 from gallery.errors import GalleryError
-from gallery.judge.calibration import SHARES, Logistic
+from gallery.judge.calibration import Logistic
 from gallery.judge.evidence import Evidence
 
 FOLDS = 5

@@ -54,7 +54,7 @@ def judge(
         check: what geometry says, if it was asked.
         evidence: None where nothing tells the place from others.
         calibration: of the model, if there is one.
-        trust: share of right answers among the located ones, one of `gallery.judge.calibration.SHARES`.
+        trust: share of right answers among the located ones, one of `gallery.constants.SHARES`.
     """
     agreement = agreement_of(matches)
     fit = None if check is None else check.fit

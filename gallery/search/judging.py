@@ -5,11 +5,12 @@ from typing import Any
 import numpy as np
 
 from gallery.areas import MOST_DEG_PER_M, Area, distances_to_boxes_m
+from gallery.constants import SHARES
 from gallery.embedder import Embedder
 from gallery.errors import GalleryError, WrongModel
 from gallery.geo import LonLat, distance_m, distances_m
 from gallery.judge.agreement import AGREEMENT_OF, place_size_m
-from gallery.judge.calibration import CALIBRATION, SHARES, Calibration
+from gallery.judge.calibration import CALIBRATION, Calibration
 from gallery.judge.evidence import Evidence, evidence_of
 from gallery.judge.geometry import Check, Verifier
 from gallery.judge.local_features import Matcher
@@ -31,7 +32,7 @@ class Judge:
     Args:
         matcher: finds and pairs points for the check by geometry; None: SIFT.
         calibration: turns evidence into probabilities; None: a simple rule says what is located.
-        trust: share of right answers that the located ones shall have, one of `gallery.judge.calibration.SHARES`.
+        trust: share of right answers that the located ones shall have, one of `gallery.constants.SHARES`.
 
     Raises:
         GalleryError: trust is out of range.

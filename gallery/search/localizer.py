@@ -38,7 +38,7 @@ class Localizer:
         calibration: turns evidence into probabilities; None takes calibration.json of the gallery's folder, else what
             came with the weights; both were fitted to SIFT, and are not taken for another matcher. Without any, a
             simple rule says what is located.
-        trust: share of right answers that the located ones shall have, one of `gallery.judge.calibration.SHARES`.
+        trust: share of right answers that the located ones shall have, one of `gallery.constants.SHARES`.
 
     Raises:
         WrongModel: the gallery was embedded by other weights, or the calibration fitted to others; names both.

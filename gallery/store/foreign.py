@@ -7,10 +7,10 @@ import pyarrow.parquet as pq
 import pyogrio
 from pyogrio.errors import DataSourceError
 
+from gallery.constants import EXACT_INDEX
 from gallery.errors import DamagedGallery, SourceError
 from gallery.imagery.mosaic import OPTIONS
 from gallery.imagery.raster_io import LAYER, NOTES, OWN_PIXELS, driver_of, is_mosaic, open_file
-from gallery.index.vector_index import EXACT
 from gallery.paths import is_within
 from gallery.store.manifest import TILES, read_manifest
 
@@ -70,7 +70,9 @@ def require_own_imagery(folder: Path) -> Path:
     Raises:
         DamagedGallery: its tiles name files elsewhere, its vectors are searched by a server, or it is damaged.
     """
-    if read_manifest(folder).get("index", EXACT)["kind"] == "milvus":  # which would be given our token, and photos
+    if (
+        read_manifest(folder).get("index", EXACT_INDEX)["kind"] == "milvus"
+    ):  # which would be given our token, and photos
         raise DamagedGallery(f"The gallery {folder.name} is searched by somebody's server: not opened.")
     try:
         sources = pq.read_table(folder / TILES, columns=["source"])["source"].unique().to_pylist()

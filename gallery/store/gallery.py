@@ -11,10 +11,11 @@ import geopandas
 import numpy as np
 from PIL import Image
 
+from gallery.constants import EXACT_INDEX
 from gallery.errors import DamagedGallery, GalleryError, WrongModel
 from gallery.imagery.images import read_picture
 from gallery.imagery.raster_cache import open_raster
-from gallery.index.vector_index import EXACT, VectorIndex, open_index
+from gallery.index.vector_index import VectorIndex, open_index
 from gallery.paths import is_within
 from gallery.store.manifest import INDEX, TILES, VECTORS, data_files, read_manifest, sha256, standing_folder
 from gallery.store.tile_table import TileTable
@@ -96,7 +97,9 @@ class Gallery:
     @cached_property
     def index(self) -> VectorIndex:
         """Search over the vectors, as the build chose."""
-        return open_index(self.folder / INDEX, self.vectors, self.manifest.get("index", EXACT), lambda: self.centres)
+        return open_index(
+            self.folder / INDEX, self.vectors, self.manifest.get("index", EXACT_INDEX), lambda: self.centres
+        )
 
     @cached_property
     def boxes(self) -> np.ndarray:
@@ -223,7 +226,7 @@ class Gallery:
             "tiles": len(self),
             "model": dict(self.manifest["model"]),
             "build": dict(self.manifest["build"]),
-            "index": dict(self.manifest.get("index", EXACT)),
+            "index": dict(self.manifest.get("index", EXACT_INDEX)),
             "skipped": dict(self.manifest["skipped"]),
             "placed": dict(placed),
             "metres_per_px": {"least": float(metres_per_px.min()), "most": float(metres_per_px.max())},

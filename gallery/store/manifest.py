@@ -6,8 +6,8 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
+from gallery.constants import EXACT_INDEX
 from gallery.errors import DamagedGallery, NotAGallery
-from gallery.index.vector_index import EXACT
 
 FORMAT = 2
 """Version of the layout on disk that is written; all from 1 on are read, later ones are refused."""
@@ -68,7 +68,7 @@ def _is_complete(manifest: Mapping[str, Any]) -> bool:
     tops = {"files": dict, "model": dict, "build": dict, "skipped": dict, "tiles": int}
     if not all(type(manifest.get(key)) is kind for key, kind in tops.items()) or manifest["tiles"] < 0:
         return False
-    index = manifest.get("index", EXACT)
+    index = manifest.get("index", EXACT_INDEX)
     if not (isinstance(index, dict) and type(index.get("kind")) is str):
         return False
     model, files = manifest["model"], [manifest["files"].get(name) for name in data_files(manifest)]
@@ -90,7 +90,7 @@ def sha256(file: Path) -> str:
 
 def data_files(manifest: Mapping[str, Any]) -> tuple[str, ...]:
     """Those of DATA_FILES that a gallery has."""
-    return DATA_FILES[:2] if manifest.get("index", EXACT)["kind"] == "milvus" else DATA_FILES
+    return DATA_FILES[:2] if manifest.get("index", EXACT_INDEX)["kind"] == "milvus" else DATA_FILES
 
 
 def file_facts(folder: Path, names: Iterable[str] = DATA_FILES) -> dict[str, dict[str, Any]]:

@@ -9,13 +9,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from gallery.constants import SAMPLE
 from gallery.geo import LonLat, Position, moved
 from gallery.track.track import Sighting
 from mean_model import load_photo
 from train_scripts.data.simulator.flights import TAKE_OFF, Leg, Moment, clock, flown, shots_of
 from train_scripts.data.world.shading import Appearance
 from train_scripts.evaluate_flights import Asked, Claim, figures, table, with_wrong_matches
-from train_scripts.make_sample import SAMPLE
 
 ORIGIN = LonLat(0.0, 0.0)
 

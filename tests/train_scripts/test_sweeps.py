@@ -7,13 +7,13 @@ import numpy as np
 import pytest
 
 from gallery import Gallery, Localizer
+from gallery.constants import SAMPLE
 from gallery.geo import distance_m
 from gallery.photo.pose import pose_of
 from mean_model import load_model
 from train_scripts import sweeps
 from train_scripts.data.simulator.camera_files import Shot
 from train_scripts.data.world.rasterise import Appearance
-from train_scripts.evaluation.photos import SAMPLE
 from train_scripts.make_sample import sample_scene
 from train_scripts.sweeps import SWEEPS, Manner, Point, Spot, draw, lattice, side_m, sweep, write_table
 

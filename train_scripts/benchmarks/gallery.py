@@ -27,9 +27,10 @@ import pyarrow as pa
 import shapely
 from tqdm import tqdm
 
-from train_scripts.arguments import Parser
+from gallery.arguments import Parser
+from gallery.constants import SAMPLE
 from train_scripts.benchmarks.extrapolation import PRICES, Prices, paper, table
-from train_scripts.benchmarks.product import SAMPLE, build_ratio
+from train_scripts.benchmarks.product import build_ratio
 from train_scripts.benchmarks.synthetic_vectors import tile_vectors
 from train_scripts.benchmarks.timing import alternating
 

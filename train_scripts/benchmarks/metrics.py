@@ -17,8 +17,8 @@ from dataclasses import asdict, dataclass
 
 import numpy as np
 
+from gallery.arguments import Parser
 from gallery.metrics import JUNK, Evaluation, evaluate
-from train_scripts.arguments import Parser
 from train_scripts.benchmarks.timing import alternating
 
 PHOTOS_OF_A_PLACE = 54

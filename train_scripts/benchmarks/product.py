@@ -20,9 +20,9 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
+from gallery.constants import SAMPLE
 from train_scripts.benchmarks.timing import alternating
 
-SAMPLE = Path(__file__).parents[2] / "gallery" / "sample"
 BATCH = 32
 BEST = 50  # tiles that a check chooses its places from
 

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from dataclasses import fields
 from pathlib import Path
 
-from train_scripts.arguments import USER_MISTAKE, Parser
+from gallery.arguments import USER_MISTAKE, Parser
 from train_scripts.errors import DatasetError
 
 DIFFERS = 1

@@ -19,6 +19,7 @@ import shapely
 from tqdm import tqdm
 
 from gallery import Gallery, Localizer
+from gallery.constants import SAMPLE
 from gallery.embedder import read_photo
 from gallery.errors import UnreadablePhoto
 from gallery.geo import LonLat, distance_m
@@ -51,7 +52,6 @@ if TYPE_CHECKING:
 PoseError = tuple[float, float, float]
 """Standard deviations: heading in degrees, pitch in degrees, height in percent."""
 
-SAMPLE = Path(__file__).resolve().parents[2] / "gallery" / "sample"
 FAR_OFF_M = 50.0
 """Metres beyond which a place that geometry claims is plainly wrong."""
 

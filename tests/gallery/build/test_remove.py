@@ -8,15 +8,13 @@ import pytest
 
 from gallery import Gallery, Near, build_gallery
 from gallery.build.remove import remove_tiles
+from gallery.constants import SAMPLE
 from gallery.errors import BuildError, DamagedGallery, NotAGallery, WrongModel
 from gallery.geo import Bounds
 from gallery.store.check import check_gallery
 from gallery.store.manifest import VECTORS, aside
-from tests.helpers import ROOT
 from tests.helpers.builders import FakeEmbedder, FakePosition, textured
 from tests.helpers.old_gallery import as_format_1
-
-SAMPLE = ROOT / "gallery" / "sample"
 
 WEST, EAST = (1_000_000.0, 6_000_000.0), (1_002_000.0, 6_000_000.0)
 

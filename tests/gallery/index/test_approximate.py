@@ -7,13 +7,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from gallery.constants import SAMPLE
 from gallery.errors import DamagedGallery
 from gallery.index import approximate, exact
 from gallery.index.approximate import ApproximateIndex, held_out_queries, nearest, recall_at
 from gallery.index.exact import ExactIndex, search_rows
-from tests.helpers import ROOT
 
-SAMPLE = ROOT / "gallery" / "sample"
 TILES, DIMENSION = 3000, 48
 
 

@@ -5,11 +5,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from gallery.constants import EXACT_INDEX
 from gallery.errors import BuildError, DamagedGallery
 from gallery.index import vector_index as index_module
 from gallery.index.approximate import ApproximateIndex
 from gallery.index.exact import BLOCK, ExactIndex
-from gallery.index.vector_index import EXACT, VectorIndex, check_kind, open_index, write_index
+from gallery.index.vector_index import VectorIndex, check_kind, open_index, write_index
 
 
 def make(vectors: np.ndarray, folder) -> VectorIndex:
@@ -71,13 +72,13 @@ def test_many_blocks_are_one_index(tmp_path):
 
 def test_auto_chooses_by_size(tmp_path, monkeypatch):
     vectors = np.random.default_rng(0).standard_normal((1200, 8)).astype(np.float16)
-    assert write_index(tmp_path / "small", vectors) == EXACT
+    assert write_index(tmp_path / "small", vectors) == EXACT_INDEX
     monkeypatch.setattr(index_module, "EXACT_NUMBERS", 1200 * 8 - 1)
     facts = write_index(tmp_path / "large", vectors)
-    assert facts["kind"] == "approximate" and write_index(tmp_path / "small", vectors, "exact") == EXACT
+    assert facts["kind"] == "approximate" and write_index(tmp_path / "small", vectors, "exact") == EXACT_INDEX
     assert isinstance(open_index(tmp_path / "large", vectors, facts), ApproximateIndex)
-    assert isinstance(open_index(tmp_path / "small", vectors, EXACT), ExactIndex)
-    assert write_index(tmp_path / "few", vectors[:999], "approximate") == EXACT
+    assert isinstance(open_index(tmp_path / "small", vectors, EXACT_INDEX), ExactIndex)
+    assert write_index(tmp_path / "few", vectors[:999], "approximate") == EXACT_INDEX
 
 
 def test_kinds_that_do_not_exist(tmp_path):

@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
+from gallery.constants import SHARES
 from gallery.errors import GalleryError
-from gallery.judge.calibration import SHARES
 from gallery.judge.calibration_fit import BELIEVED_ELSEWHERE, fit, reliability_of
 from gallery.judge.evidence import KINDS, Evidence
 

@@ -9,8 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from gallery.constants import SHARES
 from gallery.errors import GalleryError
-from gallery.judge.calibration import CASES, SHARES, Calibration, Logistic, case_of, percent
+from gallery.judge.calibration import CASES, Calibration, Logistic, case_of, percent
 from gallery.judge.evidence import BEST, KINDS, NEAREST, Evidence, evidence_of
 from gallery.tiles import Ranking
 

@@ -6,14 +6,12 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from gallery.constants import SAMPLE
 from gallery.errors import GalleryError
 from gallery.report.report import QueryRow, read_report, write_report
 from gallery.report.tiles import read_tiles, tiles_file, write_tiles
 from gallery.store.gallery import Gallery
-from tests.helpers import ROOT
 from tests.helpers.report_files import made_report, made_tiles
-
-SAMPLE = ROOT / "gallery" / "sample"
 
 
 def test_tiles_beside_the_report(tmp_path):

@@ -12,16 +12,14 @@ from hypothesis import strategies as st
 from shapely.geometry import box
 
 from gallery import Gallery
+from gallery.constants import SAMPLE
 from gallery.errors import DamagedGallery
 from gallery.geo import LonLat
 from gallery.store.check import check_gallery
 from gallery.store.manifest import TILES
 from gallery.store.tile_table import GROUP_ROWS, LATER, TableWriter, TileTable, rows_of
 from gallery.tiles import Tile, Window
-from tests.helpers import ROOT
 from tests.helpers.old_gallery import as_format_1
-
-SAMPLE = ROOT / "gallery" / "sample"
 
 
 def tiles(count: int, first: int = 0) -> list[Tile]:

@@ -7,10 +7,10 @@ import pytest
 from tqdm import tqdm
 
 from gallery import Gallery
+from gallery.constants import SAMPLE
 from gallery.store.check import check_gallery
 from train_scripts.benchmarks import gallery as benchmarks_gallery
 from train_scripts.benchmarks import product
-from train_scripts.benchmarks.product import SAMPLE
 
 
 def test_a_synthetic_gallery_is_whole(tmp_path):

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from train_scripts.benchmarks.product import SAMPLE
+from gallery.constants import SAMPLE
 from train_scripts.benchmarks.synthetic_vectors import tile_vectors
 
 TILES, DIMENSION = 9000, 320
