@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
-from gallery.georef.position_lists import Place
+from gallery.georef.position_lists import StatedPosition
 from gallery.tiles import Tile, Window
 
 ReadPhoto = Callable[[Path], Any]
@@ -23,7 +23,7 @@ class Candidate:
     id: str
     window: Window | None = None  # of a raster
     image: str | None = None  # below a folder, with forward slashes
-    place: Place | None = None  # of the image, where a list or its name states it
+    position: StatedPosition | None = None  # of the image, where a list or its name states it
     scale_m: float | None = None  # the tile size that it is cut or assumed by
     tile: Tile | None = None  # where it is known already
 

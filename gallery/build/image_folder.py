@@ -12,7 +12,7 @@ from PIL import ExifTags, Image
 from gallery.build.candidates import Candidate, ReadPhoto, Skipped
 from gallery.errors import UnreadablePhoto
 from gallery.geo import area_m2
-from gallery.georef.assign import Placing
+from gallery.georef.assign import ImagePositions
 from gallery.photo.pose import Camera, footprint_of_photo
 from gallery.tiles import Tile
 
@@ -28,7 +28,7 @@ class ImageFolder:
     prefix: str  # of tile ids; may be empty
     noted: str  # the folder as the gallery names it
     assumed_size_m: float  # side of the square that is assumed for an image of unknown extent
-    placing: Placing
+    placing: ImagePositions
 
     @property
     def total(self) -> int:
@@ -39,11 +39,12 @@ class ImageFolder:
         """The images in their order."""
         for image in self.images:
             tile_id = f"{self.prefix}/{image}" if self.prefix else image
-            yield Candidate(tile_id, image=image, place=self.placing.places.get(image), scale_m=self.assumed_size_m)
+            position = self.placing.positions.get(image)
+            yield Candidate(tile_id, image=image, position=position, scale_m=self.assumed_size_m)
 
     def load(self, candidate: Candidate, read_photo: ReadPhoto) -> tuple[Tile, Any]:
         """A whole image as one tile, and the photo."""
-        image, place = str(candidate.image), candidate.place
+        image, stated = str(candidate.image), candidate.position
         if not image.isprintable():
             raise Skipped("file name with characters that cannot be written")
         if image in self.placing.left_out:
@@ -54,16 +55,16 @@ class ImageFolder:
         except UnreadablePhoto as error:
             log.warning("Left out %s: %s", path.name, error)
             raise Skipped("unreadable") from error
-        if place is None:  # it could not be read when places were settled
+        if stated is None:  # it could not be read when positions were settled
             raise Skipped("unreadable")
         width_px, height_px = _size_px(photo)
-        if place.footprint is not None:
-            footprint, placed = place.footprint, "stated extent"
+        if stated.footprint is not None:
+            footprint, placed = stated.footprint, "stated extent"
         else:
             camera = _camera(photo.position, path)
-            footprint, placed = footprint_of_photo(place.centre, width_px, height_px, camera, self.assumed_size_m)
+            footprint, placed = footprint_of_photo(stated.centre, width_px, height_px, camera, self.assumed_size_m)
         metres_per_px = math.sqrt(area_m2(footprint) / (width_px * height_px))
-        tile = Tile(candidate.id, place.centre, footprint, metres_per_px, self.noted, image=image, placed=placed)
+        tile = Tile(candidate.id, stated.centre, footprint, metres_per_px, self.noted, image=image, placed=placed)
         return tile, photo
 
 

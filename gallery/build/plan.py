@@ -305,8 +305,8 @@ def _outline(source: Source) -> BaseGeometry | None:
         return look_at(source.path, source.crs).outline
     if isinstance(source, ImageFolder):
         size_m = source.assumed_size_m
-        places = source.placing.places.values()
-        return shapely.union_all([place.footprint or rectangle(place.centre, size_m, size_m) for place in places])
+        stated = source.placing.positions.values()
+        return shapely.union_all([each.footprint or rectangle(each.centre, size_m, size_m) for each in stated])
     return None
 
 
@@ -314,7 +314,7 @@ def _footprint(source: Source, candidate: Candidate) -> Polygon | None:
     """The ground of a candidate, as far as it is known before it is read."""
     if isinstance(source, RasterSource) and candidate.window is not None:
         return open_raster(source.path, source.crs).tile(candidate.id, candidate.window, source.noted).footprint
-    if candidate.place is None:
+    if candidate.position is None:
         return None
     size_m = candidate.scale_m or 1.0
-    return candidate.place.footprint or rectangle(candidate.place.centre, size_m, size_m)
+    return candidate.position.footprint or rectangle(candidate.position.centre, size_m, size_m)

@@ -52,7 +52,7 @@ def embed_again(
         "positions": None,
         TILES_OF: stated,
     }
-    source = GalleryTiles(
+    source = GallerySource(
         gallery.folder, len(gallery), noted_path(gallery.folder, home), tile_px(embedder), settings.get("crs")
     )
     files = [gallery.folder / TILES]
@@ -68,7 +68,7 @@ def _opened(home: Path) -> Gallery | None:
 
 
 @dataclass(frozen=True)
-class GalleryTiles:
+class GallerySource:
     """The tiles of another gallery as a `Source`, in the order of their rows."""
 
     path: Path

@@ -36,7 +36,7 @@ def remove_tiles(folder: str | Path, *, area: Area | None = None, source: str | 
         gallery.require_intact()
         sources = [] if source is None else _named(gallery, source)
         going = _rows_of(gallery, sources) if area is None else tiles_in(gallery.boxes, area)
-        what: dict[str, Any] = {"sources": sources} if area is None else {"area": _told(area)}
+        what: dict[str, Any] = {"sources": sources} if area is None else {"area": _noted_area(area)}
         count = len(gallery) - int(going.sum())
         if not going.any():
             raise BuildError("No tile of the gallery touches that area. West comes first: W,S,E,N.")
@@ -77,7 +77,7 @@ def _rows_of(gallery: Gallery, sources: list[str]) -> np.ndarray:
     return np.concatenate(parts)
 
 
-def _told(area: Area) -> Mapping[str, Any]:
+def _noted_area(area: Area) -> Mapping[str, Any]:
     """An area as gallery.json notes it."""
     if isinstance(area, Near):
         return {"near": [area.lon, area.lat, area.radius_km]}

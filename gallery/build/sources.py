@@ -13,7 +13,7 @@ from gallery.errors import PositionsError, SourceError
 from gallery.geo import Bounds
 from gallery.georef.assign import ReadPosition, Unplaced, assign_positions
 from gallery.georef.file_names import TileNames
-from gallery.georef.position_lists import Positions, read_positions
+from gallery.georef.position_lists import PositionList, read_positions
 from gallery.imagery.images import images_below
 from gallery.imagery.mbtiles import PMTILES_SUFFIX, OnTile, archive_of_pmtiles
 from gallery.imagery.mosaic import clusters, look_at, write_mosaic
@@ -179,7 +179,7 @@ def _folder_source(
 ) -> ImageFolder:
     named = tuple(image.relative_to(folder).as_posix() for image in images)
     prefix = _prefix(folder.resolve().name, taken) if taken else _prefix("", taken)
-    known = None if stated.positions is None else _known_places(stated.positions, folder, named)
+    known = None if stated.positions is None else _listed_positions(stated.positions, folder, named)
     size_m = tiling.sizes_m[0]
     placing = assign_positions(
         folder, named, known, stated.tile_names, read_position, within_m=size_m, unplaced=stated.unplaced
@@ -187,7 +187,7 @@ def _folder_source(
     return ImageFolder(folder, named, prefix, noted_path(folder, home), size_m, placing)
 
 
-def _known_places(positions: Path, folder: Path, images: Sequence[str]) -> Positions:
+def _listed_positions(positions: Path, folder: Path, images: Sequence[str]) -> PositionList:
     """The list of positions of a folder's images, with a warning of what in it is of no use."""
     known = read_positions(positions, folder)
     if known.unplaced:

@@ -49,14 +49,14 @@ def run(options: argparse.Namespace) -> int:
         say(render(answers, options.format).rstrip("\n"))
     else:
         for answer in answers:
-            say(_told(answer))
+            say(_in_words(answer))
     problems = [answer for answer in answers if isinstance(answer, PhotoProblem)]
     if len(problems) == len(answers):
         return fail(problems[0].error if len(problems) == 1 else "None of the photos can be read.")
     return 0
 
 
-def _told(answer: "Answer | PhotoProblem") -> str:
+def _in_words(answer: "Answer | PhotoProblem") -> str:
     """An answer for reading."""
     from gallery.search.answer import PhotoProblem
 

@@ -14,7 +14,7 @@ MOST_PX = 200_000_000
 
 
 @dataclass(frozen=True)
-class Shown:
+class SheetPicture:
     """A picture in a sheet."""
 
     picture: Image.Image | None  # None: it could not be read, an empty field stands for it
@@ -26,20 +26,20 @@ class Shown:
 class Strip:
     """A query and what was found for it."""
 
-    query: Shown
-    ranked: tuple[Shown, ...]  # best first
-    truth: Shown | None = None  # a right tile, where none stands among the ranked
+    query: SheetPicture
+    ranked: tuple[SheetPicture, ...]  # best first
+    truth: SheetPicture | None = None  # a right tile, where none stands among the ranked
 
 
 @dataclass(frozen=True)
 class HeatRow:
     """A query and its best tile, each beside the map of what it has to do with the other."""
 
-    query: Shown
-    query_heat: Shown
-    best: Shown
-    best_heat: Shown
-    truth: Shown | None = None  # a right tile, where the best is none
+    query: SheetPicture
+    query_heat: SheetPicture
+    best: SheetPicture
+    best_heat: SheetPicture
+    truth: SheetPicture | None = None  # a right tile, where the best is none
 
 
 def ranked_strips(strips: Sequence[Strip], side_px: int = 192) -> Image.Image:
@@ -77,7 +77,7 @@ def heat_sheet(
 
 
 def _sheet(
-    headings: Sequence[str], rows: Sequence[Sequence[Shown | None]], side_px: int, apart: Container[int]
+    headings: Sequence[str], rows: Sequence[Sequence[SheetPicture | None]], side_px: int, apart: Container[int]
 ) -> Image.Image:
     """Rows of pictures below headings; the last column is left out where it is empty.
 
@@ -112,7 +112,7 @@ def _sheet(
 
 
 def _paste(
-    sheet: Image.Image, draw: ImageDraw.ImageDraw, shown: Shown, corner: tuple[int, int], side_px: int, font: Any
+    sheet: Image.Image, draw: ImageDraw.ImageDraw, shown: SheetPicture, corner: tuple[int, int], side_px: int, font: Any
 ) -> None:
     left, top = corner
     right, bottom = left + side_px - 1, top + side_px - 1
@@ -134,7 +134,7 @@ def _paste(
         draw.text(below, _fitting(text, font, side_px), "black", font, anchor="ma")
 
 
-def _lines(shown: Shown) -> list[str]:
+def _lines(shown: SheetPicture) -> list[str]:
     return shown.caption.split("\n")[:2]
 
 

@@ -8,8 +8,8 @@ from typing import Any, Literal
 
 from gallery.errors import AreaError, PositionsError, UnreadablePhoto
 from gallery.geo import LonLat, distance_m
-from gallery.georef.file_names import TileNames, place_of_tile, places_in_name, tile_in_path
-from gallery.georef.position_lists import Place, Positions
+from gallery.georef.file_names import TileNames, position_of_tile, positions_in_name, tile_in_path
+from gallery.georef.position_lists import PositionList, StatedPosition
 from gallery.paths import printable
 
 ReadPosition = Callable[[Path], Any]
@@ -27,24 +27,24 @@ WITHOUT = "without a position"
 
 
 @dataclass(frozen=True)
-class Placing:
-    """The places of a folder's images, and why some are left out. An image in neither could not be read."""
+class ImagePositions:
+    """The positions of a folder's images, and why some are left out. An image in neither could not be read."""
 
-    places: Mapping[str, Place]  # by path below the folder
+    positions: Mapping[str, StatedPosition]  # by path below the folder
     left_out: Mapping[str, str]
 
 
 def assign_positions(
     folder: Path,
     images: Sequence[str],
-    known: Positions | None,
+    known: PositionList | None,
     names: TileNames,
     read_position: ReadPosition,
     *,
     within_m: float,
     unplaced: Unplaced = "error",
-) -> Placing:
-    """Find the place of every image.
+) -> ImagePositions:
+    """Find the position of every image.
 
     A list decides alone where there is one. Otherwise the path may name a map tile, the file name a position, and the
     image may state one itself; what says so first in this order counts, and the others must agree with it.
@@ -66,7 +66,7 @@ def assign_positions(
             f"The folder {folder.name} holds map tiles of the zooms {', '.join(map(str, zooms))}. "
             "Say by --zoom which of them the gallery shall show."
         )
-    places: dict[str, Place] = {}
+    positions: dict[str, StatedPosition] = {}
     left_out: dict[str, str] = {}
     for image in images:
         tile = tiles.get(image)
@@ -77,7 +77,7 @@ def assign_positions(
             found = (
                 known.all_of(PurePosixPath(image))
                 if known is not None
-                else [*([place_of_tile(tile)] if tile else []), *_own(folder / image, read_position)]
+                else [*([position_of_tile(tile)] if tile else []), *_own(folder / image, read_position)]
             )
         except UnreadablePhoto:
             continue
@@ -86,22 +86,22 @@ def assign_positions(
         elif any(distance_m(a.centre, b.centre) > within_m for a, b in combinations(found, 2)):
             left_out[image] = DISAGREEING
         else:
-            places[image] = found[0]
+            positions[image] = found[0]
     if unplaced == "error":
         _complain(left_out, len(images))
-    return Placing(places, left_out)
+    return ImagePositions(positions, left_out)
 
 
-def _own(image: Path, read_position: ReadPosition) -> list[Place]:
-    """The places that an image's file name and the image itself state.
+def _own(image: Path, read_position: ReadPosition) -> list[StatedPosition]:
+    """The positions that an image's file name and the image itself state.
 
     Raises:
         UnreadablePhoto: it cannot be read, and its name says nothing.
     """
-    named = [*places_in_name(image.name)]
+    named = [*positions_in_name(image.name)]
     try:
         position = read_position(image)
-        return named if position is None else [*named, Place(LonLat(position.lon, position.lat))]
+        return named if position is None else [*named, StatedPosition(LonLat(position.lon, position.lat))]
     except AreaError:
         return named
     except UnreadablePhoto:

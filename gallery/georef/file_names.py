@@ -1,4 +1,4 @@
-"""What the name of an image says of its place: @lon@lat@, UTM coordinates, or the numbers of a map tile (z/x/y)."""
+"""What the name of an image says of its position: @lon@lat@, UTM coordinates, or the numbers of a map tile."""
 
 import re
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ from shapely.geometry import box
 
 from gallery.errors import AreaError
 from gallery.geo import LonLat
-from gallery.georef.position_lists import Place
+from gallery.georef.position_lists import StatedPosition
 
 _NUMBER = r"[+-]?\d+(?:\.\d+)?"
 _LON_LAT = re.compile(rf"@(?P<lon>{_NUMBER})@(?P<lat>{_NUMBER})@")
@@ -36,8 +36,8 @@ class TileNames:
     tms: bool = False  # y counts from the south
 
 
-def places_in_name(name: str) -> tuple[Place, ...]:
-    """Every place that a file name states: as `@lon@lat@`, or by the convention of visual place recognition.
+def positions_in_name(name: str) -> tuple[StatedPosition, ...]:
+    """Every position that a file name states: as `@lon@lat@`, or by the convention of visual place recognition.
 
     That is `@UTM_east@UTM_north@zone@band@lat@lon@…`, whose band is the letter of its grid zone (N and later: north).
     Both pairs of a UTM name come back, so that it can be seen whether they agree. Impossible ones are left out.
@@ -52,7 +52,7 @@ def places_in_name(name: str) -> tuple[Place, ...]:
     else:
         plain = _LON_LAT.search(name)
         pairs = [] if plain is None else [(plain["lon"], plain["lat"])]
-    found = (_place(float(lon), float(lat)) for lon, lat in pairs)
+    found = (_position(float(lon), float(lat)) for lon, lat in pairs)
     return tuple(place for place in found if place is not None)
 
 
@@ -68,10 +68,10 @@ def tile_in_path(path: PurePosixPath, names: TileNames) -> mercantile.Tile | Non
     return mercantile.Tile(x, 2**zoom - 1 - y if names.tms else y, zoom)
 
 
-def place_of_tile(tile: mercantile.Tile) -> Place:
-    """The extent of a map tile."""
+def position_of_tile(tile: mercantile.Tile) -> StatedPosition:
+    """The middle and the outline of a map tile."""
     west, south, east, north = mercantile.bounds(tile)
-    return Place(LonLat((west + east) / 2, (south + north) / 2), box(west, south, east, north))
+    return StatedPosition(LonLat((west + east) / 2, (south + north) / 2), box(west, south, east, north))
 
 
 @cache
@@ -79,8 +79,8 @@ def _to_lonlat(code: int) -> Transformer:
     return Transformer.from_crs(code, "OGC:CRS84", always_xy=True)
 
 
-def _place(lon: float, lat: float) -> Place | None:
+def _position(lon: float, lat: float) -> StatedPosition | None:
     try:
-        return Place(LonLat(lon, lat))
+        return StatedPosition(LonLat(lon, lat))
     except AreaError:
         return None

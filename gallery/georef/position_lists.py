@@ -34,35 +34,35 @@ EXTENT = ("west", "south", "east", "north")
 
 
 @dataclass(frozen=True)
-class Place:
-    """What is known of an image's place: its middle, and its outline if somebody stated it."""
+class StatedPosition:
+    """What is stated of an image's position: the middle of its ground, and its outline if somebody stated it."""
 
     centre: LonLat
     footprint: Polygon | None = None
 
 
 @dataclass(frozen=True)
-class Positions:
-    """A list of places, asked by the path of an image below its folder."""
+class PositionList:
+    """A list of positions, asked by the path of an image below its folder."""
 
-    places: Mapping[str, tuple[Place, ...]]  # by path with forward slashes, or by what `by_name` asks for
+    positions: Mapping[str, tuple[StatedPosition, ...]]  # by path with forward slashes, or by what `by_name` asks for
     unplaced: int = 0  # rows of the list without a position
     by_name: bool = False  # by stem, file name or folder, as a KML names its placemarks
 
     def __len__(self) -> int:
-        return len(self.places)
+        return len(self.positions)
 
-    def all_of(self, path: PurePosixPath) -> tuple[Place, ...]:
-        """The places that the list states for an image by its path below the folder; one, unless it repeats itself."""
+    def all_of(self, path: PurePosixPath) -> tuple[StatedPosition, ...]:
+        """What the list states for an image by its path below the folder; one position, unless it repeats itself."""
         keys = map(_plain, (path.stem, path.name, path.parent.name)) if self.by_name else (str(path),)
-        return next((self.places[key] for key in keys if key in self.places), ())
+        return next((self.positions[key] for key in keys if key in self.positions), ())
 
-    def of(self, path: PurePosixPath) -> Place | None:
+    def of(self, path: PurePosixPath) -> StatedPosition | None:
         """The first of them; None when the list does not name the image."""
         return next(iter(self.all_of(path)), None)
 
 
-def read_positions(file: Path, folder: Path) -> Positions:
+def read_positions(file: Path, folder: Path) -> PositionList:
     """Read a CSV or KML of positions.
 
     Args:
@@ -83,7 +83,7 @@ def read_positions(file: Path, folder: Path) -> Positions:
     raise PositionsError(f"{file.name} is neither .csv nor .kml. Give positions as one of these.")
 
 
-def _read_csv(file: Path, folder: Path) -> Positions:
+def _read_csv(file: Path, folder: Path) -> PositionList:
     try:
         text = file.read_text("utf-8-sig")
     except UnicodeDecodeError as error:
@@ -92,23 +92,23 @@ def _read_csv(file: Path, folder: Path) -> Positions:
     delimiter = max(",;\t", key=header.count)
     reader = csv.DictReader(text.splitlines(), delimiter=delimiter)
     columns = _columns(reader.fieldnames or [], file.name)
-    places: dict[str, tuple[Place, ...]] = {}
+    positions: dict[str, tuple[StatedPosition, ...]] = {}
     unplaced = 0
     for row in reader:
         name = (row[columns["file"]] or "").strip()
         if not name:
             continue
         try:
-            place = _place({key: row[column] for key, column in columns.items()})
+            position = _position_of_row({key: row[column] for key, column in columns.items()})
         except (AreaError, ValueError) as error:
             raise PositionsError(f"{file.name}, line {reader.line_num}: {error}") from error
-        if place is None:
+        if position is None:
             unplaced += 1
             continue
-        _enter(places, _below(name, folder, file.parent), place)
-    if not places:
+        _enter(positions, _below(name, folder, file.parent), position)
+    if not positions:
         raise PositionsError(f"{file.name} lists no image with a position.")
-    return Positions(places, unplaced)
+    return PositionList(positions, unplaced)
 
 
 def _columns(header: Sequence[str], file_name: str) -> dict[str, str]:
@@ -132,8 +132,8 @@ def _first(names: tuple[str, ...], present: Mapping[str, str]) -> str | None:
     return next((name for name in names if name in present), None)
 
 
-def _place(values: Mapping[str, str | None]) -> Place | None:
-    """The place that a row states; None when its cells are empty."""
+def _position_of_row(values: Mapping[str, str | None]) -> StatedPosition | None:
+    """The position that a row states; None when its cells are empty."""
     numbers = {key: _number(key, value) for key, value in values.items() if key != "file" and (value or "").strip()}
     footprint = None
     if all(key in numbers for key in EXTENT):
@@ -143,9 +143,9 @@ def _place(values: Mapping[str, str | None]) -> Place | None:
         east = bounds.west + bounds.width_deg  # goes on past 180 rather than jump
         corners = ((bounds.west, bounds.north), (east, bounds.north), (east, bounds.south), (bounds.west, bounds.south))
         footprint = Polygon(corners)
-        return Place(bounds.centre, footprint)
+        return StatedPosition(bounds.centre, footprint)
     if "lon" in numbers and "lat" in numbers:
-        return Place(LonLat(numbers["lon"], numbers["lat"]))
+        return StatedPosition(LonLat(numbers["lon"], numbers["lat"]))
     return None
 
 
@@ -170,7 +170,7 @@ def _below(name: str, folder: Path, list_folder: Path) -> str:
     return str(PurePosixPath(path))
 
 
-def _read_kml(file: Path) -> Positions:
+def _read_kml(file: Path) -> PositionList:
     import geopandas  # late: a second of import that only KML needs
     import pyogrio
     from pyogrio.errors import DataSourceError
@@ -180,19 +180,19 @@ def _read_kml(file: Path) -> Positions:
     except DataSourceError as error:
         raise PositionsError(f"{file.name} is not a readable KML file.") from error
     ids = read_name_list(file.with_name(NAME_LIST))
-    places: dict[str, tuple[Place, ...]] = {}
+    positions: dict[str, tuple[StatedPosition, ...]] = {}
     unplaced = 0
     for layer in layers:
         for name, shape in zip(layer["Name"], layer.geometry, strict=True):
-            place = _place_of_shape(shape)
-            if place is None or not isinstance(name, str) or not name.strip():
+            position = _position_of_shape(shape)
+            if position is None or not isinstance(name, str) or not name.strip():
                 unplaced += 1
                 continue
             for key in _keys(name.strip(), ids):
-                _enter(places, key, place)
-    if not places:
+                _enter(positions, key, position)
+    if not positions:
         raise PositionsError(f"{file.name} holds no named placemark with a point or a polygon.")
-    return Positions(places, unplaced, by_name=True)
+    return PositionList(positions, unplaced, by_name=True)
 
 
 def _keys(name: str, ids: Mapping[str, str]) -> set[str]:
@@ -217,10 +217,10 @@ def read_name_list(file: Path) -> dict[str, str]:
     return {name: next(iter(found)) for name, found in ids.items() if len(found) == 1}
 
 
-def _enter(places: dict[str, tuple[Place, ...]], key: str, place: Place) -> None:
-    """Add a place, unless the list said the same before."""
-    if place not in places.get(key, ()):
-        places[key] = (*places.get(key, ()), place)
+def _enter(positions: dict[str, tuple[StatedPosition, ...]], key: str, position: StatedPosition) -> None:
+    """Add a position, unless the list said the same before."""
+    if position not in positions.get(key, ()):
+        positions[key] = (*positions.get(key, ()), position)
 
 
 def _plain(name: str) -> str:
@@ -228,14 +228,14 @@ def _plain(name: str) -> str:
     return str(int(name)) if name.isdecimal() else name
 
 
-def _place_of_shape(shape: BaseGeometry | None) -> Place | None:
+def _position_of_shape(shape: BaseGeometry | None) -> StatedPosition | None:
     if isinstance(shape, MultiPolygon) and len(shape.geoms) == 1:
         shape = shape.geoms[0]
     try:
         if isinstance(shape, Point) and not shape.is_empty:
-            return Place(LonLat(shape.x, shape.y))
+            return StatedPosition(LonLat(shape.x, shape.y))
         if isinstance(shape, Polygon) and shape.area > 0:
-            return Place(LonLat(shape.centroid.x, shape.centroid.y), Polygon(shape.exterior.coords))
+            return StatedPosition(LonLat(shape.centroid.x, shape.centroid.y), Polygon(shape.exterior.coords))
     except AreaError:
         return None
     return None

@@ -153,8 +153,9 @@ def _check_kinds(sheets: Sequence[Sheet]) -> None:
     for sheet in sheets[1:]:
         if sheet.kind != first.kind:
             raise SourceError(
-                f"{first.path.name} ({_told(first)}) and {sheet.path.name} ({_told(sheet)}) belong to one mosaic by "
-                "where they lie, but their pixels cannot be mixed. Convert one of them, or build a gallery of each."
+                f"{first.path.name} ({_samples_in_words(first)}) and {sheet.path.name} ({_samples_in_words(sheet)}) "
+                "belong to one mosaic by where they lie, but their pixels cannot be mixed. Convert one of them, or "
+                "build a gallery of each."
             )
     unstated = next((sheet for sheet in sheets if not sheet.states_crs), None)
     if unstated is not None and any(sheet.crs != unstated.crs for sheet in sheets):
@@ -164,7 +165,7 @@ def _check_kinds(sheets: Sequence[Sheet]) -> None:
         )
 
 
-def _told(sheet: Sheet) -> str:
+def _samples_in_words(sheet: Sheet) -> str:
     colours = "a palette of its own" if sheet.palette is not None else f"{sheet.dtype} samples"
     return f"{colours}, bands {', '.join(map(str, sheet.bands))}"
 

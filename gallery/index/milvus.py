@@ -75,7 +75,7 @@ class MilvusIndex:
                 f"{Path(uri).name}, which holds the gallery's vectors, is not there. Build it again."
             )
         client = connect(place)
-        with _told(place):
+        with _our_errors(place):
             held = _count(client, collection) if client.has_collection(collection) else 0
         if held != len(vectors):
             client.close()
@@ -102,7 +102,7 @@ class MilvusIndex:
         collection = f"tiles_{_content(vectors, places)}"
         client = connect(uri)
         try:
-            with _told(uri):
+            with _our_errors(uri):
                 if not client.has_collection(collection):
                     _create(client, collection, vectors.shape[1])
                 begun = min(_count(client, collection), len(vectors)) // BATCH * BATCH
@@ -158,7 +158,7 @@ class MilvusIndex:
 
     def _found(self, queries: np.ndarray, count: int, where: str) -> np.ndarray:
         """The rows that the engine gives. Returns: (Q, count) int64, -1 where it gives fewer."""
-        with _told(self._uri):
+        with _our_errors(self._uri):
             answers = self._client.search(
                 self._collection,
                 data=list(queries),
@@ -219,12 +219,12 @@ def connect(uri: str) -> Any:
     for name in ("pymilvus", "milvus_lite", "grpc._server"):
         logging.getLogger(name).setLevel(logging.CRITICAL)
     uri = uri if is_address(uri) else str(Path(uri).resolve())  # milvus-lite knows an open file by this alone
-    with _told(uri):
+    with _our_errors(uri):
         return MilvusClient(uri, token=os.environ.get(TOKEN, "") if is_address(uri) else "", timeout=TIMEOUT_S)
 
 
 @contextmanager
-def _told(uri: str) -> Iterator[None]:
+def _our_errors(uri: str) -> Iterator[None]:
     """Raise errors of Milvus as ours."""
     from pymilvus import MilvusException
 

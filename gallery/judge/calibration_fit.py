@@ -79,13 +79,13 @@ def reliability_of(probability: np.ndarray, right: np.ndarray) -> Reliability:
         answers=len(right),
         right=int(right.sum()),
         auc_pr=float(average_precision_score(right, probability)) if 0 < right.sum() < len(right) else None,
-        coverage={str(share): _kept(probability, right, share)[0] / len(right) for share in SHARES},
+        coverage={str(share): _keepable(probability, right, share)[0] / len(right) for share in SHARES},
         calibration_error=sum(one.count * abs(one.probability - one.right) for one in bins) / len(right),
         bins=bins,
     )
 
 
-def _kept(probability: np.ndarray, right: np.ndarray, share: float) -> tuple[int, float | None]:
+def _keepable(probability: np.ndarray, right: np.ndarray, share: float) -> tuple[int, float | None]:
     """How many of the most probable answers can be kept so that a share of them is right, and the least probability.
 
     Answers of equal probability are kept or refused together.
@@ -136,7 +136,7 @@ def fit(evidence: Sequence[Evidence], right: np.ndarray, photos: Sequence[str], 
 
 def _bound(probability: np.ndarray, right: np.ndarray, elsewhere: np.ndarray, share: float) -> float | None:
     """The least probability of a located answer; None where no bound is high enough."""
-    kept = _kept(probability, right, share)[1]
+    kept = _keepable(probability, right, share)[1]
     bound = None if kept is None else max(kept, LEAST_LOCATED)
     foreign = np.sort(probability[elsewhere])[::-1]
     allowed = math.floor(len(foreign) * (1 - share) * BELIEVED_ELSEWHERE)

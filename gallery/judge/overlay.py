@@ -38,8 +38,8 @@ SUBPIXEL_BITS = 4  # of OpenCV's drawing coordinates
 
 
 @dataclass(frozen=True)
-class Ground:
-    """The ground that a photo shows, with some around it.
+class GroundPicture:
+    """A picture of the ground that a photo shows, with some around it.
 
     Attributes:
         picture: (H, W, 3) uint8 RGB.
@@ -88,7 +88,7 @@ def overlay_of(image: Image.Image, fit: Fit, gallery: Gallery) -> Overlay:
     return Overlay(*map(Image.fromarray, (beside, below, plain, laid)))
 
 
-def ground_under(alignment: Alignment, image: Image.Image, to_metres: np.ndarray, up_deg: float = 0.0) -> Ground:
+def ground_under(alignment: Alignment, image: Image.Image, to_metres: np.ndarray, up_deg: float = 0.0) -> GroundPicture:
     """The ground that a photo shows, and a margin.
 
     Args:
@@ -102,7 +102,7 @@ def ground_under(alignment: Alignment, image: Image.Image, to_metres: np.ndarray
     px_per_m = GROUND_PX / max(right - left, top - bottom)
     to_px = np.array([[px_per_m, 0, -left * px_per_m], [0, -px_per_m, top * px_per_m], [0, 0, 1]]) @ turn
     size = max(1, round((right - left) * px_per_m)), max(1, round((top - bottom) * px_per_m))
-    return Ground(_warped(np.asarray(image), to_px @ to_metres, size), to_px)
+    return GroundPicture(_warped(np.asarray(image), to_px @ to_metres, size), to_px)
 
 
 def _frame(alignment: Alignment, up_deg: float) -> tuple[np.ndarray, np.ndarray]:
@@ -121,7 +121,7 @@ def _reach_sides(alignment: Alignment, ups_deg: Sequence[float]) -> float:
     return min(max(2 * farthest_m / min(sides_m(alignment.tile)), 1.0), MOST_SIDES)
 
 
-def lay(photo: np.ndarray, alignment: Alignment, ground: Ground) -> np.ndarray:
+def lay(photo: np.ndarray, alignment: Alignment, ground: GroundPicture) -> np.ndarray:
     """The ground's picture with the part of the photo on it that lies well below the horizon.
 
     Args: photo: (H, W, 3) uint8 RGB, of any size.
@@ -137,7 +137,7 @@ def lay(photo: np.ndarray, alignment: Alignment, ground: Ground) -> np.ndarray:
     return np.asarray((share * warped + (1 - share) * ground.picture).round(), np.uint8)
 
 
-def outlined(picture: np.ndarray, alignment: Alignment, ground: Ground) -> np.ndarray:
+def outlined(picture: np.ndarray, alignment: Alignment, ground: GroundPicture) -> np.ndarray:
     """A copy of a picture of the ground, with the outline of what the photo shows."""
     drawn = picture.copy()
     corners = _fixed(apply(ground.to_px, alignment.outline_m))
@@ -146,7 +146,7 @@ def outlined(picture: np.ndarray, alignment: Alignment, ground: Ground) -> np.nd
     return drawn
 
 
-def lines(photo: np.ndarray, alignment: Alignment, ground: Ground, stacked: bool = False) -> np.ndarray:
+def lines(photo: np.ndarray, alignment: Alignment, ground: GroundPicture, stacked: bool = False) -> np.ndarray:
     """Photo and ground side by side, or the ground below, with lines between points that agree.
 
     Args: photo: (H, W, 3) uint8 RGB, of any size.
@@ -171,7 +171,7 @@ def lines(photo: np.ndarray, alignment: Alignment, ground: Ground, stacked: bool
 
 
 def panels_of(
-    photo: np.ndarray, alignment: Alignment, ground: Ground, stacked: bool
+    photo: np.ndarray, alignment: Alignment, ground: GroundPicture, stacked: bool
 ) -> tuple[tuple[np.ndarray, np.ndarray], np.ndarray, np.ndarray]:
     """Photo and ground at one height, or at one width, and where their points come to lie in the joined picture.
 

@@ -104,7 +104,7 @@ def sorted_rows(table: pd.DataFrame, key: str = "", descending: bool = False) ->
 
 
 @dataclass(frozen=True)
-class Page:
+class TablePage:
     """A page of rows."""
 
     rows: pd.DataFrame
@@ -113,11 +113,11 @@ class Page:
     total: int  # rows on all pages
 
 
-def page_of(table: pd.DataFrame, number: int, size: int = 50) -> Page:
+def page_of(table: pd.DataFrame, number: int, size: int = 50) -> TablePage:
     """A page of rows; a number beyond the last page gives the last, below 1 the first."""
     pages = max(1, math.ceil(len(table) / size))
     number = min(max(1, number), pages)
-    return Page(table.iloc[(number - 1) * size : number * size], number, pages, len(table))
+    return TablePage(table.iloc[(number - 1) * size : number * size], number, pages, len(table))
 
 
 def page_with(table: pd.DataFrame, query_id: str, size: int = 50) -> int | None:
@@ -172,7 +172,7 @@ CLOSED: dict[str, tuple[str, ...]] = {"flag": tuple(COLUMNS), "change": CHANGES}
 
 
 @dataclass(frozen=True)
-class View:
+class TableView:
     """What a page shows: a link holds it all."""
 
     filter: Filter = field(default_factory=Filter)
@@ -182,7 +182,7 @@ class View:
     query: str | None = None  # the query that is looked at
 
 
-def to_query(view: View) -> str:
+def to_query(view: TableView) -> str:
     """The part of a link behind the question mark; empty for the default view.
 
     Ids beyond `MOST_IDS` are left out, and so is the condition of an empty list of ids: see `fits_link`.
@@ -207,12 +207,12 @@ def to_query(view: View) -> str:
     return urlencode(pairs)
 
 
-def fits_link(view: View) -> bool:
+def fits_link(view: TableView) -> bool:
     """Whether a link brings back the same view: not with too many chosen ids, none at all, or endless text."""
     return from_query(to_query(view)) == (view, ())
 
 
-def from_query(text: str) -> tuple[View, tuple[str, ...]]:
+def from_query(text: str) -> tuple[TableView, tuple[str, ...]]:
     """The view of a link, and sentences on what in it was not understood and is left out. Never raises.
 
     Names that belong to nothing here are passed over: a page may have more of its own.
@@ -221,7 +221,7 @@ def from_query(text: str) -> tuple[View, tuple[str, ...]]:
     for name, value in parse_qsl(text[: 4 * MOST_IDS * MOST_LETTERS], keep_blank_values=True, errors="replace"):
         given.setdefault(name, []).append(value)
     notes: list[str] = []
-    view = View(_filter(given, notes))
+    view = TableView(_filter(given, notes))
     sort = _last(given, "sort", notes)
     if sort:
         key = sort.removeprefix("-")
@@ -293,7 +293,7 @@ def _range(text: str) -> Range | None:
     return limits if all(limit is None or math.isfinite(limit) for limit in limits) else None
 
 
-def missing(view: View, table: pd.DataFrame) -> tuple[str, ...]:
+def missing(view: TableView, table: pd.DataFrame) -> tuple[str, ...]:
     """Sentences on what a view asks for and a report does not have."""
     chosen = view.filter
     known: Sequence[tuple[str, Sequence[str], pd.Index | pd.Series]] = (

@@ -82,7 +82,9 @@ def scatter(
     both = np.concatenate(shown).astype(np.float32)
     if len(both) < LEAST:
         return None
-    points, words = _kept(inspection, both, method, seed, cache) if method == "tsne" else projected(both, method, seed)
+    points, words = (
+        _cached_points(inspection, both, method, seed, cache) if method == "tsne" else projected(both, method, seed)
+    )
     return _labelled(inspection, queries, tile_ids, points, words, total - len(both))
 
 
@@ -118,7 +120,7 @@ def _labelled(
     )
 
 
-def _kept(
+def _cached_points(
     inspection: Inspection, vectors: np.ndarray, method: str, seed: int, cache: Path | None
 ) -> tuple[np.ndarray, str]:
     """The points of these very vectors, from where they were kept or computed and kept."""

@@ -159,7 +159,7 @@ def class_distances(inspection: Inspection) -> Distances | None:
 
 
 @dataclass(frozen=True)
-class Reliability:
+class ReliabilityBins:
     """How often answers are right, by what they say of themselves.
 
     Attributes:
@@ -176,7 +176,7 @@ class Reliability:
     expected_error: float | None
 
 
-def reliability(table: pd.DataFrame, bins: int = 10) -> Reliability | None:
+def reliability(table: pd.DataFrame, bins: int = 10) -> ReliabilityBins | None:
     """Reliability in bins of equally many answers; None where no answer has a score."""
     of: Literal["confidence", "score"] = "confidence" if table["confidence"].notna().any() else "score"
     known = table[table[of].notna()]
@@ -203,6 +203,6 @@ def reliability(table: pd.DataFrame, bins: int = 10) -> Reliability | None:
         )
     frame = pd.DataFrame(records)
     if of == "score":
-        return Reliability(of, frame, COSINE_NOTE, None)
+        return ReliabilityBins(of, frame, COSINE_NOTE, None)
     error = float(((frame["mean"] - frame["right"]).abs() * frame["count"]).sum() / len(known))
-    return Reliability(of, frame, f"{CONFIDENCE_NOTE} Here they are {error:.1%} off on average.", error)
+    return ReliabilityBins(of, frame, f"{CONFIDENCE_NOTE} Here they are {error:.1%} off on average.", error)

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from gallery.geo import LonLat, Position
-from gallery.track.motion import Ground
+from gallery.track.motion import TilePlane
 
 WRONG_RANKING = 0.2
 """Share of rankings that are taken to say nothing of the place."""
@@ -42,7 +42,7 @@ def silent(count: int) -> TileLikelihood:
     return TileLikelihood(np.ones(count), None, np.zeros(count))
 
 
-def of_fit(fit: Position, ground: Ground) -> TileLikelihood:
+def of_fit(fit: Position, ground: TilePlane) -> TileLikelihood:
     """A geometric fit: a Gaussian around its point, as wide as its radius and the tiles' grid, or else it is wrong.
 
     On other ground only a wrong fit can be found at all, so that a fit also speaks against that.

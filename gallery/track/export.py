@@ -43,7 +43,7 @@ def to_gpx(track: Track) -> str:
         "track_seg_id": [number for number, part in enumerate(parts) for _ in part],
         "track_seg_point_id": [number for part in parts for number in range(len(part))],
         "name": [clean(fix.photo) for fix in fixes],
-        "desc": [_told(fix) for fix in fixes],
+        "desc": [_in_words(fix) for fix in fixes],
     }
     taken = [fix.taken_at for fix in fixes]
     if fixes and None not in taken:
@@ -91,7 +91,7 @@ def _line(part: Sequence[Fix]) -> LineString:
     return LineString([(first + (point.x - first + 180) % 360 - 180, point.y) for point in points])
 
 
-def _told(fix: Fix) -> str:
+def _in_words(fix: Fix) -> str:
     assert fix.position is not None
     return f"{fix.state}, within {fix.position.radius_m:.0f} m"
 

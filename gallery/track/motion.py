@@ -53,7 +53,7 @@ class Motion:
 
 
 @dataclass(frozen=True)
-class Ground:
+class TilePlane:
     """The centres of a gallery's tiles on a plane.
 
     Attributes:
@@ -67,7 +67,7 @@ class Ground:
     side_m: float
 
     @classmethod
-    def of(cls, centres: np.ndarray, side_m: float) -> "Ground":
+    def of(cls, centres: np.ndarray, side_m: float) -> "TilePlane":
         """Args: centres: (N, 2) lon, lat."""
         first = centres[0]
         lons = first[0] + (centres[:, 0] - first[0] + 180) % 360 - 180  # whole across the 180th meridian
@@ -106,7 +106,7 @@ class Ground:
         return moved(self.origin, float(metres[0]), float(metres[1]))
 
 
-def moves(ground: Ground, seconds: float, motion: Motion) -> list[csr_array]:
+def moves(ground: TilePlane, seconds: float, motion: Motion) -> list[csr_array]:
     """Potentials of a move between tiles, one (N, N) sparse matrix for each course.
 
     With distance d and course c from tile i to tile j, entry (i, j) for the course k is
@@ -149,7 +149,7 @@ def turns(seconds: float, motion: Motion) -> np.ndarray:
     return np.asarray(chances / chances.sum(axis=1, keepdims=True))
 
 
-def steps_between(ground: Ground, seconds: float, motion: Motion) -> int:
+def steps_between(ground: TilePlane, seconds: float, motion: Motion) -> int:
     """Steps in which the way between two photos is gone."""
     way_m = min(motion.max_speed_m_s * seconds, ground.across_m)
     return max(1, math.ceil(way_m / (LONGEST_STEP_PITCHES * ground.pitch_m)))

@@ -15,7 +15,7 @@ from itertools import pairwise
 import numpy as np
 from scipy.sparse import csr_array
 
-from gallery.track.motion import COURSES, Ground, Motion, moves, steps_between, turns
+from gallery.track.motion import COURSES, Motion, TilePlane, moves, steps_between, turns
 
 NEGLIGIBLE = 1e-15
 """States below this share of the likeliest one are not kept between the two passes."""
@@ -78,7 +78,7 @@ class Step:
         return Message(tiles, self.cross * float(after.tiles.sum()) + self.remain * after.away)
 
 
-def smooth(likelihoods: np.ndarray, times_s: Sequence[float], ground: Ground, motion: Motion) -> Posterior:
+def smooth(likelihoods: np.ndarray, times_s: Sequence[float], ground: TilePlane, motion: Motion) -> Posterior:
     """The posterior of each photo's place.
 
     Each step costs time in proportion to the pairs of tiles within reach of each other, a few dozen for each tile; a
@@ -115,7 +115,7 @@ def smooth(likelihoods: np.ndarray, times_s: Sequence[float], ground: Ground, mo
     return Posterior(tiles, away)
 
 
-def _steps(times_s: Sequence[float], ground: Ground, motion: Motion) -> tuple[list[Step], list[int]]:
+def _steps(times_s: Sequence[float], ground: TilePlane, motion: Motion) -> tuple[list[Step], list[int]]:
     """All steps of a flight, and at which moment each photo was taken; long ways take several steps."""
     seconds: list[float] = []
     photo_at = [0]

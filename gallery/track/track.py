@@ -19,7 +19,7 @@ from gallery.search.options import DEFAULTS, SearchOptions
 from gallery.search.scales import typical_side_m
 from gallery.tiles import Match
 from gallery.track.evidence import TileLikelihood, of_fit, of_ranking, silent
-from gallery.track.motion import Ground, Motion
+from gallery.track.motion import Motion, TilePlane
 from gallery.track.smoother import smooth
 
 State = Literal["found", "bridged", "lost"]
@@ -186,7 +186,7 @@ def track(
     if not readable:
         raise TrackError(problems[0].error if len(problems) == 1 else "None of the photos can be read.")
     gallery = localizer.gallery
-    ground = Ground.of(gallery.centres, typical_side_m(gallery))
+    ground = TilePlane.of(gallery.centres, typical_side_m(gallery))
     ordered, times_s, notes = in_time(readable, every_s)
     heard = [_evidence(one, ground) for one in ordered]
     likelihoods = np.stack([one.likelihood for one in heard])
@@ -194,7 +194,7 @@ def track(
         likelihoods = likelihoods * tiles_in(gallery.boxes, near)
     posterior = smooth(likelihoods, times_s, ground, motion)
     fixes = [
-        Fix(one.name, time_s, one.taken_at, *placed(tiles, said, ground), one)
+        Fix(one.name, time_s, one.taken_at, *claim_of(tiles, said, ground), one)
         for one, time_s, tiles, said in zip(ordered, times_s, posterior.tiles, heard, strict=True)
     ]
     return Track(tuple(fixes), problems, notes)
@@ -236,13 +236,13 @@ def _clock_s(taken: Sequence[datetime | None]) -> list[float | None]:
     return [None if at is None else (at - begin) / timedelta(seconds=1) for at in clocks]
 
 
-def _evidence(one: Sighting, ground: Ground) -> TileLikelihood:
+def _evidence(one: Sighting, ground: TilePlane) -> TileLikelihood:
     if one.fit is not None:
         return of_fit(one.fit, ground)
     return of_ranking(one.rows, one.scores, len(ground)) if len(one.rows) else silent(len(ground))
 
 
-def placed(tiles: np.ndarray, said: TileLikelihood, ground: Ground) -> tuple[State, float, Position | None]:
+def claim_of(tiles: np.ndarray, said: TileLikelihood, ground: TilePlane) -> tuple[State, float, Position | None]:
     """What a posterior claims: state, certainty, and position.
 
     The position is the mean, and the radius two standard deviations, of the posterior within one tile side of where it
@@ -270,7 +270,7 @@ def placed(tiles: np.ndarray, said: TileLikelihood, ground: Ground) -> tuple[Sta
     return state, certainty, Position(place.lon, place.lat, radius_m)
 
 
-def _densest(tiles: np.ndarray, ground: Ground) -> np.ndarray:
+def _densest(tiles: np.ndarray, ground: TilePlane) -> np.ndarray:
     """The tiles within one tile side of where the posterior is densest."""
     middle = ground.metres[np.argmax(tiles)]
     for _ in range(2):  # the likeliest tile may stand at the edge of a cluster

@@ -40,8 +40,8 @@ def _strip(service: InspectionService, query: str) -> bytes:
     ranked = []
     for tile in service.ranked(query):
         right = None if tile.mark == "unknown" else tile.mark == "true"
-        ranked.append(contact_sheet.Shown(service.tile(tile.tile_id, 192), f"{tile.score:.3f}", right))
-    strip = contact_sheet.Strip(contact_sheet.Shown(service.photo(query, 192), query), tuple(ranked))
+        ranked.append(contact_sheet.SheetPicture(service.tile(tile.tile_id, 192), f"{tile.score:.3f}", right))
+    strip = contact_sheet.Strip(contact_sheet.SheetPicture(service.photo(query, 192), query), tuple(ranked))
     buffer = io.BytesIO()
     contact_sheet.ranked_strips([strip]).save(buffer, "PNG")
     return buffer.getvalue()

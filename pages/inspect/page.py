@@ -9,7 +9,7 @@ from typing import Any
 import gradio as gr
 
 from gallery.report import export, filters
-from gallery.report.filters import Filter, View
+from gallery.report.filters import Filter, TableView
 from pages.common import cards, formatting, widgets
 from pages.common.widgets import PRIVATE, Values
 from pages.errors import SPOKEN, BadQuestion, sentence
@@ -50,7 +50,7 @@ MARK = f"""(query) => document.querySelector('#{MAP_ID} iframe')
   ?.contentWindow.postMessage({{src: 'mean-page', query}}, '*')"""
 """Script that makes the chosen query's line on the map of errors stand out."""
 UNLASSO = "() => document.querySelector('#cloud canvas')?.dispatchEvent(new Event('clear'))"
-WORST_FIRST = View(sort="margin")
+WORST_FIRST = TableView(sort="margin")
 """What the page shows where its address asks for nothing."""
 GONE = "This photo is not kept any more. Open the first page and ask again."
 
@@ -119,7 +119,7 @@ class Events:
         service, parts = self.service, self.parts
         inspection = service.inspection()
         view, misread = filters.from_query(asked)
-        if view == View():
+        if view == TableView():
             view = WORST_FIRST
         pair, problem = started_with(service)
         state = ViewState(view, pair)

@@ -12,7 +12,7 @@ from gallery.figures.embeddings import Distances
 from gallery.intervals import Estimate
 from gallery.report.flags import FLAGS, Causes
 from gallery.report.scatter import Scatter
-from gallery.report.summary import Figures, Histogram, Reliability
+from gallery.report.summary import Figures, Histogram, ReliabilityBins
 from pages.common import charts, formatting
 from pages.inspect.table import number, plain_table
 
@@ -107,7 +107,7 @@ def margin_chart(histogram: Histogram | None) -> str | None:
     return charts.histogram(series, histogram.edges.tolist(), x_label, "Margins of right and wrong queries", zero=True)
 
 
-def reliability_chart(reliability: Reliability | None) -> str | None:
+def reliability_chart(reliability: ReliabilityBins | None) -> str | None:
     """How often answers are right, by score or confidence."""
     if reliability is None:
         return None

@@ -8,7 +8,7 @@ from typing import Any
 
 import pandas as pd
 
-from gallery.report.filters import Page, View
+from gallery.report.filters import TablePage, TableView
 from gallery.report.flags import FLAGS
 from pages.common import formatting
 
@@ -42,7 +42,7 @@ COMPARED = (
 NUMBER_CELL = '<td class="number">'
 
 
-def table(page: Page, view: View, compared: bool = False) -> str:
+def table(page: TablePage, view: TableView, compared: bool = False) -> str:
     """One page of queries, with the heads that sort it and the buttons that turn it."""
     if not page.total:
         return '<p class="empty">No query passes this filter.</p>'
@@ -55,7 +55,7 @@ def table(page: Page, view: View, compared: bool = False) -> str:
     )
 
 
-def _head(column: Column, view: View) -> str:
+def _head(column: Column, view: TableView) -> str:
     sorted_here = view.sort == column.sort
     order = ("descending" if view.descending else "ascending") if sorted_here else "none"
     sign = "" if not sorted_here else " ▾" if view.descending else " ▴"
@@ -91,7 +91,7 @@ def _flags(texts: Mapping[str, str]) -> str:
     return "".join(f'<small title="{html.escape(text)}">{flag}</small>' for flag, text in texts.items())
 
 
-def _turner(page: Page) -> str:
+def _turner(page: TablePage) -> str:
     def button(to: int, label: str, told: str) -> str:
         off = "" if 1 <= to <= page.pages and to != page.number else " disabled"
         return f'<button data-page="{to}" aria-label="{told}"{off}>{label}</button>'

@@ -6,7 +6,7 @@ import pandas as pd
 
 from gallery.report import filters
 from gallery.report.comparison import Comparison
-from gallery.report.filters import View
+from gallery.report.filters import TableView
 from gallery.report.table import Inspection
 from pages.services.inspection import InspectionService
 from pages.services.locate import FreshPhoto
@@ -21,7 +21,7 @@ LENSES = SLICES, DISTRIBUTIONS, EMBEDDINGS, MAP, COMPARE = (
 class ViewState:
     """What one visitor looks at."""
 
-    view: View = field(default_factory=View)
+    view: TableView = field(default_factory=TableView)
     compared: tuple[Inspection, Comparison] | None = None
     lens: str = SLICES
     fresh: FreshPhoto | None = None

@@ -11,7 +11,7 @@ import numpy as np
 from PIL import Image
 
 from gallery.errors import GalleryError
-from gallery.figures.contact_sheet import HeatRow, Shown, Strip
+from gallery.figures.contact_sheet import HeatRow, SheetPicture, Strip
 from gallery.report.pictures import Album
 from gallery.search.options import SearchOptions
 from mean_model.errors import MeanModelError
@@ -138,13 +138,13 @@ def covering(gallery: Gallery, point: LonLat | None) -> list[int]:
     return sorted(map(int, rows), key=lambda row: distance_m(point, gallery.tile(row).centre))
 
 
-def _query(row: Any, album: Album, side_px: int) -> Shown:
+def _query(row: Any, album: Album, side_px: int) -> SheetPicture:
     told = isinstance(row.condition, str) and row.condition != CLEAR
     words = [row.id.replace("\n", " "), *([row.condition] if told else [])]
-    return Shown(_readable(lambda: album.query(row, side_px)), "\n".join(words))
+    return SheetPicture(_readable(lambda: album.query(row, side_px)), "\n".join(words))
 
 
-def _ranked(row: Any, rank: int, album: Album, side_px: int) -> Shown:
+def _ranked(row: Any, rank: int, album: Album, side_px: int) -> SheetPicture:
     right = _told(row, "tile_true", rank)
     if right is None:
         right = _judged(row, rank, album)
@@ -152,7 +152,7 @@ def _ranked(row: Any, rank: int, album: Album, side_px: int) -> Shown:
     return _tile(row.tile_ids[rank], album, side_px, words, right)
 
 
-def _truth(row: Any, album: Album, side_px: int) -> Shown | None:
+def _truth(row: Any, album: Album, side_px: int) -> SheetPicture | None:
     tile_id = row.true_tile_id
     if not isinstance(tile_id, str) and album.gallery is not None:
         tile_id = next((album.gallery.tile(tile).id for tile in covering(album.gallery, truth_of(row))), None)
@@ -161,10 +161,10 @@ def _truth(row: Any, album: Album, side_px: int) -> Shown | None:
     return _tile(tile_id, album, side_px, _metres(row, tile_id, album), True)
 
 
-def _tile(tile_id: str, album: Album, side_px: int, words: Sequence[str], right: bool | None) -> Shown:
+def _tile(tile_id: str, album: Album, side_px: int, words: Sequence[str], right: bool | None) -> SheetPicture:
     if album.gallery is not None:
         _row_of(album.gallery, tile_id)
-    return Shown(_readable(lambda: album.tile(tile_id, side_px)), " · ".join(words), right)
+    return SheetPicture(_readable(lambda: album.tile(tile_id, side_px)), " · ".join(words), right)
 
 
 def _told(row: Any, column: str, rank: int) -> Any:
@@ -246,7 +246,7 @@ def heat_rows_of(
 
 def heats_of(
     embedder: Embedder, first: PhotoSource, second: PhotoSource, kind: Kind, side_px: int, opacity: float
-) -> tuple[Shown, Shown]:
+) -> tuple[SheetPicture, SheetPicture]:
     """The heat maps of two pictures for each other, over what the network saw of them."""
     from mean_model.heatmaps import overlay, pair_maps, span_of
 
@@ -255,7 +255,7 @@ def heats_of(
     words = f"dark {span[0]:.2f} · bright {span[1]:.2f}"
     seen = (embedder.seen(source).resize((side_px, side_px), Image.Resampling.BICUBIC) for source in (first, second))
     first_heat, second_heat = (
-        Shown(overlay(image, heat, opacity, span), words) for image, heat in zip(seen, maps, strict=True)
+        SheetPicture(overlay(image, heat, opacity, span), words) for image, heat in zip(seen, maps, strict=True)
     )
     return first_heat, second_heat
 
@@ -276,7 +276,10 @@ def pair_rows(
         photos = [embedder.read(file) for file in (first, second)]
         cosine = float(np.dot(*embedder.embed(photos)))
         heats = heats_of(embedder, photos[0], photos[1], kind, side_px, opacity)
-        shown = Shown(photos[0].image, first.name), Shown(photos[1].image, f"{cosine:.3f} · {second.name}")
+        shown = (
+            SheetPicture(photos[0].image, first.name),
+            SheetPicture(photos[1].image, f"{cosine:.3f} · {second.name}"),
+        )
         rows.append(HeatRow(shown[0], heats[0], shown[1], heats[1]))
     return rows
 

@@ -9,7 +9,7 @@ import pytest
 from gallery import build_gallery
 from gallery.build.candidates import Skipped
 from gallery.build.raster_source import Tiling
-from gallery.build.reembed import GalleryTiles
+from gallery.build.reembed import GallerySource
 from gallery.build.sources import ImagerySettings, open_sources
 from gallery.errors import SourceError
 from gallery.imagery.raster_cache import MOST_OPEN, _kept, open_raster
@@ -28,7 +28,7 @@ def sources(make_raster, make_photos, tmp_path, embedder):
     opened = open_sources(
         [raster, photos], tmp_path / "h", tmp_path / "h.building", TILING, lambda path: POSITIONS.get(path.name), stated
     )
-    return [*opened, GalleryTiles(gallery.folder, len(gallery), "../g", 64)]
+    return [*opened, GallerySource(gallery.folder, len(gallery), "../g", 64)]
 
 
 def test_a_source_loads_the_same_wherever_it_is_sent(sources):

@@ -6,7 +6,7 @@ from PIL import Image, ImageColor
 
 from gallery.errors import GalleryError
 from gallery.figures import contact_sheet
-from gallery.figures.contact_sheet import HeatRow, Shown, Strip, heat_sheet, ranked_strips
+from gallery.figures.contact_sheet import HeatRow, SheetPicture, Strip, heat_sheet, ranked_strips
 from tests.helpers.pixels import has_colour
 
 
@@ -19,7 +19,10 @@ def at(sheet: Image.Image, x: float, y: float) -> tuple[int, ...]:
 
 
 def test_right_tiles_have_a_green_frame_and_a_tick_wrong_ones_a_red_frame_and_a_cross():
-    strip = Strip(Shown(picture("navy")), (Shown(picture("gray"), "0.9", False), Shown(picture("gray"), "0.8", True)))
+    strip = Strip(
+        SheetPicture(picture("navy")),
+        (SheetPicture(picture("gray"), "0.9", False), SheetPicture(picture("gray"), "0.8", True)),
+    )
     sheet = ranked_strips([strip], side_px=96)
     pixels = np.asarray(sheet).astype(int)
     red, green = (np.abs(pixels - ImageColor.getrgb(c)).max(-1) < 4 for c in (contact_sheet.RED, contact_sheet.GREEN))
@@ -35,18 +38,18 @@ def test_right_tiles_have_a_green_frame_and_a_tick_wrong_ones_a_red_frame_and_a_
 
 
 def test_a_query_and_a_tile_that_is_not_judged_have_no_frame():
-    sheet = ranked_strips([Strip(Shown(picture("navy")), (Shown(picture("gray")),))])
+    sheet = ranked_strips([Strip(SheetPicture(picture("navy")), (SheetPicture(picture("gray")),))])
     pixels = np.asarray(sheet)
     assert not has_colour(pixels, contact_sheet.RED, 4) and not has_colour(pixels, contact_sheet.GREEN, 4)
     assert has_colour(pixels, "navy", 0)
 
 
 def test_rows_may_differ_in_length_and_miss_pictures():
-    tile = Shown(picture("gray"), "x" * 500, True)
+    tile = SheetPicture(picture("gray"), "x" * 500, True)
     strips = [
-        Strip(Shown(None, "zürich\nnew line"), (tile, tile, tile)),
-        Strip(Shown(picture("navy", (3, 400))), ()),
-        Strip(Shown(picture("navy")), (tile,), truth=tile),
+        Strip(SheetPicture(None, "zürich\nnew line"), (tile, tile, tile)),
+        Strip(SheetPicture(picture("navy", (3, 400))), ()),
+        Strip(SheetPicture(picture("navy")), (tile,), truth=tile),
     ]
     wide, narrow = ranked_strips(strips, 64), ranked_strips(strips[:2], 64)
     assert wide.width > narrow.width and wide.height > narrow.height
@@ -66,13 +69,13 @@ def test_captions_are_cut_in_the_middle_and_paths_at_the_front():
 
 
 def test_a_second_line_makes_the_rows_higher():
-    one, two, three = (ranked_strips([Strip(Shown(None, text), ())], 96) for text in ("a", "a\nb", "a\nb\nc"))
+    one, two, three = (ranked_strips([Strip(SheetPicture(None, text), ())], 96) for text in ("a", "a\nb", "a\nb\nc"))
     assert one.height < two.height == three.height
     assert (np.asarray(two)[one.height - 12 :] < 100).any()
 
 
 def test_sheets_have_limits():
-    strip = Strip(Shown(None), (Shown(None),) * 50)
+    strip = Strip(SheetPicture(None), (SheetPicture(None),) * 50)
     with pytest.raises(GalleryError, match="no query"):
         ranked_strips([])
     for side in (47, 1025):
@@ -84,10 +87,14 @@ def test_sheets_have_limits():
 
 def test_a_heat_row_has_its_pictures_in_order_and_the_true_tile_where_it_is_missing():
     colours = ["navy", "orange", "gray", "purple"]
-    cells = [Shown(picture(colour)) for colour in colours]
-    right = HeatRow(cells[0], cells[1], Shown(picture("gray"), "0.9", True), cells[3])
+    cells = [SheetPicture(picture(colour)) for colour in colours]
+    right = HeatRow(cells[0], cells[1], SheetPicture(picture("gray"), "0.9", True), cells[3])
     wrong = HeatRow(
-        cells[0], cells[1], Shown(picture("gray"), "0.9", False), cells[3], Shown(picture("teal"), "", True)
+        cells[0],
+        cells[1],
+        SheetPicture(picture("gray"), "0.9", False),
+        cells[3],
+        SheetPicture(picture("teal"), "", True),
     )
     narrow, wide = heat_sheet([right], 96), heat_sheet([right, wrong], 96)
     assert wide.width > narrow.width and not has_colour(np.asarray(narrow), "teal", 0)

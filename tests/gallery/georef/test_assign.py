@@ -10,7 +10,7 @@ from gallery.errors import PositionsError, UnreadablePhoto
 from gallery.geo import LonLat
 from gallery.georef.assign import DISAGREEING, OTHER_ZOOM, UNLISTED, WITHOUT, assign_positions
 from gallery.georef.file_names import TileNames
-from gallery.georef.position_lists import Place, Positions
+from gallery.georef.position_lists import PositionList, StatedPosition
 from tests.helpers.builders import FakePosition, write_raster
 
 
@@ -26,15 +26,16 @@ def settled(images, known=None, names=None, exif=None, **options):
 def test_names_and_exif_that_agree():
     exif = {"@10@50@.jpg": FakePosition(10.0005, 50), "b.jpg": FakePosition(8, 46)}
     placing = settled(["@10@50@.jpg", "b.jpg", "17/70000/45000.png"], exif=exif)
-    assert [*placing.places] == ["@10@50@.jpg", "b.jpg", "17/70000/45000.png"] and not placing.left_out
-    assert placing.places["@10@50@.jpg"].centre == LonLat(10, 50)
-    assert placing.places["17/70000/45000.png"].footprint is not None
+    assert [*placing.positions] == ["@10@50@.jpg", "b.jpg", "17/70000/45000.png"] and not placing.left_out
+    assert placing.positions["@10@50@.jpg"].centre == LonLat(10, 50)
+    assert placing.positions["17/70000/45000.png"].footprint is not None
 
 
 def test_a_list_counts_alone():
-    known = Positions({"@10@50@.jpg": (Place(LonLat(1, 2)),)})
+    known = PositionList({"@10@50@.jpg": (StatedPosition(LonLat(1, 2)),)})
     assert (
-        settled(["@10@50@.jpg"], known, exif={"@10@50@.jpg": FakePosition(9, 9)}).places["@10@50@.jpg"].centre.lon == 1
+        settled(["@10@50@.jpg"], known, exif={"@10@50@.jpg": FakePosition(9, 9)}).positions["@10@50@.jpg"].centre.lon
+        == 1
     )
 
 
@@ -42,17 +43,22 @@ def test_a_list_counts_alone():
     ("images", "known", "exif", "reason"),
     [
         (["a.jpg"], None, {}, WITHOUT),
-        (["a.jpg"], Positions({"b.jpg": (Place(LonLat(1, 2)),)}), {}, UNLISTED),
+        (["a.jpg"], PositionList({"b.jpg": (StatedPosition(LonLat(1, 2)),)}), {}, UNLISTED),
         (["@10@50@.jpg"], None, {"@10@50@.jpg": FakePosition(10.01, 50)}, DISAGREEING),
         (["@500000@5000000@33@S@46@16@.jpg"], None, {}, DISAGREEING),
-        (["a.jpg"], Positions({"a.jpg": (Place(LonLat(1, 2)), Place(LonLat(1, 3)))}), {}, DISAGREEING),
+        (
+            ["a.jpg"],
+            PositionList({"a.jpg": (StatedPosition(LonLat(1, 2)), StatedPosition(LonLat(1, 3)))}),
+            {},
+            DISAGREEING,
+        ),
     ],
 )
 def test_what_is_unclear_is_an_error_unless_it_is_skipped(images, known, exif, reason):
     with pytest.raises(PositionsError, match=r"1 of 1 images .*jpg.*--positions FILE.*--unplaced skip"):
         settled(images, known, exif=exif)
     placing = settled(images, known, exif=exif, unplaced="skip")
-    assert placing.left_out == {images[0]: reason} and not placing.places
+    assert placing.left_out == {images[0]: reason} and not placing.positions
 
 
 def test_the_first_few_are_named():
@@ -63,7 +69,7 @@ def test_the_first_few_are_named():
 
 def test_what_cannot_be_read_is_no_matter_of_positions():
     placing = settled(["broken.jpg", "broken@10@50@.jpg"])
-    assert [*placing.places] == ["broken@10@50@.jpg"] and not placing.left_out
+    assert [*placing.positions] == ["broken@10@50@.jpg"] and not placing.left_out
 
 
 def test_several_zooms_need_one_to_be_named():
@@ -71,7 +77,7 @@ def test_several_zooms_need_one_to_be_named():
     with pytest.raises(PositionsError, match=r"zooms 16, 17.*--zoom"):
         settled(images)
     placing = settled(images, names=TileNames(17))
-    assert [*placing.places] == [images[1]] and placing.left_out == {images[0]: OTHER_ZOOM}
+    assert [*placing.positions] == [images[1]] and placing.left_out == {images[0]: OTHER_ZOOM}
 
 
 def test_a_folder_of_map_tiles_becomes_a_gallery(make_photos, tmp_path, embedder):

@@ -15,7 +15,7 @@ from gallery.judge.overlay import (
     GROUND_PX,
     MOST_LINES,
     PANEL_PX,
-    Ground,
+    GroundPicture,
     ground_under,
     lay,
     lines,
@@ -41,7 +41,7 @@ def fit(gallery, photo) -> Fit:
     return found
 
 
-def under(gallery, fit: Fit, up_deg: float = 0.0) -> Ground:
+def under(gallery, fit: Fit, up_deg: float = 0.0) -> GroundPicture:
     return ground_under(fit.alignment, *ground_around(gallery, fit.alignment.tile, 2.5, 1000), up_deg)
 
 

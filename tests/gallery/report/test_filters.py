@@ -15,7 +15,7 @@ from gallery.report.filters import (  # fmt: skip
     MOST_IDS,
     SORTS,
     Filter,
-    View,
+    TableView,
     choices,
     fits_link,
     from_query,
@@ -153,7 +153,7 @@ numbers = st.none() | st.floats(allow_nan=False, allow_infinity=False)
 ranges = st.tuples(numbers, numbers)
 names = st.lists(texts, max_size=4, unique=True).map(tuple)
 views = st.builds(
-    View,
+    TableView,
     filter=st.builds(
         Filter, wrong=st.booleans(), rank=ranges, margin=ranges, error_m=ranges, altitude_m=ranges, conditions=names,
         places=names, flags=st.lists(st.sampled_from(sorted(COLUMNS)), unique=True).map(tuple),
@@ -174,16 +174,18 @@ def test_a_link_brings_back_its_view(view):
 
 
 def test_the_default_view_needs_no_link():
-    assert to_query(View()) == "" and from_query("") == (View(), ())
-    view = View(Filter(wrong=True, rank=(2, 10), error_m=(100, None), flags=("twin",)), "margin", True, 2, "a/b c.jpg")
+    assert to_query(TableView()) == "" and from_query("") == (TableView(), ())
+    view = TableView(
+        Filter(wrong=True, rank=(2, 10), error_m=(100, None), flags=("twin",)), "margin", True, 2, "a/b c.jpg"
+    )
     assert to_query(view) == "wrong=1&rank=2.0..10.0&metres=100.0..&flag=twin&sort=-margin&page=2&query=a%2Fb+c.jpg"
 
 
 def test_too_many_ids_do_not_fit_a_link():
     ids = tuple(map(str, range(MOST_IDS + 1)))
-    view = View(Filter(ids=ids))
+    view = TableView(Filter(ids=ids))
     assert not fits_link(view) and from_query(to_query(view))[0].filter.ids == ids[:MOST_IDS]
-    assert not fits_link(View(Filter(ids=()))) and not fits_link(View(query="x" * 10_000))
+    assert not fits_link(TableView(Filter(ids=()))) and not fits_link(TableView(query="x" * 10_000))
 
 
 @pytest.mark.parametrize(
@@ -207,7 +209,7 @@ def test_too_many_ids_do_not_fit_a_link():
 def test_nonsense_gives_the_default_and_a_sentence(query, word):
     view, notes = from_query(query)
     assert len(notes) == 1 and word in notes[0] and "<" not in notes[0]
-    assert view == View() or view.filter.ids is not None
+    assert view == TableView() or view.filter.ids is not None
 
 
 @given(st.text(max_size=300) | st.lists(st.tuples(st.sampled_from(
@@ -222,8 +224,8 @@ def test_no_link_raises_and_every_view_works(table, query):
 
 
 def test_what_a_report_does_not_have_is_said(table):
-    assert missing(View(Filter(conditions=("fog",), ids=("q00001",)), query="q00002"), table) == ()
-    found = missing(View(Filter(conditions=("mist",), ids=("a", "b")), query="c"), table)
+    assert missing(TableView(Filter(conditions=("fog",), ids=("q00001",)), query="q00002"), table) == ()
+    found = missing(TableView(Filter(conditions=("mist",), ids=("a", "b")), query="c"), table)
     assert found == (
         "The report does not have the query c that the link asks for.",
         "The report does not have 2 of the query names that the link asks for.",

@@ -10,19 +10,19 @@ from hypothesis import strategies as st
 
 from gallery.errors import TrackError
 from gallery.geo import LonLat
-from gallery.track.motion import COURSES, Ground, Motion, moves, steps_between, turns
+from gallery.track.motion import COURSES, Motion, TilePlane, moves, steps_between, turns
 from gallery.track.smoother import smooth
 
 seeds = st.integers(0, 10_000)
 
 
-def ground_of(random: np.random.Generator, tiles: int, across_m: float = 300.0) -> Ground:
-    return Ground(LonLat(0, 0), random.uniform(0, across_m, (tiles, 2)), 100.0)
+def ground_of(random: np.random.Generator, tiles: int, across_m: float = 300.0) -> TilePlane:
+    return TilePlane(LonLat(0, 0), random.uniform(0, across_m, (tiles, 2)), 100.0)
 
 
-def row_of(tiles: int, pitch_m: float = 100.0) -> Ground:
+def row_of(tiles: int, pitch_m: float = 100.0) -> TilePlane:
     """Tiles in a row towards the east."""
-    return Ground(LonLat(0, 0), np.stack([np.arange(tiles) * pitch_m, np.zeros(tiles)], axis=1), pitch_m)
+    return TilePlane(LonLat(0, 0), np.stack([np.arange(tiles) * pitch_m, np.zeros(tiles)], axis=1), pitch_m)
 
 
 def saying(tiles: int, *rows: int | None, much: float = 100.0) -> np.ndarray:
@@ -35,7 +35,7 @@ def saying(tiles: int, *rows: int | None, much: float = 100.0) -> np.ndarray:
     return likelihoods
 
 
-def summed_paths(likelihoods: np.ndarray, times_s: list[float], ground: Ground, motion: Motion):
+def summed_paths(likelihoods: np.ndarray, times_s: list[float], ground: TilePlane, motion: Motion):
     """The posterior by its definition: every path of tiles and courses, weighed one by one."""
     photos, tiles = likelihoods.shape
     share = (1 - motion.away) / (tiles * COURSES)
@@ -110,7 +110,7 @@ def test_chances_sum_to_one_backwards_is_the_same_and_the_order_of_tiles_means_n
     backwards = smooth(likelihoods[::-1], (times_s[-1] - times_s[::-1]).tolist(), ground, motion)
     assert np.abs(posterior.tiles - backwards.tiles[::-1]).max() < 1e-9
     order = random.permutation(12)
-    other = Ground(ground.origin, ground.metres[order], ground.side_m)
+    other = TilePlane(ground.origin, ground.metres[order], ground.side_m)
     mixed = smooth(likelihoods[:, order], times_s.tolist(), other, motion)
     assert np.abs(mixed.tiles - posterior.tiles[:, order]).max() < 1e-9
 
@@ -154,7 +154,7 @@ def test_many_photos_that_contradict_each_other_are_away():
 
 def test_a_turn_limit_keeps_a_fast_flight_from_turning_back():
     plane = np.stack(np.meshgrid(np.arange(9) * 100.0, np.arange(3) * 100.0), axis=-1).reshape(-1, 2)
-    ground = Ground(LonLat(0, 0), plane, 100.0)
+    ground = TilePlane(LonLat(0, 0), plane, 100.0)
     times_s = np.arange(5).tolist()
     said = saying(27, 9 + 2, 9 + 3, 9 + 4, None, None)
     said[4, [9 + 2, 9 + 6]] = 5.0  # back or ahead

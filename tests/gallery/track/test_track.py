@@ -14,8 +14,8 @@ from gallery.geo import LonLat, Position, distance_m, moved
 from gallery.search.options import SearchOptions
 from gallery.search.scales import typical_side_m
 from gallery.track.evidence import of_fit, of_ranking, silent
-from gallery.track.motion import Ground
-from gallery.track.track import ASSUMED_EVERY_S, Frame, Sighting, in_time, placed, sightings, track
+from gallery.track.motion import TilePlane
+from gallery.track.track import ASSUMED_EVERY_S, Frame, Sighting, claim_of, in_time, sightings, track
 from tests.helpers.builders import FakeEmbedder, FakePhoto, FakePosition, textured, write_raster
 
 NOON = datetime(2026, 6, 1, 12, 0, 0)
@@ -162,7 +162,7 @@ def test_scores_that_are_all_alike_say_nothing():
 
 
 def test_a_fit_speaks_for_the_tiles_around_it_and_for_none_far_away(gallery):
-    ground = Ground.of(gallery.centres, typical_side_m(gallery))
+    ground = TilePlane.of(gallery.centres, typical_side_m(gallery))
     tile = gallery.tile(40)
     said = of_fit(fit_at(tile.centre), ground)
     assert said.likelihood.argmax() == 40 and said.fit_right[40] > 0.99
@@ -171,25 +171,25 @@ def test_a_fit_speaks_for_the_tiles_around_it_and_for_none_far_away(gallery):
 
 
 def test_where_a_fit_is_right_its_point_is_the_answer(gallery):
-    ground = Ground.of(gallery.centres, typical_side_m(gallery))
+    ground = TilePlane.of(gallery.centres, typical_side_m(gallery))
     point = moved(gallery.tile(40).centre, 12, -9)
     said = of_fit(fit_at(point), ground)
     chances = said.likelihood * (said.likelihood > 1)
-    state, certainty, position = placed(chances / chances.sum(), said, ground)
+    state, certainty, position = claim_of(chances / chances.sum(), said, ground)
     assert state == "found" and certainty == pytest.approx(1, abs=0.02)
     assert distance_m(point, LonLat(position.lon, position.lat)) < 1 and 4 <= position.radius_m < 15
 
 
 def test_what_may_be_in_two_places_is_lost(gallery):
-    ground = Ground.of(gallery.centres, typical_side_m(gallery))
+    ground = TilePlane.of(gallery.centres, typical_side_m(gallery))
     chances = np.zeros(len(gallery))
     chances[[0, len(gallery) - 1]] = 0.6, 0.4
-    state, certainty, position = placed(chances, silent(len(gallery)), ground)
+    state, certainty, position = claim_of(chances, silent(len(gallery)), ground)
     assert (state, position) == ("lost", None) and certainty == pytest.approx(0.6)
 
 
 def test_the_ground_across_the_180th_meridian_is_whole():
     centres = np.array([[179.999, 10.0], [-179.9995, 10.0], [-179.998, 10.0]])
-    ground = Ground.of(centres, 100.0)
+    ground = TilePlane.of(centres, 100.0)
     assert np.ptp(ground.metres[:, 0]) == pytest.approx(0.003 * 109_639, rel=0.01)
     assert ground.point(ground.metres[1]).lon == pytest.approx(-179.9995)

@@ -14,7 +14,7 @@ from starlette.datastructures import QueryParams
 
 from gallery import Localizer
 from gallery.report import confusions, filters, flags, summary
-from gallery.report.filters import Filter, View
+from gallery.report.filters import Filter, TableView
 from gallery.report.report import QueryRow, write_report
 from gallery.report.tiles import Tiles, write_tiles
 from mean_model import load_model
@@ -66,7 +66,7 @@ def test_hostile_names_are_escaped_everywhere(service):
     name = table.index[0]
     lines = confusions.error_lines(table)
     texts = [
-        inspect_table.table(filters.page_of(table, 1, 25), View(query=name)),
+        inspect_table.table(filters.page_of(table, 1, 25), TableView(query=name)),
         render.report_card(service, name, heatmaps.DisplayOptions()),
         inspect_summary.headline(HOSTILE[0], *service.overall(), HOSTILE),
         inspect_summary.slices({"place": summary.by_slice(table, "place")}),
@@ -81,14 +81,14 @@ def test_hostile_names_are_escaped_everywhere(service):
 
 def test_the_table_says_what_is_sorted_and_where_it_stands(service):
     table = service.inspection().table
-    text = inspect_table.table(filters.page_of(table, 2, 10), View(sort="margin", descending=True))
+    text = inspect_table.table(filters.page_of(table, 2, 10), TableView(sort="margin", descending=True))
     assert text.count("<tr data-query=") == 10
     assert 'aria-sort="descending"' in text and text.count('aria-sort="none"') == len(inspect_table.COLUMNS) - 1
     assert "page 2 of 3" in text
     assert "Δ rank" in inspect_table.table(
-        filters.page_of(table.assign(rank_change=1, margin_change=0), 1), View(), True
+        filters.page_of(table.assign(rank_change=1, margin_change=0), 1), TableView(), True
     )
-    assert "No query" in inspect_table.table(filters.page_of(table.iloc[:0], 1), View())
+    assert "No query" in inspect_table.table(filters.page_of(table.iloc[:0], 1), TableView())
 
 
 def test_marks_are_told_by_sign_and_by_distance(service):
