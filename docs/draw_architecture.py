@@ -50,8 +50,8 @@ def floors_of(graph: Graph) -> dict[str, int]:
     return {room: floor(room) for room in graph}
 
 
-def placed(graph: Graph) -> tuple[dict[str, Point], list[list[str]], float, float]:
-    """Upper left corners of the rooms, the ways of the arrows, and the width and height that they need.
+def layered(graph: Graph) -> tuple[list[list[str]], list[list[str]]]:
+    """What stands on each floor, the lowest first, and the ways of the arrows.
 
     A way names its room, a point "room>target@floor" on each floor that it passes, and its target.
     """
@@ -62,45 +62,59 @@ def placed(graph: Graph) -> tuple[dict[str, Point], list[list[str]], float, floa
     ways = []
     for room in sorted(graph):
         for target in sorted(graph[room]):
-            passed = [f"{room}>{target}@{floor}" for floor in range(floors[room] - 1, floors[target], -1)]
-            for name in passed:
-                layers[int(name.rpartition("@")[2])].append(name)
-            ways.append([room, *passed, target])
-    joined: Graph = {}
+            passed = range(floors[room] - 1, floors[target], -1)
+            points = {floor: f"{room}>{target}@{floor}" for floor in passed}
+            for floor, name in points.items():
+                layers[floor].append(name)
+            ways.append([room, *points.values(), target])
+    return layers, ways
+
+
+def side(name: str) -> int:
+    """Width of what stands on a floor, pixels: a room's, or nothing for a point that a way passes."""
+    return 0 if "@" in name else BOX[0]
+
+
+def row(layer: list[str]) -> int:
+    """Width of a floor, pixels."""
+    return sum(map(side, layer)) + GAP[0] * (len(layer) - 1)
+
+
+def spread(layer: list[str], width: float) -> dict[str, float]:
+    """The middles of what stands on a floor, side by side in the middle of a width, pixels."""
+    middles, x = {}, (width - row(layer)) / 2
+    for name in layer:
+        middles[name] = x + side(name) / 2
+        x += side(name) + GAP[0]
+    return middles
+
+
+def placed(graph: Graph) -> tuple[dict[str, Point], list[list[str]], float, float]:
+    """Upper left corners on all floors, the ways of the arrows, and the width and height that they need, pixels."""
+    layers, ways = layered(graph)
+    joined: Graph = {name: set() for layer in layers for name in layer}
     for one, other in (pair for way in ways for pair in pairwise(way)):
-        joined.setdefault(one, set()).add(other)
-        joined.setdefault(other, set()).add(one)
+        joined[one].add(other)
+        joined[other].add(one)
+    width = float(max(map(row, layers)))
+    middles = {name: x for layer in layers for name, x in spread(layer, width).items()}
 
-    def row(layer: list[str]) -> float:
-        return sum(BOX[0] if name in graph else 0.0 for name in layer) + GAP[0] * (len(layer) - 1)
+    def pull(name: str) -> tuple[float, str]:
+        """The mean place of its neighbours, which all stand on other floors."""
+        return round(sum(middles[other] for other in joined[name]) / max(1, len(joined[name])), 3), name
 
-    width = max(map(row, layers))
-    middles: dict[str, float] = {}
-
-    def spread(layer: list[str]) -> None:
-        x = (width - row(layer)) / 2
-        for name in layer:
-            side = BOX[0] if name in graph else 0
-            middles[name] = x + side / 2
-            x += side + GAP[0]
-
-    def pull(name: str, layer: list[str]) -> float:
-        neighbours = [middles[other] for other in joined.get(name, ()) if other not in layer]
-        return sum(neighbours) / len(neighbours) if neighbours else middles[name]
-
-    for layer in layers:
-        spread(layer)
     for _ in range(24):
         for layer in (*layers, *reversed(layers)):
-            layer.sort(key=lambda name: (round(pull(name, layer), 3), name))
-            spread(layer)
-    top = len(layers) - 1
+            layer.sort(key=pull)
+            middles |= spread(layer, width)
+    height = len(layers) * BOX[1] + (len(layers) - 1) * GAP[1]
+    rise = BOX[1] + GAP[1]
     corners = {
-        name: (middles[name] - (BOX[0] / 2 if name in graph else 0), float(top - floor) * (BOX[1] + GAP[1]))
+        name: (middles[name] - side(name) / 2, float(height - BOX[1] - floor * rise))
         for floor, layer in enumerate(layers)
         for name in layer
     }
-    return corners, ways, width, float(len(layers) * BOX[1] + top * GAP[1])
+    return corners, ways, width, float(height)
 
 
 def text(x: float, y: float, words: str, css: str) -> str:

@@ -14,6 +14,7 @@ import numpy as np
 
 from gallery.errors import GalleryError
 from gallery.intervals import wilson
+from gallery.metrics import JUNK
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -28,9 +29,6 @@ BINS = 200
 
 CHUNK_ELEMENTS = 8_000_000
 """Most distances that are held at once."""
-
-JUNK = -1
-"""Gallery items with this label are left out."""
 
 
 # --- distances (Fig. 4, a to e) ---

@@ -34,7 +34,7 @@ NEIGHBOURS, MOST_NEIGHBOURS = 32, 1024
 """How many similar tiles are looked at first, and at most, to find one of another place."""
 
 BATCH = 1024
-PICTURE_PX = 256
+DETAIL_PX = 256
 LEAST_GAP_WIDTH = 0.02
 """Gaps narrower than this share of a tile's side come from rounding."""
 
@@ -192,7 +192,7 @@ def without_detail(gallery: Gallery, least: float = LITTLE_DETAIL) -> tuple[tupl
     details: dict[int, float] = {}
     for row in _spread(len(gallery), MOST_PICTURES).tolist():
         try:
-            details[row] = detail_of(gallery.image(gallery.tile(row), PICTURE_PX))
+            details[row] = detail_of(gallery.image(gallery.tile(row), DETAIL_PX))
         except GalleryError:  # its source is gone: `gallery.store.check.check_gallery` says so
             continue
     return tuple(row for row, detail in details.items() if detail < least), len(details)
