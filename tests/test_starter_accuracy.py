@@ -3,7 +3,6 @@
 Counts were taken with fingerprint eb32a23616b32bcc on a CPU in float32. New weights get new counts.
 """
 
-import csv
 from itertools import islice
 from pathlib import Path
 
@@ -11,6 +10,7 @@ import pytest
 
 from gallery.constants import SAMPLE
 from mean_model import load_model
+from tests.helpers.builders import write_truth
 from train_scripts.data.simulator.camera_files import take_photo
 from train_scripts.evaluation.photos import of_gallery, run
 from train_scripts.make_sample import planned_shots, sample_scene
@@ -30,13 +30,12 @@ def rendered(tmp_path_factory) -> Path:
     """Three of the held-out photos that `make_sample photos --seed 13` plans, two of them low, rendered coarser."""
     folder = tmp_path_factory.mktemp("rendered")
     scene = sample_scene()
-    rows = [("file", "lon", "lat")]
+    rows = []
     for number, shot in enumerate(islice(planned_shots(6, seed=13), 3, None)):
         photo = take_photo(scene, shot, width=512, height=384, finest_gsd_m=0.6)
         (folder / f"{number}.jpg").write_bytes(photo.jpeg)
         rows.append((f"{number}.jpg", *photo.ground))
-    with (folder / "truth.csv").open("w", newline="") as table:
-        csv.writer(table).writerows(rows)
+    write_truth(folder, rows)
     return folder
 
 

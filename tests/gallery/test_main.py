@@ -17,20 +17,13 @@ from gallery.__main__ import main, parser
 from gallery.cli.options import joined
 from tests.helpers import ROOT
 from tests.helpers.builders import textured, write_raster
+from tests.helpers.tiny_model import save_tiny
 
 
 @pytest.fixture(scope="module")
 def model(tmp_path_factory) -> str:
     """A tiny network with seeded weights."""
-    import torch
-
-    from mean_model import MEAN, MeanConfig, save_model
-
-    torch.manual_seed(0)
-    config = MeanConfig(backbone="convnext_atto", image_size=64, classes=3)
-    folder = tmp_path_factory.mktemp("model") / "tiny"
-    save_model(folder, MEAN.from_config(config), config)
-    return str(folder)
+    return str(save_tiny(tmp_path_factory.mktemp("model") / "tiny", 64))
 
 
 @pytest.fixture(scope="module")
@@ -41,17 +34,8 @@ def region(tmp_path_factory, model) -> Path:
     for number in range(3):
         Image.fromarray(np.moveaxis(textured(90, 120, number), 0, -1)).save(folder / f"{number}.jpg")
     (folder / "broken.jpg").write_text("no picture")
-    arguments = [
-        "build",
-        str(folder / "region.tif"),
-        "--out",
-        str(folder / "g"),
-        "--model",
-        model,
-        "--tile-size-m",
-        "80",
-    ]
-    assert main(arguments) == 0
+    line = ("build", folder / "region.tif", "--out", folder / "g", "--model", model, "--tile-size-m", 80)
+    assert main([str(argument) for argument in line]) == 0
     return folder
 
 
@@ -263,13 +247,7 @@ def test_a_mistake_is_one_line_and_status_2(region, model, capsys, mistake):
 
 
 def test_another_model_is_refused_by_both_fingerprints(region, tmp_path, capsys):
-    import torch
-
-    from mean_model import MEAN, MeanConfig, save_model
-
-    torch.manual_seed(1)
-    config = MeanConfig(backbone="convnext_atto", image_size=64, classes=3)
-    save_model(tmp_path / "other", MEAN.from_config(config), config)
+    save_tiny(tmp_path / "other", 64, seed=1)
     status, _, stderr = run(capsys, "search", region / "g", region / "0.jpg", "--model", tmp_path / "other")
     assert status == 2 and Gallery.open(region / "g").fingerprint in stderr and "the model at hand is" in stderr
     status, stdout, _ = run(capsys, "check", region / "g", "--model", tmp_path / "other", "--json")

@@ -1,13 +1,16 @@
 """What tests build on the spot: a fake embedder whose vectors one can reason about, GeoTIFFs and pictures."""
 
+import csv
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from PIL import Image, UnidentifiedImageError
+
+from gallery import Gallery, build_gallery
 
 
 @dataclass(frozen=True)
@@ -124,3 +127,21 @@ def write_raster(
 def digest(file: Path) -> str:
     """Checksum of a file."""
     return hashlib.sha256(file.read_bytes()).hexdigest()
+
+
+def build_region(folder: Path, embedder: Any, pixels: np.ndarray, tile_size_m: float = 100, **more: Any) -> Gallery:
+    """The gallery `g` of `region.tif`, a raster of one metre a pixel.
+
+    Args: pixels: (bands, H, W); more: as `build_gallery`.
+    """
+    raster = write_raster(folder / "region.tif", "EPSG:32633", (500_000, 5_000_000), pixels=pixels)
+    return build_gallery(raster, folder / "g", embedder, tile_size_m=tile_size_m, **more)
+
+
+def write_truth(folder: Path, rows: Iterable[Sequence[object]], *more: str) -> None:
+    """Where the photos of a folder were taken.
+
+    Args: rows: file, longitude, latitude, and values of the columns `more`.
+    """
+    with (folder / "truth.csv").open("w", newline="") as table:
+        csv.writer(table).writerows([("file", "lon", "lat", *more), *rows])

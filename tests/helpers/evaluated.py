@@ -10,6 +10,7 @@ import numpy as np
 from gallery import Gallery, Localizer, build_gallery
 from gallery.report.report import row_of, write_report
 from tests.helpers.builders import FakeEmbedder
+from tests.helpers.tiny_model import save_tiny
 
 
 class FakeModel(FakeEmbedder):
@@ -46,15 +47,10 @@ def evaluated_gallery(folder: Path, rasters: Sequence[Path], embedder: FakeEmbed
 
 def evaluated_dataset(folder: Path, **asked: Any) -> Path:
     """`uni`, the weights `tiny` for 64 px, and `dataset.parquet` of them (several trials: several files)."""
-    import torch
-
-    from mean_model import MEAN, MeanConfig, save_model
     from train_scripts.data.simulator.make_dataset import Size, make_university1652
     from train_scripts.evaluation.places import Request, run
 
-    torch.manual_seed(0)
-    config = MeanConfig(backbone="convnext_atto", image_size=64, classes=3)
-    save_model(folder / "tiny", MEAN.from_config(config), config)
+    save_tiny(folder / "tiny", 64)
     make_university1652(folder / "uni", Size(train=1, test=4, distractors=1, views=2, size_px=64))
     out = folder / "reports" / "dataset.parquet"
     out.parent.mkdir()

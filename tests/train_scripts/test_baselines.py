@@ -1,16 +1,14 @@
 """Baselines on small made-up ground: what must find a plain copy does, what cannot does not, and all are counted."""
 
-import csv
 import json
 
 import numpy as np
 import pytest
 from PIL import Image
 
-from gallery import build_gallery
 from gallery.judge.local_features import root_sift
 from gallery.photo.rectify import NOT_SEEN
-from tests.helpers.builders import textured, write_raster
+from tests.helpers.builders import build_region, textured, write_truth
 from train_scripts.baselines import ColourHistogram, Result, main, random_network, table, thinned
 
 SHOWN = (3, 11, 20)
@@ -20,15 +18,11 @@ SHOWN = (3, 11, 20)
 def home(tmp_path_factory):
     """A gallery without overlap, and in photos/ its tiles as they are."""
     home = tmp_path_factory.mktemp("baselines")
-    write_raster(home / "region.tif", "EPSG:32633", (500_000, 5_000_000), pixels=textured(400, 600, seed=5))
-    gallery = build_gallery(home / "region.tif", home / "g", ColourHistogram(), tile_size_m=100, overlap=0)
+    gallery = build_region(home, ColourHistogram(), textured(400, 600, seed=5), overlap=0)
     (home / "photos").mkdir()
-    rows = [("file", "lon", "lat")]
     for row in SHOWN:
         gallery.image(gallery.tile(row)).resize((256, 256)).save(home / "photos" / f"{row}.png")
-        rows.append((f"{row}.png", gallery.tile(row).centre.lon, gallery.tile(row).centre.lat))
-    with (home / "photos" / "truth.csv").open("w", newline="") as file:
-        csv.writer(file).writerows(rows)
+    write_truth(home / "photos", ((f"{row}.png", *gallery.centres[row]) for row in SHOWN))
     return home
 
 

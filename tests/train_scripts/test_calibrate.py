@@ -1,6 +1,5 @@
 """Calibrating: photos asked with and without their tiles, runs that go on, a fit that answers use, honest figures."""
 
-import csv
 import json
 import re
 
@@ -8,13 +7,14 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from gallery import Gallery, Localizer, build_gallery
+from gallery import Gallery, Localizer
 from gallery.errors import GalleryError, WrongModel
 from gallery.geo import LonLat, destination, distance_m
 from gallery.judge.calibration import CALIBRATION, Calibration
 from gallery.search.options import SearchOptions
-from mean_model import MEAN, MeanConfig, load_model, save_model
-from tests.helpers.builders import textured, write_raster
+from mean_model import load_model
+from tests.helpers.builders import build_region, textured, write_truth
+from tests.helpers.tiny_model import save_tiny
 from train_scripts.calibrate import Judged, calibrated, figures_of, main
 
 PHOTOS = 24
@@ -24,19 +24,14 @@ UNVERIFIED = SearchOptions(verify=False)
 @pytest.fixture(scope="module")
 def home(tmp_path_factory):
     """Weights `tiny`, gallery `g` of textured ground, and photos of it, half of them spoilt."""
-    import torch
-
-    torch.manual_seed(0)
     home = tmp_path_factory.mktemp("calibrated")
-    config = MeanConfig(backbone="convnext_atto", image_size=32, classes=3)
-    save_model(home / "tiny", MEAN.from_config(config), config)
-    write_raster(home / "region.tif", "EPSG:32633", (500_000, 5_000_000), pixels=textured(600, 600, seed=5))
+    save_tiny(home / "tiny")
     with load_model(home / "tiny") as embedder:
-        gallery = build_gallery(home / "region.tif", home / "g", embedder, tile_size_m=100)
+        gallery = build_region(home, embedder, textured(600, 600, seed=5))
     random = np.random.default_rng(1)
     for folder in ("photos", "others"):
         (home / folder).mkdir()
-    rows = [("file", "lon", "lat")]
+    rows = []
     for number in range(PHOTOS):
         tile = gallery.tile(number * len(gallery) // PHOTOS)
         picture = gallery.image(tile, 100)
@@ -45,8 +40,7 @@ def home(tmp_path_factory):
             picture = Image.blend(picture, noise, 0.97)
         picture.save(home / "photos" / f"{number}.png")
         rows.append((f"{number}.png", tile.centre.lon, tile.centre.lat))
-    with (home / "photos" / "truth.csv").open("w", newline="") as table:
-        csv.writer(table).writerows(rows)
+    write_truth(home / "photos", rows)
     for number in range(4):
         Image.fromarray(textured(64, 64, 50 + number).transpose(1, 2, 0)).save(home / "others" / f"{number}.png")
     return home

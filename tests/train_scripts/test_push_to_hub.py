@@ -7,7 +7,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import torch
 from huggingface_hub import DatasetCard, ModelCard
 
 from gallery import Gallery, build_gallery
@@ -24,6 +23,7 @@ from mean_model.hub import Repo, fetch
 from mean_model.network import MEAN
 from tests.helpers.builders import FakeEmbedder, textured, write_raster
 from tests.helpers.fake_hub import TOKEN, FakeHub, fake_hub
+from tests.helpers.tiny_model import save_tiny
 from train_scripts.push_to_hub import main
 
 CONFIG = MeanConfig(backbone="convnext_atto", image_size=64, classes=3)
@@ -50,9 +50,7 @@ def hub(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[FakeHub]:
 
 @pytest.fixture(scope="module")
 def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    torch.manual_seed(0)
-    folder = tmp_path_factory.mktemp("models") / "atto"
-    save_model(folder, MEAN.from_config(CONFIG), CONFIG)
+    folder = save_tiny(tmp_path_factory.mktemp("models") / "atto", 64)
     (folder / "last.pt").write_bytes(b"an optimiser's state, which is nobody's business")
     return folder
 

@@ -8,23 +8,19 @@ from shapely.geometry import Point
 
 from gallery import Gallery, build_gallery
 from gallery.geo import LonLat, distance_m
-from mean_model import MEAN, MeanConfig, load_model, save_model
+from mean_model import load_model
 from tests.helpers.builders import textured, write_raster
 from tests.helpers.evaluate_line import say
+from tests.helpers.tiny_model import save_tiny
 from train_scripts import region_photos
 from train_scripts.data.simulator.gallery_blocks import region_of
 from train_scripts.train import main as train
 
-SMALL = MeanConfig(backbone="convnext_atto", image_size=32, classes=3)
-
 
 @pytest.fixture(scope="module")
 def home(tmp_path_factory):
-    import torch
-
-    torch.manual_seed(0)
     home = tmp_path_factory.mktemp("photos")
-    save_model(home / "tiny", MEAN.from_config(SMALL), SMALL)
+    save_tiny(home / "tiny")
     write_raster(home / "ground.tif", "EPSG:32633", (500_000, 5_000_000), 0.5, textured(800, 1200, seed=3))
     with load_model(home / "tiny") as embedder:
         build_gallery(home / "ground.tif", home / "g", embedder, tile_size_m=20, model_source=str(home / "tiny"))

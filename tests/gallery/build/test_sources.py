@@ -1,7 +1,6 @@
-"""Sources: plain data that another process loads alike, candidates in one order, handles that stay few."""
+"""Sources: plain data that another process loads alike, and candidates in one order."""
 
 import pickle
-import threading
 
 import numpy as np
 import pytest
@@ -11,9 +10,7 @@ from gallery.build.candidates import Skipped
 from gallery.build.raster_source import Tiling
 from gallery.build.reembed import GallerySource
 from gallery.build.sources import ImagerySettings, open_sources
-from gallery.errors import SourceError
-from gallery.imagery.raster_cache import MOST_OPEN, _kept, open_raster
-from tests.helpers.builders import FakeEmbedder, FakePosition, textured
+from tests.helpers.builders import FakeEmbedder, FakePosition
 
 TILING = Tiling((80.0,), 0.5, 64)
 POSITIONS = {f"{number}.jpg": FakePosition(8, 46 + number) for number in range(1, 4)}
@@ -48,36 +45,3 @@ def test_a_photo_without_a_place_is_skipped(sources):
     folder = sources[1]
     with pytest.raises(Skipped, match="without a position"):
         folder.load(next(folder.candidates()), FakeEmbedder().read)
-
-
-def test_few_rasters_stay_open_for_each_thread(make_raster):
-    paths = [make_raster(f"{number}.tif", pixels=textured(40, 40, number)) for number in range(MOST_OPEN + 3)]
-    first = open_raster(paths[0])
-    assert open_raster(paths[0]) is first
-    for path in paths:
-        open_raster(path)
-    assert len(_kept.rasters) == MOST_OPEN and open_raster(paths[0]) is not first
-    others = []
-    thread = threading.Thread(target=lambda: others.append(open_raster(paths[-1])))
-    thread.start()
-    thread.join()
-    assert others[0] is not open_raster(paths[-1])
-
-
-def test_a_raster_that_changed_is_opened_anew(make_raster):
-    path = make_raster(pixels=textured(40, 40))
-    first = open_raster(path)
-    make_raster(pixels=textured(50, 60))
-    assert open_raster(path) is not first and open_raster(path).width_px == 60
-    path.unlink()
-    with pytest.raises(SourceError, match="no file"):
-        open_raster(path)
-
-
-def test_samples_of_16_bits_are_stretched_alike_in_every_thread(make_raster):
-    path = make_raster(pixels=textured(60, 60).astype(np.uint16) * 40)
-    mine, theirs = open_raster(path).stretch, []
-    thread = threading.Thread(target=lambda: theirs.append(open_raster(path).stretch))
-    thread.start()
-    thread.join()
-    assert mine is theirs[0] is not None

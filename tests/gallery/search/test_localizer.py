@@ -13,23 +13,15 @@ from pyproj import Transformer
 
 from gallery import Gallery, Localizer, Near, build_gallery
 from gallery.errors import AreaError, GalleryError, UnreadablePhoto, WrongModel
-from gallery.geo import Bounds, LonLat, destination, distance_m, looked_at, rectangle
-from gallery.judge.agreement import agreement_of, located_by_rule
+from gallery.geo import Bounds, LonLat, destination, distance_m, looked_at
 from gallery.photo.pose import FILM_DIAGONAL_MM
 from gallery.photo.views import guessed_poses
 from gallery.search.answer import Answer, PhotoProblem
 from gallery.search.options import SearchOptions
-from gallery.tiles import Match, Tile
-from tests.helpers.builders import FakeAttitude, FakeEmbedder, FakePhoto, FakePosition, textured, write_raster
+from gallery.tiles import Tile
+from tests.helpers.builders import FakeAttitude, FakeEmbedder, FakePhoto, FakePosition, textured
 
 UNVERIFIED = SearchOptions(verify=False)
-
-
-@pytest.fixture(scope="module")
-def gallery(tmp_path_factory) -> Gallery:
-    folder = tmp_path_factory.mktemp("region")
-    write_raster(folder / "region.tif", "EPSG:32633", (500_000, 5_000_000), pixels=textured(700, 900, seed=5))
-    return build_gallery(folder / "region.tif", folder / "g", FakeEmbedder(), tile_size_m=100)
 
 
 @pytest.fixture
@@ -228,42 +220,6 @@ def test_refusals(gallery, localizer):
         Near(200, 0, 1)
     with pytest.raises(WrongModel, match=r"fake \(fake-8x8\).*fake \(other\)"):
         Localizer(gallery, FakeEmbedder(fingerprint="other"))
-
-
-# --- the rule for a position ---------------------------------------------------------------------
-
-
-def match(rank: int, lon: float, lat: float, score: float = 0.8) -> Match:
-    centre = LonLat(lon, lat)
-    return Match(rank, Tile(str(rank), centre, rectangle(centre, 100, 100), 0.5, "r"), score)
-
-
-def test_three_neighbours_of_five_give_a_position_that_holds_them():
-    near = [match(1, 10, 50), match(2, 10.0005, 50), match(3, 20, 40), match(4, 10, 50.0003), match(5, -60, 0)]
-    agreement = agreement_of(near)
-    located, note = located_by_rule(agreement, 0.01, least=3)
-    position = agreement.position
-    assert located and "3 of the best 5" in note
-    assert distance_m(LonLat(position.lon, position.lat), LonLat(10.00017, 50.0001)) < 5
-    for one in (near[0], near[1], near[3]):
-        for lon, lat in one.tile.footprint.exterior.coords:
-            assert distance_m(LonLat(position.lon, position.lat), LonLat(lon, lat)) <= position.radius_m + 0.5
-
-
-def test_no_position_without_agreement_or_in_a_small_area():
-    scattered = agreement_of([match(rank, 10 + rank, 50) for rank in range(1, 6)])
-    three = agreement_of([match(rank, 10 + rank // 4, 50) for rank in range(1, 6)])
-    together = agreement_of([match(rank, 10, 50) for rank in range(1, 6)])
-    assert [one.agreeing for one in (scattered, three, together)] == [1, 3, 5]
-    assert [located_by_rule(one, 0.01)[0] for one in (scattered, three, together)] == [False, False, True]
-    assert located_by_rule(together, 0.5) == (
-        False, "5 of the best 5 tiles lie at one place, but the searched area is too small for that to mean anything.",
-    )  # fmt: skip
-
-
-def test_agreement_works_over_the_180th_meridian():
-    agreement = agreement_of([match(1, 179.9999, 0), match(2, -179.9999, 0), match(3, -180, 0)])
-    assert agreement.agreeing == 3 and abs(agreement.position.lon) > 179.99 and agreement.position.radius_m < 150
 
 
 def test_located_only_with_a_position(gallery, localizer):

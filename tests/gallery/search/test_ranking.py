@@ -9,16 +9,9 @@ from gallery import Gallery, build_gallery
 from gallery.geo import LonLat, distances_m, moved
 from gallery.photo.views import QueryCrop
 from gallery.search.ranking import CANDIDATES, SAME_PLACE, Ranker
-from tests.helpers.builders import FakeEmbedder, textured, write_raster
+from tests.helpers.builders import FakeEmbedder, textured
 
 SIDE_M = 100.0
-
-
-@pytest.fixture(scope="module")
-def gallery(tmp_path_factory) -> Gallery:
-    folder = tmp_path_factory.mktemp("region")
-    write_raster(folder / "region.tif", "EPSG:32633", (500_000, 5_000_000), pixels=textured(700, 900, seed=5))
-    return build_gallery(folder / "region.tif", folder / "g", FakeEmbedder(), tile_size_m=SIDE_M)
 
 
 def random_rows(count: int, dimension: int, seed: int) -> np.ndarray:

@@ -5,27 +5,18 @@ from datetime import UTC, datetime, timedelta, timezone
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
-from gallery import Gallery, Localizer, Near, build_gallery
+from gallery import Gallery, Localizer, Near
 from gallery.errors import TrackError
 from gallery.geo import LonLat, Position, distance_m, moved
 from gallery.search.options import SearchOptions
 from gallery.search.scales import typical_side_m
-from gallery.track.evidence import of_fit, of_ranking, silent
+from gallery.track.evidence import of_fit, silent
 from gallery.track.motion import TilePlane
 from gallery.track.track import ASSUMED_EVERY_S, Frame, Sighting, claim_of, in_time, sightings, track
-from tests.helpers.builders import FakeEmbedder, FakePhoto, FakePosition, textured, write_raster
+from tests.helpers.builders import FakeEmbedder, FakePhoto, FakePosition
 
 NOON = datetime(2026, 6, 1, 12, 0, 0)
-
-
-@pytest.fixture(scope="module")
-def gallery(tmp_path_factory) -> Gallery:
-    folder = tmp_path_factory.mktemp("region")
-    write_raster(folder / "region.tif", "EPSG:32633", (500_000, 5_000_000), pixels=textured(700, 900, seed=5))
-    return build_gallery(folder / "region.tif", folder / "g", FakeEmbedder(), tile_size_m=100)
 
 
 class Reader(FakeEmbedder):
@@ -57,10 +48,6 @@ def asked(localizer: Localizer, rows: list[int]) -> list[Sighting]:
     frames = [Frame(f"{number}.jpg", photo_of(localizer.gallery, row)) for number, row in enumerate(rows)]
     seen = sightings(localizer, frames, options=SearchOptions(rotations=1, verify=False), picture_px=16)
     return [replace(one, taken_at=NOON + timedelta(seconds=4 * number)) for number, one in enumerate(seen)]
-
-
-def fit_at(point: LonLat, radius_m: float = 4.0) -> Position:
-    return Position(point.lon, point.lat, radius_m)
 
 
 def test_a_flight_is_found_and_a_wrong_match_is_put_right(gallery, localizer, way):
@@ -144,36 +131,10 @@ def test_an_interval_is_a_positive_number(every_s):
         in_time([sighting("a")], every_s)
 
 
-@settings(max_examples=40, deadline=None)
-@given(st.integers(0, 1000), st.floats(-0.5, 0.9))
-def test_evidence_has_the_mean_of_silence_and_likes_the_best_tile_most(seed, least):
-    random = np.random.default_rng(seed)
-    rows = random.permutation(50)[:20]
-    scores = np.sort(random.uniform(least, 1, 20))[::-1]
-    said = of_ranking(rows, scores, 50)
-    assert said.likelihood.mean() == pytest.approx(1) and said.likelihood.argmax() == rows[0]
-    assert (said.likelihood > 0).all() and not said.fit_right.any()
-    shifted = of_ranking(rows, 2 * scores + 3, 50)
-    assert shifted.likelihood == pytest.approx(said.likelihood)
-
-
-def test_scores_that_are_all_alike_say_nothing():
-    assert np.array_equal(of_ranking(np.arange(5), np.full(5, 0.3), 9).likelihood, silent(9).likelihood)
-
-
-def test_a_fit_speaks_for_the_tiles_around_it_and_for_none_far_away(gallery):
-    ground = TilePlane.of(gallery.centres, typical_side_m(gallery))
-    tile = gallery.tile(40)
-    said = of_fit(fit_at(tile.centre), ground)
-    assert said.likelihood.argmax() == 40 and said.fit_right[40] > 0.99
-    outside = of_fit(fit_at(moved(tile.centre, 90_000, 0)), ground)
-    assert outside.likelihood.max() < 1.01, "a fit that lies nowhere in the gallery speaks for no tile"
-
-
 def test_where_a_fit_is_right_its_point_is_the_answer(gallery):
     ground = TilePlane.of(gallery.centres, typical_side_m(gallery))
     point = moved(gallery.tile(40).centre, 12, -9)
-    said = of_fit(fit_at(point), ground)
+    said = of_fit(Position(point.lon, point.lat, 4.0), ground)
     chances = said.likelihood * (said.likelihood > 1)
     state, certainty, position = claim_of(chances / chances.sum(), said, ground)
     assert state == "found" and certainty == pytest.approx(1, abs=0.02)
@@ -186,10 +147,3 @@ def test_what_may_be_in_two_places_is_lost(gallery):
     chances[[0, len(gallery) - 1]] = 0.6, 0.4
     state, certainty, position = claim_of(chances, silent(len(gallery)), ground)
     assert (state, position) == ("lost", None) and certainty == pytest.approx(0.6)
-
-
-def test_the_ground_across_the_180th_meridian_is_whole():
-    centres = np.array([[179.999, 10.0], [-179.9995, 10.0], [-179.998, 10.0]])
-    ground = TilePlane.of(centres, 100.0)
-    assert np.ptp(ground.metres[:, 0]) == pytest.approx(0.003 * 109_639, rel=0.01)
-    assert ground.point(ground.metres[1]).lon == pytest.approx(-179.9995)

@@ -1,6 +1,5 @@
 """Several models on the same queries: one table, a report each that can be compared, and their costs."""
 
-import csv
 import json
 import re
 import shutil
@@ -8,7 +7,6 @@ import shutil
 import numpy as np
 import pytest
 import timm
-import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from safetensors.torch import save_file
@@ -17,11 +15,12 @@ from gallery import Gallery, build_gallery
 from gallery.__main__ import main as gallery_main
 from gallery.report.comparison import compare as compared
 from gallery.report.table import open_inspection
-from mean_model import MEAN, MeanConfig, load_model, save_model
+from mean_model import load_model
 from pages.services.engine import Engine
 from pages.services.inspection import InspectionService
-from tests.helpers.builders import digest, textured, write_raster
+from tests.helpers.builders import build_region, digest, textured, write_truth
 from tests.helpers.evaluate_line import refusal, say
+from tests.helpers.tiny_model import save_tiny
 from train_scripts.arguments import names_for_files
 from train_scripts.data.simulator.make_dataset import Size, make_university1652
 from train_scripts.errors import MissingPart
@@ -37,20 +36,14 @@ SHOWN = (3, 11, 19, 30)
 def home(tmp_path_factory):
     """Weights `tiny` and a timm model's, gallery `g` by `tiny` with photos of its tiles, and dataset `uni`."""
     home = tmp_path_factory.mktemp("home")
-    torch.manual_seed(0)
-    config = MeanConfig(backbone="convnext_atto", image_size=32, classes=3)
-    save_model(home / "tiny", MEAN.from_config(config), config)
+    save_tiny(home / "tiny")
     save_file(timm.create_model("test_convnext", num_classes=10).state_dict(), home / "theirs.safetensors")
-    write_raster(home / "region.tif", "EPSG:32633", (500_000, 5_000_000), pixels=textured(300, 300, seed=5))
     with load_model(home / "tiny", precision="float32") as embedder:
-        gallery = build_gallery(home / "region.tif", home / "g", embedder, tile_size_m=80)
+        gallery = build_region(home, embedder, textured(300, 300, seed=5), 80)
     (home / "photos").mkdir()
-    rows: list[tuple] = [("file", "lon", "lat")]
     for row in SHOWN:
         gallery.image(gallery.tile(row), 80).save(home / "photos" / f"{row}.png")
-        rows.append((f"{row}.png", gallery.tile(row).centre.lon, gallery.tile(row).centre.lat))
-    with (home / "photos" / "truth.csv").open("w", newline="") as table:
-        csv.writer(table).writerows(rows)
+    write_truth(home / "photos", ((f"{row}.png", *gallery.centres[row]) for row in SHOWN))
     make_university1652(home / "uni", Size(train=1, test=3, distractors=1, views=2, size_px=40))
     return home
 

@@ -1,6 +1,5 @@
 """Evaluation against a gallery: where the truth comes from, what is named, turns, poses, and both protocols."""
 
-import csv
 import io
 import json
 import shutil
@@ -16,11 +15,12 @@ from gallery.geo import LonLat, distance_m
 from gallery.report.report import read_report
 from gallery.report.tiles import read_tiles
 from gallery.search.options import SearchOptions
-from mean_model import MEAN, MeanConfig, load_model, save_model
+from mean_model import load_model
 from mean_model.photo import load_photo
 from mean_model.photo_metadata import CameraAttitude
-from tests.helpers.builders import textured, write_raster
+from tests.helpers.builders import build_region, textured, write_truth
 from tests.helpers.evaluate_line import refusal, say
+from tests.helpers.tiny_model import save_tiny
 from train_scripts.data.simulator.camera_files import Shot, camera_metadata
 from train_scripts.data.world.rasterise import Appearance
 from train_scripts.errors import BadPicture, BadRequest, MissingPart
@@ -34,17 +34,12 @@ SHOWN = (10, 30)
 @pytest.fixture(scope="module")
 def home(tmp_path_factory):
     """Weights `tiny`, gallery `g`, and in its photos/ two photos of its tiles, turned by 90 degrees, that say so."""
-    import torch
-
-    torch.manual_seed(0)
     home = tmp_path_factory.mktemp("asked")
-    config = MeanConfig(backbone="convnext_atto", image_size=64, classes=3)
-    save_model(home / "tiny", MEAN.from_config(config), config)
-    write_raster(home / "region.tif", "EPSG:32633", (500_000, 5_000_000), pixels=textured(400, 400, seed=5))
+    save_tiny(home / "tiny", 64)
     with load_model(home / "tiny") as embedder:
-        gallery = build_gallery(home / "region.tif", home / "g", embedder, tile_size_m=100)
+        gallery = build_region(home, embedder, textured(400, 400, seed=5))
     (home / "g" / "photos").mkdir()
-    rows = [("file", "lon", "lat", "altitude_m", "condition")]
+    rows = []
     for row in SHOWN:
         tile = gallery.tile(row)
         at = tile.centre
@@ -52,8 +47,7 @@ def home(tmp_path_factory):
         picture = gallery.image(tile, 100).transpose(Image.Transpose.ROTATE_90)  # up is east
         picture.save(home / "g" / "photos" / f"{row}.webp", exif=exif, xmp=xmp, lossless=True)
         rows.append((f"{row}.webp", at.lon, at.lat, 80, "dry"))
-    with (home / "g" / "photos" / "truth.csv").open("w", newline="") as table:
-        csv.writer(table).writerows(rows)
+    write_truth(home / "g" / "photos", rows, "altitude_m", "condition")
     return home
 
 

@@ -12,8 +12,9 @@ from PIL import Image
 from gallery.metrics import evaluate
 from gallery.report.report import read_report
 from gallery.report.tiles import read_tiles
-from mean_model import MEAN, MeanConfig, load_model, save_model
+from mean_model import load_model
 from tests.helpers.evaluate_line import refusal, say
+from tests.helpers.tiny_model import save_tiny
 from train_scripts.data.readers.dataset import Picture
 from train_scripts.data.readers.expected import MADE_FILE
 from train_scripts.data.readers.read_dataset import read_dataset
@@ -32,12 +33,8 @@ BOTH_WAYS = ("drone-to-satellite", "satellite-to-drone")
 @pytest.fixture(scope="module")
 def home(tmp_path_factory):
     """A folder with random weights `tiny`, and `uni`: 3 places of 3 drone pictures, one more of place 0000."""
-    import torch
-
-    torch.manual_seed(0)
     home = tmp_path_factory.mktemp("home")
-    config = MeanConfig(backbone="convnext_atto", image_size=32, classes=3)
-    save_model(home / "tiny", MEAN.from_config(config), config)
+    save_tiny(home / "tiny")
     make_university1652(home / "uni", Size(train=1, test=3, distractors=2, views=3, size_px=40))
     return home
 
