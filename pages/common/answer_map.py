@@ -22,16 +22,14 @@ def answer_map(
     pictures: Sequence[Image.Image],
     near: Near | None,
     camera: maps.Camera | None,
-    ground: maps.Picture | None,
-    basemap: bool = False,
+    backdrop: maps.Backdrop,
 ) -> str:
     """The HTML page of one answer's map.
 
     Args:
         pictures: of the matched tiles, best first.
         near: the area that was searched; None: the whole gallery.
-        ground: the gallery's imagery, under everything.
-        basemap: whether streets are asked from openstreetmap.org.
+        backdrop: what lies under everything.
     """
     spots = [
         _spot(match.rank, match, _match_rows(answer, match), picture)
@@ -43,8 +41,7 @@ def answer_map(
         pins=[] if answer.exif is None else [_pin(answer, camera)],
         rings=_rings(answer, near),
         outlines=shown,
-        ground=ground,
-        basemap=basemap,
+        backdrop=backdrop,
         focus=shown[0].shape.bounds if shown else None,
     )
 
@@ -53,8 +50,7 @@ def photos_map(
     results: Sequence[Answer | PhotoProblem],
     pictures: Sequence[Image.Image | None],
     near: Near | None,
-    ground: maps.Picture | None,
-    basemap: bool = False,
+    backdrop: maps.Backdrop,
 ) -> str:
     """The HTML page of several photos' map: the best tile of each. Args: as `answer_map`, one picture a result."""
     spots: list[maps.Spot] = []
@@ -68,7 +64,7 @@ def photos_map(
         if result.exif is not None:
             pins.append(replace(_pin(result, None), text_stays=False))
     area = [] if near is None else [_area_ring(near)]
-    return maps.draw_map(spots=spots, pins=pins, rings=area, ground=ground, basemap=basemap, every_spot_best=True)
+    return maps.draw_map(spots=spots, pins=pins, rings=area, backdrop=backdrop, every_spot_best=True)
 
 
 def distance_to_photo_m(answer: Answer, match: Match) -> float | None:
@@ -106,7 +102,7 @@ def _match_rows(answer: Answer, match: Match) -> tuple[tuple[str, str], ...]:
         (f"Match {match.rank}", ""),
         ("Tile", match.tile.id),
         ("Similarity", formatting.similarity(match.score)),
-        ("Centre", formatting.place(match.tile.centre.lon, match.tile.centre.lat)),
+        ("Centre", formatting.coordinates(match.tile.centre.lon, match.tile.centre.lat)),
     ]
     away_m = distance_to_photo_m(answer, match)
     return tuple(lines if away_m is None else [*lines, ("From EXIF place", formatting.metres(away_m))])
@@ -121,7 +117,7 @@ def _spot(number: int, match: Match, rows: tuple[tuple[str, str], ...], picture:
 def _pin(answer: Answer, camera: maps.Camera | None) -> maps.Pin:
     assert answer.exif is not None
     exif = answer.exif
-    rows = (("Place by the photo's EXIF", ""), ("", formatting.place(exif.lon, exif.lat)), ("", answer.photo))
+    rows = (("Place by the photo's EXIF", ""), ("", formatting.coordinates(exif.lon, exif.lat)), ("", answer.photo))
     if not answer.matches:
         return maps.Pin(exif.lon, exif.lat, rows, camera=camera)
     best = answer.fit.point if answer.fit else answer.matches[0].tile.centre

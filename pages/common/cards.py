@@ -117,9 +117,9 @@ def verdict_card(answer: Answer, seen_uri: str, inspect: str = "") -> str:
         position = answer.position
         hint = "95 % of rendered photos lie within." if fitted else "The tiles that agree all lie within this radius."
         facts.insert(0, ("Within", formatting.metres(position.radius_m), hint))
-        title = formatting.place(position.lon, position.lat)
+        title = formatting.coordinates(position.lon, position.lat)
     else:
-        title = f"Perhaps {formatting.place(best.tile.centre.lon, best.tile.centre.lat)}"
+        title = f"Perhaps {formatting.coordinates(best.tile.centre.lon, best.tile.centre.lat)}"
     return _card(answer.verdict, title, answer, facts, seen_uri, inspect)
 
 
@@ -150,8 +150,8 @@ def summary_card(answered: int, refused: Sequence[tuple[str, str]], located: int
     title = f"{formatting.count(answered, 'photo')} answered" + (f", {located} located" if answered else "")
     lines = "".join(f"<li><b>{html.escape(name)}</b> {html.escape(text)}</li>" for name, text in refused)
     kind = "error" if refused and not answered else "quiet"
-    told = f"<p>{formatting.count(len(refused), 'photo')} could not be read:</p>"
-    bad = f'{told}<ul class="notes">{lines}</ul>' if refused else ""
+    heading = f"<p>{formatting.count(len(refused), 'photo')} could not be read:</p>"
+    bad = f'{heading}<ul class="notes">{lines}</ul>' if refused else ""
     return f'<div class="card {kind}" role="status"><h3>{title}</h3>{bad}{stages_line(timings)}</div>'
 
 

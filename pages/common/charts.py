@@ -47,7 +47,7 @@ class Moment:
     number: int
     at_s: float
     value: float | None
-    told: str
+    tooltip: str
     sure: bool = True
 
 
@@ -68,8 +68,8 @@ def histogram(series: Sequence[Series], edges: Sequence[float], x_label: str, ti
             if count:
                 x, width = frame.x(left), max(0.5, frame.x(right) - frame.x(left) - 1)
                 y, height = frame.y(low + count), frame.y(low) - frame.y(low + count)
-                told = f"{part.name}: {count:g} from {left:.3g} to {right:.3g}"
-                marks.append(_bar(x, y, width, height, part.kind, told))
+                tooltip = f"{part.name}: {count:g} from {left:.3g} to {right:.3g}"
+                marks.append(_bar(x, y, width, height, part.kind, tooltip))
         below += counts
     if zero and edges[0] < 0 < edges[-1]:
         marks.append(_line(frame.x(0), TOP, frame.x(0), HEIGHT - BOTTOM, "zero"))
@@ -98,9 +98,9 @@ def reliability(shares: Sequence[Share], x_label: str, title: str) -> str:
     for share in shares:
         x = frame.x(share.at)
         marks.append(_line(x, frame.y(share.low), x, frame.y(share.high), "bar-line"))
-        told = f"{share.share:.0%} right of {share.count:,} at {share.at:.3g} ({share.low:.0%} to {share.high:.0%})"
+        tooltip = f"{share.share:.0%} right of {share.count:,} at {share.at:.3g} ({share.low:.0%} to {share.high:.0%})"
         marks.append(
-            f'<circle class="dot" cx="{x:.1f}" cy="{frame.y(share.share):.1f}" r="5"><title>{told}</title></circle>'
+            f'<circle class="dot" cx="{x:.1f}" cy="{frame.y(share.share):.1f}" r="5"><title>{tooltip}</title></circle>'
         )
     return _svg(title, frame, x_label, "".join(marks), [])
 
@@ -120,12 +120,12 @@ def timeline(moments: Sequence[Moment], keys: Sequence[tuple[str, Kind]], title:
     for moment in moments:
         x = frame.x(moment.at_s)
         if moment.value is None:
-            marks.append(_bar(x - half, TOP, 2 * half, HEIGHT - BOTTOM - TOP, "wrong", moment.told))
+            marks.append(_bar(x - half, TOP, 2 * half, HEIGHT - BOTTOM - TOP, "wrong", moment.tooltip))
             continue
         kind = "dot" if moment.sure else "ring"
         marks.append(
             f'<circle class="{kind}" data-number="{moment.number}" cx="{x:.1f}" cy="{frame.y(moment.value):.1f}" r="4">'
-            f"<title>{html.escape(moment.told)}</title></circle>"
+            f"<title>{html.escape(moment.tooltip)}</title></circle>"
         )
     return _svg(title, frame, "seconds since the first photo", "".join(marks), keys)
 
@@ -167,9 +167,9 @@ def _svg(title: str, frame: _Frame, x_label: str, marks: str, keys: Sequence[tup
     floor = HEIGHT - BOTTOM
     parts = []
     for value in ticks(frame.y_low, frame.y_high, 4):
-        told = f"{value:.3g}" if not frame.percent else f"{value:.0%}" if value * 100 % 1 < 1e-9 else f"{value:.1%}"
+        label = f"{value:.3g}" if not frame.percent else f"{value:.0%}" if value * 100 % 1 < 1e-9 else f"{value:.1%}"
         parts.append(_line(LEFT, frame.y(value), WIDTH - RIGHT, frame.y(value), "grid"))
-        parts.append(f'<text x="{LEFT - 7}" y="{frame.y(value) + 4:.1f}" text-anchor="end">{told}</text>')
+        parts.append(f'<text x="{LEFT - 7}" y="{frame.y(value) + 4:.1f}" text-anchor="end">{label}</text>')
     parts += [marks, _line(LEFT, floor, WIDTH - RIGHT, floor, "axis")]
     for value in ticks(frame.x_low, frame.x_high, 6):
         parts.append(_line(frame.x(value), floor, frame.x(value), floor + 4, "tick"))
@@ -192,10 +192,10 @@ def _svg(title: str, frame: _Frame, x_label: str, marks: str, keys: Sequence[tup
     )
 
 
-def _bar(x: float, y: float, width: float, height: float, kind: Kind, told: str) -> str:
+def _bar(x: float, y: float, width: float, height: float, kind: Kind, tooltip: str) -> str:
     return (
         f'<rect class="{kind}" x="{x:.1f}" y="{y:.1f}" width="{width:.1f}" height="{height:.1f}">'
-        f"<title>{html.escape(told)}</title></rect>"
+        f"<title>{html.escape(tooltip)}</title></rect>"
     )
 
 

@@ -23,19 +23,19 @@ class FlightTrack(MacroElement):
         self.box = [[south, west], [north, east]]
 
 
-def flight_map(track: Track, ground: maps.Picture | None, basemap: bool = False) -> str:
+def flight_map(track: Track, backdrop: maps.Backdrop) -> str:
     """The HTML page of a flight's map."""
     plan = maps.OfflineMap()
     plan.add_script("flight_map.js")
-    maps.lay_under(plan, ground, basemap)
+    maps.lay_under(plan, backdrop)
     fixes: list[dict[str, object]] = []
     known: list[tuple[float, float]] = []
     for fix in track.fixes:
         at, stated = fix.position, fix.sighting.stated
-        place = None if at is None else _beside(known, at.lon, at.lat)
-        said = None if stated is None else _beside(known, stated.lon, stated.lat)
-        fixes.append({"state": fix.state, "at": place, "radius": at and round(at.radius_m, 1), "stated": said})
-    plan.add_child(FlightTrack(fixes, _box(known, ground)))
+        found = None if at is None else _beside(known, at.lon, at.lat)
+        said_at = None if stated is None else _beside(known, stated.lon, stated.lat)
+        fixes.append({"state": fix.state, "at": found, "radius": at and round(at.radius_m, 1), "stated": said_at})
+    plan.add_child(FlightTrack(fixes, _box(known) or backdrop.box))
     return plan.get_root().render()
 
 
@@ -47,8 +47,8 @@ def _beside(known: list[tuple[float, float]], lon: float, lat: float) -> list[fl
     return [round(lat, 7), round(lon, 7)]
 
 
-def _box(known: list[tuple[float, float]], ground: maps.Picture | None) -> maps.Box:
+def _box(known: list[tuple[float, float]]) -> maps.Box | None:
     if not known:
-        return ground.box if ground else (-180.0, -60.0, 180.0, 70.0)
+        return None
     lons, lats = zip(*known, strict=True)
     return min(lons), min(lats), max(lons), max(lats)

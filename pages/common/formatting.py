@@ -14,7 +14,7 @@ def metres(value_m: float) -> str:
     return f"{km:,.2f} km" if km < 10 else f"{km:,.0f} km"
 
 
-def place(lon: float, lat: float) -> str:
+def coordinates(lon: float, lat: float) -> str:
     """A point, longitude first; the letters say which is which. Five decimals are about a metre."""
     return f"{abs(lon):.5f}° {'E' if lon >= 0 else 'W'}, {abs(lat):.5f}° {'N' if lat >= 0 else 'S'}"
 

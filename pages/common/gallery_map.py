@@ -35,12 +35,13 @@ def gallery_map(gallery: Gallery, ground: maps.Picture | None) -> str:
     plan = maps.OfflineMap("Map of the gallery")
     plan.add_script("footprints.js")
     plan.add_script("gallery_map.js")
-    maps.lay_under(plan, ground, basemap=False)
+    backdrop = maps.Backdrop(ground)
+    maps.lay_under(plan, backdrop)
     shapes = footprints(gallery)
     if len(shapes) > MOST_FOOTPRINTS:
         maps.draw_outline(plan, maps.Outline(coverage(gallery), "The gallery's area"))
         shapes = shapes[:0]
-    box = shapely.total_bounds(footprints(gallery)) if len(gallery) else (-180.0, -60.0, 180.0, 70.0)
+    box = shapely.total_bounds(footprints(gallery)) if len(gallery) else backdrop.box
     west, south, east, north = (float(edge) for edge in box)
     plan.add_child(GalleryTiles(corners_of(shapes), (west, south, east, north), ground is not None))
     return plan.get_root().render()

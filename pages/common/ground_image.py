@@ -46,7 +46,7 @@ class Sheet:
         return cls(west, south, east, north, max(1, round(width * scale)), max(1, round(height * scale)))
 
     def pixels(self, lons: np.ndarray, lats: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Columns and rows of places."""
+        """Columns and rows of points."""
         return (
             (lons - self.west) / (self.east - self.west) * self.width_px,
             (self.north - lats) / (self.north - self.south) * self.height_px,
@@ -94,9 +94,9 @@ def _raster(gallery: Gallery, source: str, tiles: pd.DataFrame, sheet: Sheet) ->
             (tiles["row_px"] + tiles["height_px"] / 2 - top) * shrink,
         ]
     ).astype(float)
-    places = np.column_stack([columns, rows, np.ones(len(tiles))])
-    fit, _, rank, _ = np.linalg.lstsq(places, inside, rcond=None)
-    if rank < 3 or np.abs(places @ fit - inside).max() > FIT_PX:
+    points = np.column_stack([columns, rows, np.ones(len(tiles))])
+    fit, _, rank, _ = np.linalg.lstsq(points, inside, rcond=None)
+    if rank < 3 or np.abs(points @ fit - inside).max() > FIT_PX:
         return None
     whole = Tile("ground", LonLat(0, 0), tiles.geometry.iloc[0], 1.0, source, Window(left, top, width, height))
     image = gallery.image(whole, max_px=max(sheet.width_px, sheet.height_px)).convert("RGBA")

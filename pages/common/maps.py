@@ -46,6 +46,20 @@ class Picture:
 
 
 @dataclass(frozen=True)
+class Backdrop:
+    """What lies under everything else on a map."""
+
+    ground: Picture | None = None  # the gallery's imagery in one picture
+    footprints: np.ndarray | None = None  # (N, 4) boxes of the gallery's tiles, drawn as a thin net
+    basemap: bool = False  # streets from openstreetmap.org: the only way that a map speaks to another host
+
+    @property
+    def box(self) -> Box:
+        """What a map shows when there is nothing else to frame."""
+        return self.ground.box if self.ground else (-180.0, -60.0, 180.0, 70.0)
+
+
+@dataclass(frozen=True)
 class Spot:
     """One numbered place on a map: a matched tile."""
 
@@ -254,19 +268,17 @@ def _overlay(picture: str, box: Box, opacity: float) -> folium.raster_layers.Ima
     )
 
 
-def lay(plan: OfflineMap, ground: Picture, opacity: float = 1.0) -> None:
-    """Put the gallery's imagery under everything else."""
-    _overlay(ground.uri, ground.box, opacity).add_to(plan)
-
-
-def lay_under(plan: OfflineMap, ground: Picture | None, basemap: bool) -> None:
-    """Put streets, if they are wanted, and the gallery's imagery under everything else."""
-    if basemap:
+def lay_under(plan: OfflineMap, backdrop: Backdrop) -> None:
+    """Put streets, if they are wanted, the gallery's imagery and its tiles under everything else."""
+    if backdrop.basemap:
         folium.TileLayer(
             BASEMAP_URL, attr="© OpenStreetMap contributors", max_zoom=MAX_ZOOM, max_native_zoom=19, control=False
         ).add_to(plan)
-    if ground is not None:
-        lay(plan, ground, 0.6 if basemap else 1.0)
+    if backdrop.ground is not None:
+        _overlay(backdrop.ground.uri, backdrop.ground.box, 0.6 if backdrop.basemap else 1.0).add_to(plan)
+    if backdrop.footprints is not None and len(backdrop.footprints):
+        plan.add_script("footprints.js")
+        plan.add_child(Footprints(backdrop.footprints))
 
 
 def _outline(shape: BaseGeometry) -> list[list[tuple[float, float]]]:
@@ -336,18 +348,18 @@ def _draw_pin(plan: OfflineMap, pin: Pin) -> None:
 
 def _sign(
     plan: OfflineMap,
-    place: tuple[float, float],
+    at: tuple[float, float],
     drawing: str,
     side_px: int,
     title: str,
     rows: Iterable[tuple[str, str]],
 ) -> None:
-    """Put a drawing on the map. Args: place: latitude first, as Leaflet wants it. title: ours, never a file's."""
+    """Put a drawing on the map. Args: at: latitude first, as Leaflet wants it. title: ours, never a file's."""
     half_px = side_px // 2
     icon = folium.DivIcon(
         html=drawing, icon_size=(side_px, side_px), icon_anchor=(half_px, half_px), popup_anchor=(0, -half_px)
     )
-    marker = folium.Marker(place, icon=icon, title=title, alt=title, z_index_offset=500)
+    marker = folium.Marker(at, icon=icon, title=title, alt=title, z_index_offset=500)
     marker.add_child(Text(rows, maxWidth=280))
     marker.add_to(plan)
 
@@ -365,34 +377,27 @@ def draw_map(
     pins: Sequence[Pin] = (),
     rings: Sequence[Ring] = (),
     outlines: Sequence[Outline] = (),
-    ground: Picture | None = None,
-    footprints: np.ndarray | None = None,
+    backdrop: Backdrop | None = None,
     frame: Box | None = None,
     focus: Box | None = None,
-    basemap: bool = False,
     every_spot_best: bool = False,
 ) -> str:
     """The HTML page of a map.
 
     Args:
         spots: matched tiles, best first; the best one is drawn last, so that it lies on top.
-        ground: the gallery's imagery in one picture, under everything.
-        footprints: (N, 4) boxes of the gallery's tiles, drawn as a thin net.
+        pins: what photos state of their places.
+        rings: circles on the ground.
+        outlines: shapes on the ground.
+        backdrop: what lies under everything; None: nothing.
         frame: what the map shows when there is nothing else to frame.
         focus: what it shows first; a button shows everything.
-        basemap: whether streets are asked from openstreetmap.org: the only way this page speaks to another host.
         every_spot_best: several photos, one spot each: no spot is better than another.
     """
-    plan = OfflineMap()
-    lay_under(plan, ground, basemap)
-    if footprints is not None and len(footprints):
-        plan.add_script("footprints.js")
-        plan.add_child(Footprints(footprints))
+    plan, backdrop = OfflineMap(), backdrop or Backdrop()
+    lay_under(plan, backdrop)
     for ring in rings:
-        style = {"color": RANK_COLOURS[0]} if ring.found else {"color": AREA_COLOUR, "dash_array": "2 8"}
-        circle = folium.Circle((ring.lat, ring.lon), ring.radius_m, weight=3, fill=True, fill_opacity=0.06, **style)
-        circle.add_child(Text([("", ring.text)], "Tooltip", sticky=True))
-        circle.add_to(plan)
+        _draw_ring(plan, ring)
     for outline in outlines:
         draw_outline(plan, outline)
     best = spots[0].number if spots else None
@@ -404,11 +409,15 @@ def draw_map(
     boxes += [_around(pin.camera.lon, pin.camera.lat) for pin in pins if pin.camera]
     boxes += [outline.shape.bounds for outline in outlines]
     boxes += [_around(ring.lon, ring.lat, ring.radius_m) for ring in rings]
-    if not boxes:
-        boxes = [frame or (ground.box if ground else (-180.0, -60.0, 180.0, 70.0))]
-    everything = _union(boxes)
-    plan.add_child(Bridge(names[::-1], everything, focus))
+    plan.add_child(Bridge(names[::-1], _union(boxes or [frame or backdrop.box]), focus))
     return plan.get_root().render()
+
+
+def _draw_ring(plan: OfflineMap, ring: Ring) -> None:
+    style = {"color": RANK_COLOURS[0]} if ring.found else {"color": AREA_COLOUR, "dash_array": "2 8"}
+    circle = folium.Circle((ring.lat, ring.lon), ring.radius_m, weight=3, fill=True, fill_opacity=0.06, **style)
+    circle.add_child(Text([("", ring.text)], "Tooltip", sticky=True))
+    circle.add_to(plan)
 
 
 def iframe(page: str, *, title: str = "Map of the matched tiles", basemap: bool = False) -> str:
@@ -417,5 +426,5 @@ def iframe(page: str, *, title: str = "Map of the matched tiles", basemap: bool 
     With a street background the frame keeps its origin, because OpenStreetMap answers only requests with a referrer.
     """
     sandbox = "allow-scripts allow-same-origin" if basemap else "allow-scripts"
-    told, inside = html.escape(title), html.escape(page)
-    return f'<iframe class="map-frame" title="{told}" sandbox="{sandbox}" srcdoc="{inside}"></iframe>'
+    name, inside = html.escape(title), html.escape(page)
+    return f'<iframe class="map-frame" title="{name}" sandbox="{sandbox}" srcdoc="{inside}"></iframe>'

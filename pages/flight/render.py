@@ -68,12 +68,12 @@ def player(shown: FlightView) -> str:
 
 
 def _shot(number: int, fix: Fix, photo: str, tile: str | None) -> str:
-    told = [formatting.duration(fix.time_s) if fix.time_s else "0 s"]
+    facts = [formatting.duration(fix.time_s) if fix.time_s else "0 s"]
     if fix.position is not None:
-        told.append(formatting.place(fix.position.lon, fix.position.lat))
-        told.append(f"within {formatting.metres(fix.position.radius_m)}")
+        facts.append(formatting.coordinates(fix.position.lon, fix.position.lat))
+        facts.append(f"within {formatting.metres(fix.position.radius_m)}")
     if fix.error_m is not None:
-        told.append(f"{formatting.metres(fix.error_m)} from its EXIF place")
+        facts.append(f"{formatting.metres(fix.error_m)} from its EXIF place")
     match = fix.sighting.best
     best = (
         '<div class="none"></div><small>no tile</small>'
@@ -84,7 +84,7 @@ def _shot(number: int, fix: Fix, photo: str, tile: str | None) -> str:
     return (
         f'<figure class="shot {fix.state}" data-number="{number}"{"" if number == 1 else " hidden"}>'
         f'<div><img src="{photo}" alt="The photo"><small>{html.escape(fix.photo)}</small></div><div>{best}</div>'
-        f'<figcaption><span class="badge">{_NAMES[fix.state]}</span>{html.escape(" · ".join(told))}</figcaption>'
+        f'<figcaption><span class="badge">{_NAMES[fix.state]}</span>{html.escape(" · ".join(facts))}</figcaption>'
         "</figure>"
     )
 
@@ -106,5 +106,5 @@ def chart(track: Track) -> str:
 def _moment(number: int, fix: Fix, stated: bool) -> charts.Moment:
     radius_m = None if fix.position is None else fix.position.radius_m
     value = fix.error_m if stated else radius_m
-    told = f"{fix.photo}: {fix.state}" + ("" if value is None else f", {formatting.metres(value)}")
-    return charts.Moment(number, fix.time_s, value, told, fix.state == "found")
+    tooltip = f"{fix.photo}: {fix.state}" + ("" if value is None else f", {formatting.metres(value)}")
+    return charts.Moment(number, fix.time_s, value, tooltip, fix.state == "found")

@@ -44,7 +44,7 @@ class Parts:
     form: BuildForm
 
     @property
-    def shown(self) -> list[gr.blocks.Block]:
+    def gallery_view(self) -> list[gr.blocks.Block]:
         """Every component that shows something of the chosen gallery."""
         return [self.head, self.listing, self.plan, self.tile, self.health, self.own.row, self.own.download]
 
@@ -184,16 +184,16 @@ class Events:
 def _wire(events: Events, parts: Parts) -> None:
     page, form = widgets.page_at_hand(), parts.form
     menu, browser = parts.picker.menu, parts.picker.browser
-    opened = page.load(events.opening, browser, [menu, *parts.shown], **SLOW)
-    turned = menu.input(events.turned_to, [browser, menu], [browser, *parts.shown], **SLOW)
-    of_row = parts.listing.turn(events.of_list, browser, [browser, menu, *parts.shown], **SLOW)  # type: ignore[attr-defined]
+    opened = page.load(events.opening, browser, [menu, *parts.gallery_view], **SLOW)
+    turned = menu.input(events.turned_to, [browser, menu], [browser, *parts.gallery_view], **SLOW)
+    of_row = parts.listing.turn(events.of_list, browser, [browser, menu, *parts.gallery_view], **SLOW)  # type: ignore[attr-defined]
     for event in (opened, turned, of_row):
         event.then(events.examined, menu, parts.health, **SLOW)
     parts.plan.pick(events.picked, menu, parts.tile, **QUIET)  # type: ignore[attr-defined]
 
     changes = [form.file.change, form.tile_size_m.change, form.overlap.release]
     gr.on(changes, events.planning, form.given, [form.planned, form.build], **QUIET)
-    changed = [browser, menu, form.planned, *parts.shown]
+    changed = [browser, menu, form.planned, *parts.gallery_view]
     built = form.build.click(
         events.making,
         {browser, *form.given},

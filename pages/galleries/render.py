@@ -79,7 +79,7 @@ def tile_card(view: TileView) -> str:
     """A tile with its picture, and beside it the one of another place that looks like it."""
     tile = view.tile
     facts = [
-        ("Centre", formatting.place(tile.centre.lon, tile.centre.lat), ""),
+        ("Centre", formatting.coordinates(tile.centre.lon, tile.centre.lat), ""),
         ("Side", formatting.metres(view.side_m), ""),
         ("Metres per pixel", f"{tile.metres_per_px:.2g}", ""),
         ("From", source_name(tile), ""),
@@ -88,8 +88,8 @@ def tile_card(view: TileView) -> str:
     pictures = _figure(view.picture, "The tile", "")
     remarks = list(view.remarks)
     if view.twin is not None and view.cosine is not None:
-        told = f"{view.twin.id} · similarity {formatting.similarity(view.cosine)}"
-        pictures += _figure(view.twin_picture, "The tile of another place that looks like it", told)
+        likeness = f"{view.twin.id} · similarity {formatting.similarity(view.cosine)}"
+        pictures += _figure(view.twin_picture, "The tile of another place that looks like it", likeness)
         remarks.append("To the network it looks like the tile of another place beside it.")
     return (
         f'<div class="card quiet tile" role="status"><h3>{html.escape(tile.id)}</h3>'
@@ -98,8 +98,8 @@ def tile_card(view: TileView) -> str:
 
 
 def _figure(picture: object, what: str, caption: str) -> str:
-    told = f"<figcaption>{html.escape(caption)}</figcaption>" if caption else ""
+    below = f"<figcaption>{html.escape(caption)}</figcaption>" if caption else ""
     if picture is None:
-        return f'<figure><div class="none">The imagery is not there any more.</div>{told}</figure>'
+        return f'<figure><div class="none">The imagery is not there any more.</div>{below}</figure>'
     uri = maps.picture_uri(picture, TILE_CARD_PX)  # type: ignore[arg-type]
-    return f'<figure><img src="{uri}" alt="{what}">{told}</figure>'
+    return f'<figure><img src="{uri}" alt="{what}">{below}</figure>'

@@ -32,8 +32,8 @@ def error_map(lines: pd.DataFrame, ground: maps.Picture | None) -> str:
     """The HTML page of a map of errors. Args: lines: as `gallery.report.confusions.error_lines` gives them."""
     plan = maps.OfflineMap()
     plan.add_script("error_lines.js")
-    if ground is not None:
-        maps.lay(plan, ground)
+    backdrop = maps.Backdrop(ground)
+    maps.lay_under(plan, backdrop)
     worst = lines.sort_values("error_m", ascending=False, kind="stable").head(MOST_LINES)
     drawn: list[list[object]] = []
     for name, row in worst.iterrows():
@@ -41,13 +41,11 @@ def error_map(lines: pd.DataFrame, ground: maps.Picture | None) -> str:
         ends = [round(float(value), 6) for value in (row["true_lon"], row["true_lat"], lon, row["lat"])]
         away = "" if math.isnan(row["error_m"]) else formatting.metres(row["error_m"])
         drawn.append([str(name), *ends, away])
-    plan.add_child(ErrorLines(drawn, _box(worst, ground)))
+    plan.add_child(ErrorLines(drawn, _box(worst) if len(worst) else backdrop.box))
     return plan.get_root().render()
 
 
-def _box(lines: pd.DataFrame, ground: maps.Picture | None) -> maps.Box:
-    if not len(lines):
-        return ground.box if ground else (-180.0, -60.0, 180.0, 70.0)
+def _box(lines: pd.DataFrame) -> maps.Box:
     lons = pd.concat([lines["true_lon"], lines["lon"]])
     lats = pd.concat([lines["true_lat"], lines["lat"]])
     if lons.max() - lons.min() > 180:

@@ -33,8 +33,8 @@ def headline(name: str, figures: Figures | None, causes: Causes, notes: Sequence
         low, high = formatting.metres(figures.median_m.low), formatting.metres(figures.median_m.high)
         facts.append(("Median error", formatting.metres(figures.median_m.value), f"{low} to {high}"))
     terms = "".join(
-        f'<div title="95 % interval: {told}"><dt>{term}</dt><dd>{value} <small>{told}</small></dd></div>'
-        for term, value, told in facts
+        f'<div title="95 % interval: {interval}"><dt>{term}</dt><dd>{value} <small>{interval}</small></dd></div>'
+        for term, value, interval in facts
     )
     lines = "".join(f"<li>{html.escape(note)}</li>" for note in notes)
     return (
@@ -207,9 +207,9 @@ def _links(cloud: Scatter, drawn: np.ndarray) -> list[list[int]]:
     """Points of a query and of its true tile, both drawn; none where they would be too many to see."""
     if len(cloud.links) > MOST_LINKS:
         return []
-    place = np.full(len(cloud.ids), -1)
-    place[drawn] = np.arange(len(drawn))
-    links = place[cloud.links]
+    row_of = np.full(len(cloud.ids), -1)
+    row_of[drawn] = np.arange(len(drawn))
+    links = row_of[cloud.links]
     return links[(links >= 0).all(axis=1)].tolist()
 
 

@@ -2,7 +2,7 @@
 
 import html
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -72,9 +72,9 @@ def _row(name: str, row: "pd.Series[Any]", chosen: str | None, compared: bool) -
     rank = "none" if math.isnan(row["rank"]) else f"{row['rank']:.0f}"
     cells = [
         f'<td class="who" title="{html.escape(name)}"><span><bdi>{html.escape(name)}</bdi></span>{_flags(flags)}</td>',
-        f"<td>{text_of(row['place'])}</td>",
+        f"<td>{text_or_dash(row['place'])}</td>",
         number(row["altitude_m"], formatting.metres),
-        f"<td>{text_of(row['condition'])}</td>",
+        f"<td>{text_or_dash(row['condition'])}</td>",
         f'<td class="number"><span class="mark {kind}">{sign} {rank}</span></td>',
         number(row["score"], formatting.similarity),
         number(row["margin"], signed),
@@ -92,9 +92,9 @@ def _flags(texts: Mapping[str, str]) -> str:
 
 
 def _turner(page: TablePage) -> str:
-    def button(to: int, label: str, told: str) -> str:
+    def button(to: int, label: str, hint: str) -> str:
         off = "" if 1 <= to <= page.pages and to != page.number else " disabled"
-        return f'<button data-page="{to}" aria-label="{told}"{off}>{label}</button>'
+        return f'<button data-page="{to}" aria-label="{hint}"{off}>{label}</button>'
 
     return (
         f'<nav class="turner">{button(1, "«", "First page")}{button(page.number - 1, "‹", "Page before")}'
@@ -103,15 +103,15 @@ def _turner(page: TablePage) -> str:
     )
 
 
-def text_of(value: object) -> str:
+def text_or_dash(value: object) -> str:
     """A text from a file as HTML; a dash where there is none."""
     return html.escape(value) if isinstance(value, str) and value else "–"
 
 
-def number(value: float, said: Any) -> str:
+def number(value: float, text_of: Callable[[float], str]) -> str:
     """A cell with a number; a dash where there is none."""
     known = value is not None and not math.isnan(value)
-    return f"{NUMBER_CELL}{said(value) if known else '–'}</td>"
+    return f"{NUMBER_CELL}{text_of(value) if known else '–'}</td>"
 
 
 def signed(value: float) -> str:
@@ -130,10 +130,10 @@ def plain_table(heads: Sequence[str], rows: Sequence[Sequence[str]], data: Seque
         for name, is_number in zip(heads, numbers, strict=True)
     )
     lines = []
-    for position, cells in enumerate(rows):
-        told = data[position] if data else {}
-        marks = "".join(f' data-{key}="{html.escape(value)}"' for key, value in told.items())
-        focus = ' tabindex="0"' if told else ""
+    for row, cells in enumerate(rows):
+        attributes = data[row] if data else {}
+        marks = "".join(f' data-{key}="{html.escape(value)}"' for key, value in attributes.items())
+        focus = ' tabindex="0"' if attributes else ""
         lines.append(f"<tr{marks}{focus}>{''.join(cells)}</tr>")
     body = f"<thead><tr>{head}</tr></thead><tbody>{''.join(lines)}</tbody>"
     return f'<div class="scroll"><table class="plain">{body}</table></div>'

@@ -192,15 +192,7 @@ def _settings() -> Settings:
         again = gr.Button("Search here", size="sm", visible=False)
         basemap = gr.Checkbox(label="Street background from openstreetmap.org", value=False)
     return Settings(
-        k=k,
-        turn=turn,
-        where=where,
-        point=point,
-        lon=lon,
-        lat=lat,
-        radius_km=radius_km,
-        again=again,
-        basemap=basemap,
+        k=k, turn=turn, where=where, point=point, lon=lon, lat=lat, radius_km=radius_km, again=again, basemap=basemap
     )
 
 

@@ -43,7 +43,7 @@ def show_answer(outputs: Outputs, shown: AnswerView) -> Values:
     """One photo's answer."""
     answer = shown.answer
     strip = [
-        (picture, f"{match.rank} · {formatting.similarity(match.score)}{_away(answer, match)}\n{_place(match)}")
+        (picture, f"{match.rank} · {formatting.similarity(match.score)}{_away(answer, match)}\n{_centre(match)}")
         for picture, match in zip(shown.pictures, answer.matches, strict=True)
     ]
     rows = [
@@ -78,7 +78,7 @@ def show_photos(outputs: Outputs, shown: PhotosView) -> Values:
     strip = []
     for number, (answer, picture) in enumerate(zip(shown.placed, pictures, strict=True), start=1):
         best = answer.matches[0]
-        text = f"{number} · {formatting.similarity(best.score)}{_away(answer, best)}\n{answer.photo}\n{_place(best)}"
+        text = f"{number} · {formatting.similarity(best.score)}{_away(answer, best)}\n{answer.photo}\n{_centre(best)}"
         strip.append((picture, text))
     located = sum(answer.verdict == "located" for answer in shown.placed)
     return {
@@ -108,14 +108,23 @@ def _many_rows(shown: PhotosView) -> list[list[Any]]:
             number += 1
             best = result.matches[0]
             centre = best.tile.centre
-            place = [f"{centre.lon:.6f}", f"{centre.lat:.6f}", _away(result, best, "") or "–"]
-            rows.append([number, result.photo, result.verdict, best.tile.id, formatting.similarity(best.score), *place])
+            centre_and_error = [f"{centre.lon:.6f}", f"{centre.lat:.6f}", _away(result, best, "") or "–"]
+            rows.append(
+                [
+                    number,
+                    result.photo,
+                    result.verdict,
+                    best.tile.id,
+                    formatting.similarity(best.score),
+                    *centre_and_error,
+                ]
+            )
     return rows
 
 
-def _place(match: Match) -> str:
+def _centre(match: Match) -> str:
     """A tile's centre on two short lines."""
-    return formatting.place(match.tile.centre.lon, match.tile.centre.lat).replace(", ", "\n")
+    return formatting.coordinates(match.tile.centre.lon, match.tile.centre.lat).replace(", ", "\n")
 
 
 def _away(answer: Answer, match: Match, before: str = " · ") -> str:

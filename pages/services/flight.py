@@ -106,7 +106,7 @@ class FlightService:
         return FlightView(
             track=found,
             pictures=tuple(_pictures(localizer, fix.sighting) for fix in found.fixes),
-            map_page=flight_map(found, self.service.ground, question.basemap),
+            map_page=flight_map(found, self.service.backdrop(question.basemap)),
             files={kind: export.render(found, kind) for kind in get_args(export.Format)},
             seconds=time.perf_counter() - begun,
             unasked=max(0, flight.count - len(seen)) if stopped() else 0,

@@ -141,7 +141,7 @@ class LocateService:
         gallery, embedder = self._parts()
         begun = time.perf_counter()
         pictures = tuple(gallery.image(match.tile, max_px=TILE_PX) for match in answer.matches)
-        page = answer_map(answer, pictures, near, camera_of(photo.position), self.ground, question.basemap)
+        page = answer_map(answer, pictures, near, camera_of(photo.position), self.backdrop(question.basemap))
         seen = embedder.seen(answer.seen)
         overlay = None if answer.fit is None else overlay_of(photo.image, answer.fit, gallery)
         answer = replace(answer, timings={**answer.timings, "draw": time.perf_counter() - begun})
@@ -194,20 +194,21 @@ class LocateService:
                 progress(len(results), len(sources))
         begun = time.perf_counter()
         pictures = tuple(_best_picture(localizer.gallery, result) for result in results)
-        page = photos_map(results, pictures, near, self.ground, question.basemap)
+        page = photos_map(results, pictures, near, self.backdrop(question.basemap))
         timings = {**_summed(results), "draw": time.perf_counter() - begun}
         return PhotosView(tuple(results), pictures, page, timings, question.basemap)
 
-    def first_map(self, basemap: bool = False) -> str:
+    def first_map(self) -> str:
         """The map before any question: where the gallery is."""
         gallery = self.engine.wait().gallery
-        frame, footprints = None, None
-        if 0 < len(gallery) <= MOST_OUTLINES:
-            west, south = gallery.boxes[:, :2].min(axis=0)
-            east, north = gallery.boxes[:, 2:].max(axis=0)
-            frame = (float(west), float(south), float(east), float(north))
-            footprints = None if self.ground else gallery.boxes
-        return maps.draw_map(ground=self.ground, footprints=footprints, frame=frame, basemap=basemap)
+        if not 0 < len(gallery) <= MOST_OUTLINES:
+            return maps.draw_map(backdrop=self.backdrop(False))
+        backdrop = maps.Backdrop(self.ground, None if self.ground else gallery.boxes)
+        return maps.draw_map(backdrop=backdrop, frame=_extent(gallery))
+
+    def backdrop(self, basemap: bool) -> maps.Backdrop:
+        """What lies under the maps of this gallery. Args: basemap: whether streets are wanted."""
+        return maps.Backdrop(self.ground, basemap=basemap)
 
     def status(self) -> str:
         """What answers here, in one line."""
@@ -217,12 +218,11 @@ class LocateService:
 
     def middle(self) -> LonLat:
         """The middle of the gallery, to five decimals: where a search near a point begins."""
-        boxes = self.engine.wait().gallery.boxes
-        if not len(boxes):
+        gallery = self.engine.wait().gallery
+        if not len(gallery):
             return LonLat(0, 0)
-        west, south = boxes[:, :2].min(axis=0)
-        east, north = boxes[:, 2:].max(axis=0)
-        return LonLat(round(wrap_lon(float(west + east) / 2), 5), round(float(south + north) / 2, 5))
+        west, south, east, north = _extent(gallery)
+        return LonLat(round(wrap_lon((west + east) / 2), 5), round((south + north) / 2, 5))
 
     def _draw_ground(self, localizer: Localizer) -> None:
         self.ground = ground_picture(localizer.gallery)
@@ -254,12 +254,18 @@ def outside(gallery: Gallery, answer: Answer) -> tuple[str, ...]:
     """A warning when the photo says that it was taken beyond the gallery."""
     if answer.exif is None or not len(gallery):
         return ()
-    west, south = gallery.boxes[:, :2].min(axis=0)
-    east, north = gallery.boxes[:, 2:].max(axis=0)
+    west, south, east, north = _extent(gallery)
     point = LonLat(answer.exif.lon, answer.exif.lat)
     if south <= point.lat <= north and any(west <= point.lon + turn <= east for turn in (0, 360)):
         return ()
     return ("By its EXIF the photo was taken outside this gallery: if that is right, every tile here is wrong.",)
+
+
+def _extent(gallery: Gallery) -> maps.Box:
+    """The box around all tiles of a gallery that has some."""
+    west, south = gallery.boxes[:, :2].min(axis=0)
+    east, north = gallery.boxes[:, 2:].max(axis=0)
+    return float(west), float(south), float(east), float(north)
 
 
 def camera_of(position: Any) -> maps.Camera | None:

@@ -92,7 +92,7 @@ class VisitorBuilds:
             if progress is not None:
                 progress(so_far)
 
-        with self._place():
+        with self._reserved():
             temp_folder = Path(self._root.name) / secrets.token_urlsafe(16)
             try:
                 temp_folder.mkdir()
@@ -118,8 +118,8 @@ class VisitorBuilds:
         return CatalogEntry(secrets.token_urlsafe(16), title, home, service, FlightService(service), temp_folder)
 
     @contextmanager
-    def _place(self) -> Iterator[None]:
-        """A place for one more gallery, as long as it is built.
+    def _reserved(self) -> Iterator[None]:
+        """One more gallery is counted as long as it is built.
 
         Raises:
             NoRoom: there is none.

@@ -16,8 +16,8 @@ def test_metres(value_m, text):
 
 
 def test_a_place_names_its_directions_longitude_first():
-    assert formatting.place(-0.5, 51.25) == "0.50000° W, 51.25000° N"
-    assert formatting.place(151.2, -33.9) == "151.20000° E, 33.90000° S"
+    assert formatting.coordinates(-0.5, 51.25) == "0.50000° W, 51.25000° N"
+    assert formatting.coordinates(151.2, -33.9) == "151.20000° E, 33.90000° S"
 
 
 @given(st.floats(0, 1000))

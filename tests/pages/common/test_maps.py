@@ -35,7 +35,7 @@ def test_a_map_names_no_other_host():
     pin = maps.Pin(0.03, 0.03, (("", "here"),), (0.01, 0.02), "37 m", camera=maps.Camera(0.031, 0.03, 90.0))
     ring = maps.Ring(0.01, 0.02, 500, "searched")
     ground = maps.Picture(maps.data_uri(b"x", "webp"), (0, 0, 0.1, 0.1))
-    page = maps.draw_map(spots=spots(), pins=[pin], rings=[ring], ground=ground, footprints=np.zeros((3, 4)))
+    page = maps.draw_map(spots=spots(), pins=[pin], rings=[ring], backdrop=maps.Backdrop(ground, np.zeros((3, 4))))
     assert outside_addresses(page) == set()
     assert not re.search(r"url\((?!['\"]?(data:|#))", page), "a style asks for a file"
     assert "openstreetmap" not in page
@@ -63,7 +63,7 @@ def test_hostile_names_are_neither_markup_nor_code(name):
 
 def test_ten_thousand_footprints_are_light():
     corner = np.random.default_rng(0).random((10_000, 2))
-    page = maps.draw_map(footprints=np.hstack([corner, corner + 0.001]))
+    page = maps.draw_map(backdrop=maps.Backdrop(footprints=np.hstack([corner, corner + 0.001])))
     assert len(page) < 1_000_000
 
 
@@ -90,7 +90,7 @@ def test_each_spot_has_a_picture_an_outline_and_a_marker():
 
 def test_a_basemap_is_asked_for_only_when_wanted():
     assert maps.BASEMAP_URL not in maps.draw_map(spots=spots())
-    assert maps.BASEMAP_URL in maps.draw_map(spots=spots(), basemap=True)
+    assert maps.BASEMAP_URL in maps.draw_map(spots=spots(), backdrop=maps.Backdrop(basemap=True))
 
 
 def test_the_frame_may_run_scripts_and_nothing_else():

@@ -8,7 +8,7 @@ import pytest
 from pages.errors import BadQuestion
 from pages.gallery_picker import Remembered
 from pages.services.catalog import CatalogEntry, GalleryCatalog, keys_of
-from pages.services.engine import Embedders, Engine
+from pages.services.engine import Engine
 from pages.services.flight import FlightService
 from pages.services.locate import LocateService
 
@@ -68,19 +68,3 @@ def test_what_a_browser_remembers_may_be_anything(odd):
 def test_what_a_browser_remembers_comes_back():
     remembered = Remembered("b", ("x", "y"))
     assert Remembered.read(remembered.to_dict()) == remembered
-
-
-def test_embedders_are_known_by_name_and_by_fingerprint():
-    loads = []
-
-    class Loaded:
-        def __init__(self, source):
-            loads.append(source)
-            self.fingerprint = source.upper()
-
-    embedders = Embedders(Loaded)
-    first = embedders.get("a", "A")
-    assert embedders.get("a", "A") is embedders.get("elsewhere/a", "A") is first
-    assert embedders.get("b", "B") is not first
-    assert embedders.get("a", "Z") is first, "what the source names; the gallery then refuses it"
-    assert loads == ["a", "b"]

@@ -6,7 +6,7 @@ import pytest
 
 from gallery.errors import NotAGallery
 from pages.errors import NotReady, sentence
-from pages.services.engine import Engine
+from pages.services.engine import Embedders, Engine
 
 
 def test_all_who_wait_get_the_one_localizer():
@@ -77,3 +77,19 @@ def test_later_steps_run_after_loading_and_may_fail():
 )
 def test_sentences(text, told):
     assert sentence(ValueError(text)) == told
+
+
+def test_embedders_are_known_by_name_and_by_fingerprint():
+    loads = []
+
+    class Loaded:
+        def __init__(self, source):
+            loads.append(source)
+            self.fingerprint = source.upper()
+
+    embedders = Embedders(Loaded)
+    first = embedders.get("a", "A")
+    assert embedders.get("a", "A") is embedders.get("elsewhere/a", "A") is first
+    assert embedders.get("b", "B") is not first
+    assert embedders.get("a", "Z") is first, "what the source names; the gallery then refuses it"
+    assert loads == ["a", "b"]
