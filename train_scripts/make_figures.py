@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from PIL import Image
 
     from gallery.figures.model_chart import ModelPoint
-    from gallery.report.pictures import Album
+    from gallery.report.pictures import ReportPictures
     from gallery.report.report import Report
     from gallery.store.gallery import Gallery
     from train_scripts.figures.embeddings import Vectors
@@ -171,9 +171,9 @@ def strip_sheet(options: argparse.Namespace) -> Image.Image:
 
     if min(options.k, options.queries) < 1:
         raise GalleryError("A sheet needs at least one query and one tile.")
-    report, album = _opened(options, options.report)
+    report, pictures = _opened(options, options.report)
     rows = chosen_rows(report, options.show, options.queries, options.ids)
-    return ranked_strips(strips_of(rows, album, options.k, options.side_px), options.side_px)
+    return ranked_strips(strips_of(rows, pictures, options.k, options.side_px), options.side_px)
 
 
 def heat_map_sheet(options: argparse.Namespace) -> Image.Image:
@@ -190,19 +190,19 @@ def heat_map_sheet(options: argparse.Namespace) -> Image.Image:
             return heat_sheet(pair_rows(options.files, embedder, *how), *shown, ("first", "second"))
     if len(options.files) > 1:
         raise GalleryError("Heat maps are of one report, or of pictures.")
-    report, album = _opened(options, options.files[0])
+    report, pictures = _opened(options, options.files[0])
     rows = chosen_rows(report, options.show, options.queries, options.ids)
     with load_model(options.model) as embedder:
-        return heat_sheet(heat_rows_of(report, rows, album, embedder, *how), *shown)
+        return heat_sheet(heat_rows_of(report, rows, pictures, embedder, *how), *shown)
 
 
-def _opened(options: argparse.Namespace, file: Path) -> tuple[Report, Album]:
+def _opened(options: argparse.Namespace, file: Path) -> tuple[Report, ReportPictures]:
     """A report, and its pictures."""
     from gallery.report.report import read_report
-    from train_scripts.figures.report_sheets import album_of
+    from train_scripts.figures.report_sheets import pictures_of
 
     report = read_report(file)
-    return report, album_of(file, report, _gallery(options), options.photos)
+    return report, pictures_of(file, report, _gallery(options), options.photos)
 
 
 def _held(options: argparse.Namespace) -> dict[str, Vectors]:

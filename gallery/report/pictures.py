@@ -18,7 +18,7 @@ Reader = Callable[[Path, int], Image.Image]
 
 
 @dataclass(frozen=True)
-class Album:
+class ReportPictures:
     """Photos and tiles by what a report calls them.
 
     A report is only text, perhaps of somebody else: a path in it that leads out of `folders` is not followed, whether
@@ -39,7 +39,7 @@ class Album:
         folders: Sequence[str | Path] = (),
         read: Reader = read_picture,
     ) -> Self:
-        """The album of a report.
+        """The pictures of a report.
 
         Args:
             report_file: where the report lies; its folder is searched after `folders`.

@@ -171,7 +171,7 @@ class Report:
 
 
 @dataclass(frozen=True)
-class Standing:
+class TrueTile:
     """How the true tiles stand in the ranking of the whole gallery; None where there is no true tile."""
 
     tile: Tile | None  # the best of them
@@ -182,13 +182,13 @@ class Standing:
 
 def row_of(
     answer: Answer, query_id: str, image: str, truth: LonLat | None = None, *, altitude_m: float | None = None,
-    condition: str | None = None, standing: Standing | None = None,
+    condition: str | None = None, true_tile: TrueTile | None = None,
 ) -> QueryRow:  # fmt: skip
     """The row of an answered photo. A tile is true when its footprint covers the true ground point.
 
     The answer's place is its position, or the best tile's centre while it has none.
 
-    Args: standing: where more than the answer's own tiles were ranked.
+    Args: true_tile: where more than the answer's own tiles were ranked.
     """
     matches = answer.matches
     true = [truth is not None and match.tile.contains(truth) for match in matches]
@@ -197,13 +197,13 @@ def row_of(
         place = LonLat(answer.place.lon, answer.place.lat)
     elif matches:
         place = matches[0].tile.centre
-    whole = standing is not None
-    if standing is None:
+    whole = true_tile is not None
+    if true_tile is None:
         hits = [match for match, is_true in zip(matches, true, strict=True) if is_true]
         misses = [match.score for match, is_true in zip(matches, true, strict=True) if not is_true]
         margin = hits[0].score - max(misses) if hits and misses else None
-        standing = Standing(hits[0].tile, hits[0].rank, margin, None) if hits else Standing(None, None, None, None)
-    best = standing.tile
+        true_tile = TrueTile(hits[0].tile, hits[0].rank, margin, None) if hits else TrueTile(None, None, None, None)
+    best = true_tile.tile
     return QueryRow(
         id=query_id,
         image=image,
@@ -216,10 +216,10 @@ def row_of(
         altitude_m=altitude_m,
         condition=condition,
         true_tile_id=best.id if best else None,
-        truth_rank=standing.rank,
-        margin=standing.margin,
+        truth_rank=true_tile.rank,
+        margin=true_tile.margin,
         error_m=distance_m(truth, place) if truth and place else None,
-        ap=standing.ap,
+        ap=true_tile.ap,
         covered=best is not None if whole else None,
         tile_true=true if truth else None,
         tile_lons=[match.tile.centre.lon for match in matches],

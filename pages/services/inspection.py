@@ -21,7 +21,7 @@ from gallery.report import scatter, summary
 from gallery.report.comparison import Comparison, compare
 from gallery.report.filters import Filter, select
 from gallery.report.flags import Causes, causes
-from gallery.report.pictures import Album
+from gallery.report.pictures import ReportPictures
 from gallery.report.table import Inspection, open_inspection, strip
 from gallery.search.options import SearchOptions
 from mean_model import PhotoError
@@ -68,7 +68,7 @@ class InspectionService:
         self._lock = threading.Lock()
         self._inspection: Inspection | None = None
         self.gallery: Gallery | None = None
-        self.album: Album | None = None
+        self.pictures: ReportPictures | None = None
         self.thumbnail = lru_cache(maxsize=4000)(self._thumbnail)
         self.overall = lru_cache(maxsize=1)(self._overall)
         self.slices = lru_cache(maxsize=16)(self._slices)
@@ -105,7 +105,7 @@ class InspectionService:
             notes.append(
                 "The gallery at hand is not this report's: its tiles are shown as far as --pictures names their folder."
             )
-        self.album = Album.of(self._report, inspection.report, self.gallery, self._folders, self._read)
+        self.pictures = ReportPictures.of(self._report, inspection.report, self.gallery, self._folders, self._read)
         return replace(inspection, notes=(*inspection.notes, *notes))
 
     def _read(self, file: Path, max_px: int) -> Image.Image:
@@ -144,9 +144,9 @@ class InspectionService:
     def photo(self, name: str, max_px: int = LARGE_PX) -> Image.Image | None:
         """The picture of a query, from its file or else from the report; None where neither has it."""
         inspection = self.inspection()
-        assert self.album is not None
+        assert self.pictures is not None
         try:
-            image = self.album.query(inspection.report.row(name), max_px)
+            image = self.pictures.query(inspection.report.row(name), max_px)
         except (GalleryError, PhotoError):
             held = inspection.report.thumbnail(name)
             return None if held is None else _decoded(held)
@@ -154,9 +154,9 @@ class InspectionService:
 
     def tile(self, tile_id: str, max_px: int = LARGE_PX) -> Image.Image | None:
         """The picture of a tile; None where it cannot be read."""
-        assert self.album is not None
+        assert self.pictures is not None
         try:
-            return self.album.tile(tile_id, max_px)
+            return self.pictures.tile(tile_id, max_px)
         except (GalleryError, PhotoError):
             return None
 
@@ -209,8 +209,8 @@ class InspectionService:
         if self.gallery is None:  # a dataset of places asks with its pictures as they are
             return (photo, first, true), tuple(remarks)
         try:
-            assert self.album is not None
-            taken = localizer.embedder.read(self.album.query_file(self.inspection().report.row(name)))
+            assert self.pictures is not None
+            taken = localizer.embedder.read(self.pictures.query_file(self.inspection().report.row(name)))
         except (GalleryError, PhotoError):
             remarks.append("The photo's file is not at hand: its small copy is shown as it is, not as it was searched.")
             return (photo, first, true), tuple(remarks)

@@ -29,7 +29,7 @@ from gallery.judge.geometry import PICTURE_PX
 from gallery.metrics import average_precision, position_scores
 from gallery.paths import noted_path
 from gallery.report.photo_quality import PictureFacts, picture_facts
-from gallery.report.report import QueryRow, Standing, row_of, write_report
+from gallery.report.report import QueryRow, TrueTile, row_of, write_report
 from gallery.report.tiles import Tiles, tiles_file, write_tiles
 from gallery.search.answer import Answer
 from gallery.search.options import SearchOptions
@@ -339,7 +339,7 @@ def _row(found: Found, gallery: Gallery, photos: Path, report: Path) -> QueryRow
         query.truth,
         altitude_m=query.altitude_m,
         condition=query.condition,
-        standing=Standing(best, found.first + 1 if best else None, found.margin, found.ap),
+        true_tile=TrueTile(best, found.first + 1 if best else None, found.margin, found.ap),
     )
     if found.facts is None:
         return row

@@ -29,7 +29,7 @@ def rows_of(
         report: where the report will stand; images are named from there.
         thumbnail_px: longer side of the queries' small pictures, which are read again for it.
     """
-    standing = _standing(measured)
+    true_tiles = _true_tiles(measured)
     scores = np.einsum("qd,qkd->qk", measured.query_vectors, measured.gallery_vectors[measured.ranked])
     task, points = measured.task, points_of(measured.task.gallery)
     true = task.gallery_labels[measured.ranked] == task.query_labels[:, None]
@@ -52,9 +52,9 @@ def rows_of(
                 lat=best.lat if best else None,
                 altitude_m=query.altitude_m,
                 condition=condition,
-                true_tile_id=_below(root, task.gallery[int(standing.tile[number])]) if first >= 0 else None,
+                true_tile_id=_below(root, task.gallery[int(true_tiles.tile[number])]) if first >= 0 else None,
                 truth_rank=first + 1 if first >= 0 else None,
-                margin=float(standing.margin[number]) if np.isfinite(standing.margin[number]) else None,
+                margin=float(true_tiles.margin[number]) if np.isfinite(true_tiles.margin[number]) else None,
                 error_m=distance_m(query.position, best) if query.position and best else None,
                 place=query.place,
                 ap=float(measured.result.per_query_ap[number]),
@@ -74,14 +74,14 @@ def rows_of(
 
 
 @dataclass(frozen=True)
-class _Standing:
+class _TrueTiles:
     """How the true tiles stand to the others."""
 
     tile: np.ndarray  # (Q,) row of the best true tile; means nothing where there is none
     margin: np.ndarray  # (Q,) its score minus that of the best false tile; not finite where there is none
 
 
-def _standing(measured: Measured) -> _Standing:
+def _true_tiles(measured: Measured) -> _TrueTiles:
     kept = np.flatnonzero(measured.task.gallery_labels != JUNK)
     vectors, labels = measured.gallery_vectors[kept], measured.task.gallery_labels[kept]
     chunk = max(1, CHUNK_ELEMENTS // len(kept))
@@ -94,7 +94,7 @@ def _standing(measured: Measured) -> _Standing:
         tiles.append(kept[hits.argmax(axis=1)])
         with np.errstate(invalid="ignore"):  # a query without either
             margins.append(hits.max(axis=1) - misses.max(axis=1))
-    return _Standing(np.concatenate(tiles), np.concatenate(margins))
+    return _TrueTiles(np.concatenate(tiles), np.concatenate(margins))
 
 
 def tiles_of(measured: Measured, root: Path) -> Tiles:

@@ -12,7 +12,7 @@ from PIL import Image
 
 from gallery.errors import GalleryError
 from gallery.figures.contact_sheet import HeatRow, SheetPicture, Strip
-from gallery.report.pictures import Album
+from gallery.report.pictures import ReportPictures
 from gallery.search.options import SearchOptions
 from mean_model.errors import MeanModelError
 from mean_model.photo import PhotoSource, load_photo
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from mean_model.heatmaps import Kind
 
 
-def album_of(report_file: Path, report: Report, gallery: Gallery | None, folders: Sequence[Path]) -> Album:
+def pictures_of(report_file: Path, report: Report, gallery: Gallery | None, folders: Sequence[Path]) -> ReportPictures:
     """The pictures of a report as they were embedded: those of a dataset in their weather.
 
     Args:
@@ -46,14 +46,14 @@ def album_of(report_file: Path, report: Report, gallery: Gallery | None, folders
         raise GalleryError("The report is of a gallery. Name it with --gallery.")
     condition = report.summary.get("condition", CLEAR)
     if gallery is not None or condition == CLEAR:
-        return Album.of(report_file, report, gallery, folders, lambda file, px: load_photo(file, px).image)
+        return ReportPictures.of(report_file, report, gallery, folders, lambda file, px: load_photo(file, px).image)
     pictures = _dataset_pictures(report, folders)
 
     def read(file: Path, max_px: int) -> Image.Image:
         picture = pictures.get(file)
         return in_weather(picture, condition, max_px) if picture else load_photo(file, max_px).image
 
-    return Album.of(report_file, report, None, folders, read)
+    return ReportPictures.of(report_file, report, None, folders, read)
 
 
 def _dataset_pictures(report: Report, folders: Sequence[Path]) -> dict[Path, Picture]:
@@ -94,7 +94,7 @@ def chosen_rows(report: Report, show: str, count: int, ids: Sequence[str] = ()) 
 # --- ranked strips ---
 
 
-def strips_of(rows: pd.DataFrame, album: Album, k: int, side_px: int = 192) -> list[Strip]:
+def strips_of(rows: pd.DataFrame, pictures: ReportPictures, k: int, side_px: int = 192) -> list[Strip]:
     """The strips of some rows of a report.
 
     A tile is right when the report says so, when its footprint covers the true ground point, or when it is the one that
@@ -109,9 +109,9 @@ def strips_of(rows: pd.DataFrame, album: Album, k: int, side_px: int = 192) -> l
     """
     strips = []
     for row in rows.itertuples(index=False):
-        ranked = tuple(_ranked(row, rank, album, side_px) for rank in range(min(k, len(row.tile_ids))))
-        truth = None if any(shown.right for shown in ranked) else _truth(row, album, side_px)
-        strips.append(Strip(_query(row, album, side_px), ranked, truth))
+        ranked = tuple(_ranked(row, rank, pictures, side_px) for rank in range(min(k, len(row.tile_ids))))
+        truth = None if any(shown.right for shown in ranked) else _truth(row, pictures, side_px)
+        strips.append(Strip(_query(row, pictures, side_px), ranked, truth))
     if not any(shown.picture for strip in strips for shown in (strip.query, *strip.ranked)):
         raise GalleryError("None of the pictures can be read. Name the folder of the photos or dataset with --photos.")
     return strips
@@ -138,33 +138,35 @@ def covering(gallery: Gallery, point: LonLat | None) -> list[int]:
     return sorted(map(int, rows), key=lambda row: distance_m(point, gallery.tile(row).centre))
 
 
-def _query(row: Any, album: Album, side_px: int) -> SheetPicture:
+def _query(row: Any, pictures: ReportPictures, side_px: int) -> SheetPicture:
     told = isinstance(row.condition, str) and row.condition != CLEAR
     words = [row.id.replace("\n", " "), *([row.condition] if told else [])]
-    return SheetPicture(_readable(lambda: album.query(row, side_px)), "\n".join(words))
+    return SheetPicture(_readable(lambda: pictures.query(row, side_px)), "\n".join(words))
 
 
-def _ranked(row: Any, rank: int, album: Album, side_px: int) -> SheetPicture:
+def _ranked(row: Any, rank: int, pictures: ReportPictures, side_px: int) -> SheetPicture:
     right = _told(row, "tile_true", rank)
     if right is None:
-        right = _judged(row, rank, album)
-    words = [f"{row.scores[rank]:.3f}", *_metres(row, row.tile_ids[rank], album, _told(row, "tile_m", rank))]
-    return _tile(row.tile_ids[rank], album, side_px, words, right)
+        right = _judged(row, rank, pictures)
+    words = [f"{row.scores[rank]:.3f}", *_metres(row, row.tile_ids[rank], pictures, _told(row, "tile_m", rank))]
+    return _tile(row.tile_ids[rank], pictures, side_px, words, right)
 
 
-def _truth(row: Any, album: Album, side_px: int) -> SheetPicture | None:
+def _truth(row: Any, pictures: ReportPictures, side_px: int) -> SheetPicture | None:
     tile_id = row.true_tile_id
-    if not isinstance(tile_id, str) and album.gallery is not None:
-        tile_id = next((album.gallery.tile(tile).id for tile in covering(album.gallery, truth_of(row))), None)
+    if not isinstance(tile_id, str) and pictures.gallery is not None:
+        tile_id = next((pictures.gallery.tile(tile).id for tile in covering(pictures.gallery, truth_of(row))), None)
     if not isinstance(tile_id, str):
         return None
-    return _tile(tile_id, album, side_px, _metres(row, tile_id, album), True)
+    return _tile(tile_id, pictures, side_px, _metres(row, tile_id, pictures), True)
 
 
-def _tile(tile_id: str, album: Album, side_px: int, words: Sequence[str], right: bool | None) -> SheetPicture:
-    if album.gallery is not None:
-        _row_of(album.gallery, tile_id)
-    return SheetPicture(_readable(lambda: album.tile(tile_id, side_px)), " · ".join(words), right)
+def _tile(
+    tile_id: str, pictures: ReportPictures, side_px: int, words: Sequence[str], right: bool | None
+) -> SheetPicture:
+    if pictures.gallery is not None:
+        _row_of(pictures.gallery, tile_id)
+    return SheetPicture(_readable(lambda: pictures.tile(tile_id, side_px)), " · ".join(words), right)
 
 
 def _told(row: Any, column: str, rank: int) -> Any:
@@ -173,23 +175,23 @@ def _told(row: Any, column: str, rank: int) -> Any:
     return values[rank] if isinstance(values, list | np.ndarray) and values[rank] is not None else None
 
 
-def _judged(row: Any, rank: int, album: Album) -> bool | None:
+def _judged(row: Any, rank: int, pictures: ReportPictures) -> bool | None:
     tile_id, point = row.tile_ids[rank], truth_of(row)
     named = tile_id == row.true_tile_id if isinstance(row.true_tile_id, str) else None
-    if album.gallery is None:  # a place may have several tiles, of which the report names the best
+    if pictures.gallery is None:  # a place may have several tiles, of which the report names the best
         return named or (False if rank + 1 < row.truth_rank else None)
     if point is None:
         return named
-    return bool(named) or album.gallery.tile(_row_of(album.gallery, tile_id)).contains(point)
+    return bool(named) or pictures.gallery.tile(_row_of(pictures.gallery, tile_id)).contains(point)
 
 
-def _metres(row: Any, tile_id: str, album: Album, told: float | None = None) -> list[str]:
+def _metres(row: Any, tile_id: str, pictures: ReportPictures, told: float | None = None) -> list[str]:
     """The distance of a tile from the truth in words, none where it is not known."""
     from gallery.geo import distance_m
 
     point = truth_of(row)
-    if told is None and point and album.gallery is not None:
-        told = distance_m(point, album.gallery.tile(_row_of(album.gallery, tile_id)).centre)
+    if told is None and point and pictures.gallery is not None:
+        told = distance_m(point, pictures.gallery.tile(_row_of(pictures.gallery, tile_id)).centre)
     return [f"{told:,.0f} m"] if told is not None and math.isfinite(told) else []
 
 
@@ -216,7 +218,7 @@ def _readable(read: Callable[[], Image.Image]) -> Image.Image | None:
 def heat_rows_of(
     report: Report,
     rows: pd.DataFrame,
-    album: Album,
+    pictures: ReportPictures,
     embedder: Embedder,
     kind: Kind,
     side_px: int = 192,
@@ -226,21 +228,21 @@ def heat_rows_of(
 
     Maps lie over the square that the network saw: of a photo that a gallery was searched with, its middle view.
 
-    Args: rows of the report and their album, as for `strips_of`; kind and opacity as in `mean_model.heatmaps`.
+    Args: rows of the report and their pictures, as for `strips_of`; kind and opacity as in `mean_model.heatmaps`.
 
     Raises:
         GalleryError: a photo or tile is not there, or the report is of other weights.
         PhotoError: a photo cannot be read.
     """
     require_model_of(report, embedder)
-    look = _view_of(report, album, embedder)
+    look = _view_of(report, pictures, embedder)
     heat_rows = []
     for row in rows.itertuples(index=False):
-        best = _ranked(row, 0, album, side_px)
-        tile = album.tile(row.tile_ids[0], 2 * embedder.image_size)
+        best = _ranked(row, 0, pictures, side_px)
+        tile = pictures.tile(row.tile_ids[0], 2 * embedder.image_size)
         heats = heats_of(embedder, look(row), tile, kind, side_px, opacity)
-        truth = None if best.right else _truth(row, album, side_px)
-        heat_rows.append(HeatRow(_query(row, album, side_px), heats[0], best, heats[1], truth))
+        truth = None if best.right else _truth(row, pictures, side_px)
+        heat_rows.append(HeatRow(_query(row, pictures, side_px), heats[0], best, heats[1], truth))
     return heat_rows
 
 
@@ -298,17 +300,17 @@ def require_model_of(report: Report, embedder: Embedder) -> None:
         )
 
 
-def _view_of(report: Report, album: Album, embedder: Embedder) -> Callable[[Any], Any]:
+def _view_of(report: Report, pictures: ReportPictures, embedder: Embedder) -> Callable[[Any], Any]:
     """What was embedded of the photo of a row: of a photo that a gallery was searched with, the middle view."""
-    if album.gallery is None:
-        return lambda row: album.read(album.query_file(row), embedder.image_size)
+    if pictures.gallery is None:
+        return lambda row: pictures.read(pictures.query_file(row), embedder.image_size)
     from gallery import Localizer
 
-    localizer = Localizer(album.gallery, embedder)
+    localizer = Localizer(pictures.gallery, embedder)
     options = SearchOptions(report.summary.get("rotations", 16), report.summary.get("north_up", True))
 
     def view(row: Any) -> Any:
-        views, _ = localizer.rank(embedder.read(album.query_file(row)), 1, options)
+        views, _ = localizer.rank(embedder.read(pictures.query_file(row)), 1, options)
         return views.views[0].image
 
     return view

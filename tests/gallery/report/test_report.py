@@ -18,7 +18,7 @@ from gallery.report.report import (
     ROW_GROUP,
     SCHEMA,
     QueryRow,
-    Standing,
+    TrueTile,
     read_report,
     report_of,
     row_of,
@@ -54,10 +54,10 @@ def test_a_position_counts_before_the_best_tile():
 def test_the_standing_in_the_whole_ranking_counts_before_the_shown_tiles():
     truth = LonLat(12.0, 50)
     best = Tile("t40", truth, rectangle(truth, 100, 100), 0.5, "r.tif")
-    row = row_of(ANSWER, "q1", "a.jpg", truth, standing=Standing(best, 40, -0.3, 0.02))
+    row = row_of(ANSWER, "q1", "a.jpg", truth, true_tile=TrueTile(best, 40, -0.3, 0.02))
     assert (row.truth_rank, row.true_tile_id, row.margin, row.ap, row.covered) == (40, "t40", -0.3, 0.02, True)
     assert row.tile_true == [False] * 3 and row.tile_overlap == [0, 0, 0]
-    nowhere = row_of(ANSWER, "q1", "a.jpg", truth, standing=Standing(None, None, None, 0.0))
+    nowhere = row_of(ANSWER, "q1", "a.jpg", truth, true_tile=TrueTile(None, None, None, 0.0))
     assert nowhere.covered is False and nowhere.tile_overlap is None
 
 
