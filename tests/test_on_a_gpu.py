@@ -12,9 +12,10 @@ from mean_model.losses import LossWeights
 from train_scripts.data.simulator.pairs import FlightRange, Pool, random_pairs
 from train_scripts.data.simulator.renderer import Surfaces
 from train_scripts.data.simulator.sensor import weather
-from train_scripts.training.grounds import Grounds
-from train_scripts.training.worlds import backward, export, prepared, start_run, train
-from train_scripts.training.worlds_config import TrainConfig
+from train_scripts.training.grounds import Grounds, prepared
+from train_scripts.training.worlds import export, start_run, train
+from train_scripts.training.worlds_config import WorldsConfig
+from train_scripts.training.worlds_step import backward
 
 pytestmark = [
     pytest.mark.gpu,
@@ -36,9 +37,9 @@ def pool() -> Pool:
     return Pool(surfaces, torch.tensor([[0.0, 0.0, 1.0]] * 2), 2, 1, 960.0)
 
 
-def config(out: Path | str = "", **changes: object) -> TrainConfig:
+def config(out: Path | str = "", **changes: object) -> WorldsConfig:
     model = MeanConfig(backbone="convnext_atto", image_size=64, embedding_channels=16, aligned_channels=16)
-    whole = TrainConfig(out=str(out), batch=16, render_steps=8, model=model, flight=FLIGHT, minutes=0.1)
+    whole = WorldsConfig(out=str(out), batch=16, render_steps=8, model=model, flight=FLIGHT, minutes=0.1)
     return replace(whole, **changes)  # type: ignore[arg-type]
 
 

@@ -31,7 +31,7 @@ from train_scripts.train import read_config, start
 from train_scripts.training import ablate_worlds
 from train_scripts.training.places import run_config
 from train_scripts.training.places_config import PlacesConfig
-from train_scripts.training.worlds_config import TrainConfig
+from train_scripts.training.worlds_config import WorldsConfig
 
 log = logging.getLogger("train")
 
@@ -84,11 +84,11 @@ def table(found: np.ndarray) -> str:
     return "\n".join(lines) + "\n"
 
 
-def run(config: TrainConfig | PlacesConfig, options: argparse.Namespace) -> None:
+def run(config: WorldsConfig | PlacesConfig, options: argparse.Namespace) -> None:
     """Train what is not trained yet, and print the table."""
     if options.seeds < 1:
         raise ConfigError("--seeds must be 1 or more.")
-    if isinstance(config, TrainConfig):
+    if isinstance(config, WorldsConfig):
         if options.held_out is None:
             raise ConfigError("Simulated pairs are measured on other worlds: give --held-out FOLDER.")
         device = torch.device("cuda" if torch.cuda.is_available() else "cpu")

@@ -23,7 +23,7 @@ from train_scripts.errors import DatasetError
 from train_scripts.training import places, worlds
 from train_scripts.training.config_file import build, read_settings
 from train_scripts.training.places_config import PlacesConfig
-from train_scripts.training.worlds_config import TrainConfig
+from train_scripts.training.worlds_config import WorldsConfig
 
 log = logging.getLogger("train")
 
@@ -31,7 +31,7 @@ STOPPED = 130
 """Exit status of a run that was asked to end before its time."""
 
 
-def read_config(file: Path, overrides: Sequence[str] = ()) -> TrainConfig | PlacesConfig:
+def read_config(file: Path, overrides: Sequence[str] = ()) -> WorldsConfig | PlacesConfig:
     """A TOML file with `key=value` overrides on top (`section.key=value` within a section).
 
     Returns: what to do with places photographed (`dataset = "KIND:PATH"`), or in the simulator (`worlds = "FOLDER"` or
@@ -45,7 +45,7 @@ def read_config(file: Path, overrides: Sequence[str] = ()) -> TrainConfig | Plac
         if "worlds" in settings:
             raise ConfigError(f"{file.name} sets both dataset and worlds: keep the one to train with.")
         return build(PlacesConfig, settings)
-    return build(TrainConfig, settings)
+    return build(WorldsConfig, settings)
 
 
 def start(parser: argparse.ArgumentParser, argv: Sequence[str] | None, run: Callable[..., None]) -> None:
@@ -75,7 +75,7 @@ def start(parser: argparse.ArgumentParser, argv: Sequence[str] | None, run: Call
         torch.set_flush_denormal(False)  # for whatever else this process does
 
 
-def run(config: TrainConfig | PlacesConfig, _: argparse.Namespace) -> None:
+def run(config: WorldsConfig | PlacesConfig, _: argparse.Namespace) -> None:
     """Train with what the config names."""
     if isinstance(config, PlacesConfig):
         places.run_config(config)

@@ -15,7 +15,7 @@ from train_scripts.data.simulator.make_dataset import Size, make_university1652
 from train_scripts.data.simulator.pairs import FlightRange, easier, load_pool, places_of
 from train_scripts.training import ablate_worlds
 from train_scripts.training.places_config import PlacesConfig
-from train_scripts.training.worlds_config import TrainConfig
+from train_scripts.training.worlds_config import WorldsConfig
 
 
 def test_rows_take_losses_from_the_table_and_all_else_from_the_config() -> None:
@@ -109,7 +109,7 @@ def test_every_view_is_asked_and_a_perfect_network_finds_each(tmp_path: Path) ->
     """Views that are the tiles, and a network that sees colours at 4 x 4 points."""
     pool = load_pool(packed(tmp_path / "held", "world_000002.npz", 2))
     flight = easier(FlightRange(tile_m=60, visibility_m=(1e9, 1e9), fov_deg=(60, 60)), 0.0)
-    config = TrainConfig(flight=flight, photometry=0.0, bfloat16=False, batch=7, model=MeanConfig(image_size=32))
+    config = WorldsConfig(flight=flight, photometry=0.0, bfloat16=False, batch=7, model=MeanConfig(image_size=32))
 
     class Colours(torch.nn.Module):
         def forward(self, x: torch.Tensor) -> torch.Tensor:

@@ -29,12 +29,12 @@ from train_scripts.data.readers.dataset import Picture, TrainingPair
 from train_scripts.data.readers.expected import DENSEUAV, SUES200_SPLIT, UNIVERSITY1652
 from train_scripts.data.training.pictures import Recipe, TrainingPictures
 from train_scripts.train import start
-from train_scripts.training.checkpoint import Run, begin_run
+from train_scripts.training.checkpoint import PlacesRun, begin_run
 from train_scripts.training.distributed import Processes
 from train_scripts.training.places import Batch, backward, update
 from train_scripts.training.places_config import PlacesConfig
 from train_scripts.training.step import precision_of
-from train_scripts.training.worlds_config import TrainConfig
+from train_scripts.training.worlds_config import WorldsConfig
 
 PICTURE_PX = 512  # side of a picture of the published datasets
 TRAINING = {
@@ -64,7 +64,7 @@ def matmul_rate(device: torch.device) -> float:
     return 2 * side**3 / min(seconds(lambda: a @ b, device, 10))
 
 
-def one_step(run: Run) -> Callable[[], None]:
+def one_step(run: PlacesRun) -> Callable[[], None]:
     """A step of the training on random pixels that are on the device."""
     config, device = run.config, run.mine.device
     side = config.model.image_size
@@ -157,7 +157,7 @@ def text(figures: dict[str, Any]) -> str:
     return "\n".join(lines) + "\n"
 
 
-def run(config: TrainConfig | PlacesConfig, options: argparse.Namespace) -> None:
+def run(config: WorldsConfig | PlacesConfig, options: argparse.Namespace) -> None:
     """Measure and print."""
     if not isinstance(config, PlacesConfig) or options.rounds < 1:
         raise ConfigError('Only a config with dataset = "KIND:PATH" can be timed, and at least one round.')

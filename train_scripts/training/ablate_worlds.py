@@ -17,8 +17,11 @@ from mean_model.errors import ConfigError
 from mean_model.losses import UNIVERSITY_1652, LossWeights
 from mean_model.network import MEAN
 from train_scripts.data.simulator.pairs import Pool, load_pool, places_of, random_pairs
-from train_scripts.training.worlds import embeddings_of, open_worlds, prepared, train
-from train_scripts.training.worlds_config import TrainConfig
+from train_scripts.training.grounds import open_worlds, prepared
+from train_scripts.training.optimisation import averaged
+from train_scripts.training.worlds import train
+from train_scripts.training.worlds_config import WorldsConfig
+from train_scripts.training.worlds_step import embeddings_of
 
 log = logging.getLogger("train")
 
@@ -39,7 +42,7 @@ VIEWS_SEED = 20_000
 """Seed of the views that every row is asked."""
 
 
-def runs_of(config: TrainConfig, seeds: int) -> Iterator[tuple[str, TrainConfig]]:
+def runs_of(config: WorldsConfig, seeds: int) -> Iterator[tuple[str, WorldsConfig]]:
     """Name and config of every run: all rows of one seed, then of the next."""
     for seed in range(config.seed, config.seed + seeds):
         for name, weights in LOSSES.items():
@@ -48,7 +51,7 @@ def runs_of(config: TrainConfig, seeds: int) -> Iterator[tuple[str, TrainConfig]
 
 
 @torch.no_grad()
-def found(network: MEAN, pool: Pool, config: TrainConfig) -> tuple[int, int]:
+def found(network: MEAN, pool: Pool, config: WorldsConfig) -> tuple[int, int]:
     """Views whose own tile is the best among one tile of every place of the worlds, and how many were asked.
 
     Args:
@@ -95,7 +98,7 @@ def table(rows: Mapping[str, list[tuple[int, int, int]]], minutes: float) -> str
     return "\n".join([*lines, f"{minutes:g} minutes a run, whatever its steps cost"]) + "\n"
 
 
-def ablate(config: TrainConfig, held_out: Path, seeds: int, device: torch.device) -> str:
+def ablate(config: WorldsConfig, held_out: Path, seeds: int, device: torch.device) -> str:
     """Train what is not trained yet, and say what every row finds.
 
     Raises:
@@ -114,7 +117,5 @@ def ablate(config: TrainConfig, held_out: Path, seeds: int, device: torch.device
     for name, one in runs_of(config, seeds):
         log.info("%s, seed %d", name, one.seed)
         run = train(one, grounds, device)
-        network = MEAN.from_config(one.model)
-        network.load_state_dict(run.average)
-        rows[name].append((*found(network.to(device).eval(), pool, one), run.step))
+        rows[name].append((*found(averaged(run.network, run.average).eval(), pool, one), run.step))
     return table(rows, config.minutes)

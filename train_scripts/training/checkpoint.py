@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import pickle
 import random
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields
@@ -12,27 +10,31 @@ from typing import Any
 
 import numpy as np
 import torch
-from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
+from torch import Tensor
 
 from mean_model.errors import CheckpointError
 from mean_model.network import MEAN
 from train_scripts.training.distributed import Processes, all_objects, share_batch_norm
 from train_scripts.training.initial_weights import init_network
+from train_scripts.training.optimisation import averaged, copied, read_checkpoint, update_average, write_checkpoint
 from train_scripts.training.places_config import FREE, PlacesConfig
 from train_scripts.training.step import Step, precision_of
 
 COUNTERS = ("epoch", "batch", "step", "sums", "best", "history")
-"""Attributes of `Run` that say where it is."""
+"""Attributes of `PlacesRun` that say where it is."""
+
+STATE = ("config", "processes", "weights", "average", "optimizer", "scaler", "random", *COUNTERS)
+"""Keys of a checkpoint."""
 
 
 @dataclass
-class Run:
+class PlacesRun:
     """A training: its settings, and the state that a checkpoint holds."""
 
     config: PlacesConfig
     mine: Processes
     step_module: Step
-    average: AveragedModel | None
+    average: dict[str, Tensor] | None
     optimizer: torch.optim.Optimizer
     scaler: torch.amp.GradScaler
     epoch: int = 0  # finished epochs
@@ -47,9 +49,7 @@ class Run:
         """The weights to evaluate and save: averaged ones where there are."""
         if self.average is None:
             return self.step_module.network
-        averaged = self.average.module
-        assert isinstance(averaged, MEAN)
-        return averaged
+        return averaged(self.step_module.network, self.average)
 
     @property
     def checkpoint(self) -> Path:
@@ -57,23 +57,20 @@ class Run:
         return Path(self.config.out) / "last.pt"
 
     def save(self) -> None:
-        """Write the checkpoint, beside its place and renamed: a kill leaves the old one. Every process must call."""
+        """Write the checkpoint. Every process must call."""
         states = all_objects(_random_states())
         if not self.mine.first:
             return
-        state = {
+        write_checkpoint(self.checkpoint, {
             "config": asdict(self.config),
             "processes": self.mine.count,
             "weights": self.step_module.state_dict(),
-            "average": None if self.average is None else self.average.state_dict(),
+            "average": self.average,
             "optimizer": self.optimizer.state_dict(),
             "scaler": self.scaler.state_dict(),
             "random": states,
             **{name: getattr(self, name) for name in COUNTERS},
-        }
-        beside = self.checkpoint.with_suffix(".part")
-        torch.save(state, beside)
-        os.replace(beside, self.checkpoint)
+        })  # fmt: skip
 
     def restore(self) -> None:
         """Go on from the checkpoint.
@@ -82,13 +79,8 @@ class Run:
             CheckpointError: it is damaged, or of a run with other settings.
         """
         path, config, mine = self.checkpoint, self.config, self.mine
-        try:
-            state = torch.load(path, map_location="cpu", weights_only=True)
-            saved, states = state["config"], state["random"]
-        except (RuntimeError, OSError, EOFError, LookupError, ValueError, TypeError, pickle.UnpicklingError) as error:
-            raise CheckpointError(
-                f"{path.name} is damaged or no checkpoint of this program: remove it to begin anew."
-            ) from error
+        state = read_checkpoint(path, STATE)
+        saved = state["config"]
         for name in (one.name for one in fields(config) if one.name not in FREE):
             asked = asdict(config)[name]
             if saved.get(name) != asked:
@@ -104,12 +96,12 @@ class Run:
             )
         self.step_module.load_state_dict(state["weights"])
         if self.average is not None:
-            self.average.load_state_dict(state["average"])
+            update_average(self.average, state["average"], 0.0)
         self.optimizer.load_state_dict(state["optimizer"])
         self.scaler.load_state_dict(state["scaler"])
         for name in COUNTERS:
             setattr(self, name, state[name])
-        _restore_random(states[mine.rank])
+        _restore_random(state["random"][mine.rank])
 
 
 def _first_difference(name: str, saved: Any, asked: Any) -> str:
@@ -140,7 +132,7 @@ def _restore_random(states: Mapping[str, Any]) -> None:
     np.random.set_state({**saved, "state": {**saved["state"], "key": key}})
 
 
-def begin_run(config: PlacesConfig, mine: Processes) -> Run:
+def begin_run(config: PlacesConfig, mine: Processes) -> PlacesRun:
     """Weights at the start, the optimiser, and what else a run needs."""
     torch.manual_seed(config.seed)  # the same heads on every process; what the first has is sent to all anyway
     random.seed(config.seed)
@@ -150,9 +142,9 @@ def begin_run(config: PlacesConfig, mine: Processes) -> Run:
         share_batch_norm(network, mine.device)
     step = Step(network, config).to(mine.device).to(memory_format=torch.channels_last).train()
     torch.manual_seed(config.seed + mine.rank)  # dropout differs between processes
-    average = AveragedModel(network, multi_avg_fn=get_ema_multi_avg_fn(config.ema)) if config.ema else None
+    average = copied(step.network) if config.ema else None
     trained = [parameter for parameter in step.parameters() if parameter.requires_grad]
     optimizer = torch.optim.AdamW(trained, lr=0.0, weight_decay=config.weight_decay)
     scaled = precision_of(config, mine.device) == torch.float16
     scaler = torch.amp.GradScaler(mine.device.type, init_scale=2.0**10, enabled=scaled)
-    return Run(config, mine, step, average, optimizer, scaler)
+    return PlacesRun(config, mine, step, average, optimizer, scaler)

@@ -16,13 +16,13 @@ from train_scripts.evaluation.picture_vectors import CLEAR, PictureVectors
 from train_scripts.evaluation.places import measure
 from train_scripts.evaluation.protocols import summary
 from train_scripts.evaluation.trial import Measured
-from train_scripts.training.checkpoint import Run
+from train_scripts.training.checkpoint import PlacesRun
 from train_scripts.training.distributed import Processes, all_objects
 from train_scripts.training.logging import Results
 from train_scripts.training.step import precision_of
 
 
-def evaluate_on(run: Run, tests: Sequence[Dataset]) -> Results:
+def evaluate_on(run: PlacesRun, tests: Sequence[Dataset]) -> Results:
     """Every direction under every protocol, as `train_scripts.evaluate` measures it.
 
     The network computes in bfloat16 where it is trained in half precision.

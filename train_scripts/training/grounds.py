@@ -2,22 +2,30 @@
 
 from __future__ import annotations
 
+import logging
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from pathlib import Path
 
 import torch
 
-from train_scripts.data.simulator.orthophotos import SIDES
+from gallery import Gallery
+from train_scripts.data.simulator.gallery_blocks import region_of
+from train_scripts.data.simulator.orthophotos import SIDES, picture_pool
 from train_scripts.data.simulator.pairs import (
     FlightRange,
     Pairs,
     Pool,
+    at_scale,
     easier,
     joined,
+    load_pool,
     places_of,
     random_pairs,
 )
-from train_scripts.training.worlds_config import TrainConfig
+from train_scripts.training.worlds_config import WorldsConfig
+
+log = logging.getLogger("train")
 
 
 @dataclass(frozen=True)
@@ -37,7 +45,7 @@ class Grounds:
     def _sides(self, flight: FlightRange) -> list[Pool]:
         return [self.pictures.of_side(side * flight.tile_m) for side in SIDES] if self.pictures else []
 
-    def pairs(self, config: TrainConfig, difficulty: float, generator: torch.Generator) -> Pairs:
+    def pairs(self, config: WorldsConfig, difficulty: float, generator: torch.Generator) -> Pairs:
         """A batch: a share of it of pictures taken for ground of one of their sides, the rest of worlds."""
         flight = easier(config.flight, difficulty)
 
@@ -67,3 +75,29 @@ class Grounds:
             parts.append(drawn(side, of_pictures, max(config.worlds_per_batch, enough), 1))
             firsts.append(first + sum(places_of(pool, flight) for pool in sides[:number]))
         return joined(parts, firsts)
+
+
+def open_worlds(config: WorldsConfig) -> tuple[Grounds, WorldsConfig]:
+    """What the config names, and the config for it: over a gallery all lengths are in proportion to its tiles."""
+    pictures = None
+    if config.pictures or config.flights:
+        folders, flights = ([Path(one).expanduser() for one in many] for many in (config.pictures, config.flights))
+        pictures = picture_pool(folders, flights, config.pictures_left_out, config.seed)
+        log.info("%d pictures of real ground", pictures.worlds)
+    kind, _, folder = config.worlds.partition(":")
+    if kind != "gallery":
+        return Grounds(load_pool(Path(config.worlds)), pictures), config
+    region = region_of(Gallery.open(Path(folder).expanduser()), config.tile_m)
+    log.info("blocks of %.0f m: %d trained on, %d held out", region.block_m, len(region.trained), len(region.held_out))
+    pool = region.pool(config.model.image_size)
+    flight = at_scale(config.flight, region.tile_m)
+    filled = math.ceil(config.batch / (places_of(pool, flight) // pool.worlds))
+    return Grounds(pool, pictures), replace(
+        config, flight=flight, worlds_per_batch=max(config.worlds_per_batch, filled)
+    )
+
+
+def prepared(config: WorldsConfig, grounds: Grounds) -> WorldsConfig:
+    """The config with what its model takes from the ground and the flights."""
+    places = grounds.places(config.flight)
+    return replace(config, model=replace(config.model, classes=places, from_above=config.flight.from_above > 0))

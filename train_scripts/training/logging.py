@@ -1,16 +1,19 @@
-"""What a training on places says of itself: lines in the log, TensorBoard curves, and files beside its checkpoint."""
+"""What a training says of itself: lines in the log, TensorBoard curves, and files beside its checkpoint."""
 
 from __future__ import annotations
 
 import json
 import logging
-import os
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from train_scripts.training.checkpoint import Run
+import torch
+
+from mean_model.atomic_files import replace_text
+from train_scripts.training.checkpoint import PlacesRun
 
 log = logging.getLogger("train")
 
@@ -21,7 +24,7 @@ Results = Mapping[str, Sequence[Mapping[str, Any]]]
 `train_scripts.evaluation.protocols.summary`."""
 
 
-def curves_of(run: Run) -> Any:
+def curves_of(run: PlacesRun) -> Any:
     """A TensorBoard writer; None where there is no tensorboard, it is not wanted, or another process writes."""
     if not run.config.tensorboard or not run.mine.first:
         return None
@@ -33,7 +36,9 @@ def curves_of(run: Run) -> Any:
     return SummaryWriter(str(Path(run.config.out) / "tensorboard"), purge_step=run.step)
 
 
-def tell_step(run: Run, losses: Sequence[float], rate: float, pairs_per_s: float, batches: int, curves: Any) -> None:
+def tell_step(
+    run: PlacesRun, losses: Sequence[float], rate: float, pairs_per_s: float, batches: int, curves: Any
+) -> None:
     """A line on the batch that was just done, and its points. Args: losses: as `LOSSES`."""
     scale = float(run.step_module.network.logit_scale.detach().exp())
     log.info(
@@ -62,10 +67,49 @@ def tell_results(epoch: int, results: Results, curves: Any) -> None:
                 curves.add_scalar(f"AP/{where}", one["ap"], epoch)
 
 
-def write_history(run: Run) -> None:
+def write_history(run: PlacesRun) -> None:
     """Losses and results of every epoch, and the settings, as JSON."""
     for name, content in (("history", run.history), ("settings", asdict(run.config))):
-        file = Path(run.config.out) / f"{name}.json"
-        beside = file.with_suffix(".part")
-        beside.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
-        os.replace(beside, file)
+        replace_text(Path(run.config.out) / f"{name}.json", json.dumps(content, indent=1) + "\n")
+
+
+class Pace:
+    """How fast training is, over the steps since the last summary.
+
+    A GPU runs behind the program. So it is waited for around every `EVERY`th step only, and the network's share is
+    that of those steps; on a CPU the share is of all of them.
+    """
+
+    EVERY = 25
+
+    def __init__(self, device: torch.device) -> None:
+        self.device = device
+        self.forget()
+
+    def forget(self) -> None:
+        """Begin to count anew."""
+        self.began = time.monotonic()
+        self.pairs = 0
+        self.drawing_s = self.whole_s = 0.0
+
+    def now(self, step: int) -> float | None:
+        """The time at a step's seam, or None where waiting for it would cost more than it tells."""
+        if self.device.type == "cuda":
+            if step % self.EVERY:
+                return None
+            torch.cuda.synchronize(self.device)
+        return time.monotonic()
+
+    def add(self, pairs: int, began: float | None, drawn: float | None, done: float | None) -> None:
+        """A step of so many pairs. Args: began, drawn, done: its seams, see `now`."""
+        self.pairs += pairs
+        if began is not None and drawn is not None and done is not None:
+            self.drawing_s += drawn - began
+            self.whole_s += done - began
+
+    def summary(self) -> str:
+        """Pairs per second, and the share of time that the network with its losses and updates takes."""
+        share = 1 - self.drawing_s / self.whole_s if self.whole_s else float("nan")
+        rate = self.pairs / (time.monotonic() - self.began)
+        self.forget()
+        return f"{rate:.0f} pairs/s  network {100 * share:.0f} %"

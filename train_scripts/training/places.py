@@ -32,12 +32,13 @@ from train_scripts.data.readers.read_dataset import parse_spec, read_dataset
 from train_scripts.data.training.pictures import Recipe, TrainingPictures, collate, deaf
 from train_scripts.data.training.sampler import unique_place_batches
 from train_scripts.errors import BadPicture
-from train_scripts.training.checkpoint import Run, begin_run
+from train_scripts.training.checkpoint import PlacesRun, begin_run
 from train_scripts.training.distributed import Processes, mean_over_all, processes
 from train_scripts.training.epoch_evaluation import evaluate_on
 from train_scripts.training.logging import LOSSES, Results, curves_of, tell_results, tell_step, write_history
+from train_scripts.training.optimisation import rate_at, set_rate, update_average
 from train_scripts.training.places_config import PlacesConfig
-from train_scripts.training.step import losses_of, network_input, precision_of, rate_at
+from train_scripts.training.step import losses_of, network_input, precision_of
 
 log = logging.getLogger("train")
 
@@ -60,7 +61,7 @@ class Stopped(Exception):
     """The user, or whoever runs the machine, wants the run to end; its checkpoint is written."""
 
 
-def run_config(config: PlacesConfig) -> Run:
+def run_config(config: PlacesConfig) -> PlacesRun:
     """Read the datasets and train: what `train_scripts.train` does with a config of this kind.
 
     Raises: as `train`, and DatasetError as the readers.
@@ -101,7 +102,7 @@ def datasets_of(config: PlacesConfig) -> tuple[Dataset, list[Dataset]]:
     return data, tests
 
 
-def train(config: PlacesConfig, data: Dataset, tests: Sequence[Dataset], mine: Processes) -> Run:
+def train(config: PlacesConfig, data: Dataset, tests: Sequence[Dataset], mine: Processes) -> PlacesRun:
     """Train and test, from the checkpoint in `config.out` if there is one.
 
     Args:
@@ -149,7 +150,7 @@ def train(config: PlacesConfig, data: Dataset, tests: Sequence[Dataset], mine: P
     return run
 
 
-def batches_of(run: Run, pictures: TrainingPictures, batches: Sequence[np.ndarray]) -> Generator[Batch]:
+def batches_of(run: PlacesRun, pictures: TrainingPictures, batches: Sequence[np.ndarray]) -> Generator[Batch]:
     """This process' part of the batches that are not done yet.
 
     Close it: the workers that read heed no signal, and an error that is kept would keep them.
@@ -176,7 +177,7 @@ def batches_of(run: Run, pictures: TrainingPictures, batches: Sequence[np.ndarra
 
 
 def train_epoch(
-    run: Run,
+    run: PlacesRun,
     module: nn.Module,
     loaded: Iterator[Batch],
     batches: int,
@@ -205,7 +206,7 @@ def train_epoch(
                 raise MeanModelError(not_finite(run, number, values, batch.pictures))
             run.sums = [total + value for total, value in zip(run.sums, [*values, 1.0], strict=True)]
             seen += config.batch
-        rate = rate_at(run.step, planned, config)
+        rate = rate_at(run.step / planned, config)
         update(run, rate)
         run.step, run.batch = run.step + 1, end
         if mine.first and (run.step % config.log_every_steps == 0 or end == batches):
@@ -217,7 +218,7 @@ def train_epoch(
             raise Stopped(f"Stopped after batch {run.batch} of epoch {run.epoch + 1}; the same command goes on.")
 
 
-def backward(run: Run, module: nn.Module, batch: Batch, weight: float = 1.0) -> Losses:
+def backward(run: PlacesRun, module: nn.Module, batch: Batch, weight: float = 1.0) -> Losses:
     """The losses of a batch; their gradients, times `weight`, are added to those that are there.
 
     Args:
@@ -232,20 +233,19 @@ def backward(run: Run, module: nn.Module, batch: Batch, weight: float = 1.0) -> 
     return losses
 
 
-def update(run: Run, rate: float) -> None:
+def update(run: PlacesRun, rate: float) -> None:
     """One step of the optimiser with the gradients that are there; they are gone afterwards."""
-    for group in run.optimizer.param_groups:
-        group["lr"] = rate
+    set_rate([run.optimizer], rate)
     run.scaler.unscale_(run.optimizer)
     nn.utils.clip_grad_value_(run.step_module.parameters(), run.config.clip_value)
     run.scaler.step(run.optimizer)
     run.scaler.update()
     run.optimizer.zero_grad(set_to_none=True)
     if run.average is not None:
-        run.average.update_parameters(run.step_module.network)
+        update_average(run.average, run.step_module.network.state_dict(), run.config.ema if run.step else 0.0)
 
 
-def not_finite(run: Run, batch: int, values: Sequence[float], pictures: Sequence[Picture]) -> str:
+def not_finite(run: PlacesRun, batch: int, values: Sequence[float], pictures: Sequence[Picture]) -> str:
     """The sentence for a loss that is not finite."""
     return (
         f"The loss is not finite in batch {batch + 1} of epoch {run.epoch + 1} (InfoNCE {values[1]:.3g}, classes "
@@ -254,7 +254,7 @@ def not_finite(run: Run, batch: int, values: Sequence[float], pictures: Sequence
     )
 
 
-def finish_epoch(run: Run) -> None:
+def finish_epoch(run: PlacesRun) -> None:
     """Keep what an epoch gave, before the test, which may take long."""
     losses = {name: total / max(run.sums[-1], 1) for name, total in zip(LOSSES, run.sums[:-1], strict=True)}
     run.epoch, run.batch, run.sums = run.epoch + 1, 0, [0.0] * 5
@@ -263,7 +263,7 @@ def finish_epoch(run: Run) -> None:
     run.save()
 
 
-def evaluate_epoch(run: Run, tests: Sequence[Dataset], curves: Any) -> None:
+def evaluate_epoch(run: PlacesRun, tests: Sequence[Dataset], curves: Any) -> None:
     """Test after the epoch that was finished, and keep the weights if they are the best."""
     every = run.config.evaluate_every
     due = every and (run.epoch % every == 0 or run.epoch == run.config.epochs)
@@ -279,7 +279,7 @@ def evaluate_epoch(run: Run, tests: Sequence[Dataset], curves: Any) -> None:
     run.save()
 
 
-def keep(run: Run, name: str) -> None:
+def keep(run: PlacesRun, name: str) -> None:
     """The weights as a model folder: all of them if every branch was trained, the backbone otherwise."""
     if run.mine.first:
         contents: Contents = "full" if run.step_module.whole else "inference"

@@ -5,12 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Literal
 
-from mean_model.config import MeanConfig
 from mean_model.errors import ConfigError
-from mean_model.losses import LossWeights
 from train_scripts.data.readers.dataset import BOTH_WAYS, Direction, Protocol, views_of
 from train_scripts.data.training import weather
 from train_scripts.data.training.pictures import Unreadable
+from train_scripts.training.common_config import TrainingConfig
 from train_scripts.training.initial_weights import Parts
 
 Precision = Literal["auto", "float32", "bfloat16", "float16"]
@@ -35,7 +34,7 @@ class Terms:
 
 
 @dataclass(frozen=True)
-class PlacesConfig:
+class PlacesConfig(TrainingConfig):
     """Everything that a run depends on but the machine. The defaults are those published for University-1652."""
 
     dataset: str = ""  # KIND:PATH, such as university1652:data/University-Release
@@ -43,19 +42,11 @@ class PlacesConfig:
     test: str = ""  # another dataset to evaluate on (cross-domain); empty for the same one
     test_heights: tuple[int, ...] = ()  # heights to evaluate one by one; empty for `height`
     out: str = "runs/places"  # checkpoint, best/ and last/ model folders, history
-    start: str = "imagenet"  # see train_scripts.training.initial_weights.begin
     start_parts: Parts = "all"
     epochs: int = 2
-    batch: int = 64  # pairs in a batch, over all processes: what InfoNCE tells apart
     accumulate: int = 1  # batches per step of the optimiser; each batch contrasts its own pairs only
-    learning_rate: float = 1e-3
-    weight_decay: float = 0.01  # torch's default for AdamW, which the published code leaves
-    warmup: float = 0.1  # share of all steps
     clip_value: float = 100.0  # largest gradient of one number
-    label_smoothing: float = 0.1  # of InfoNCE
-    ema: float = 0.0  # decay of the averaged weights that are evaluated and saved; 0 for none
     precision: Precision = "auto"  # auto: bfloat16 on a GPU, float32 on a CPU
-    seed: int = 1
     augment: bool = True
     flip: float = 0.5
     least_crop: float = 1.0
@@ -68,9 +59,6 @@ class PlacesConfig:
     log_every_steps: int = 25
     workers: int = 4  # processes that read pictures
     tensorboard: bool = True  # curves in out/tensorboard, where tensorboard is installed
-    gamma: float = 0.3  # layer scale at the start from scratch
-    model: MeanConfig = field(default_factory=MeanConfig)
-    weights: LossWeights = field(default_factory=LossWeights)
     terms: Terms = field(default_factory=Terms)
 
     def __post_init__(self) -> None:

@@ -1,8 +1,6 @@
-"""One step of the training on places: both views through the network, the paper's losses, the learning rate."""
+"""One step of the training on places: both views through the network, the paper's losses."""
 
 from __future__ import annotations
-
-import math
 
 import torch
 from torch import Tensor, nn
@@ -102,15 +100,6 @@ def network_input(pixels: Tensor, device: torch.device) -> Tensor:
     std = torch.tensor(IMAGENET_STD, device=device)[:, None, None] * 255
     moved = pixels.to(device, non_blocking=True).float()
     return ((moved - mean) / std).contiguous(memory_format=torch.channels_last)
-
-
-def rate_at(step: int, steps: int, config: PlacesConfig) -> float:
-    """Learning rate of a step: linear warm-up, then a cosine to 0."""
-    warm = config.warmup * steps
-    if step < warm:
-        return config.learning_rate * step / warm
-    progress = min(1.0, (step - warm) / max(steps - warm, 1))
-    return config.learning_rate * 0.5 * (1 + math.cos(math.pi * progress))
 
 
 def precision_of(config: PlacesConfig, device: torch.device) -> torch.dtype:

@@ -32,13 +32,14 @@ from train_scripts.data.simulator.make_dataset import Size, make_sues200, make_u
 from train_scripts.data.training.pictures import deaf
 from train_scripts.errors import BadPicture, BadRequest, MissingPart, WrongFolder
 from train_scripts.training import places
-from train_scripts.training.checkpoint import Run, begin_run
+from train_scripts.training.checkpoint import PlacesRun, begin_run
 from train_scripts.training.distributed import Processes
 from train_scripts.training.initial_weights import init_network
 from train_scripts.training.logging import curves_of
+from train_scripts.training.optimisation import rate_at
 from train_scripts.training.places import Stopped, run_config
 from train_scripts.training.places_config import PlacesConfig, Terms
-from train_scripts.training.step import Step, losses_of, rate_at
+from train_scripts.training.step import Step, losses_of
 
 CONFIGS = ROOT / "train_scripts" / "configs"
 SMALL = MeanConfig("convnext_atto", 32, classes=6, embedding_channels=16, aligned_channels=16)
@@ -302,7 +303,7 @@ def test_half_of_cda_is_half_the_weight() -> None:
 
 def test_the_rate_warms_up_then_falls_to_nothing() -> None:
     config = PlacesConfig(warmup=0.1)
-    rates = [rate_at(step, 100, config) for step in range(101)]
+    rates = [rate_at(step / 100, config) for step in range(101)]
     assert rates[0] == 0 and rates[10] == max(rates) == pytest.approx(1e-3) and rates[-1] == pytest.approx(0)
     assert all(a > b for a, b in pairwise(rates[10:]))
 
@@ -486,6 +487,6 @@ def test_curves_are_written(config: PlacesConfig) -> None:
 
 @pytest.mark.parametrize("precision", ["bfloat16", "float16"])
 def test_half_precision_trains_and_float16_is_scaled(config: PlacesConfig, precision: str) -> None:
-    run: Run = run_config(replace(config, epochs=1, batch=6, precision=precision))  # type: ignore[arg-type]
+    run: PlacesRun = run_config(replace(config, epochs=1, batch=6, precision=precision))  # type: ignore[arg-type]
     assert run.step == 3 and run.scaler.is_enabled() == (precision == "float16")
     assert all(torch.isfinite(parameter).all() for parameter in run.network.parameters())

@@ -16,10 +16,11 @@ from train_scripts.data.pack import write_npz
 from train_scripts.data.simulator.orthophotos import picture_pool
 from train_scripts.data.simulator.pairs import FlightRange, Pool, easier, load_pool, places_of, random_pairs
 from train_scripts.train import main, read_config
-from train_scripts.training import worlds as training
+from train_scripts.training import worlds, worlds_step
 from train_scripts.training.grounds import Grounds
-from train_scripts.training.worlds import export, optimizers_of, rate_at, start_run, train
-from train_scripts.training.worlds_config import TrainConfig
+from train_scripts.training.optimisation import optimizers_of, rate_at
+from train_scripts.training.worlds import export, start_run, train
+from train_scripts.training.worlds_config import WorldsConfig
 
 CONFIGS = ROOT / "train_scripts" / "configs"
 CPU = torch.device("cpu")
@@ -42,10 +43,10 @@ def pool(tmp_path_factory: pytest.TempPathFactory) -> Pool:
 
 
 @pytest.fixture
-def config(pool: Pool, tmp_path: Path) -> TrainConfig:
+def config(pool: Pool, tmp_path: Path) -> WorldsConfig:
     flight = easier(FlightRange(tile_m=60), 0.1)
     model = MeanConfig(backbone="convnext_atto", image_size=32, classes=places_of(pool, flight), embedding_channels=16)
-    return TrainConfig(
+    return WorldsConfig(
         out=str(tmp_path / "run"), minutes=60, warmup=0.0, batch=8, worlds_per_batch=1, render_steps=4, bfloat16=False,
         model=model, flight=flight, weights=LossWeights(1.0, 0.1, 0.1),
     )  # fmt: skip
@@ -77,14 +78,14 @@ def test_overrides_reach_their_section_and_unknown_keys_are_named() -> None:
 
 
 def test_the_rate_warms_up_then_falls_to_one_percent() -> None:
-    config = TrainConfig(warmup=0.1)
-    rates = [rate_at(share, config) for share in np.linspace(0, 1, 101)]
+    config = WorldsConfig(warmup=0.1)
+    rates = [rate_at(share, config, 0.01) for share in np.linspace(0, 1, 101)]
     peak = int(np.argmax(rates))
     assert peak == 10 and rates[10] == pytest.approx(config.learning_rate)
     assert all(np.diff(rates[10:]) < 0) and rates[-1] == pytest.approx(0.01 * config.learning_rate)
 
 
-def test_every_parameter_has_one_optimizer_and_vectors_do_not_decay(config: TrainConfig) -> None:
+def test_every_parameter_has_one_optimizer_and_vectors_do_not_decay(config: WorldsConfig) -> None:
     network = start_run(config, CPU).network
     groups = [group for optimizer in optimizers_of(network, 0.05) for group in optimizer.param_groups]
     assert sorted(id(p) for g in groups for p in g["params"]) == sorted(map(id, network.parameters()))
@@ -93,13 +94,13 @@ def test_every_parameter_has_one_optimizer_and_vectors_do_not_decay(config: Trai
         assert len({p.ndim > 1 for p in group["params"]}) == 1
 
 
-def test_a_few_steps_on_one_batch_lower_its_loss(config: TrainConfig, pool: Pool) -> None:
+def test_a_few_steps_on_one_batch_lower_its_loss(config: WorldsConfig, pool: Pool) -> None:
     run = start_run(config, CPU)
     pairs = random_pairs(pool, 16, 32, FlightRange(tile_m=60), torch.Generator().manual_seed(5), worlds_per_batch=1)
     optimizer = torch.optim.AdamW(run.network.parameters(), lr=3e-4)
     totals = []
     for _ in range(12):
-        losses = training.losses_of(run.network, pairs, config)
+        losses = worlds_step.losses_of(run.network, pairs, config)
         optimizer.zero_grad()
         losses.total.backward()
         optimizer.step()
@@ -108,9 +109,9 @@ def test_a_few_steps_on_one_batch_lower_its_loss(config: TrainConfig, pool: Pool
 
 
 def test_a_cut_run_goes_on_and_its_export_embeds(
-    config: TrainConfig, pool: Pool, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    config: WorldsConfig, pool: Pool, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    real = training.losses_of
+    real = worlds_step.losses_of
 
     def interrupt_after(count: int) -> None:
         left = iter(range(count))
@@ -120,7 +121,7 @@ def test_a_cut_run_goes_on_and_its_export_embeds(
                 raise KeyboardInterrupt
             return real(*arguments)  # type: ignore[arg-type]
 
-        monkeypatch.setattr(training, "losses_of", losses_of)
+        monkeypatch.setattr(worlds_step, "losses_of", losses_of)
 
     interrupt_after(3)
     cut = train(config, Grounds(pool), CPU)
@@ -142,20 +143,20 @@ def test_a_cut_run_goes_on_and_its_export_embeds(
 
 
 def test_a_loss_that_is_not_finite_stops_with_its_step(
-    config: TrainConfig, pool: Pool, monkeypatch: pytest.MonkeyPatch
+    config: WorldsConfig, pool: Pool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    real = training.losses_of
+    real = worlds_step.losses_of
 
     def broken(*arguments: object) -> object:
         losses = real(*arguments)  # type: ignore[arg-type]
         return replace(losses, total=losses.total * float("nan"))
 
-    monkeypatch.setattr(training, "backward", broken)
+    monkeypatch.setattr(worlds, "backward", broken)
     with pytest.raises(MeanModelError, match="not finite at step 1"):
         train(config, Grounds(pool), CPU)
 
 
-def test_branches_without_weight_are_left_out_and_change_nothing(config: TrainConfig, pool: Pool) -> None:
+def test_branches_without_weight_are_left_out_and_change_nothing(config: WorldsConfig, pool: Pool) -> None:
     """The short way through the network gives the same InfoNCE and gradient as the long one."""
     pairs = random_pairs(pool, 8, 32, FlightRange(tile_m=60), torch.Generator().manual_seed(5), worlds_per_batch=1)
     gradients, contrasts = [], []
@@ -163,7 +164,7 @@ def test_branches_without_weight_are_left_out_and_change_nothing(config: TrainCo
         weights = LossWeights(info_nce=1.0, classification=0.0, alignment=alignment)
         one = replace(config, weights=weights, bfloat16=False)
         network = start_run(one, CPU).network
-        losses = training.losses_of(network, pairs, one)
+        losses = worlds_step.losses_of(network, pairs, one)
         losses.total.backward()
         contrasts.append(float(losses.info_nce.detach()))
         gradients.append([p.grad for p in network.inference_parameters()])
@@ -175,7 +176,7 @@ def test_branches_without_weight_are_left_out_and_change_nothing(config: TrainCo
 @pytest.mark.parametrize("weights", [LossWeights(1.0, 0.0, 0.0), LossWeights(1.0, 0.0, 1e-30)])
 @pytest.mark.parametrize("chunk", [2, 3, 7])
 def test_gradient_caching_gives_the_gradient_of_the_whole_batch(
-    config: TrainConfig, pool: Pool, chunk: int, weights: LossWeights
+    config: WorldsConfig, pool: Pool, chunk: int, weights: LossWeights
 ) -> None:
     pairs = random_pairs(pool, 8, 32, FlightRange(tile_m=60), torch.Generator().manual_seed(5), worlds_per_batch=1)
     pairs = replace(
@@ -187,9 +188,9 @@ def test_gradient_caching_gives_the_gradient_of_the_whole_batch(
         network = start_run(one, CPU).network
         if size == 7 and weights.alignment:
             with pytest.raises(ConfigError, match="one pair of 8"):
-                training.backward(network, pairs, one)
+                worlds_step.backward(network, pairs, one)
             return
-        losses = training.backward(network, pairs, one)
+        losses = worlds_step.backward(network, pairs, one)
         found.append(
             (losses.info_nce.detach(), [network.logit_scale.grad, *(p.grad for p in network.inference_parameters())])
         )
@@ -200,36 +201,36 @@ def test_gradient_caching_gives_the_gradient_of_the_whole_batch(
 
 
 def test_both_passes_of_gradient_caching_drop_the_same(
-    config: TrainConfig, pool: Pool, monkeypatch: pytest.MonkeyPatch
+    config: WorldsConfig, pool: Pool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     pairs = random_pairs(pool, 8, 32, FlightRange(tile_m=60), torch.Generator().manual_seed(5), worlds_per_batch=1)
     one = replace(config, weights=LossWeights(1.0, 0.0, 0.0), chunk=4, model=replace(config.model, drop_path=0.5))
     network, seen = start_run(one, CPU).network, []
-    real = training.embeddings_of
+    real = worlds_step.embeddings_of
 
     def noted(*arguments: object) -> torch.Tensor:
         seen.append(real(*arguments))  # type: ignore[arg-type]
         return seen[-1]
 
-    monkeypatch.setattr(training, "embeddings_of", noted)
+    monkeypatch.setattr(worlds_step, "embeddings_of", noted)
     before = torch.get_rng_state()
-    training.backward(network, pairs, one)
+    worlds_step.backward(network, pairs, one)
     assert len(seen) == 8 and all(torch.equal(a, b) for a, b in zip(seen[:4], seen[4:], strict=True))
     assert not torch.equal(seen[0], seen[2]) and not torch.equal(before, torch.get_rng_state())
 
 
 def test_a_run_goes_on_from_pieces_of_its_checkpoint(
-    config: TrainConfig, pool: Pool, monkeypatch: pytest.MonkeyPatch
+    config: WorldsConfig, pool: Pool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     config = replace(config, piece_mib=8.0)
-    real, left = training.losses_of, iter(range(2))
+    real, left = worlds_step.losses_of, iter(range(2))
 
     def interrupted(*arguments: object) -> object:
         if next(left, None) is None:
             raise KeyboardInterrupt
         return real(*arguments)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(training, "losses_of", interrupted)
+    monkeypatch.setattr(worlds_step, "losses_of", interrupted)
     cut = train(config, Grounds(pool), CPU)
     checkpoint = Path(config.out) / "last.pt"
     found = sorted(checkpoint.parent.glob("last.pt.0*"))
@@ -240,7 +241,7 @@ def test_a_run_goes_on_from_pieces_of_its_checkpoint(
     assert all(torch.equal(a, b) for a, b in zip(cut.network.parameters(), again.network.parameters(), strict=True))
 
 
-def test_a_share_of_the_batch_is_of_pictures(config: TrainConfig, pool: Pool, tmp_path: Path) -> None:
+def test_a_share_of_the_batch_is_of_pictures(config: WorldsConfig, pool: Pool, tmp_path: Path) -> None:
     random = np.random.default_rng(0)
     for number in range(6):
         coarse = random.integers(0, 255, (8, 8, 3), dtype=np.uint8)
