@@ -28,7 +28,7 @@ import math
 import sys
 from collections.abc import Mapping
 from pathlib import Path
-from typing import get_args
+from typing import Any, get_args
 
 from gallery import GalleryError
 from gallery.arguments import Parser
@@ -41,12 +41,10 @@ from train_scripts.data.readers.listing import shown
 from train_scripts.data.readers.read_dataset import DATASET_KINDS
 from train_scripts.data.training import weather
 from train_scripts.errors import BadRequest, DatasetError
-from train_scripts.evaluation import compare
-from train_scripts.evaluation import photos as evaluation_photos
-from train_scripts.evaluation import places as evaluation_places
-from train_scripts.evaluation import text as evaluation_text
+from train_scripts.evaluation import compare, text
 from train_scripts.evaluation.paper_tables import ABLATIONS
-from train_scripts.evaluation.photos import PoseError
+from train_scripts.evaluation.photos import PhotosOptions, PoseError, of_gallery, of_world
+from train_scripts.evaluation.places import PlacesOptions
 
 BOTH = "both"
 GALLERY, WORLD = "gallery", "world"
@@ -65,18 +63,18 @@ KINDS_OF: Mapping[str, tuple[str, ...]] = {
 """Kinds of dataset that know an option; options that are not named belong to all."""
 
 
-def pose_error(text: str) -> PoseError:
+def pose_error(value: str) -> PoseError:
     """`HEADING,PITCH,HEIGHT` as three numbers that are not negative."""
-    numbers = [float(part) for part in text.split(",")]
+    numbers = [float(part) for part in value.split(",")]
     if len(numbers) != 3 or not all(0 <= number < math.inf for number in numbers):
-        raise argparse.ArgumentTypeError(f"{text!r} is no HEADING,PITCH,HEIGHT, such as 5,2,10")
+        raise argparse.ArgumentTypeError(f"{value!r} is no HEADING,PITCH,HEIGHT, such as 5,2,10")
     return numbers[0], numbers[1], numbers[2]
 
 
-def _side(text: str) -> int:
-    if not (text.isascii() and text.isdigit() and 16 <= int(text) <= 1024):
-        raise argparse.ArgumentTypeError(f"{text!r} is no side from 16 to 1024 pixels")
-    return int(text)
+def _side(value: str) -> int:
+    if not (value.isascii() and value.isdigit() and 16 <= int(value) <= 1024):
+        raise argparse.ArgumentTypeError(f"{value!r} is no side from 16 to 1024 pixels")
+    return int(value)
 
 
 def parser() -> Parser:
@@ -86,6 +84,13 @@ def parser() -> Parser:
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
+    _add_common(top)
+    _add_places(top.add_argument_group("pictures of places"))
+    _add_photos(top.add_argument_group("gallery and world"))
+    return top
+
+
+def _add_common(top: Parser) -> None:
     top.add_argument(
         "--model",
         metavar="SOURCE",
@@ -126,7 +131,8 @@ def parser() -> Parser:
     )
     top.add_argument("--json", action="store_true", help="print one JSON document")
 
-    places = top.add_argument_group("pictures of places")
+
+def _add_places(places: argparse._ArgumentGroup) -> None:
     places.add_argument("--height", metavar="M", help="of sues200 or denseuav: metres, mixed (default), or all in turn")
     places.add_argument(
         "--tiles", choices=get_args(Tiles), default="all", help="of denseuav: of the flight's year, older ones, or all"
@@ -139,7 +145,8 @@ def parser() -> Parser:
     places.add_argument("--trained-on", choices=("university1652", "sues200"), help="what the tables say of the model")
     places.add_argument("--ablation", choices=ABLATIONS, help="the row of Table VII that the model is")
 
-    photos = top.add_argument_group("gallery and world")
+
+def _add_photos(photos: argparse._ArgumentGroup) -> None:
     photos.add_argument("--photos", type=Path, metavar="FOLDER", help="of gallery: the photos (default PATH/photos)")
     photos.add_argument(
         "--gallery",
@@ -165,10 +172,10 @@ def parser() -> Parser:
         metavar="HEADING,PITCH,HEIGHT",
         help="disturb the stated poses: standard deviations in degrees, degrees and percent, such as 5,2,10",
     )
-    return top
 
 
 def main(argv: list[str] | None = None) -> None:
+    """Measure what the options name, and say it."""
     keep_freed_memory()
     top = parser()
     options = top.parse_args(argv)
@@ -176,17 +183,16 @@ def main(argv: list[str] | None = None) -> None:
         kind, path = _dataset(options.dataset)
         _refuse_foreign(kind, [name for name in KINDS_OF if getattr(options, name) != top.get_default(name)])
         of_photos = kind in (GALLERY, WORLD)
-        request = (_of_photos if of_photos else _of_places)(kind, path, options)
+        asked = (_photos_options if of_photos else _places_options)(kind, path, options)
         compared = len(options.models) > 1
-        found = compare.run(request, options.models, options.galleries) if compared else compare.run_one(request)
+        found = compare.run(asked, options.models, options.galleries) if compared else compare.run_one(asked)
+        in_words = text.of_photos if of_photos else text.of_places
         summaries = []
         for summary in found:
             summaries.append(summary)
             if not options.json:
-                sys.stdout.write(f"{shown(summary['model'])}\n" if compared else "")
-                sys.stdout.write(
-                    f"{(evaluation_text.of_photos if of_photos else evaluation_text.of_places)(summary)}\n"
-                )
+                name = f"{shown(summary['model'])}\n" if compared else ""
+                sys.stdout.write(f"{name}{in_words(summary)}\n")
                 sys.stdout.flush()
     except (DatasetError, GalleryError, MeanModelError) as error:
         top.error(shown(str(error)))
@@ -197,7 +203,7 @@ def main(argv: list[str] | None = None) -> None:
     if compared:
         sys.stdout.write(compare.table(summaries))
     if len(summaries) > 1 and not of_photos:
-        sys.stdout.write(evaluation_text.tables_of(summaries))
+        sys.stdout.write(text.tables_of(summaries))
 
 
 def _dataset(spec: str) -> tuple[str, Path]:
@@ -217,51 +223,50 @@ def _refuse_foreign(kind: str, given: list[str]) -> None:
         raise BadRequest(f"--{foreign.replace('_', '-')} belongs to {known}, not to {kind}. Leave it out.")
 
 
-def _protocols(kind: str, text: str | None) -> tuple[Protocol, ...]:
-    if text is None:
+def _protocols(kind: str, name: str | None) -> tuple[Protocol, ...]:
+    if name is None:
         return ("paper",) if kind in OF_THE_PAPER else ("full",)
-    return tuple(PROTOCOLS) if text == BOTH else (check_protocol(text),)
+    return tuple(PROTOCOLS) if name == BOTH else (check_protocol(name),)
 
 
-def _of_photos(kind: str, path: Path, options: argparse.Namespace) -> evaluation_photos.Request:
-    if options.direction != BOTH_WAYS[0]:
-        raise BadRequest(f"{kind} asks with photos and searches tiles: {BOTH_WAYS[0]} only. Leave --direction out.")
-    common = {
+def _common_options(kind: str, options: argparse.Namespace) -> dict[str, Any]:
+    return {
         "model": next(iter(options.models), None),
         "precision": options.precision,
-        "again": options.galleries,
         "protocols": _protocols(kind, options.protocol),
-        "rotations": options.rotations,
-        "north_up": options.north_up,
-        "verify": options.verify,
-        "pose_error": options.pose_error,
+        "positions": options.positions,
         "skip_unreadable": options.skip_unreadable,
         "out": options.out,
         "thumbnail_px": options.thumbnail_px,
     }
-    if kind == WORLD:
-        return evaluation_photos.of_world(path, options.gallery, **common)
-    return evaluation_photos.of_gallery(path, options.photos, positions=options.positions, **common)
 
 
-def _of_places(kind: str, path: Path, options: argparse.Namespace) -> evaluation_places.Request:
-    return evaluation_places.Request(
+def _photos_options(kind: str, path: Path, options: argparse.Namespace) -> PhotosOptions:
+    if options.direction != BOTH_WAYS[0]:
+        raise BadRequest(f"{kind} asks with photos and searches tiles: {BOTH_WAYS[0]} only. Leave --direction out.")
+    own = {
+        "again": options.galleries,
+        "rotations": options.rotations,
+        "north_up": options.north_up,
+        "verify": options.verify,
+        "pose_error": options.pose_error,
+        **_common_options(kind, options),
+    }
+    return of_world(path, options.gallery, **own) if kind == WORLD else of_gallery(path, options.photos, **own)
+
+
+def _places_options(kind: str, path: Path, options: argparse.Namespace) -> PlacesOptions:
+    return PlacesOptions(
         f"{kind}:{path}",
-        next(iter(options.models), "starter"),
-        options.precision,
-        protocols=_protocols(kind, options.protocol),
         directions=BOTH_WAYS if options.direction == BOTH else (options.direction,),
         conditions=weather.chosen(options.condition),
         height=options.height,
         tiles=options.tiles,
         multi_query=options.multi_query,
-        positions=options.positions,
-        skip_unreadable=options.skip_unreadable,
         batch=options.batch,
-        out=options.out,
-        thumbnail_px=options.thumbnail_px,
         trained_on=options.trained_on,
         ablation=options.ablation,
+        **_common_options(kind, options),
     )
 
 

@@ -48,11 +48,12 @@ def evaluated_gallery(folder: Path, rasters: Sequence[Path], embedder: FakeEmbed
 def evaluated_dataset(folder: Path, **asked: Any) -> Path:
     """`uni`, the weights `tiny` for 64 px, and `dataset.parquet` of them (several trials: several files)."""
     from train_scripts.data.simulator.make_dataset import Size, make_university1652
-    from train_scripts.evaluation.places import Request, run
+    from train_scripts.evaluation.places import PlacesOptions, run
 
     save_tiny(folder / "tiny", 64)
     make_university1652(folder / "uni", Size(train=1, test=4, distractors=1, views=2, size_px=64))
     out = folder / "reports" / "dataset.parquet"
     out.parent.mkdir()
-    list(run(Request(f"university1652:{folder / 'uni'}", str(folder / "tiny"), out=out, progress=False, **asked)))
+    uni, tiny = f"university1652:{folder / 'uni'}", str(folder / "tiny")
+    list(run(PlacesOptions(uni, model=tiny, out=out, progress=False, **asked)))
     return folder

@@ -24,16 +24,15 @@ from train_scripts.data.readers.dataset import PROTOCOLS
 from train_scripts.data.readers.listing import shown
 from train_scripts.data.readers.read_dataset import parse_spec
 from train_scripts.errors import MissingPart
-from train_scripts.evaluation import photos as evaluation_photos
-from train_scripts.evaluation import places
+from train_scripts.evaluation import photos, places
+from train_scripts.evaluation.photos import PhotosOptions
+from train_scripts.evaluation.places import PlacesOptions
 from train_scripts.text_table import as_text
 
 if TYPE_CHECKING:
     import torch
 
     from mean_model.embedder import Embedder, Precision
-
-Request = evaluation_photos.Request | places.Request
 
 PASSES = 5
 """Passes over a batch that are timed, after one that warms up; the fastest counts."""
@@ -85,33 +84,33 @@ class Contender:
     cost: RunningCost
 
 
-def run_one(request: Request) -> Iterator[dict[str, Any]]:
+def run_one(options: PhotosOptions | PlacesOptions) -> Iterator[dict[str, Any]]:
     """Measure one model; a summary for each trial."""
-    if isinstance(request, evaluation_photos.Request):
-        return evaluation_photos.run(request)
-    return places.run(request)
+    return photos.run(options) if isinstance(options, PhotosOptions) else places.run(options)
 
 
-def run(request: Request, sources: Sequence[str], galleries: Path | None = None) -> Iterator[dict[str, Any]]:
+def run(
+    options: PhotosOptions | PlacesOptions, sources: Sequence[str], galleries: Path | None = None
+) -> Iterator[dict[str, Any]]:
     """Measure models one after another; the summaries of `run_one`, with the model's label and cost.
 
     No two models are in memory at once. Reports are named after the models.
 
     Args:
-        request: for one model; its own is left aside.
+        options: for one model; its own is left aside.
         sources: of the models.
         galleries: keeps the tiles of a gallery as other models embed them; None: a temporary folder.
 
     Raises:
         DatasetError, MeanModelError, GalleryError: one sentence on what is wrong and what to do.
     """
-    check_out(request.out)
-    contenders = looked_at(sources, request.precision, _pictures(request), progress=request.progress)
+    check_out(options.out)
+    contenders = looked_at(sources, options.precision, _pictures(options), progress=options.progress)
     with TemporaryDirectory(prefix="tiles-") if galleries is None else nullcontext(galleries) as folder:
         for contender in contenders:
-            out = request.out and one_of_several(request.out, contender.label)
-            own: Request = replace(request, model=contender.source, out=out)
-            if isinstance(own, evaluation_photos.Request):
+            out = options.out and one_of_several(options.out, contender.label)
+            own = replace(options, model=contender.source, out=out)
+            if isinstance(own, PhotosOptions):
                 own = replace(own, again=Path(folder))
             for summary in run_one(own):
                 yield {**summary, "label": contender.label, "cost": asdict(contender.cost)}
@@ -169,10 +168,10 @@ def images_per_second(embedder: Embedder, files: Sequence[Path]) -> float:
     Raises:
         MissingPart: none of the pictures can be read.
     """
-    photos = list(islice(_read(embedder, files), embedder.max_batch))
-    if not photos:
+    decoded = list(islice(_read(embedder, files), embedder.max_batch))
+    if not decoded:
         raise MissingPart(f"None of the {len(files)} pictures that were looked at can be read. Check the folder.")
-    batch = list(islice(cycle(photos), embedder.max_batch))
+    batch = list(islice(cycle(decoded), embedder.max_batch))
     embedder.embed(batch)
     seconds: list[float] = []
     while len(seconds) < PASSES and sum(seconds) < ENOUGH_S:
@@ -190,13 +189,13 @@ def _read(embedder: Embedder, files: Sequence[Path]) -> Iterator[Any]:
             continue  # the measurement itself says what is wrong with it
 
 
-def _pictures(request: Request) -> list[Path]:
+def _pictures(options: PhotosOptions | PlacesOptions) -> list[Path]:
     """The first pictures of what is asked; on the way it is seen that there is something to ask and to search."""
-    if isinstance(request, evaluation_photos.Request):
-        Gallery.open(request.gallery)
-        folder = request.photos
+    if isinstance(options, PhotosOptions):
+        Gallery.open(options.gallery)
+        folder = options.photos
     else:
-        _, folder = parse_spec(request.dataset)
+        _, folder = parse_spec(options.dataset)
     found = list(islice(images_below(folder), LOOKED_AT))
     if not found:
         raise MissingPart(f"There are no pictures in {shown(folder.name)}. Check its path.")

@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import math
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -41,13 +42,14 @@ from train_scripts.data.readers.dataset import BOTH_WAYS, Protocol
 from train_scripts.data.readers.listing import shown
 from train_scripts.errors import BadPicture, BadRequest, MissingPart
 from train_scripts.evaluation import protocols
+from train_scripts.evaluation.options import EvaluationOptions
 from train_scripts.evaluation.places import WITHIN_M
-from train_scripts.evaluation.queries import TRUTH, Query, asked_photos, below
+from train_scripts.evaluation.queries import TRUTH, Asked, Query, asked_photos, below
 from train_scripts.evaluation.reembedded import same_tiles
 from train_scripts.evaluation.trial import SHOWN
 
 if TYPE_CHECKING:
-    from mean_model.embedder import Precision
+    from mean_model.embedder import Embedder
 
 PoseError = tuple[float, float, float]
 """Standard deviations: heading in degrees, pitch in degrees, height in percent."""
@@ -60,44 +62,33 @@ PHOTOS = "photos"
 
 
 @dataclass(frozen=True)
-class Request:
-    """What to measure.
+class PhotosOptions(EvaluationOptions):
+    """Photos to ask, and the gallery to search.
+
+    Without a model the one that built the gallery is measured. `positions` holds the ground point that each photo
+    shows; None takes truth.csv, else EXIF.
 
     Attributes:
         kind: "gallery" or "world", for the summary.
         photos: their folder.
         gallery: the folder of the gallery that is searched.
-        positions: a table or KML with the ground point that each photo shows; None takes truth.csv, else EXIF.
-        model, precision: what `mean_model.load_model` takes; without a model, the one that built the gallery.
         again: where the tiles are embedded again by a model that did not build the gallery; None refuses it.
         rotations, north_up: as for `SearchOptions`.
         verify: check the best tiles by geometry, and let a place that fits lead.
         pose_error: standard deviations of what is added to heading (degrees), pitch (degrees) and height (percent).
-        skip_unreadable: leave out photos that cannot be read.
-        out: the report; both protocols write two files beside each other.
-        thumbnail_px: longer side of the photos' small pictures in the report; None holds none.
-        progress: draw a bar on stderr.
     """
 
     kind: str
     photos: Path
     gallery: Path
-    model: str | None = None
-    precision: Precision = "float32"
     again: Path | None = None
-    protocols: tuple[Protocol, ...] = ("full",)
-    positions: Path | None = None
     rotations: int = 16
     north_up: bool = True
     verify: bool = False
     pose_error: PoseError = (0.0, 0.0, 0.0)
-    skip_unreadable: bool = False
-    out: Path | None = None
-    thumbnail_px: int | None = None
-    progress: bool = True
 
 
-def of_world(folder: Path, gallery: Path | None = None, **options: Any) -> Request:
+def of_world(folder: Path, gallery: Path | None = None, **options: Any) -> PhotosOptions:
     """Photos as `make_sample photos` writes them, with truth.csv, or a gallery with such photos in it.
 
     Args:
@@ -112,16 +103,16 @@ def of_world(folder: Path, gallery: Path | None = None, **options: Any) -> Reque
             "write gallery:DIR for photos that state their position."
         )
     candidates = (folder, folder.absolute().parent)
-    return Request("world", photos, gallery or next(filter(is_gallery, candidates), SAMPLE), **options)
+    return PhotosOptions("world", photos, gallery or next(filter(is_gallery, candidates), SAMPLE), **options)
 
 
-def of_gallery(folder: Path, photos: Path | None = None, **options: Any) -> Request:
+def of_gallery(folder: Path, photos: Path | None = None, **options: Any) -> PhotosOptions:
     """A gallery and photos of its ground. Args: photos: None takes those in the gallery's folder."""
     where = photos or folder / PHOTOS
     if is_gallery(folder) and not where.is_dir():
         hint = "Check its path." if photos else f"Put photos there, or give --{PHOTOS} FOLDER."
         raise MissingPart(f"There is no folder {shown(where.name)}{'' if photos else f' in {folder.name}'}. {hint}")
-    return Request("gallery", where, folder, **options)
+    return PhotosOptions("gallery", where, folder, **options)
 
 
 def is_gallery(folder: Path) -> bool:
@@ -168,7 +159,7 @@ class Found:
     vector: np.ndarray | None = None
 
 
-def run(request: Request) -> Iterator[dict[str, Any]]:
+def run(options: PhotosOptions) -> Iterator[dict[str, Any]]:
     """Measure, and write the report where asked; a summary for each protocol.
 
     Raises:
@@ -176,85 +167,115 @@ def run(request: Request) -> Iterator[dict[str, Any]]:
     """
     from mean_model import load_model
 
-    check_out(request.out)
-    gallery = Gallery.open(request.gallery)
-
-    def read(file: Path) -> Photo | None:
-        try:
-            return read_photo(embedder, file, PICTURE_PX if request.verify else 0)
-        except UnreadablePhoto as error:
-            if request.skip_unreadable:
-                return None
-            raise BadPicture(
-                f"{below(file, request.photos)} cannot be used. {error} To leave such photos out, give "
-                "--skip-unreadable."
-            ) from error
-
-    with load_model(request.model or gallery.model_source, precision=request.precision) as embedder:
-        searched = same_tiles(gallery, embedder, request.again, request.model or "", progress=request.progress)
+    check_out(options.out)
+    gallery = Gallery.open(options.gallery)
+    with load_model(options.model or gallery.model_source, precision=options.precision) as embedder:
+        searched = same_tiles(gallery, embedder, options.again, options.model or "", progress=options.progress)
         localizer = Localizer(searched, embedder)
-        asked = asked_photos(request.photos, request.positions, read, progress=request.progress)
+        read = partial(_read, options, embedder)
+        asked = asked_photos(options.photos, options.positions, read, progress=options.progress)
         covering = tiles_covering(gallery, [query.truth for query in asked.queries])
         if not any(map(len, covering)):
             raise BadRequest(
                 f"None of the {len(asked.queries)} photos lies on a tile of {shown(gallery.folder.name)}. Choose the "
                 "gallery of their area, and check that longitude and latitude are not exchanged."
             )
-        kept = {"full": np.ones(len(gallery), bool), "paper": np.zeros(len(gallery), bool)}
-        kept["paper"][np.concatenate(covering)] = True
-        found: dict[Protocol, list[Found]] = {protocol: [] for protocol in request.protocols}
+        ranked = {"full": np.ones(len(gallery), bool), "paper": np.zeros(len(gallery), bool)}
+        ranked["paper"][np.concatenate(covering)] = True
+        kept = {protocol: ranked[protocol] for protocol in options.protocols}
+        found: dict[Protocol, list[Found]] = {protocol: [] for protocol in kept}
         unreadable, random = list(asked.unreadable), np.random.default_rng(0)
         pairs = list(zip(asked.queries, covering, strict=True))
-        options = SearchOptions(request.rotations, request.north_up)
-        for query, right in tqdm(pairs, unit="photo", file=sys.stderr, disable=not request.progress):
+        for query, right in tqdm(pairs, unit="photo", file=sys.stderr, disable=not options.progress):
             photo = read(query.file)
             if photo is None:
-                unreadable.append(below(query.file, request.photos))
+                unreadable.append(below(query.file, options.photos))
                 continue
-            photo = disturbed(photo, request.pose_error, random)
-            views, ranking = localizer.rank(photo, len(gallery), options)
-            facts = vector = None
-            if request.out is not None:
-                facts = picture_facts(photo.image, request.thumbnail_px)
-                vector = embedder.embed([views.views[0].image])[0]
-            for protocol, of in found.items():
-                stays = kept[protocol][ranking.rows]
-                best, check = Ranking(ranking.rows[stays], ranking.scores[stays]), None
-                if request.verify:
-                    check, best = localizer.verify(photo, views, best, math.inf)
-                one = _compared(query, localizer.judge(photo, views, best, SHOWN, check), best, right)
-                of.append(replace(one, facts=facts, vector=vector))
-        about = {
-            "dataset": request.kind,
-            "photos": request.photos.name,
-            "searched": "the bundled sample gallery" if request.gallery.resolve() == SAMPLE else gallery.folder.name,
-            "truth": asked.truth_from,
-            "rotations": request.rotations,
-            "north_up": request.north_up,
-            "verify": request.verify,
-            "pose_error": list(request.pose_error),
-            "model": embedder.name,
-            "fingerprint": embedder.fingerprint,
-            "precision": embedder.precision,
-            "unplaced": list(asked.unplaced),
-            "unreadable": sorted(unreadable),
-        }
+            photo = disturbed(photo, options.pose_error, random)
+            for protocol, one in _ask(options, localizer, query, photo, right, kept).items():
+                found[protocol].append(one)
+        about = _about(options, gallery, embedder, asked, unreadable)
+    if not found[options.protocols[0]]:
+        raise MissingPart(f"None of the {len(pairs)} photos with a known position can be read.")
     for protocol, of in found.items():
-        if not of:
-            raise MissingPart(f"None of the {len(pairs)} photos with a known position can be read.")
         summary = {**summary_of(of, gallery, protocol, int(kept[protocol].sum())), **about}
         lost = np.flatnonzero([one.first < 0 for one in of])
-        unmatched = protocols.name_unmatched(lost, [below(one.query.file, request.photos) for one in of])
+        unmatched = protocols.name_unmatched(lost, [below(one.query.file, options.photos) for one in of])
         summary["notes"] = [*asked.notes, *([unmatched] if unmatched else [])]
-        if request.out is not None:
-            file = one_of_several(request.out, protocol) if len(found) > 1 else request.out
-            rows = [_row(one, gallery, request.photos, file) for one in of]
-            write_report(file, rows, {**summary, "root": noted_path(gallery.folder, file.parent)})
-            tiles_file(file).unlink(missing_ok=True)  # of an earlier report of this name
-            if searched is not gallery:
-                write_tiles(file, Tiles(gallery.tiles["id"].to_numpy(object), searched.vectors, *gallery.centres.T))
+        if options.out is not None:
+            file = one_of_several(options.out, protocol) if len(found) > 1 else options.out
+            _write(file, of, summary, options.photos, gallery, searched)
             summary["report"] = file.name
         yield summary
+
+
+def _read(options: PhotosOptions, embedder: Embedder, file: Path) -> Photo | None:
+    """The photo; None for one that is to be left out."""
+    try:
+        return read_photo(embedder, file, PICTURE_PX if options.verify else 0)
+    except UnreadablePhoto as error:
+        if options.skip_unreadable:
+            return None
+        raise BadPicture(
+            f"{below(file, options.photos)} cannot be used. {error} To leave such photos out, give --skip-unreadable."
+        ) from error
+
+
+def _ask(
+    options: PhotosOptions,
+    localizer: Localizer,
+    query: Query,
+    photo: Photo,
+    right: np.ndarray,
+    kept: Mapping[Protocol, np.ndarray],
+) -> dict[Protocol, Found]:
+    """What is found for a photo under each protocol. Args: right: rows of its tiles; kept: (N,) tiles to rank."""
+    views, ranking = localizer.rank(photo, len(localizer.gallery), SearchOptions(options.rotations, options.north_up))
+    facts = vector = None
+    if options.out is not None:
+        facts = picture_facts(photo.image, options.thumbnail_px)
+        vector = localizer.embedder.embed([views.views[0].image])[0]
+    found = {}
+    for protocol, stays in kept.items():
+        left = stays[ranking.rows]
+        best, check = Ranking(ranking.rows[left], ranking.scores[left]), None
+        if options.verify:
+            check, best = localizer.verify(photo, views, best, math.inf)
+        one = _compared(query, localizer.judge(photo, views, best, SHOWN, check), best, right)
+        found[protocol] = replace(one, facts=facts, vector=vector)
+    return found
+
+
+def _about(
+    options: PhotosOptions, gallery: Gallery, embedder: Embedder, asked: Asked, unreadable: list[str]
+) -> dict[str, Any]:
+    """What a summary says of how it was measured."""
+    return {
+        "dataset": options.kind,
+        "photos": options.photos.name,
+        "searched": "the bundled sample gallery" if options.gallery.resolve() == SAMPLE else gallery.folder.name,
+        "truth": asked.truth_from,
+        "rotations": options.rotations,
+        "north_up": options.north_up,
+        "verify": options.verify,
+        "pose_error": list(options.pose_error),
+        "model": embedder.name,
+        "fingerprint": embedder.fingerprint,
+        "precision": embedder.precision,
+        "unplaced": list(asked.unplaced),
+        "unreadable": sorted(unreadable),
+    }
+
+
+def _write(
+    file: Path, found: Sequence[Found], summary: dict[str, Any], photos: Path, gallery: Gallery, searched: Gallery
+) -> None:
+    """The report, and beside it the tiles as they were searched if another model than the gallery's embedded them."""
+    rows = [_row(one, gallery, photos, file) for one in found]
+    write_report(file, rows, {**summary, "root": noted_path(gallery.folder, file.parent)})
+    tiles_file(file).unlink(missing_ok=True)  # of an earlier report of this name
+    if searched is not gallery:
+        write_tiles(file, Tiles(gallery.tiles["id"].to_numpy(object), searched.vectors, *gallery.centres.T))
 
 
 def tiles_covering(gallery: Gallery, points: Sequence[LonLat]) -> list[np.ndarray]:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
 from itertools import product
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -22,18 +22,19 @@ from gallery.report.tiles import write_tiles
 from train_scripts.arguments import check_out, one_of_several
 from train_scripts.cost import cost
 from train_scripts.data.readers import denseuav, sues200
-from train_scripts.data.readers.dataset import KINDS, Dataset, Direction, Kind, Protocol, views_of
+from train_scripts.data.readers.dataset import KINDS, Dataset, Direction, Protocol, views_of
 from train_scripts.data.readers.denseuav import Tiles
 from train_scripts.data.readers.expected import MADE_FILE
 from train_scripts.data.readers.read_dataset import DatasetKind, parse_spec, read_dataset, top_of
 from train_scripts.errors import BadRequest, MissingPart
 from train_scripts.evaluation import protocols
+from train_scripts.evaluation.options import EvaluationOptions
 from train_scripts.evaluation.picture_vectors import CLEAR, PictureVectors
 from train_scripts.evaluation.places_report import points_of, rows_of, tiles_of
 from train_scripts.evaluation.trial import Measured
 
 if TYPE_CHECKING:
-    from mean_model.embedder import Embedder, Precision
+    from mean_model.embedder import Embedder
 
 WITHIN_M = (1, 3, 5, 10, 20, 30, 50, 100)
 """Thresholds of MA@K in a summary."""
@@ -44,42 +45,29 @@ NO_SUCH_FIGURE = "All heights are mixed, as in no published figure; --height all
 
 
 @dataclass(frozen=True)
-class Request:
-    """What to measure.
+class PlacesOptions(EvaluationOptions):
+    """A dataset of places, and the trials to make of it; without a model the starter is measured.
 
     Attributes:
         dataset: KIND:PATH.
-        model, precision: what `mean_model.load_model` takes.
-        protocols, directions, conditions: each is measured with each.
+        directions, conditions: each is measured with each, and with each protocol.
         height: of SUES-200 or DenseUAV: metres, "mixed", or "all" for one after another; None is "mixed".
         tiles: of DenseUAV.
         multi_query: one query a place, the mean of its pictures.
-        positions: a KML or CSV with the positions of the places.
-        skip_unreadable: leave out pictures that cannot be read.
         batch: pictures in one pass of the network; None leaves it to the embedder.
-        out: the report; several trials write several files beside each other, named after what differs.
-        thumbnail_px: longer side of the queries' small pictures in the report; None holds none.
         trained_on, ablation: what the tables should say of the model.
-        progress: draw a bar on stderr.
     """
 
     dataset: str
-    model: str = "starter"
-    precision: Precision = "float32"
-    protocols: tuple[Protocol, ...] = ("paper",)
+    protocols: tuple[Protocol, ...] = field(default=("paper",), kw_only=True)
     directions: tuple[Direction, ...] = ("drone-to-satellite",)
     conditions: tuple[str, ...] = (CLEAR,)
     height: str | None = None
     tiles: Tiles = "all"
     multi_query: bool = False
-    positions: Path | None = None
-    skip_unreadable: bool = False
     batch: int | None = None
-    out: Path | None = None
-    thumbnail_px: int | None = None
     trained_on: str | None = None
     ablation: str | None = None
-    progress: bool = True
 
 
 def measure(
@@ -117,7 +105,7 @@ def measure(
     return Measured(task, result, query_vectors, gallery_vectors, tuple(sorted(left_out)), facts)
 
 
-def run(request: Request) -> Iterator[dict[str, Any]]:
+def run(options: PlacesOptions) -> Iterator[dict[str, Any]]:
     """Measure all that is asked for; one summary after another, and their reports where asked.
 
     Raises:
@@ -125,35 +113,34 @@ def run(request: Request) -> Iterator[dict[str, Any]]:
     """
     from mean_model import load_model
 
-    kind, root = parse_spec(request.dataset)
-    heights = _heights(kind, request.height)
-    check_out(request.out)
-    if request.batch is not None and request.batch < 1:
-        raise BadRequest(f"A batch of {request.batch} is no batch. Choose at least 1.")
-    asked = {view for direction in request.directions for view in views_of(direction)}
-    views = [view for view in KINDS if view in asked]
-    datasets = {height: _read(request, kind, root, height, views) for height in heights}
-    data = "procedural" if is_procedural(kind, root) else None
-    trials = list(product(request.directions, request.protocols))
-    several = len(datasets) * len(request.conditions) * len(trials) > 1
-    with load_model(request.model, precision=request.precision) as embedder:
-        if request.batch is not None:
-            embedder.max_batch = request.batch
-        tiles = request.tiles if kind == "denseuav" else None
-        about = {"dataset": kind, "data": data, "tiles": tiles, **_about_model(embedder, request)}
+    kind, root = parse_spec(options.dataset)
+    heights = _heights(kind, options.height)
+    check_out(options.out)
+    if options.batch is not None and options.batch < 1:
+        raise BadRequest(f"A batch of {options.batch} is no batch. Choose at least 1.")
+    datasets = {height: _read(options, kind, root, height) for height in heights}
+    trials = list(product(options.directions, options.protocols))
+    several = len(datasets) * len(options.conditions) * len(trials) > 1
+    with load_model(options.model or "starter", precision=options.precision) as embedder:
+        if options.batch is not None:
+            embedder.max_batch = options.batch
+        about = {
+            "dataset": kind,
+            "data": "procedural" if is_procedural(kind, root) else None,
+            "tiles": options.tiles if kind == "denseuav" else None,
+            **_about_model(embedder, options),
+        }
         vectors = PictureVectors(
             embedder,
-            skip_unreadable=request.skip_unreadable,
-            progress=request.progress,
-            measured=request.out is not None,
+            skip_unreadable=options.skip_unreadable,
+            progress=options.progress,
+            measured=options.out is not None,
         )
-        for (height, dataset), condition in product(datasets.items(), request.conditions):
+        for (height, dataset), condition in product(datasets.items(), options.conditions):
             for direction, protocol in trials:
                 measured = measure(
-                    dataset, vectors, direction, protocol, condition=condition, as_multi_query=request.multi_query
+                    dataset, vectors, direction, protocol, condition=condition, as_multi_query=options.multi_query
                 )
-                whole = height == MIXED and request.tiles == "all" if kind == "denseuav" else height != MIXED
-                comparable = whole and not (data or request.multi_query)
                 summary = {
                     **protocols.summary(measured.task, measured.result),
                     "positions": _positions(measured),
@@ -162,16 +149,11 @@ def run(request: Request) -> Iterator[dict[str, Any]]:
                     "height_m": height,
                     "condition": condition,
                     "unreadable": list(measured.left_out),
-                    "notes": [
-                        *dataset.notes,
-                        *([NO_SUCH_FIGURE] if kind == "sues200" and height == MIXED else []),
-                        *measured.remarks(),
-                        *(protocols.deviations(kind, measured.task) if comparable else []),
-                    ],
+                    "notes": [*dataset.notes, *_notes(measured, about, height)],
                 }
-                if request.out is not None:
-                    file = _of_trial(request.out, summary) if several else request.out
-                    rows = rows_of(measured, root, file, condition, request.thumbnail_px)
+                if options.out is not None:
+                    file = _of_trial(options.out, summary) if several else options.out
+                    rows = rows_of(measured, root, file, condition, options.thumbnail_px)
                     write_report(file, rows, {**summary, "root": noted_path(root, file.parent)})
                     write_tiles(file, tiles_of(measured, root))
                     summary["report"] = file.name
@@ -180,12 +162,31 @@ def run(request: Request) -> Iterator[dict[str, Any]]:
                 vectors.forget(condition)
 
 
-def _read(request: Request, kind: DatasetKind, root: Path, height: int | str | None, views: Sequence[Kind]) -> Dataset:
-    metres = height if isinstance(height, int) else None
-    return read_dataset(kind, root, height=metres, tiles=request.tiles, kinds=views, positions=request.positions)
+def _notes(measured: Measured, about: dict[str, Any], height: int | str | None) -> list[str]:
+    """What is to be said of a trial beside its figures, and where it differs from the published one."""
+    kind = about["dataset"]
+    whole = height == MIXED and about["tiles"] == "all" if kind == "denseuav" else height != MIXED
+    comparable = whole and not (about["data"] or about["multi_query"])
+    return [
+        *([NO_SUCH_FIGURE] if kind == "sues200" and height == MIXED else []),
+        *measured.remarks(),
+        *(protocols.deviations(kind, measured.task) if comparable else []),
+    ]
 
 
-def _about_model(embedder: Embedder, request: Request) -> dict[str, Any]:
+def _read(options: PlacesOptions, kind: DatasetKind, root: Path, height: int | str | None) -> Dataset:
+    asked = {view for direction in options.directions for view in views_of(direction)}
+    return read_dataset(
+        kind,
+        root,
+        height=height if isinstance(height, int) else None,
+        tiles=options.tiles,
+        kinds=[view for view in KINDS if view in asked],
+        positions=options.positions,
+    )
+
+
+def _about_model(embedder: Embedder, options: PlacesOptions) -> dict[str, Any]:
     counted = cost(embedder.config).to_dict()
     return {
         "model": embedder.name,
@@ -193,9 +194,9 @@ def _about_model(embedder: Embedder, request: Request) -> dict[str, Any]:
         "precision": embedder.precision,
         "image_size": embedder.image_size,
         **{key: counted[key] for key in ("params_m", "gflops", "inference_params_m", "gflops_per_photo")},
-        "multi_query": request.multi_query,
-        "trained_on": request.trained_on,
-        "ablation": request.ablation,
+        "multi_query": options.multi_query,
+        "trained_on": options.trained_on,
+        "ablation": options.ablation,
     }
 
 

@@ -25,7 +25,7 @@ from train_scripts.arguments import names_for_files
 from train_scripts.data.simulator.make_dataset import Size, make_university1652
 from train_scripts.errors import MissingPart
 from train_scripts.evaluation import compare
-from train_scripts.evaluation.places import Request
+from train_scripts.evaluation.places import PlacesOptions
 
 TIMM = "timm:test_convnext"
 SHOWN = (3, 11, 19, 30)
@@ -178,7 +178,7 @@ def test_speed_is_that_of_pictures_that_can_be_read(home, tmp_path):
 
 def test_the_same_weights_twice_keep_apart(home, tmp_path):
     copy = shutil.copytree(home / "tiny", tmp_path / "other" / "tiny")
-    request = Request(f"university1652:{home / 'uni'}", progress=False)
+    request = PlacesOptions(f"university1652:{home / 'uni'}", progress=False)
     found = list(compare.run(request, [str(home / "tiny"), str(copy)]))
     assert [one["label"] for one in found] == ["tiny", "tiny-2"] and len({one["ap"] for one in found}) == 1
     rows = [line.split()[0] for line in compare.table(found).splitlines() if " px " in line]

@@ -23,7 +23,7 @@ from train_scripts.data.training.weather import CONDITIONS
 from train_scripts.errors import BadPicture, BadRequest, MissingPart
 from train_scripts.evaluation.paper_comparison import our_rows, read_summaries
 from train_scripts.evaluation.picture_vectors import PictureVectors
-from train_scripts.evaluation.places import Request, measure, run
+from train_scripts.evaluation.places import PlacesOptions, measure, run
 from train_scripts.evaluation.text import of_places
 from train_scripts.figures.embeddings import report_vectors
 
@@ -52,7 +52,7 @@ def uni(home, tmp_path):
 
 
 def ask(home, dataset, **options):
-    return list(run(Request(dataset, str(home / "tiny"), progress=False, **options)))
+    return list(run(PlacesOptions(dataset, model=str(home / "tiny"), progress=False, **options)))
 
 
 def published_loop(queries, query_places, gallery, gallery_places, junk):
