@@ -4,20 +4,56 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from dataclasses import replace
 from random import Random
 
 import numpy as np
 
 from train_scripts.data.world import countryside, town
-from train_scripts.data.world.builder import ROOFS, WALLS, Pen
+from train_scripts.data.world.builder import ROOFS, WALLS, Builder
+from train_scripts.data.world.finish import finish
 from train_scripts.data.world.harbour import harbour, railway
 from train_scripts.data.world.noise import noise
-from train_scripts.data.world.partition import Polygon, centroid, longest_edge, subdivide
+from train_scripts.data.world.partition import Cuts, Polygon, centroid, longest_edge, subdivide
 from train_scripts.data.world.scene import Kind, Scene, Style
-from train_scripts.data.world.site_plan import MARGIN_M, Draft
+from train_scripts.data.world.site_plan import MARGIN_M, SitePlan
 from train_scripts.data.world.terrain import Terrain
 
-Use = Callable[[Pen, Polygon], None]
+Use = Callable[[Builder, Polygon], None]
+"""Fills a block."""
+
+Uses = tuple[tuple[Use, float], ...]
+"""What may stand on the blocks of a district, with weights."""
+
+CENTRE: Uses = ((town.core, 0.72), (town.apartments, 0.12), (town.park, 0.08), (town.plaza, 0.08))
+INDUSTRY: Uses = ((town.industry, 0.8), (town.retail, 0.2))
+ESTATE: Uses = ((town.apartments, 0.68), (town.park, 0.12), (town.sports, 0.12), (town.retail, 0.08))
+RECREATION: Uses = ((town.sports, 0.55), (town.park, 0.35), (town.retail, 0.1))
+SUBURB: Uses = (
+    (town.houses, 0.82),
+    (town.allotments, 0.04),
+    (town.park, 0.05),
+    (town.apartments, 0.04),
+    (town.sports, 0.02),
+    (town.retail, 0.03),
+)
+VILLAGE: Uses = (
+    (town.houses, 0.52),
+    (countryside.field, 0.24),
+    (countryside.orchard, 0.1),
+    (town.sports, 0.08),
+    (town.allotments, 0.06),
+)
+WOODS: Uses = ((countryside.forest, 0.88), (countryside.meadow, 0.12))
+FIELDS: Uses = (
+    (countryside.field, 0.72),
+    (countryside.meadow, 0.1),
+    (countryside.forest, 0.07),
+    (countryside.orchard, 0.05),
+    (countryside.farm, 0.05),
+    (countryside.greenhouses, 0.015),
+    (countryside.solar, 0.015),
+)
 
 
 def random_style(seed: int, size_m: float) -> Style:
@@ -63,9 +99,9 @@ def build_scene(seed: int, size_m: float = 4096, style: Style | None = None) -> 
         raise ValueError(f"size_m is {size_m}; choose a side from 256 to 8192 metres.")
     style = style or random_style(seed, size_m)
     rng = Random(f"layout {seed}")
-    draft = Draft(seed, size_m, style, _terrain(seed, size_m, style, rng))
-    _Layout(draft, rng).grow()
-    return draft.finish()
+    plan = SitePlan(seed, size_m, style, _terrain(seed, size_m, style, rng))
+    _Layout(plan, rng).grow()
+    return finish(plan)
 
 
 def _terrain(seed: int, size_m: float, style: Style, rng: Random) -> Terrain:
@@ -96,29 +132,24 @@ def _terrain(seed: int, size_m: float, style: Style, rng: Random) -> Terrain:
     )
 
 
-def style_has_port(style: Style, size_m: float) -> bool:
-    """Whether the town stands at the sea."""
-    return style.coast and size_m >= 3000
-
-
 class _Layout:
     """The decisions of one region, all drawn from one random sequence."""
 
-    def __init__(self, draft: Draft, rng: Random) -> None:
-        self.draft, self.rng, self.style = draft, rng, draft.style
-        self.pen = Pen(draft, rng)
-        half = draft.size_m / 2
+    def __init__(self, plan: SitePlan, rng: Random) -> None:
+        self.plan, self.rng, self.style = plan, rng, plan.style
+        self.builder = Builder(plan, rng)
+        half = plan.size_m / 2
         self.centres: list[tuple[float, float, float, float]] = []  # x, y, reach, strength
         if self.style.urban > 0:
-            small = draft.size_m < 3000
-            reach = (0.42 if small else 0.20) * draft.size_m * math.sqrt(self.style.urban)
+            small = plan.size_m < 3000
+            reach = (0.42 if small else 0.20) * plan.size_m * math.sqrt(self.style.urban)
             spread = 0.45 if small else 0.22
             x, y = self._dry_point(rng, spread * half, -spread * half)
-            if style_has_port(self.style, draft.size_m):
+            if self.style.coast and not small:
                 x, y = self._near_shore(rng, 0.8 * half)
             self.town = (x, y)
             self.centres.append((x, y, reach, 1.0))
-            for _ in range(0 if draft.size_m < 900 else 1 if small else 6):
+            for _ in range(0 if plan.size_m < 900 else 1 if small else 6):
                 x, y = self._dry_point(rng, 0.72 * half, -0.72 * half)
                 self.centres.append((x, y, rng.uniform(130, 260), 0.55))
         else:
@@ -128,13 +159,13 @@ class _Layout:
         x = y = 0.0
         for _ in range(40):
             x, y = rng.uniform(low, high), rng.uniform(low, high)
-            if float(self.draft.terrain.coast_m(np.array([x]), np.array([y]))[0]) > 120:
+            if float(self.plan.terrain.coast_m(np.array([x]), np.array([y]))[0]) > 120:
                 break
         return x, y
 
     def _near_shore(self, rng: Random, room_m: float) -> tuple[float, float]:
         points = np.array([(rng.uniform(-room_m, room_m), rng.uniform(-room_m, room_m)) for _ in range(200)])
-        away = self.draft.terrain.coast_m(points[:, 0], points[:, 1])
+        away = self.plan.terrain.coast_m(points[:, 0], points[:, 1])
         middle = np.hypot(points[:, 0], points[:, 1])
         best = np.argmin(np.abs(away - 480) + 0.25 * middle)
         return float(points[best, 0]), float(points[best, 1])
@@ -144,99 +175,67 @@ class _Layout:
         best = 0.0
         for cx, cy, reach, strength in self.centres:
             best = max(best, strength * math.exp(-(((x - cx) ** 2 + (y - cy) ** 2) / reach**2)))
-        return best + 0.10 * float(noise(np.array([x]), np.array([y]), 300, self.draft.seed + 41)[0])
+        return best + 0.10 * float(noise(np.array([x]), np.array([y]), 300, self.plan.seed + 41)[0])
 
     def grow(self) -> None:
         """Lay everything out."""
-        edge = self.draft.size_m / 2 + MARGIN_M - 6
+        edge = self.plan.size_m / 2 + MARGIN_M - 6
         outer = [(-edge, -edge, 0.0), (edge, -edge, 0.0), (edge, edge, 0.0), (-edge, edge, 0.0)]
-        self.draft.area(outer, Kind.MEADOW, 0, 0.4)
+        self.plan.area(outer, Kind.MEADOW, 0, 0.4)
         d = self.style.district_m
-        parts, chords = subdivide(
-            outer, self.rng, self.style.grid_angle_rad, d, d, (11.0, 11.0, 9.0, 8.0), irregular=0.16, tilt_rad=0.22
-        )
+        main_roads = Cuts(d, d, (11.0, 11.0, 9.0, 8.0), 0.16, 0.22)
+        parts, chords = subdivide(outer, self.rng, self.style.grid_angle_rad, main_roads)
         for chord in chords:
-            mid = ((chord.x0 + chord.x1) / 2, (chord.y0 + chord.y1) / 2)
-            urban = self.urbanity(*mid) > 0.25
-            self.draft.chords.append(
-                type(chord)(chord.x0, chord.y0, chord.x1, chord.y1, chord.width_m, chord.rank, urban)
-            )
+            middle = (chord.x0 + chord.x1) / 2, (chord.y0 + chord.y1) / 2
+            self.plan.chords.append(replace(chord, urban=self.urbanity(*middle) > 0.25))
         for part in parts:
             self.district(part)
-        railway(self.pen, self.town)
+        railway(self.builder, self.town)
         if self.style.coast and self.style.urban > 0:
-            harbour(self.pen, self.town)
+            harbour(self.builder, self.town)
 
     def district(self, part: Polygon) -> None:
         """Choose what a district is, and cut it into blocks."""
-        rng, style = self.rng, self.style
+        rng = self.rng
         x, y = centroid(part)
-        if float(self.draft.terrain.coast_m(np.array([x]), np.array([y]))[0]) < -250:
+        if float(self.plan.terrain.coast_m(np.array([x]), np.array([y]))[0]) < -250:
             return
-        u = self.urbanity(x, y)
-        angle = style.grid_angle_rad + rng.choice([0, 0, rng.uniform(-0.5, 0.5)])
+        angle = self.style.grid_angle_rad + rng.choice([0, 0, rng.uniform(-0.5, 0.5)])
         if rng.random() < 0.5:
             angle = longest_edge(part)[0]
-        b, roll = style.block_m, rng.random()
-        table: tuple[tuple[Use, float], ...]
-        if u > 0.62:
-            leaves, chords = subdivide(part, rng, angle, b * 1.15, b, (7.5, 6.5), 0.12, 0.05, urban=True, first_rank=5)
-            table = ((town.core, 0.72), (town.apartments, 0.12), (town.park, 0.08), (town.plaza, 0.08))
-        elif u > 0.24:
-            if roll < 0.16:
-                leaves, chords = subdivide(part, rng, angle, 170, 120, (8.0, 7.0), 0.14, 0.03, urban=True, first_rank=5)
-                table = ((town.industry, 0.8), (town.retail, 0.2))
-            elif roll < 0.32:
-                leaves, chords = subdivide(part, rng, angle, 150, 110, (7.5, 6.5), 0.14, 0.08, urban=True, first_rank=5)
-                table = ((town.apartments, 0.68), (town.park, 0.12), (town.sports, 0.12), (town.retail, 0.08))
-            elif roll < 0.42:
-                leaves, chords = subdivide(part, rng, angle, 280, 215, (6.5,), 0.1, 0.05, urban=True, first_rank=5)
-                table = ((town.sports, 0.55), (town.park, 0.35), (town.retail, 0.1))
-            else:
-                leaves, chords = subdivide(
-                    part, rng, angle, b * 1.9, b * 0.82, (6.5, 6.0), 0.13, 0.07, urban=True, first_rank=5
-                )
-                table = (
-                    (town.houses, 0.82),
-                    (town.allotments, 0.04),
-                    (town.park, 0.05),
-                    (town.apartments, 0.04),
-                    (town.sports, 0.02),
-                    (town.retail, 0.03),
-                )
-        elif u > 0.13 and roll < 0.65:
-            leaves, chords = subdivide(part, rng, angle, 170, 90, (6.0, 5.5), 0.2, 0.2, urban=False, first_rank=5)
-            table = (
-                (town.houses, 0.52),
-                (countryside.field, 0.24),
-                (countryside.orchard, 0.1),
-                (town.sports, 0.08),
-                (town.allotments, 0.06),
-            )
-        else:
-            wood = 0.5 + 0.5 * float(noise(np.array([x]), np.array([y]), 700, self.draft.seed + 42)[0])
-            if wood + 0.25 * (roll - 0.5) > 1 - style.forest * 1.15:
-                leaves, chords = subdivide(part, rng, angle, 260, 260, (3.4,), 0.2, 0.3, first_rank=8)
-                table = ((countryside.forest, 0.88), (countryside.meadow, 0.12))
-            else:
-                f = style.field_m
-                leaves, chords = subdivide(part, rng, angle, f * 1.5, f * 0.8, (3.4, 0.6), 0.22, 0.16, first_rank=8)
-                table = (
-                    (countryside.field, 0.72),
-                    (countryside.meadow, 0.1),
-                    (countryside.forest, 0.07),
-                    (countryside.orchard, 0.05),
-                    (countryside.farm, 0.05),
-                    (countryside.greenhouses, 0.015),
-                    (countryside.solar, 0.015),
-                )
-        self.draft.chords += [c for c in chords if c.width_m > 1]
+        cuts, uses = self._land_use(x, y, rng.random())
+        leaves, chords = subdivide(part, rng, angle, cuts)
+        self.plan.chords += [c for c in chords if c.width_m > 1]
         for leaf in leaves:
-            roll = rng.random() * sum(w for _, w in table)
-            chosen = table[-1][0]
-            for use, weight in table:
-                roll -= weight
-                if roll <= 0:
-                    chosen = use
-                    break
-            chosen(self.pen, leaf)
+            _pick(rng, uses)(self.builder, leaf)
+
+    def _land_use(self, x: float, y: float, roll: float) -> tuple[Cuts, Uses]:
+        """How a district is cut, and what stands on its blocks. Args: x, y: its middle; roll: 0 to 1, drawn."""
+        urbanity, b = self.urbanity(x, y), self.style.block_m
+        if urbanity > 0.62:
+            return Cuts(b * 1.15, b, (7.5, 6.5), 0.12, 0.05, urban=True, first_rank=5), CENTRE
+        if urbanity > 0.24:
+            if roll < 0.16:
+                return Cuts(170, 120, (8.0, 7.0), 0.14, 0.03, urban=True, first_rank=5), INDUSTRY
+            if roll < 0.32:
+                return Cuts(150, 110, (7.5, 6.5), 0.14, 0.08, urban=True, first_rank=5), ESTATE
+            if roll < 0.42:
+                return Cuts(280, 215, (6.5,), 0.1, 0.05, urban=True, first_rank=5), RECREATION
+            return Cuts(b * 1.9, b * 0.82, (6.5, 6.0), 0.13, 0.07, urban=True, first_rank=5), SUBURB
+        if urbanity > 0.13 and roll < 0.65:
+            return Cuts(170, 90, (6.0, 5.5), 0.2, 0.2, first_rank=5), VILLAGE
+        wood = 0.5 + 0.5 * float(noise(np.array([x]), np.array([y]), 700, self.plan.seed + 42)[0])
+        if wood + 0.25 * (roll - 0.5) > 1 - self.style.forest * 1.15:
+            return Cuts(260, 260, (3.4,), 0.2, 0.3, first_rank=8), WOODS
+        f = self.style.field_m
+        return Cuts(f * 1.5, f * 0.8, (3.4, 0.6), 0.22, 0.16, first_rank=8), FIELDS
+
+
+def _pick(rng: Random, uses: Uses) -> Use:
+    """One of the uses, drawn by its weight."""
+    roll = rng.random() * sum(weight for _, weight in uses)
+    for use, weight in uses:
+        roll -= weight
+        if roll <= 0:
+            return use
+    return uses[-1][0]

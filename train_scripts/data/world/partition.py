@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from dataclasses import dataclass
 from random import Random
 
@@ -28,6 +29,12 @@ class Chord:
         return math.hypot(self.x1 - self.x0, self.y1 - self.y0)
 
 
+def edges(polygon: Polygon) -> Iterator[tuple[float, float, float, float, float]]:
+    """Each edge: x and y of its ends, and the width of the street on it."""
+    for (ax, ay, width), (bx, by, _) in zip(polygon, [*polygon[1:], *polygon[:1]], strict=True):
+        yield ax, ay, bx, by, width
+
+
 def clip(polygon: Polygon, px: float, py: float, nx: float, ny: float, width: float) -> Polygon:
     """The part of the polygon on the side of (px, py) to which (nx, ny) points; the new edge gets `width`."""
     out: Polygon = []
@@ -47,8 +54,7 @@ def clip(polygon: Polygon, px: float, py: float, nx: float, ny: float, width: fl
 def inset(polygon: Polygon, extra_m: float, with_streets: bool = True) -> Polygon:
     """The polygon without half of each street at its edges and `extra_m` more."""
     out = polygon
-    for i, (ax, ay, w) in enumerate(polygon):
-        bx, by, _ = polygon[(i + 1) % len(polygon)]
+    for ax, ay, bx, by, w in edges(polygon):
         length = math.hypot(bx - ax, by - ay)
         if length < 1e-6 or not out:
             continue
@@ -61,8 +67,7 @@ def inset(polygon: Polygon, extra_m: float, with_streets: bool = True) -> Polygo
 def area_m2(polygon: Polygon) -> float:
     """Its area in square metres."""
     total = 0.0
-    for i, (ax, ay, _) in enumerate(polygon):
-        bx, by, _ = polygon[(i + 1) % len(polygon)]
+    for ax, ay, bx, by, _ in edges(polygon):
         total += ax * by - bx * ay
     return total / 2
 
@@ -70,8 +75,7 @@ def area_m2(polygon: Polygon) -> float:
 def centroid(polygon: Polygon) -> tuple[float, float]:
     """The mean of its corners weighted by the length of their edges (inside, as it is convex)."""
     sx = sy = total = 0.0
-    for i, (ax, ay, _) in enumerate(polygon):
-        bx, by, _ = polygon[(i + 1) % len(polygon)]
+    for ax, ay, bx, by, _ in edges(polygon):
         w = math.hypot(bx - ax, by - ay)
         sx, sy, total = sx + w * (ax + bx) / 2, sy + w * (ay + by) / 2, total + w
     return sx / max(total, 1e-9), sy / max(total, 1e-9)
@@ -80,8 +84,7 @@ def centroid(polygon: Polygon) -> tuple[float, float]:
 def longest_edge(polygon: Polygon) -> tuple[float, float]:
     """(direction in radians, length in metres) of the longest edge."""
     best = (0.0, 0.0)
-    for i, (ax, ay, _) in enumerate(polygon):
-        bx, by, _ = polygon[(i + 1) % len(polygon)]
+    for ax, ay, bx, by, _ in edges(polygon):
         length = math.hypot(bx - ax, by - ay)
         if length > best[1]:
             best = (math.atan2(by - ay, bx - ax), length)
@@ -99,30 +102,36 @@ def extents(polygon: Polygon, angle: float) -> tuple[float, float, float, float]
 def margin_m(polygon: Polygon, x: float, y: float) -> float:
     """Distance from the point to the nearest edge's line, negative outside."""
     best = math.inf
-    for i, (ax, ay, _) in enumerate(polygon):
-        bx, by, _ = polygon[(i + 1) % len(polygon)]
+    for ax, ay, bx, by, _ in edges(polygon):
         length = math.hypot(bx - ax, by - ay)
         if length > 1e-6:
             best = min(best, ((bx - ax) * (y - ay) - (by - ay) * (x - ax)) / length)
     return best
 
 
-def subdivide(
-    polygon: Polygon,
-    rng: Random,
-    angle: float,
-    long_m: float,
-    short_m: float,
-    widths_m: tuple[float, ...],
-    irregular: float = 0.1,
-    tilt_rad: float = 0.0,
-    urban: bool = False,
-    first_rank: int = 0,
-) -> tuple[list[Polygon], list[Chord]]:
-    """Cut a polygon until its parts are about long_m by short_m in the frame of `angle`.
+@dataclass(frozen=True)
+class Cuts:
+    """How a polygon is cut into parts of about one size.
 
-    The first cuts get the first of `widths_m`, all later ones the last. Returns the parts and the cuts.
+    Attributes:
+        long_m, short_m: sides of the parts, metres.
+        widths_m: of the streets: of the first cuts first, of all later ones the last.
+        irregular: share of a part's side by which a cut leaves its place.
+        tilt_rad: largest angle between a cut and the frame.
+        urban, first_rank: of the streets.
     """
+
+    long_m: float
+    short_m: float
+    widths_m: tuple[float, ...]
+    irregular: float
+    tilt_rad: float
+    urban: bool = False
+    first_rank: int = 0
+
+
+def subdivide(polygon: Polygon, rng: Random, angle: float, cuts: Cuts) -> tuple[list[Polygon], list[Chord]]:
+    """Cut a polygon in the frame of `angle`. Returns: the parts and the cuts."""
     leaves: list[Polygon] = []
     chords: list[Chord] = []
     todo = [(polygon, 0)]
@@ -131,22 +140,22 @@ def subdivide(
         if len(part) < 3:
             continue
         u0, u1, v0, v1 = extents(part, angle)
-        ru, rv = (u1 - u0) / long_m, (v1 - v0) / short_m
+        ru, rv = (u1 - u0) / cuts.long_m, (v1 - v0) / cuts.short_m
         if max(ru, rv) < rng.uniform(1.35, 1.65):
             leaves.append(part)
             continue
-        t = 0.5 + rng.uniform(-1, 1) * irregular
+        t = 0.5 + rng.uniform(-1, 1) * cuts.irregular
         pieces = max(ru, rv)
         if pieces > 2.5:  # cut at a whole number of blocks, so that the grid stays even
             t = max(1, round(t * round(pieces))) / round(pieces)
-        turn = angle + rng.uniform(-1, 1) * tilt_rad
+        turn = angle + rng.uniform(-1, 1) * cuts.tilt_rad
         if ru > rv:
             u, v, nx, ny = u0 + t * (u1 - u0), (v0 + v1) / 2, math.cos(turn), math.sin(turn)
         else:
             u, v, nx, ny = (u0 + u1) / 2, v0 + t * (v1 - v0), -math.sin(turn), math.cos(turn)
         c, s = math.cos(angle), math.sin(angle)
         px, py = u * c - v * s, u * s + v * c
-        width = widths_m[min(depth, len(widths_m) - 1)]
+        width = cuts.widths_m[min(depth, len(cuts.widths_m) - 1)]
         first, second = clip(part, px, py, nx, ny, width), clip(part, px, py, -nx, -ny, width)
         if not first or not second:
             leaves.append(part)
@@ -154,6 +163,6 @@ def subdivide(
         on_line = [p for p in first if abs((p[0] - px) * nx + (p[1] - py) * ny) < 1e-6]
         if len(on_line) >= 2:
             a, b = on_line[0], on_line[-1]
-            chords.append(Chord(a[0], a[1], b[0], b[1], width, first_rank + depth, urban))
+            chords.append(Chord(a[0], a[1], b[0], b[1], width, cuts.first_rank + depth, cuts.urban))
         todo += [(first, depth + 1), (second, depth + 1)]
     return leaves, chords

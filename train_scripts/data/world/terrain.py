@@ -12,7 +12,7 @@ INLAND_M = 5000.0  # the distance to the coast where there is none
 
 
 @dataclass(frozen=True)
-class Ground:
+class TerrainPoints:
     """The terrain at some points; every array has their shape."""
 
     coast_m: Float32  # about the distance to the sea's edge, metres; negative in the sea
@@ -37,7 +37,7 @@ class Terrain:
     river_source_m: float  # along the river's axis, where it begins
     meanders: tuple[tuple[float, float, float], ...]  # (amplitude in metres, wavelength in metres, phase)
 
-    def at(self, x: Floats, y: Floats) -> Ground:
+    def at(self, x: Floats, y: Floats) -> TerrainPoints:
         """The terrain at x metres east and y metres north (broadcast; (1, W) with (H, 1) is quickest)."""
         x, y = np.asarray(x, np.float64), np.asarray(y, np.float64)
         shape = np.broadcast_shapes(x.shape, y.shape)
@@ -46,7 +46,7 @@ class Terrain:
         hills = self.hills_m * np.clip(swell, 0, 1) ** 1.6 + 0.07 * self.hills_m * noise(x, y, 140, self.seed + 2)
         base = 2.5 + np.maximum(hills, 0) * smoothstep(coast, 20, 420) * smoothstep(river, 10, 240)
         height = base * (1 - np.exp(-np.maximum(coast, 0) / 22)) * (1 - np.exp(-np.maximum(river, 0) / 9))
-        return Ground(coast, river, np.broadcast_to(height, shape).astype(np.float32))
+        return TerrainPoints(coast, river, np.broadcast_to(height, shape).astype(np.float32))
 
     def coast_m(self, x: Floats, y: Floats) -> Float32:
         """About the distance to the sea in metres, negative in the sea."""
@@ -89,9 +89,3 @@ class Terrain:
         width = width * smoothstep(along, self.river_source_m, self.river_source_m + 700) - 4
         wobble = 1.6 * noise(x, y, 13, self.seed + 8)
         return (np.abs(across) / np.sqrt(1 + slope * slope) - width + wobble).astype(np.float32)
-
-    def river_point(self, along_m: float) -> tuple[float, float]:
-        """The point in the middle of the river at `along_m` metres on its axis."""
-        across = self.river_offset_m + sum(a * np.sin(along_m * 2 * np.pi / w + p) for a, w, p in self.meanders)
-        c, s = np.cos(self.river_angle), np.sin(self.river_angle)
-        return float(along_m * c - across * s), float(along_m * s + across * c)

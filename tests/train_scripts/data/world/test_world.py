@@ -201,13 +201,6 @@ def test_bridges_stand_over_the_river() -> None:
     assert layers.ground.min() == 0
 
 
-def test_the_river_leads_where_its_middle_says(shore: Scene) -> None:
-    terrain = shore.terrain
-    for along in (-200.0, 0.0, 300.0):
-        x, y = terrain.river_point(along)
-        assert terrain.river_m(np.array([x]), np.array([y]))[0] < -3
-
-
 @pytest.mark.parametrize("size_m", [256, 512, 1500])
 def test_sizes(size_m: int) -> None:
     scene = build_scene(3, size_m, Style(coast=False, urban=0.5))
