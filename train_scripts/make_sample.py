@@ -17,7 +17,7 @@ from collections.abc import Iterator, Mapping
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime
-from functools import lru_cache
+from functools import lru_cache, partial
 from pathlib import Path
 
 import numpy as np
@@ -29,6 +29,7 @@ from rasterio.windows import Window
 from tqdm import tqdm
 
 from gallery.constants import SAMPLE
+from mean_model.atomic_files import replace as replace_file
 from mean_model.malloc import keep_freed_memory
 from train_scripts.data.simulator.camera_files import (
     REGION_CRS,
@@ -36,7 +37,6 @@ from train_scripts.data.simulator.camera_files import (
     Shot,
     random_shot,
     take_photo,
-    write_bytes,
 )
 from train_scripts.data.simulator.flights import Leg, Moment, clock, flown, shots_of
 from train_scripts.data.world.generate import build_scene, random_style
@@ -171,7 +171,7 @@ def shoot(folder: Path, tasks: Mapping[str, Shoot], workers: int) -> None:
     with ProcessPoolExecutor(workers) as pool, truth.open("a") as log_file:
         photos = pool.map(_one, [tasks[name] for name in todo])
         for name, photo in tqdm(zip(todo, photos, strict=True), total=len(todo), unit="photo"):
-            write_bytes(folder / name, photo.jpeg)
+            replace_file(folder / name, partial(Path.write_bytes, data=photo.jpeg))
             known[name] = {"file": name, **truth_row(photo)}
             log_file.write(json.dumps(known[name]) + "\n")
             log_file.flush()

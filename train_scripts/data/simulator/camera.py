@@ -5,7 +5,6 @@ Frame: x east, y north, z up, metres. Heading is clockwise from north; pitch is 
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 
 import torch
@@ -139,8 +138,3 @@ def looking_at(
     hfov = torch.as_tensor(hfov_deg, dtype=torch.float32, device=target.device).expand(len(target))
     roll = torch.zeros_like(pitch_deg) if roll_deg is None else roll_deg
     return Cameras(position, heading_deg, pitch_deg, roll, hfov)
-
-
-def square_fov_deg(hfov_deg: float, width: int, height: int) -> float:
-    """Field of view of the centred square of a width x height picture (the picture's shorter side)."""
-    return math.degrees(2 * math.atan(math.tan(math.radians(hfov_deg) / 2) * min(width, height) / width))

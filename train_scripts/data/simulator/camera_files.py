@@ -6,7 +6,6 @@ import math
 from dataclasses import dataclass
 from datetime import datetime
 from io import BytesIO
-from pathlib import Path
 
 import numpy as np
 import torch
@@ -157,37 +156,13 @@ def take_photo(
     height: int = 1080,
     finest_gsd_m: float = 0.2,
     steps: int = 96,
-    hfov_deg: float = DRONE_HFOV_DEG,
     jpeg_quality: int = 88,
-    crs: CRS = REGION_CRS,
     taken_at: datetime | None = None,
 ) -> RenderedPhoto:
     """Render one photo of the scene, rasterised around the camera as finely as the picture needs."""
-    x, y = shot.east_m, shot.north_m
-    here = rasterise(scene, (x - 2, y - 2, x + 2, y + 2), 0.5, shot.appearance)
-    ground_z = float(here.height[here.height.shape[0] // 2, here.height.shape[1] // 2])
-    one = torch.ones(1)
-    cameras = looking_at(
-        torch.tensor([[shot.east_m, shot.north_m, ground_z]]),
-        one * shot.altitude_m,
-        one * shot.heading_deg,
-        one * max(shot.pitch_deg, -89.9),
-        one * shot.roll_deg,
-        hfov_deg,
-    )
-    west, south, east, north = _window(cameras, ground_z, width, height)
-    distance_m = shot.altitude_m / math.sin(math.radians(-shot.pitch_deg))
-    pixel_m = distance_m * 2 * math.tan(math.radians(hfov_deg) / 2) / width
-    gsd = max(finest_gsd_m, 0.8 * pixel_m)
-    layers = rasterise(scene, (west, south, east, north), gsd, shot.appearance)
-    surfaces = Surfaces.stack(
-        torch.from_numpy(layers.rgb)[None],
-        torch.from_numpy(layers.height)[None],
-        gsd,
-        [west],
-        [north],
-        torch.from_numpy(layers.wall)[None],
-    )
+    cameras, ground_z = _camera_of(scene, shot)
+    window, gsd_m = _window(cameras, ground_z, width, height), max(finest_gsd_m, 0.8 * _pixel_m(shot, width))
+    surfaces = _surfaces_around(scene, shot, window, gsd_m)
     which = torch.zeros(1, dtype=torch.long)
     sun = torch.from_numpy(sun_direction(shot.appearance))[None]
     picture, hits = render(surfaces, which, cameras, width, height, steps=steps, sun=sun)
@@ -197,12 +172,12 @@ def take_photo(
     ground = ground_points(surfaces, which, cameras)[0].tolist()
     outline = footprints(surfaces, which, cameras, width, height)[0].tolist()
 
-    to_degrees = Transformer.from_crs(crs, 4326, always_xy=True).transform
+    to_degrees = Transformer.from_crs(REGION_CRS, 4326, always_xy=True).transform
     x, y, z = cameras.position[0].tolist()
     lon, lat = to_degrees(x, y)
-    image = Image.fromarray(picture[0].permute(1, 2, 0).round().byte().numpy())
-    exif, xmp = camera_metadata(lon, lat, z, shot, hfov_deg, height / width, taken_at)
+    exif, xmp = camera_metadata(lon, lat, z, shot, DRONE_HFOV_DEG, height / width, taken_at)
     buffer = BytesIO()
+    image = Image.fromarray(picture[0].permute(1, 2, 0).round().byte().numpy())
     image.save(buffer, "JPEG", quality=jpeg_quality, exif=exif, xmp=xmp)
     return RenderedPhoto(
         jpeg=buffer.getvalue(),
@@ -213,6 +188,30 @@ def take_photo(
         footprint=tuple(to_degrees(px, py) for px, py in outline),
         shot=shot,
     )
+
+
+def _camera_of(scene: Scene, shot: Shot) -> tuple[Cameras, float]:
+    """The camera, and the height of the ground that it aims at."""
+    x, y = shot.east_m, shot.north_m
+    here = rasterise(scene, (x - 2, y - 2, x + 2, y + 2), 0.5, shot.appearance)
+    ground_z = float(here.height[here.height.shape[0] // 2, here.height.shape[1] // 2])
+    target = torch.tensor([[x, y, ground_z]])
+    stated = (shot.altitude_m, shot.heading_deg, max(shot.pitch_deg, -89.9), shot.roll_deg)
+    altitude, heading, pitch, roll = (torch.ones(1) * value for value in stated)
+    return looking_at(target, altitude, heading, pitch, roll), ground_z
+
+
+def _pixel_m(shot: Shot, width: int) -> float:
+    """Side of a pixel in the middle of the picture, metres on the ground."""
+    distance_m = shot.altitude_m / math.sin(math.radians(-shot.pitch_deg))
+    return distance_m * 2 * math.tan(math.radians(DRONE_HFOV_DEG) / 2) / width
+
+
+def _surfaces_around(scene: Scene, shot: Shot, window: tuple[float, float, float, float], gsd_m: float) -> Surfaces:
+    west, _, _, north = window
+    layers = rasterise(scene, window, gsd_m, shot.appearance)
+    rgb, height, wall = (torch.from_numpy(one)[None] for one in (layers.rgb, layers.height, layers.wall))
+    return Surfaces.stack(rgb, height, gsd_m, [west], [north], wall)
 
 
 def random_shot(
@@ -235,10 +234,3 @@ def random_shot(
         visibility_m=float(np.exp(random.uniform(np.log(2000), np.log(12000)))),
         seed=seed,
     )
-
-
-def write_bytes(path: Path, content: bytes) -> None:
-    """Replace a file by a complete one."""
-    beside = path.with_name(path.name + ".part")
-    beside.write_bytes(content)
-    beside.replace(path)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -242,101 +242,140 @@ def random_pairs(
     the same are marked (`Pairs.same`): no place is its own negative. One appearance per world dresses the tiles,
     another one the drone views.
     """
-    device = pool.surfaces.heights.device
-    cells = _cells(pool, flight)
-    worlds = pool.draw(worlds_per_batch, generator)
-    share = -(-batch // len(worlds))
-    tile_surface, view_surface, centres, place = [], [], [], []
-    shift = torch.rand(2, generator=generator)
-    for world in worlds:
-        picks = torch.randperm(cells * cells, generator=generator)[:share]
-        appearance = int(torch.randint(pool.appearances, (), generator=generator))
-        views = torch.randint(pool.appearances, (len(picks),), generator=generator)
-        tile_surface.append(torch.full((len(picks),), world * pool.appearances + appearance))
-        view_surface.append(world * pool.appearances + views)
-        jitter = (torch.rand(len(picks), 2, generator=generator) - 0.5) * 0.3
-        column, row = picks % cells, picks // cells
-        grid = torch.stack([column, row], -1) + 0.5 + jitter + (shift - 0.5)
-        centres.append((grid - cells / 2) * flight.tile_m)
-        place.append(world * cells * cells + picks)
-    tiles = torch.cat(tile_surface)[:batch].to(device)
-    views = torch.cat(view_surface)[:batch].to(device)
-    centre = torch.cat(centres)[:batch].to(device)
-    count = len(tiles)
+    cells = _random_cells(pool, batch, flight, worlds_per_batch, generator)
+    count, centre = len(cells.place), cells.centre
     few, many = flight.tile_sides
     seen = at_scale(flight, flight.tile_m * few * (many / few) ** float(torch.rand((), generator=generator)))
     above_seen = replace(seen, altitude_m=flight.altitude_m)  # what is brought to the ground plane has its scale anyway
-    side = (seen.tile_m * _between(count, flight.tile_scale, generator)).to(device)
-    satellite = north_up(pool.surfaces, tiles, centre, side, size_px)
-    offset = ((torch.rand(count, 2, generator=generator) * 2 - 1) * flight.offset).to(device) * side[:, None]
+    side = (seen.tile_m * _between(count, flight.tile_scale, generator)).to(centre.device)
+    satellite = north_up(pool.surfaces, cells.tiles, centre, side, size_px)
+    offset = ((torch.rand(count, 2, generator=generator) * 2 - 1) * flight.offset).to(centre.device) * side[:, None]
     points = centre + offset
     above = round(count * flight.from_above)  # the batch is in no order but that of its worlds
-    shuffled = torch.randperm(count, generator=generator).to(device)
+    shuffled = torch.randperm(count, generator=generator).to(centre.device)
     drone = torch.empty_like(satellite)
     for members, draw, of in (
         (shuffled[:above], views_from_above, above_seen),
         (shuffled[above:], drone_views, seen),
     ):
         if len(members):
-            drone[members] = draw(
-                pool,
-                views[members],
-                points[members],
-                size_px,
-                of,
-                generator,
-                steps=steps,
-                photometry_strength=photometry_strength,
-            )
+            asked = Views(pool, cells.views[members], points[members], size_px, of, steps, photometry_strength)
+            drone[members] = draw(asked, generator)
     satellite = photometry(satellite, generator, 0.4 * photometry_strength)
     if flight.mirrored:
         drone, satellite = turned_alike((drone, satellite), generator)
     same = shared_ground(points, centre, torch.full_like(side, seen.tile_m), side) > SAME_GROUND
-    ground = tiles // pool.appearances
+    ground = cells.tiles // pool.appearances
     same &= ground[:, None] == ground[None]
-    return Pairs(drone, satellite, torch.cat(place)[:batch].to(device), same.fill_diagonal_(False))
+    return Pairs(drone, satellite, cells.place, same.fill_diagonal_(False))
 
 
-def drone_views(
-    pool: Pool,
-    which: Tensor,
-    points: Tensor,
-    size_px: int,
-    flight: FlightRange,
-    generator: torch.Generator,
-    *,
-    steps: int = 20,
-    photometry_strength: float = 1.0,
-) -> Tensor:
-    """(B, 3, S, S) square drone views whose centres show the ground `points` (B, 2)."""
+@dataclass(frozen=True)
+class _CellsOfBatch:
+    """Where the pairs of a batch stand: surfaces (B,) of tiles and views, centres (B, 2) and class numbers (B,)."""
+
+    tiles: Tensor
+    views: Tensor
+    centre: Tensor
+    place: Tensor
+
+
+def _random_cells(
+    pool: Pool, batch: int, flight: FlightRange, worlds_per_batch: int, generator: torch.Generator
+) -> _CellsOfBatch:
+    cells = _cells(pool, flight)
+    worlds = pool.draw(worlds_per_batch, generator)
+    share = -(-batch // len(worlds))
+    found: list[tuple[Tensor, ...]] = []
+    shift = torch.rand(2, generator=generator)
+    for world in worlds:
+        picks = torch.randperm(cells * cells, generator=generator)[:share]
+        appearance = int(torch.randint(pool.appearances, (), generator=generator))
+        views = torch.randint(pool.appearances, (len(picks),), generator=generator)
+        jitter = (torch.rand(len(picks), 2, generator=generator) - 0.5) * 0.3
+        column, row = picks % cells, picks // cells
+        grid = torch.stack([column, row], -1) + 0.5 + jitter + (shift - 0.5)
+        first = world * pool.appearances
+        tiles = torch.full((len(picks),), first + appearance)
+        found.append((tiles, first + views, (grid - cells / 2) * flight.tile_m, world * cells * cells + picks))
+    device = pool.surfaces.heights.device
+    return _CellsOfBatch(*(torch.cat(parts)[:batch].to(device) for parts in zip(*found, strict=True)))
+
+
+@dataclass(frozen=True)
+class Views:
+    """Views to render.
+
+    Attributes:
+        pool, which: the worlds, and the surface (B,) of each view.
+        points: (B, 2) ground that each view shows in its middle, metres.
+        size_px: side of the square pictures.
+        flight: ranges of the cameras and the air.
+        steps: of the rays.
+        photometry_strength: how much light and sensor vary.
+    """
+
+    pool: Pool
+    which: Tensor
+    points: Tensor
+    size_px: int
+    flight: FlightRange
+    steps: int = 20
+    photometry_strength: float = 1.0
+
+    def aired(self, picture: Tensor, distance: Tensor, generator: torch.Generator) -> Tensor:
+        """The pictures (B, 3, S, S) in the haze, light and weather of a day. Args: distance: (B, S, S) metres."""
+        low, high = self.flight.visibility_m
+        visibility = (low * (high / low) ** torch.rand(len(self.which), generator=generator)).to(picture.device)
+        view = photometry(add_haze(picture, distance, visibility), generator, self.photometry_strength)
+        return weather(view, generator, self.flight.weather)
+
+
+def drone_views(asked: Views, generator: torch.Generator) -> Tensor:
+    """(B, 3, S, S) square drone views whose centres show the points."""
+    pool, which, points, size_px = asked.pool, asked.which, asked.points, asked.size_px
     ground = height_at(pool.surfaces, which, points[:, :1], points[:, 1:])
-    cameras = random_cameras(torch.cat([points, ground], -1), flight, generator)
-    picture, hits = render(pool.surfaces, which, cameras, size_px, size_px, steps=steps, sun=pool.suns)
-    low, high = flight.visibility_m
-    visibility = (low * (high / low) ** torch.rand(len(which), generator=generator)).to(which.device)
+    cameras = random_cameras(torch.cat([points, ground], -1), asked.flight, generator)
+    picture, hits = render(pool.surfaces, which, cameras, size_px, size_px, steps=asked.steps, sun=pool.suns)
     distance = (hits.points - cameras.position[:, None]).norm(dim=-1).reshape(len(which), size_px, size_px)
-    view = photometry(add_haze(picture, distance, visibility), generator, photometry_strength)
-    view = weather(view, generator, flight.weather)
-    return turn_upright(view, cameras.heading_deg) if flight.upright else view
+    view = asked.aired(picture, distance, generator)
+    return turn_upright(view, cameras.heading_deg) if asked.flight.upright else view
 
 
-def views_from_above(
-    pool: Pool,
-    which: Tensor,
-    points: Tensor,
-    size_px: int,
-    flight: FlightRange,
-    generator: torch.Generator,
-    *,
-    steps: int = 20,
-    photometry_strength: float = 1.0,
-) -> Tensor:
+def views_from_above(asked: Views, generator: torch.Generator) -> Tensor:
     """(B, 3, S, S) drone photos brought to the ground plane, as `gallery.photo.rectify` does it.
 
-    The middle of the square is one of `points` (B, 2) anywhere in the photo, its side that of a tile; the true pose
-    differs from the stated one by the errors of the flight range, and what the photo does not hold has `NOT_SEEN`.
+    The points lie anywhere in the photos, and the side of a square is that of a tile; the true pose differs from the
+    stated one by the errors of the flight range, and what the photo does not hold has `NOT_SEEN`.
     """
-    count, device = len(which), which.device
+    pool, which, points, size_px = asked.pool, asked.which, asked.points, asked.size_px
+    count, device = len(which), points.device
+    true, stated, ground = _true_and_stated(asked, generator)
+    side = torch.full((count,), asked.flight.tile_m, device=device)
+    directions, held = ground_grid_rays(stated, true, torch.cat([points, ground], -1), side, size_px)
+    of, pixel = held.nonzero(as_tuple=True)  # half of the square on average: only these rays are followed
+    alone = Cameras(
+        true.position[of], *(angle[of] for angle in (true.heading_deg, true.pitch_deg, true.roll_deg, true.hfov_deg))
+    )
+    hits = intersect(pool.surfaces, which[of], alone, directions[of, pixel][:, None], asked.steps)
+    colour = colours_of(pool.surfaces, which[of], hits, (side / size_px)[of], sun=pool.suns)
+    empty = torch.tensor(NOT_SEEN, device=device)[None, :, None]
+    picture = empty.repeat(count, 1, size_px * size_px)
+    picture[of, :, pixel] = colour[:, 0]
+    distance = torch.zeros(count, size_px * size_px, device=device)
+    distance[of, pixel] = (hits.points[:, 0] - alone.position).norm(dim=-1)
+    square = count, 3, size_px, size_px
+    view = asked.aired(picture.reshape(square), distance.reshape(count, size_px, size_px), generator)
+    return torch.where(held.reshape(count, 1, size_px, size_px), view, empty[..., None])
+
+
+def _true_and_stated(asked: Views, generator: torch.Generator) -> tuple[Cameras, Cameras, Tensor]:
+    """Cameras that see the points somewhere in their pictures, what they state of themselves, and the ground's height.
+
+    The height (B, 1) is that of the ground in the middle of their pictures, metres.
+    """
+    flight, points = asked.flight, asked.points
+    count, device = len(points), points.device
 
     def error(largest: float) -> Tensor:
         return (torch.rand(count, generator=generator) * 2 - 1) * largest
@@ -348,38 +387,19 @@ def views_from_above(
     fov = _between(count, flight.camera_fov_deg, generator)
     reach = 0.7 * altitude * torch.tan(torch.deg2rad(fov / 2))  # of the footprint around the point under its centre
     aim = points + (torch.stack([error(1.0), error(1.0)], -1) * reach[:, None]).to(device)
-    ground = height_at(pool.surfaces, which, aim[:, :1], aim[:, 1:])
-    target, centre = torch.cat([aim, ground], -1), torch.cat([points, ground], -1)
-
+    ground = height_at(asked.pool.surfaces, asked.which, aim[:, :1], aim[:, 1:])
+    target = torch.cat([aim, ground], -1)
     true = looking_at(
         target, altitude.to(device), heading.to(device), pitch.to(device), error(flight.roll_deg).to(device),
         fov.to(device),
     )  # fmt: skip
     stated_pitch = (pitch + error(flight.pitch_error_deg)).clamp(-89.9, -20)
-    believed = looking_at(
+    stated = looking_at(
         target, (altitude * (1 + error(flight.height_error))).to(device),
         ((heading + error(flight.compass_error_deg)) % 360).to(device), stated_pitch.to(device),
         None, (fov * (1 + error(flight.fov_error))).to(device),
     )  # fmt: skip
-    side = torch.full((count,), flight.tile_m, device=device)
-    directions, held = ground_grid_rays(believed, true, centre, side, size_px)
-    of, pixel = held.nonzero(as_tuple=True)  # half of the square on average: only these rays are followed
-    alone = Cameras(
-        true.position[of], *(angle[of] for angle in (true.heading_deg, true.pitch_deg, true.roll_deg, true.hfov_deg))
-    )
-    hits = intersect(pool.surfaces, which[of], alone, directions[of, pixel][:, None], steps)
-    colour = colours_of(pool.surfaces, which[of], hits, (side / size_px)[of], sun=pool.suns)
-    empty = torch.tensor(NOT_SEEN, device=device)[None, :, None]
-    picture = empty.repeat(count, 1, size_px * size_px)
-    picture[of, :, pixel] = colour[:, 0]
-    distance = torch.zeros(count, size_px * size_px, device=device)
-    distance[of, pixel] = (hits.points[:, 0] - alone.position).norm(dim=-1)
-    picture, distance = picture.reshape(count, 3, size_px, size_px), distance.reshape(count, size_px, size_px)
-    low, high = flight.visibility_m
-    visibility = (low * (high / low) ** torch.rand(count, generator=generator)).to(device)
-    view = photometry(add_haze(picture, distance, visibility), generator, photometry_strength)
-    view = weather(view, generator, flight.weather)
-    return torch.where(held.reshape(count, 1, size_px, size_px), view, empty[..., None])
+    return true, stated, ground
 
 
 def turn_upright(pictures: Tensor, heading_deg: Tensor) -> Tensor:
@@ -402,8 +422,3 @@ def turned_alike(views: Sequence[Tensor], generator: torch.Generator) -> list[Te
             turned = torch.rot90(view[members], one % 4, (2, 3))
             result[members] = turned.flip(3) if one >= 4 else turned
     return results
-
-
-def describe(flight: FlightRange) -> dict[str, object]:
-    """The ranges as plain values for a model card or checkpoint."""
-    return asdict(flight)

@@ -15,6 +15,7 @@ from train_scripts.data.pack import write_npz
 from train_scripts.data.simulator.pairs import (
     NOT_SEEN,
     FlightRange,
+    Views,
     easier,
     load_pool,
     places_of,
@@ -122,7 +123,7 @@ def test_a_view_from_above_is_the_tile_where_the_photo_holds_it(packed: Path) ->
     which = torch.zeros(24, dtype=torch.long)
     points = torch.rand(24, 2, generator=torch.Generator().manual_seed(1)) * 400 - 200
     generator = torch.Generator().manual_seed(2)
-    views = views_from_above(pool, which, points, 48, flight, generator, photometry_strength=0)
+    views = views_from_above(Views(pool, which, points, 48, flight, photometry_strength=0), generator)
     tiles = north_up(pool.surfaces, which, points, torch.full((24,), 120.0), 48)
     unseen = (views == torch.tensor(NOT_SEEN)[None, :, None, None]).all(1)
     away = (views - tiles).abs().mean(1)

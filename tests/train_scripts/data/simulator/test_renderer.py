@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
-from train_scripts.data.simulator.camera import Cameras, looking_at, pixel_grid, rays, rotation, square_fov_deg
+from train_scripts.data.simulator.camera import Cameras, looking_at, pixel_grid, rays, rotation
 from train_scripts.data.simulator.renderer import (
     Surfaces,
     footprints,
@@ -149,8 +149,3 @@ def test_surfaces_may_differ_within_a_batch() -> None:
     stack = Surfaces.stack(torch.stack([dark, bright]), torch.zeros(2, 64, 64), 1.0, [-32, -32], [32, 32])
     tiles = north_up(stack, torch.tensor([1, 0]), torch.zeros(2, 2), torch.full((2,), 20.0), 8)
     assert tiles[0].mean() == pytest.approx(220) and tiles[1].mean() == pytest.approx(20)
-
-
-def test_square_field_of_view() -> None:
-    assert square_fov_deg(73.7, 4, 3) == pytest.approx(58.7, abs=0.1)
-    assert square_fov_deg(60, 10, 10) == pytest.approx(60)
