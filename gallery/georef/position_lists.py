@@ -83,14 +83,28 @@ def read_positions(file: Path, folder: Path) -> PositionList:
     raise PositionsError(f"{file.name} is neither .csv nor .kml. Give positions as one of these.")
 
 
-def _read_csv(file: Path, folder: Path) -> PositionList:
+def read_table(file: Path) -> "csv.DictReader[str]":
+    """The rows of a CSV, whatever separates its cells.
+
+    Raises:
+        PositionsError: it is no UTF-8 text.
+    """
     try:
         text = file.read_text("utf-8-sig")
     except UnicodeDecodeError as error:
         raise PositionsError(f"{file.name} is not UTF-8 text. Save it as CSV in UTF-8.") from error
-    header = text.split("\n", 1)[0]
-    delimiter = max(",;\t", key=header.count)
-    reader = csv.DictReader(text.splitlines(), delimiter=delimiter)
+    delimiter = max(",;\t", key=text.split("\n", 1)[0].count)
+    return csv.DictReader(text.splitlines(), delimiter=delimiter)
+
+
+def first_column(header: Sequence[str], aliases: Sequence[str]) -> str | None:
+    """The column of a header that has the first of these names, in any case; None where there is none."""
+    by_name = {column.strip().lower(): column for column in header if column}
+    return next((by_name[alias] for alias in aliases if alias in by_name), None)
+
+
+def _read_csv(file: Path, folder: Path) -> PositionList:
+    reader = read_table(file)
     columns = _columns(reader.fieldnames or [], file.name)
     positions: dict[str, tuple[StatedPosition, ...]] = {}
     unplaced = 0
@@ -113,13 +127,12 @@ def _read_csv(file: Path, folder: Path) -> PositionList:
 
 def _columns(header: Sequence[str], file_name: str) -> dict[str, str]:
     """Which column of this file holds which value."""
-    by_name = {column.strip().lower(): column for column in header if column}
-    found = {key: by_name[alias] for key, names in COLUMNS.items() if (alias := _first(names, by_name)) is not None}
+    found = {key: column for key, names in COLUMNS.items() if (column := first_column(header, names)) is not None}
     extent = [key for key in EXTENT if key in found]
     has_point, has_extent = {"lon", "lat"} <= found.keys(), len(extent) == 4
     if "file" not in found or not (has_point or has_extent):
         raise PositionsError(
-            f"{file_name} has the columns {', '.join(by_name) or '(none)'}, "
+            f"{file_name} has the columns {_listed(header) or '(none)'}, "
             "but file,lon,lat[,west,south,east,north] are needed in its first line."
         )
     if extent and not has_extent:
@@ -128,8 +141,8 @@ def _columns(header: Sequence[str], file_name: str) -> dict[str, str]:
     return found
 
 
-def _first(names: tuple[str, ...], present: Mapping[str, str]) -> str | None:
-    return next((name for name in names if name in present), None)
+def _listed(header: Sequence[str]) -> str:
+    return ", ".join(dict.fromkeys(column.strip().lower() for column in header if column))
 
 
 def _position_of_row(values: Mapping[str, str | None]) -> StatedPosition | None:
@@ -170,7 +183,12 @@ def _below(name: str, folder: Path, list_folder: Path) -> str:
     return str(PurePosixPath(path))
 
 
-def _read_kml(file: Path) -> PositionList:
+def read_placemarks(file: Path) -> list[tuple[str, BaseGeometry | None]]:
+    """The name and shape of every placemark of a KML; the name is empty where it has none.
+
+    Raises:
+        PositionsError: it is no KML.
+    """
     import geopandas  # late: a second of import that only KML needs
     import pyogrio
     from pyogrio.errors import DataSourceError
@@ -178,18 +196,25 @@ def _read_kml(file: Path) -> PositionList:
     try:
         layers = [geopandas.read_file(file, layer=name, engine="pyogrio") for name in pyogrio.list_layers(file)[:, 0]]
     except DataSourceError as error:
-        raise PositionsError(f"{file.name} is not a readable KML file.") from error
+        raise PositionsError(f"{file.name} is not a readable KML file. Save it again as KML, not KMZ.") from error
+    return [
+        (name.strip() if isinstance(name, str) else "", shape)
+        for layer in layers
+        for name, shape in zip(layer["Name"], layer.geometry, strict=True)
+    ]
+
+
+def _read_kml(file: Path) -> PositionList:
     ids = read_name_list(file.with_name(NAME_LIST))
     positions: dict[str, tuple[StatedPosition, ...]] = {}
     unplaced = 0
-    for layer in layers:
-        for name, shape in zip(layer["Name"], layer.geometry, strict=True):
-            position = _position_of_shape(shape)
-            if position is None or not isinstance(name, str) or not name.strip():
-                unplaced += 1
-                continue
-            for key in _keys(name.strip(), ids):
-                _enter(positions, key, position)
+    for name, shape in read_placemarks(file):
+        position = _position_of_shape(shape)
+        if position is None or not name:
+            unplaced += 1
+            continue
+        for key in _keys(name, ids):
+            _enter(positions, key, position)
     if not positions:
         raise PositionsError(f"{file.name} holds no named placemark with a point or a polygon.")
     return PositionList(positions, unplaced, by_name=True)

@@ -142,33 +142,41 @@ def compare(part: str, listing: Listing | None, want: Expected) -> list[Finding]
             return [Finding("note", f"{part} is absent; it is read only when asked for.")]
         size = "" if want.pictures is None else f" ({want.pictures:,} pictures of {want.places:,} places)"
         return [Finding("missing", f"{part} is missing{size}.")]
-    findings = []
-    filled = listing.filled
-    empty = sorted(listing.places.keys() - filled.keys())
-    if empty:
-        level: Level = "missing" if want.needed else "note"
-        findings.append(Finding(level, f"{part}: {_few(empty, 'place')} without pictures."))
-    if want.ids is not None:
-        lacking, extra = sorted(want.ids - listing.places.keys()), sorted(filled.keys() - want.ids)
-        if lacking:
-            findings.append(Finding("missing", f"{part} lacks {_few(lacking, 'place')}."))
-        if extra:
-            findings.append(Finding("extra", f"{part} has {_few(extra, 'place')} that it should not have."))
-    elif want.places is not None and len(filled) != want.places:
-        findings.append(_more_or_less(part, len(filled), want.places, "places"))
-    named = 0
-    for place, files in sorted(filled.items()):
-        count = want.of_place(place)
-        if count is None or len(files) == count:
-            continue
-        named += 1
-        if named <= SHOWN:
-            findings.append(_of_one_place(part, place, [file.stem for file in files], count, want.names(count)))
-    if named > SHOWN:
-        findings.append(Finding("missing", f"{part}: {named - SHOWN} more places with another number of pictures."))
+    findings = [*_compare_places(part, listing, want), *_compare_files(part, listing, want)]
     differs = want.pictures is not None and listing.pictures != want.pictures
     if differs and not any(finding.level != "note" for finding in findings):
         findings.append(_more_or_less(part, listing.pictures, want.pictures or 0, "pictures"))
+    return findings
+
+
+def _compare_places(part: str, listing: Listing, want: Expected) -> list[Finding]:
+    findings = []
+    filled = listing.filled
+    if empty := sorted(listing.places.keys() - filled.keys()):
+        level: Level = "missing" if want.needed else "note"
+        findings.append(Finding(level, f"{part}: {_few(empty, 'place')} without pictures."))
+    if want.ids is not None:
+        if lacking := sorted(want.ids - listing.places.keys()):
+            findings.append(Finding("missing", f"{part} lacks {_few(lacking, 'place')}."))
+        if extra := sorted(filled.keys() - want.ids):
+            findings.append(Finding("extra", f"{part} has {_few(extra, 'place')} that it should not have."))
+    elif want.places is not None and len(filled) != want.places:
+        findings.append(_more_or_less(part, len(filled), want.places, "places"))
+    return findings
+
+
+def _compare_files(part: str, listing: Listing, want: Expected) -> list[Finding]:
+    """The first places with another number of pictures than they should have, and how many more there are."""
+    counted = [(place, files, want.of_place(place)) for place, files in sorted(listing.filled.items())]
+    wrong = [(place, files, count) for place, files, count in counted if count is not None and len(files) != count]
+    findings = [
+        _of_one_place(part, place, [file.stem for file in files], count, want.names(count))
+        for place, files, count in wrong[:SHOWN]
+    ]
+    if len(wrong) > SHOWN:
+        findings.append(
+            Finding("missing", f"{part}: {len(wrong) - SHOWN} more places with another number of pictures.")
+        )
     return findings
 
 

@@ -81,17 +81,12 @@ def read_denseuav(root: Path | str, *, tiles: Tiles = "all", height: int | None 
         notes.append(f"{len(places - known.places.keys())} of {len(places)} places have no position.")
 
     def read(parts: dict[Kind, str]) -> tuple[Picture, ...]:
-        pictures = (
-            _detailed(picture, known)
-            for kind, part in parts.items()
-            if part in found
-            for picture in pictures_of(kind, found[part].filled)
-        )
         return tuple(
             one
-            for one in pictures
-            if (height is None or one.altitude_m == height)
-            and (one.kind != "satellite" or tiles == "all" or _is_old(one.file) == (tiles == "old"))
+            for kind, part in parts.items()
+            if part in found
+            for one in (_detailed(picture, known) for picture in pictures_of(kind, found[part].filled))
+            if height in (None, one.altitude_m) and (kind == "drone" or tiles in ("all", _year(one.file)))
         )
 
     heights = [] if height is None else [f"{height} m"]
@@ -117,9 +112,8 @@ def gps_of(top: Path, places: set[str]) -> KnownPositions:
 def _detailed(picture: Picture, known: KnownPositions) -> Picture:
     """The picture with its height and position: that of its own line in the text file, else that of its place."""
     match = _HEIGHT.match(picture.file.stem)
-    position = known.files.get((picture.place, picture.file.stem), known.places.get(picture.place))
-    return replace(picture, altitude_m=float(match[1]) if match else None, position=position)
+    return replace(known.placed(picture), altitude_m=float(match[1]) if match else None)
 
 
-def _is_old(file: Path) -> bool:
-    return file.stem.lower().endswith("_old")
+def _year(file: Path) -> Tiles:
+    return "old" if file.stem.lower().endswith("_old") else "new"

@@ -7,6 +7,7 @@ same below ROOT/train and ROOT/test. Positions: positions.csv or positions.kml i
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Mapping
 from pathlib import Path
 
 from train_scripts.data.readers.dataset import Dataset, Kind, Picture, pictures_of
@@ -83,26 +84,26 @@ def read_folders(
     places = {place for listing in found.values() for place in listing.filled}
     known = positions_beside(top, places, None if positions is None else Path(positions))
 
-    everything = {
-        half: tuple(
-            _placed(picture, known)
-            for part, listing in found.items()
-            if part.rpartition("/")[0] == half
-            for picture in pictures_of(VIEWS[part.rpartition("/")[2]], listing.filled)
-        )
-        for half in (*HALVES, "")
-    }
-    train = everything["train"] + tuple(p for p in everything[""] if _share(p.place) < training_share)
-    test = everything["test"] + tuple(p for p in everything[""] if _share(p.place) >= training_share)
+    train, test, undivided = (_pictures_of_half(found, half, known) for half in (*HALVES, ""))
+    train += tuple(one for one in undivided if _share(one.place) < training_share)
+    test += tuple(one for one in undivided if _share(one.place) >= training_share)
     asking = {picture.place for picture in test if picture.kind == "drone"}
-    tiled = {picture.place for picture in test if picture.kind == "satellite"}
     notes = []
-    if asking - tiled:
-        notes.append(f"{len(asking - tiled)} places have no satellite picture, such as {min(asking - tiled)}.")
+    if lacking := asking - {picture.place for picture in test if picture.kind == "satellite"}:
+        notes.append(f"{len(lacking)} places have no satellite picture, such as {min(lacking)}.")
     if places - known.places.keys() and known is not NOTHING:
         notes.append(f"{len(places - known.places.keys())} of {len(places)} places have no position.")
     queries = tuple(picture for picture in test if picture.place in asking)
     return Dataset(name or top.name, train, queries, test, tuple(notes))
+
+
+def _pictures_of_half(found: Mapping[str, Listing], half: str, known: KnownPositions) -> tuple[Picture, ...]:
+    return tuple(
+        known.placed(picture)
+        for part, listing in found.items()
+        if part.rpartition("/")[0] == half
+        for picture in pictures_of(VIEWS[part.rpartition("/")[2]], listing.filled)
+    )
 
 
 def positions_beside(top: Path, places: set[str], file: Path | None) -> KnownPositions:
@@ -138,11 +139,6 @@ def _views(folder: Path) -> dict[Kind, Listing]:
             of[place] = of.get(place, ()) + pictures
             strays.setdefault(kind, []).extend(f"{place}/{other}" for other in others)
     return {kind: Listing(of, tuple(strays.get(kind, ()))) for kind, of in places.items()}
-
-
-def _placed(picture: Picture, known: KnownPositions) -> Picture:
-    position = known.files.get((picture.place, picture.file.stem), known.places.get(picture.place))
-    return Picture(picture.kind, picture.file, picture.place, picture.altitude_m, position)
 
 
 def _share(place: str) -> float:

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import csv
 import re
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 
-from gallery.errors import AreaError
+from gallery.errors import AreaError, PositionsError
 from gallery.geo import LonLat
-from gallery.georef.position_lists import COLUMNS
+from gallery.georef.position_lists import COLUMNS, first_column, read_placemarks, read_table
+from train_scripts.data.readers.dataset import Picture
 from train_scripts.errors import BadPositions
 
 PLACE_COLUMNS = ("place", "id", "place_id", "building", "folder", "class")
@@ -31,63 +31,57 @@ class KnownPositions:
     files: Mapping[tuple[str, str], LonLat]
     unknown: tuple[str, ...] = ()
 
+    def placed(self, picture: Picture) -> Picture:
+        """The picture with its position: that of its own file, else that of its place."""
+        at = self.files.get((picture.place, picture.file.stem), self.places.get(picture.place))
+        return replace(picture, position=at)
+
 
 NOTHING = KnownPositions({}, {})
 
 
-def read_kml(file: Path) -> list[tuple[str, LonLat]]:
-    """(name, position) of the placemarks of a KML file: a point, or the middle of a line or polygon.
+Row = tuple[str, str | None, LonLat]
+"""The name of a place, the stem of one of its files or None, and the position."""
+
+
+def _read_kml(file: Path) -> list[Row]:
+    """The placemarks of a KML file: a point, or the middle of a line or polygon.
 
     Raises:
-        BadPositions: the file is missing, no KML, or names no place.
+        PositionsError: it is no KML.
+        BadPositions: it names no place.
     """
-    import geopandas  # late: a second of import that only KML needs
-    import pyogrio
-    from pyogrio.errors import DataSourceError
-
-    _must_exist(file)
-    try:
-        layers = [geopandas.read_file(file, layer=name, engine="pyogrio") for name in pyogrio.list_layers(file)[:, 0]]
-    except DataSourceError as error:
-        raise BadPositions(f"{file.name} is not a readable KML file. Save it again as KML, not KMZ.") from error
-    found = []
-    for layer in layers:
-        for name, shape in zip(layer["Name"], layer.geometry, strict=True):
-            if not isinstance(name, str) or not name.strip() or shape is None or shape.is_empty:
-                continue
-            middle = shape.centroid
-            found.append((name.strip(), _lon_lat(middle.x, middle.y, f"{file.name}, placemark {name.strip()}")))
+    found: list[Row] = [
+        (name, None, _lon_lat(shape.centroid.x, shape.centroid.y, f"{file.name}, placemark {name}"))
+        for name, shape in read_placemarks(file)
+        if name and shape is not None and not shape.is_empty
+    ]
     if not found:
         raise BadPositions(f"{file.name} holds no named placemark. Name each one by the ID of its place.")
     return found
 
 
-def read_csv(file: Path) -> list[tuple[str, str | None, LonLat]]:
-    """(place, file stem or None, position) of the rows of a CSV with the columns place or file, lon, lat.
+def _read_csv(file: Path) -> list[Row]:
+    """The rows of a CSV with the columns place or file, lon, lat.
 
     Raises:
-        BadPositions: the file is missing or malformed; names the line.
+        PositionsError: it is no UTF-8 text.
+        BadPositions: it is malformed; names the line.
     """
-    _must_exist(file)
-    try:
-        text = file.read_text("utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise BadPositions(f"{file.name} is not UTF-8 text. Save it as CSV in UTF-8.") from error
-    delimiter = max(",;\t", key=text.split("\n", 1)[0].count)
-    reader = csv.DictReader(text.splitlines(), delimiter=delimiter)
-    by_name = {column.strip().lower(): column for column in reader.fieldnames or [] if column}
+    reader = read_table(file)
     place, image, lon, lat = (
-        next((by_name[name] for name in names if name in by_name), None)
+        first_column(reader.fieldnames or [], names)
         for names in (PLACE_COLUMNS, COLUMNS["file"], COLUMNS["lon"], COLUMNS["lat"])
     )
     if lon is None or lat is None or (place is None and image is None):
         raise BadPositions(f"{file.name} needs the columns place (or file), lon, lat in its first line.")
-    found = []
+    found: list[Row] = []
     for row in reader:
         line = f"{file.name}, line {reader.line_num}"
         position = _lon_lat(row[lon], row[lat], line)
+        stem = None
         if place is not None:
-            name, stem = (row[place] or "").strip(), None
+            name = (row[place] or "").strip()
         else:
             path = PurePosixPath((row[str(image)] or "").replace("\\", "/"))
             name, stem = path.parent.name, path.stem
@@ -103,50 +97,41 @@ _NUMBER = r"[+-]?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?"
 _MARKED = re.compile(rf"^([EWNS])({_NUMBER})$", re.IGNORECASE)
 
 
-def read_gps_text(file: Path) -> list[tuple[str, str, LonLat]]:
-    """(place, file stem, position) of the lines `path E<lon> N<lat> [height]` of DenseUAV's `Dense_GPS_*.txt`.
+def _read_gps_text(file: Path) -> list[Row]:
+    """The lines `path E<lon> N<lat> [height]` of DenseUAV's `Dense_GPS_*.txt`.
 
     Longitude stands first in the file (the dataset's README says the opposite, its code reads it so); where the letters
     say otherwise, the letters count.
 
     Raises:
-        BadPositions: the file is missing or malformed; names the line.
+        BadPositions: it is malformed; names the line.
     """
-    _must_exist(file)
-    found = []
+    found: list[Row] = []
     for number, line in enumerate(file.read_text("utf-8-sig", errors="replace").splitlines(), 1):
         if not line.strip():
             continue
         where = f"{file.name}, line {number}"
         words = line.split()
         start = next((i for i, word in enumerate(words[1:], 1) if _MARKED.match(word)), 1)
-        marked = [_MARKED.match(word) for word in words[start : start + 2]]
-        if len(marked) == 2 and all(marked):
-            values = {m[1].upper(): float(m[2]) for m in marked if m}
-            lon = values.get("E", -values["W"] if "W" in values else None)
-            lat = values.get("N", -values["S"] if "S" in values else None)
-        else:
-            lon, lat = None, None
+        values = {m[1].upper(): float(m[2]) for m in map(_MARKED.match, words[start : start + 2]) if m}
+        lon = values.get("E", -values["W"] if "W" in values else None)
+        lat = values.get("N", -values["S"] if "S" in values else None)
         if lon is None or lat is None:
             raise BadPositions(f"{where} does not read as `path E<lon> N<lat> height`.")
         path = PurePosixPath(" ".join(words[:start]).replace("\\", "/"))
-        name = path.parent.name or path.stem
-        found.append((name, path.stem, _lon_lat(lon, lat, where)))
+        found.append((path.parent.name or path.stem, path.stem, _lon_lat(lon, lat, where)))
     if not found:
         raise BadPositions(f"{file.name} lists no position.")
     return found
 
 
-def join(
-    rows: list[tuple[str, str | None, LonLat]], places: set[str], names: Mapping[str, str] | None = None
-) -> KnownPositions:
+def _joined(rows: Iterable[Row], places: set[str], names: Mapping[str, str] | None = None) -> KnownPositions:
     """Find the dataset's places among the names of a file of positions.
 
     A name is that of a place, starts with it ("0007 Library, University"), is its number without leading zeros, or is
     what `names` calls it. The first position of a place counts.
 
     Args:
-        rows: name, file stem, position.
         places: as the dataset's folders are named.
         names: place by what people call it.
     """
@@ -176,27 +161,22 @@ def read_positions(file: Path, places: set[str], names: Mapping[str, str] | None
     Raises:
         BadPositions: the file cannot be read, or names none of the places.
     """
-    suffix = file.suffix.lower()
-    if suffix == ".kml":
-        rows: list[tuple[str, str | None, LonLat]] = [(name, None, at) for name, at in read_kml(file)]
-    elif suffix in (".csv", ".tsv"):
-        rows = read_csv(file)
-    elif suffix == ".txt":
-        rows = [*read_gps_text(file)]
-    else:
+    if not file.is_file():
+        raise BadPositions(f"There is no file {file.name}. Check the path of the positions.")
+    read = {".kml": _read_kml, ".csv": _read_csv, ".tsv": _read_csv, ".txt": _read_gps_text}.get(file.suffix.lower())
+    if read is None:
         raise BadPositions(f"{file.name} is neither .kml nor .csv nor .txt. Give positions as one of these.")
-    known = join(rows, places, names)
+    try:
+        rows = read(file)
+    except PositionsError as error:
+        raise BadPositions(str(error)) from error
+    known = _joined(rows, places, names)
     if places and not known.places:
         raise BadPositions(
             f"{file.name} names no place of the dataset (its first name is {rows[0][0]}). "
             "Name each position by the folder of its place."
         )
     return known
-
-
-def _must_exist(file: Path) -> None:
-    if not file.is_file():
-        raise BadPositions(f"There is no file {file.name}. Check the path of the positions.")
 
 
 def _lon_lat(lon: object, lat: object, where: str) -> LonLat:
