@@ -6,7 +6,7 @@ import math
 import os
 import stat
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import BinaryIO
@@ -15,7 +15,7 @@ import numpy as np
 from PIL import Image, JpegImagePlugin
 
 from .errors import PhotoError
-from .photo_metadata import DECODE_FAULTS, CameraAttitude, PhotoPosition, metadata_of
+from .photo_metadata import DECODE_FAULTS, PhotoPosition, StatedPose, metadata_of
 
 MAX_FILE_BYTES = 50_000_000
 MAX_PIXELS = 120_000_000
@@ -48,7 +48,7 @@ class Photo:
     height_px: int
     position: PhotoPosition | None = None
     notes: tuple[str, ...] = ()  # what was changed on the way, one sentence each
-    attitude: CameraAttitude = field(default_factory=CameraAttitude)
+    pose: StatedPose | None = None
     taken_at: datetime | None = None  # by the camera's clock; with a time zone only if the photo states one
 
 
@@ -88,7 +88,7 @@ def read_position(source: str | os.PathLike[str] | bytes | BinaryIO) -> PhotoPos
     Raises:
         PhotoError: as `load_photo`, but for damage that only decoding finds.
     """
-    return metadata_of(_open(*_read_bytes(source)))[1]
+    return metadata_of(_open(*_read_bytes(source))).position
 
 
 def _read_bytes(source: str | os.PathLike[str] | bytes | BinaryIO) -> tuple[bytes, str]:
@@ -278,14 +278,14 @@ def _finish(
         raise PhotoError(_too_many_pixels(name, None, MAX_PIXELS)) from error
     except DECODE_FAULTS as error:
         raise PhotoError(f"{name} is damaged or cut short: copy it again, or save it again as JPEG.") from error
-    orientation, position, attitude, taken_at, position_notes = metadata_of(opened)
-    if orientation in _UPRIGHT:
-        rgb = rgb.transpose(_UPRIGHT[orientation])
-        size = size[::-1] if orientation >= 5 else size
+    said = metadata_of(opened)
+    if said.orientation in _UPRIGHT:
+        rgb = rgb.transpose(_UPRIGHT[said.orientation])
+        size = size[::-1] if said.orientation >= 5 else size
     fresh = Image.new("RGB", rgb.size)  # copies and conversions would carry EXIF on, and with it the position
     fresh.paste(rgb)
-    notes = (*notes, *_several(opened), *colour_notes, *position_notes)
-    return Photo(fresh, name, *size, position, notes, attitude, taken_at)
+    notes = (*notes, *_several(opened), *colour_notes, *said.notes)
+    return Photo(fresh, name, *size, said.position, notes, said.pose, said.taken_at)
 
 
 def _several(image: Image.Image) -> list[str]:

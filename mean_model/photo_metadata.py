@@ -38,13 +38,10 @@ class PhotoPosition:
     lon: float  # degrees east, WGS84
     lat: float  # degrees north, WGS84
     altitude_m: float | None = None  # above sea level
-    relative_altitude_m: float | None = None  # above the take-off point
-    heading_deg: float | None = None  # clockwise from north, 0 to 360
-    pitch_deg: float | None = None  # of the camera: 0 is level, -90 looks straight down
 
 
 @dataclass(frozen=True)
-class CameraAttitude:
+class StatedPose:
     """How the camera looked, by its own statement: known also where there is no satellite fix. None where unsaid."""
 
     heading_deg: float | None = None  # clockwise from north, 0 to 360
@@ -56,25 +53,36 @@ class CameraAttitude:
 _XMP_BYTES = 200_000
 
 
-def metadata_of(image: Image.Image) -> tuple[int, PhotoPosition | None, CameraAttitude, datetime | None, list[str]]:
-    """Orientation (1 if unknown), position, attitude, time, notes; what cannot be read never fails the photo."""
+@dataclass(frozen=True)
+class Metadata:
+    """What a file says beside its pixels; None where it says nothing, or nonsense."""
+
+    orientation: int = 1  # EXIF's number for how the picture is turned or mirrored
+    position: PhotoPosition | None = None
+    pose: StatedPose | None = None
+    taken_at: datetime | None = None
+    notes: tuple[str, ...] = ()
+
+
+def metadata_of(image: Image.Image) -> Metadata:
+    """What EXIF and XMP say; what cannot be read never fails the photo."""
     try:
         exif = image.getexif()
         orientation = exif.get(_EXIF_ORIENTATION, 1)
         gps: dict[int, Any] = dict(exif.get_ifd(_EXIF_GPS))
         camera: dict[int, Any] = dict(exif.get_ifd(_EXIF_CAMERA))
     except DECODE_FAULTS:
-        return 1, None, CameraAttitude(), None, ["The photo's EXIF is damaged and was ignored."]
+        return Metadata(notes=("The photo's EXIF is damaged and was ignored.",))
     orientation = orientation if isinstance(orientation, int) else 1
     xmp = _dji_values(image.info.get("xmp"))
-    attitude = _attitude(gps, xmp, _number(camera.get(_EXIF_FOCAL_35MM)))
+    pose = _pose(gps, xmp, _number(camera.get(_EXIF_FOCAL_35MM)))
     try:
-        position = _position(gps, xmp, attitude)
+        position = _position(gps, xmp)
     except DECODE_FAULTS:
         position = None
     given = 2 in gps or 4 in gps
-    notes = [_NOTE_POSITION] if given and position is None else []
-    return orientation, position, attitude, _taken_at(camera), notes
+    notes = (_NOTE_POSITION,) if given and position is None else ()
+    return Metadata(orientation, position, pose, _taken_at(camera), notes)
 
 
 def _taken_at(camera: dict[int, Any]) -> datetime | None:
@@ -91,21 +99,22 @@ def _taken_at(camera: dict[int, Any]) -> datetime | None:
     return at.replace(microsecond=int(f"{fraction[:6]:0<6}")) if re.fullmatch(r"[0-9]{1,9}", fraction) else at
 
 
-def _attitude(gps: dict[int, Any], xmp: dict[str, float], focal_35mm: float | None) -> CameraAttitude:
+def _pose(gps: dict[int, Any], xmp: dict[str, float], focal_35mm: float | None) -> StatedPose | None:
     """Heading of the GPS directory, or of DJI's XMP when there is none; pitch and height of the XMP."""
     heading = _sane(_number(gps.get(17)), 0, 360)
     if heading is None:
         heading = _sane(xmp.get("GimbalYawDegree"), -360, 360)
     pitch = _sane(xmp.get("GimbalPitchDegree"), -100, 90)  # gimbals report up to -90.1 looking straight down
-    return CameraAttitude(
+    pose = StatedPose(
         heading_deg=None if heading is None else heading % 360,
         pitch_deg=None if pitch is None else max(pitch, -90.0),
         height_m=_sane(xmp.get("RelativeAltitude"), -1_000, 20_000),
         focal_35mm=_sane(focal_35mm, 1, 5_000),  # 0 is how EXIF writes 'unknown'
     )
+    return None if pose == StatedPose() else pose
 
 
-def _position(gps: dict[int, Any], xmp: dict[str, float], attitude: CameraAttitude) -> PhotoPosition | None:
+def _position(gps: dict[int, Any], xmp: dict[str, float]) -> PhotoPosition | None:
     """The position of the GPS directory, or of DJI's XMP when there is none; None if it makes no sense."""
     if 2 in gps or 4 in gps:
         lat = _angle(gps.get(2), gps.get(1), "N", "S")
@@ -122,9 +131,6 @@ def _position(gps: dict[int, Any], xmp: dict[str, float], attitude: CameraAttitu
         lon=lon,
         lat=lat,
         altitude_m=altitude if altitude is not None else _sane(xmp.get("AbsoluteAltitude"), -500, 20_000),
-        relative_altitude_m=attitude.height_m,
-        heading_deg=attitude.heading_deg,
-        pitch_deg=attitude.pitch_deg,
     )
 
 

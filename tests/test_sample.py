@@ -78,7 +78,7 @@ def test_twelve_examples_state_their_position_and_truth(gallery: Gallery) -> Non
     with load_model("starter") as embedder:
         for query in queries:
             photo = embedder.read(query.file)
-            assert photo.position is not None and photo.position.heading_deg is not None
+            assert photo.position is not None and photo.pose is not None and photo.pose.heading_deg is not None
             assert any(gallery.tile(row).contains(query.truth) for row in range(len(gallery)))
 
 

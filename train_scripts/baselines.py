@@ -40,14 +40,15 @@ from gallery.embedder import read_photo
 from gallery.intervals import wilson
 from gallery.judge.geometry import ALIKE_DEG, ALIKE_OCTAVES, PICTURE_PX, WITHIN_PX
 from gallery.judge.local_features import Features, alike, mutual_matches, root_sift
-from gallery.photo.pose import pose_of
+from gallery.photo.pose import complete_pose
 from gallery.photo.rectify import NOT_SEEN, seen_from_above
 from gallery.search.options import ROTATIONS, SearchOptions
 from gallery.search.scales import typical_side_m
 from mean_model import MEAN, MeanModelError, PhotoError, load_model, load_photo
 from mean_model.checkpoint import load_network
 from mean_model.embedder import Embedder
-from mean_model.photo import Photo
+from mean_model.photo import Photo, read_position
+from mean_model.photo_metadata import PhotoPosition
 from train_scripts.errors import DatasetError
 from train_scripts.evaluation.photos import tiles_covering
 from train_scripts.evaluation.queries import Query, asked_photos
@@ -85,15 +86,19 @@ class ColourHistogram:
     """An embedder without a network: square roots of the shares of colours; ground that is not seen has no colour."""
 
     name, fingerprint, dimension = "colour histogram", f"histogram-{BINS}", BINS**3
-    image_size, from_above, photo_errors = 96, True, (PhotoError,)
+    image_size, from_above, calibration, photo_errors = 96, True, None, (PhotoError,)
 
     def read(self, source: Any, least_px: int = 0) -> Photo:
         """Read a photo as the networks' embedder does."""
         return load_photo(source, max(self.image_size, least_px // 2))
 
+    def position(self, source: Path) -> PhotoPosition | None:
+        """Where a photo says that it was taken."""
+        return read_position(source)
+
     def embed(self, images: Sequence[Any]) -> np.ndarray:
         """(N, D) float32, rows of length 1."""
-        return np.stack([self._row(getattr(image, "image", image)) for image in images])
+        return np.stack([self._row(image.image if isinstance(image, Photo) else image) for image in images])
 
     def _row(self, image: Image.Image) -> np.ndarray:
         sampled = image.convert("RGB").resize((self.image_size, self.image_size), Image.Resampling.NEAREST)
@@ -121,7 +126,7 @@ class BruteForceSift:
 
     def __call__(self, photo: Photo) -> np.ndarray:
         """Tiles by the points that agree, then by the pairs of points."""
-        pose = pose_of(photo)
+        pose = complete_pose(photo.pose)
         if pose is None:
             picture = photo.image.copy()
             picture.thumbnail((SIFT_PHOTO_PX, SIFT_PHOTO_PX))

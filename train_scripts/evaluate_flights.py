@@ -125,6 +125,7 @@ def _answers(localizer: Localizer, file: Path, north_up: bool) -> dict[str, Any]
     check, led = localizer.verify(photo, views, ranking)
     checked = localizer.judge(photo, views, led, check=check)
     fit = check.fit
+    assert photo.taken_at is not None  # this program wrote the file
     return {
         "taken_at": photo.taken_at.isoformat(),
         "rows": ranking.rows.tolist(),

@@ -31,7 +31,7 @@ from gallery.intervals import wilson
 from gallery.tiles import Tile
 from mean_model import MeanModelError
 from mean_model.photo import Photo
-from mean_model.photo_metadata import CameraAttitude
+from mean_model.photo_metadata import StatedPose
 from train_scripts.data.simulator.camera import DRONE_HFOV_DEG, looking_at
 from train_scripts.data.simulator.camera_files import Shot, focal_35mm
 from train_scripts.data.simulator.renderer import Surfaces, height_at, render
@@ -157,14 +157,14 @@ class Spot:
         picture = photometry(add_haze(picture, distance, torch.tensor([VISIBILITY_M])), noise, 0.6)
         pixels = picture[0].permute(1, 2, 0).round().to(torch.uint8).numpy()
         image = Image.fromarray(weather.apply(manner.weather, pixels, self._shot.seed))
-        attitude = CameraAttitude(
+        pose = StatedPose(
             (heading_deg + manner.heading_error_deg) % 360,
             pitch_deg,
             manner.altitude_m * manner.height_factor,
             focal_35mm(DRONE_HFOV_DEG, HEIGHT_PX / WIDTH_PX),
         )
         name = f"spot {self._shot.seed}"
-        return Photo(image, name, WIDTH_PX, HEIGHT_PX, attitude=attitude), moved(ORIGIN, float(x), float(y))
+        return Photo(image, name, WIDTH_PX, HEIGHT_PX, pose=pose), moved(ORIGIN, float(x), float(y))
 
 
 def side_m(tile: Tile) -> float:

@@ -7,6 +7,7 @@ from itertools import chain
 from typing import Any, Protocol
 
 import numpy as np
+from PIL import Image
 
 from gallery.build.candidates import Candidate, ReadPhoto, Skipped, Source
 from gallery.build.checkpoint import Outcome
@@ -110,7 +111,7 @@ def read_batch(tasks: Iterable[Task], read_photo: ReadPhoto, least_detail: float
             if (source, candidate) in standing:
                 raise Skipped(PRESENT)
             tile, picture = source.load(candidate, read_photo)
-            image = getattr(picture, "image", picture)
+            image = picture if isinstance(picture, Image.Image) else picture.image
             detail = detail_of(image)
             if detail < least_detail:
                 raise Skipped(FEATURELESS)
@@ -133,7 +134,7 @@ def embedded(batch: Batch, contents: Sequence[str], embedder: Embedder) -> Embed
         return Embedded(batch.outcomes, {})
     try:
         vectors = embedder.embed([batch.pictures[content] for content in contents])
-    except getattr(embedder, "photo_errors", ()) as error:
+    except embedder.photo_errors as error:
         raise BuildError(f"The model refuses a tile: {error} Tiles of more ground have more pixels.") from error
     if vectors.shape != (len(contents), embedder.dimension) or not _is_unit(vectors):
         raise BuildError("The model gives vectors of another shape or length than it states.")

@@ -3,13 +3,16 @@
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Protocol
 
+from PIL import Image
+
+from gallery.embedder import Photo
 from gallery.georef.position_lists import StatedPosition
 from gallery.tiles import Tile, Window
 
-ReadPhoto = Callable[[Path], Any]
-"""Reads an image file into an object with .image, .name and .position. Raises: UnreadablePhoto."""
+ReadPhoto = Callable[[Path], Photo]
+"""Reads an image file. Raises: UnreadablePhoto."""
 
 
 class Skipped(Exception):
@@ -50,7 +53,7 @@ class Source(Protocol):
         """All candidates, in the same order each time, without reading a pixel."""
         ...
 
-    def load(self, candidate: Candidate, read_photo: ReadPhoto) -> tuple[Tile, Any]:
+    def load(self, candidate: Candidate, read_photo: ReadPhoto) -> tuple[Tile, Image.Image | Photo]:
         """Read one of the candidates.
 
         Args: read_photo: reads the images of folders, as the embedder of the reading process does.

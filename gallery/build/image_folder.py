@@ -5,15 +5,13 @@ import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
-
-from PIL import ExifTags, Image
 
 from gallery.build.candidates import Candidate, ReadPhoto, Skipped
+from gallery.embedder import Photo
 from gallery.errors import UnreadablePhoto
 from gallery.geo import area_m2
 from gallery.georef.assign import ImagePositions
-from gallery.photo.pose import Camera, footprint_of_photo
+from gallery.photo.pose import footprint_of_photo
 from gallery.tiles import Tile
 
 log = logging.getLogger(__name__)
@@ -42,7 +40,7 @@ class ImageFolder:
             position = self.placing.positions.get(image)
             yield Candidate(tile_id, image=image, position=position, scale_m=self.assumed_size_m)
 
-    def load(self, candidate: Candidate, read_photo: ReadPhoto) -> tuple[Tile, Any]:
+    def load(self, candidate: Candidate, read_photo: ReadPhoto) -> tuple[Tile, Photo]:
         """A whole image as one tile, and the photo."""
         image, stated = str(candidate.image), candidate.position
         if not image.isprintable():
@@ -57,38 +55,12 @@ class ImageFolder:
             raise Skipped("unreadable") from error
         if stated is None:  # it could not be read when positions were settled
             raise Skipped("unreadable")
-        width_px, height_px = _size_px(photo)
+        width_px, height_px = photo.width_px, photo.height_px
         if stated.footprint is not None:
             footprint, placed = stated.footprint, "stated extent"
         else:
-            camera = _camera(photo.position, path)
-            footprint, placed = footprint_of_photo(stated.centre, width_px, height_px, camera, self.assumed_size_m)
+            pose = None if photo.position is None else photo.pose  # a height without a fix is of another ground
+            footprint, placed = footprint_of_photo(stated.centre, width_px, height_px, pose, self.assumed_size_m)
         metres_per_px = math.sqrt(area_m2(footprint) / (width_px * height_px))
         tile = Tile(candidate.id, stated.centre, footprint, metres_per_px, self.noted, image=image, placed=placed)
         return tile, photo
-
-
-def _size_px(photo: Any) -> tuple[int, int]:
-    """Original size of what was read, upright."""
-    size = getattr(photo, "width_px", None), getattr(photo, "height_px", None)
-    return (size[0], size[1]) if size[0] and size[1] else photo.image.size
-
-
-def _camera(position: Any, path: Path) -> Camera:
-    """What a photo says about its view; heights above the sea are of no use here."""
-    return Camera(
-        height_m=getattr(position, "relative_altitude_m", None),
-        focal_35mm=_focal_35mm(path),
-        heading_deg=getattr(position, "heading_deg", None),
-        pitch_deg=getattr(position, "pitch_deg", None),
-    )
-
-
-def _focal_35mm(path: Path) -> float | None:
-    """Focal length for 35 mm film from EXIF; None when the file does not state it."""
-    try:
-        with Image.open(path) as picture:
-            value = picture.getexif().get_ifd(ExifTags.IFD.Exif).get(ExifTags.Base.FocalLengthIn35mmFilm)
-        return float(value) if value else None
-    except (OSError, ValueError, TypeError, SyntaxError, ZeroDivisionError):
-        return None

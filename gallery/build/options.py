@@ -11,7 +11,7 @@ from gallery.build.batches import LEAST_DETAIL
 from gallery.build.candidates import Source
 from gallery.build.raster_source import Tiling
 from gallery.build.sources import ImagerySettings, noted_source, open_sources
-from gallery.embedder import Embedder, read_position, tile_px
+from gallery.embedder import Embedder, read_position
 from gallery.errors import BuildError
 from gallery.imagery.mbtiles import OnTile
 from gallery.index.vector_index import check_kind
@@ -90,7 +90,7 @@ class BuildOptions:
             standing = Gallery.open(home)
             standing.require_crs(self.stated.crs)
             taken = standing.table.prefixes()
-        tiling, position_of = Tiling(self.sizes_m, self.overlap, tile_px(embedder)), partial(read_position, embedder)
+        tiling, position_of = Tiling(self.sizes_m, self.overlap, embedder.image_size), partial(read_position, embedder)
         return open_sources(self.sources, home, workplace, tiling, position_of, self.stated, taken, on_tile)
 
 

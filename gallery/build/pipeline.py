@@ -241,7 +241,7 @@ def _model(embedder: Embedder, source: str, home: Path) -> dict[str, Any]:
     """The embedder as the gallery notes it."""
     return {
         "source": _noted_model(source, home),
-        "name": str(getattr(embedder, "name", "")),
+        "name": embedder.name,
         "fingerprint": embedder.fingerprint,
         "dimension": int(embedder.dimension),
     }
@@ -271,7 +271,7 @@ def _reusable(home: Path, fingerprint: str) -> Gallery | None:
 
 def _to_add_to(home: Path, embedder: Embedder) -> Gallery:
     gallery = Gallery.open(home)
-    gallery.require_model(embedder.fingerprint, str(getattr(embedder, "name", "")))
+    gallery.require_model(embedder.fingerprint, embedder.name)
     gallery.require_intact()
     return gallery
 

@@ -159,7 +159,7 @@ def plan_gallery(
     home = Path(out).resolve()
     old = Gallery.open(home) if add else None
     if old is not None:
-        old.require_model(embedder.fingerprint, str(getattr(embedder, "name", "")))
+        old.require_model(embedder.fingerprint, embedder.name)
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as workplace:
         opened = request.open(home, Path(workplace), embedder)
         plan = plan_of(opened, embedder, request.least_detail, KnownTiles(old), index or "auto")

@@ -4,11 +4,12 @@ import posixpath
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+
+from PIL import Image
 
 from gallery.build.candidates import Candidate, ReadPhoto
 from gallery.build.pipeline import Progress, build_from
-from gallery.embedder import Embedder, tile_px
+from gallery.embedder import Embedder, Photo
 from gallery.errors import GalleryError
 from gallery.imagery.raster_cache import open_raster
 from gallery.paths import noted_path
@@ -53,7 +54,7 @@ def embed_again(
         TILES_OF: stated,
     }
     source = GallerySource(
-        gallery.folder, len(gallery), noted_path(gallery.folder, home), tile_px(embedder), settings.get("crs")
+        gallery.folder, len(gallery), noted_path(gallery.folder, home), embedder.image_size, settings.get("crs")
     )
     files = [gallery.folder / TILES]
     return build_from(lambda workplace: [source], home, embedder, settings, files, progress, model_source=model_source)
@@ -84,11 +85,12 @@ class GallerySource:
             tile = gallery.tile(row)
             yield Candidate(tile.id, tile=tile)
 
-    def load(self, candidate: Candidate, read_photo: ReadPhoto) -> tuple[Tile, Any]:
+    def load(self, candidate: Candidate, read_photo: ReadPhoto) -> tuple[Tile, Image.Image | Photo]:
         """The tile with its source as this gallery names it, and the picture as a build gives it to the embedder."""
         tile = candidate.tile
         if tile is None:
             raise ValueError(f"Candidate {candidate.id} is of no gallery.")
+        picture: Image.Image | Photo
         if tile.window is None:
             picture = read_photo(image_file(self.path, tile))
         else:

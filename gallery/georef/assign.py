@@ -4,16 +4,17 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations
 from pathlib import Path, PurePosixPath
-from typing import Any, Literal
+from typing import Literal
 
+from gallery.embedder import PhotoPosition
 from gallery.errors import AreaError, PositionsError, UnreadablePhoto
 from gallery.geo import LonLat, distance_m
 from gallery.georef.file_names import TileNames, position_of_tile, positions_in_name, tile_in_path
 from gallery.georef.position_lists import PositionList, StatedPosition
 from gallery.paths import printable
 
-ReadPosition = Callable[[Path], Any]
-"""What an image states of where it was taken: an object with .lon and .lat, or None. Raises: UnreadablePhoto."""
+ReadPosition = Callable[[Path], PhotoPosition | None]
+"""Where an image says that it was taken. Raises: UnreadablePhoto."""
 
 Unplaced = Literal["error", "skip"]
 

@@ -2,23 +2,12 @@
 
 import math
 from dataclasses import dataclass
-from typing import Any
 
 from shapely.geometry import Polygon
 
+from gallery.embedder import Photo, StatedPose
 from gallery.errors import AreaError
 from gallery.geo import LonLat, looked_at, rectangle
-
-
-@dataclass(frozen=True)
-class Camera:
-    """What a photo says about its own view; None where it says nothing."""
-
-    height_m: float | None = None  # above the ground
-    focal_35mm: float | None = None  # focal length for the diagonal of 36 x 24 mm film, millimetres
-    heading_deg: float | None = None
-    pitch_deg: float | None = None  # -90 looks straight down
-
 
 NADIR_WITHIN_DEG = 20.0
 """A footprint is worked out from a photo only when it looks down to within this angle."""
@@ -28,21 +17,22 @@ FILM_DIAGONAL_MM = math.hypot(36, 24)
 
 
 def footprint_of_photo(
-    centre: LonLat, width_px: int, height_px: int, camera: Camera, assumed_size_m: float
+    centre: LonLat, width_px: int, height_px: int, pose: StatedPose | None, assumed_size_m: float
 ) -> tuple[Polygon, str]:
     """Outline on the ground of a photo whose extent nobody stated, and how it was found.
 
     With a height above ground and a focal length (and no sign of an oblique view): the pinhole footprint, turned to
     the heading. Else: a square of assumed_size_m around the position.
     """
-    looks_down = camera.pitch_deg is None or camera.pitch_deg <= -90 + NADIR_WITHIN_DEG
-    if camera.height_m and camera.focal_35mm and camera.height_m > 0 and camera.focal_35mm > 0 and looks_down:
-        diagonal_m = camera.height_m * FILM_DIAGONAL_MM / camera.focal_35mm
+    height_m, focal_35mm = (None, None) if pose is None else (pose.height_m, pose.focal_35mm)
+    looks_down = pose is None or pose.pitch_deg is None or pose.pitch_deg <= -90 + NADIR_WITHIN_DEG
+    if pose is not None and height_m and focal_35mm and height_m > 0 and focal_35mm > 0 and looks_down:
+        diagonal_m = height_m * FILM_DIAGONAL_MM / focal_35mm
         diagonal_px = math.hypot(width_px, height_px)
         width_m, height_m = diagonal_m * width_px / diagonal_px, diagonal_m * height_px / diagonal_px
-        outline = rectangle(centre, width_m, height_m, camera.heading_deg or 0.0)
+        outline = rectangle(centre, width_m, height_m, pose.heading_deg or 0.0)
         how = "estimated from height above ground and focal length"
-        return outline, how if camera.heading_deg is not None else f"{how}, heading unknown"
+        return outline, how if pose.heading_deg is not None else f"{how}, heading unknown"
     return rectangle(centre, assumed_size_m, assumed_size_m), f"assumed square of {assumed_size_m:g} m"
 
 
@@ -64,47 +54,40 @@ class Pose:
     focal_35mm: float  # focal length for the diagonal of 36 x 24 mm film, millimetres
 
 
-def pose_of(photo: Any) -> Pose | None:
-    """The pose that a photo states, if it is complete and looks down enough; it takes no position."""
-    view = getattr(photo, "attitude", None)
-    stated = [getattr(view, name, None) for name in ("heading_deg", "pitch_deg", "height_m", "focal_35mm")]
-    numbers = [float(value) for value in stated if value is not None and math.isfinite(value)]
-    if len(numbers) < len(stated):
+def complete_pose(stated: StatedPose | None) -> Pose | None:
+    """The pose that a photo states, if it is complete and looks down enough."""
+    if stated is None:
+        return None
+    values = (stated.heading_deg, stated.pitch_deg, stated.height_m, stated.focal_35mm)
+    numbers = [float(value) for value in values if value is not None and math.isfinite(value)]
+    if len(numbers) < len(values):
         return None
     pose = Pose(*numbers)
     looks_down = -90 <= pose.pitch_deg <= -LEAST_DOWN_DEG
     return pose if looks_down and pose.height_m > 0 and pose.focal_35mm > 0 else None
 
 
-def heading_of(photo: Any) -> float | None:
+def heading_of(stated: StatedPose | None) -> float | None:
     """Degrees clockwise from north, in [0, 360), that the photo's up points to by its own statement."""
-    for part in ("attitude", "position"):
-        heading_deg = getattr(getattr(photo, part, None), "heading_deg", None)
-        if heading_deg is not None and math.isfinite(heading_deg):
-            return float(heading_deg) % 360
-    return None
+    heading_deg = None if stated is None else stated.heading_deg
+    return None if heading_deg is None or not math.isfinite(heading_deg) else heading_deg % 360
 
 
-def stated_place(position: Any) -> tuple[LonLat, bool] | None:
+def stated_place(photo: Photo) -> tuple[LonLat, bool] | None:
     """Where a photo says it was taken; None where it does not say.
-
-    Args:
-        position: of a photo as an embedder reads it.
 
     Returns: the point on flat ground that the camera looked at by heading, pitch and height, and True; where the photo
     does not state them, or looks too near the horizon, the camera's own position, and False.
     """
-    if position is None:
+    if photo.position is None:
         return None
     try:
-        camera = LonLat(position.lon, position.lat)
+        camera = LonLat(photo.position.lon, photo.position.lat)
     except AreaError:
         return None
-    heading_deg, pitch_deg, height_m = (
-        getattr(position, name, None) for name in ("heading_deg", "pitch_deg", "relative_altitude_m")
-    )
-    if heading_deg is None or pitch_deg is None or height_m is None:
+    heading_deg, pose = heading_of(photo.pose), photo.pose
+    if pose is None or heading_deg is None or pose.pitch_deg is None or pose.height_m is None:
         return camera, False
-    if not (math.isfinite(heading_deg) and -90 <= pitch_deg <= -LEAST_DOWN_FOR_PLACE_DEG and 0 < height_m < math.inf):
+    if not (-90 <= pose.pitch_deg <= -LEAST_DOWN_FOR_PLACE_DEG and 0 < pose.height_m < math.inf):
         return camera, False
-    return looked_at(camera, heading_deg, pitch_deg, height_m), True
+    return looked_at(camera, heading_deg, pose.pitch_deg, pose.height_m), True

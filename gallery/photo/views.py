@@ -7,7 +7,8 @@ from typing import Any
 
 from PIL import Image
 
-from gallery.photo.pose import Pose, heading_of, pose_of
+from gallery.embedder import Photo
+from gallery.photo.pose import Pose, complete_pose, heading_of
 from gallery.photo.rectify import LEAST_SEEN, seen_from_above
 
 WORKING_PX = 1024
@@ -81,7 +82,7 @@ class QueryViews:
     pose: Pose | None = None  # by which the photo was brought to the ground plane
 
 
-def query_views(photo: Any, rotations: int, north_up: bool, side_m: float | None = None) -> QueryViews:
+def query_views(photo: Photo, rotations: int, north_up: bool, side_m: float | None = None) -> QueryViews:
     """What is embedded of a photo.
 
     Args:
@@ -91,7 +92,7 @@ def query_views(photo: Any, rotations: int, north_up: bool, side_m: float | None
         side_m: side of a tile on the ground: a photo with a complete pose is then brought to the ground plane. None
             for networks that have not learnt to read such views: the photo is only turned.
     """
-    pose = pose_of(photo) if north_up and side_m is not None else None
+    pose = complete_pose(photo.pose) if north_up and side_m is not None else None
     if pose is not None and side_m is not None:
         frames = frames_of(photo.image, pose, side_m)
         if frames:
@@ -101,7 +102,7 @@ def query_views(photo: Any, rotations: int, north_up: bool, side_m: float | None
                 f"states, and searched as {count} of {side_m:.0f} m."
             )
             return QueryViews(frames, note, side_m, pose=pose)
-    heading_deg = heading_of(photo) if north_up else None
+    heading_deg = heading_of(photo.pose) if north_up else None
     if heading_deg is not None:
         note = f"The photo was turned by {round(heading_deg) % 360} degrees so that north is up, from its EXIF heading."
         return QueryViews((QueryCrop(turned_north_up(photo.image, heading_deg)),), note)
@@ -113,18 +114,18 @@ def query_views(photo: Any, rotations: int, north_up: bool, side_m: float | None
     return QueryViews(tuple(QueryCrop(one) for one in turned), f"{why}: its four quarter turns were searched.")
 
 
-def guessed_poses(photo: Any, rotations: int, north_up: bool, side_m: float | None) -> tuple[Pose, ...]:
+def guessed_poses(photo: Photo, rotations: int, north_up: bool, side_m: float | None) -> tuple[Pose, ...]:
     """Poses that a photo may have been taken with, when it does not state a complete one; empty when it does.
 
     Args:
         photo, north_up, side_m: as for `query_views`.
         rotations: headings to try, unless the photo states one; below 16 nothing is guessed.
     """
-    if side_m is None or rotations < GUESSED_HEADINGS or (north_up and pose_of(photo) is not None):
+    if side_m is None or rotations < GUESSED_HEADINGS or (north_up and complete_pose(photo.pose) is not None):
         return ()
-    stated_deg = heading_of(photo) if north_up else None
+    stated_deg = heading_of(photo.pose) if north_up else None
     headings_deg = [360 / rotations * turn for turn in range(rotations)] if stated_deg is None else [stated_deg]
-    lens = getattr(getattr(photo, "attitude", None), "focal_35mm", None) or GUESSED_FOCAL_35MM
+    lens = (photo.pose and photo.pose.focal_35mm) or GUESSED_FOCAL_35MM
     # A longer lens shows the same ground from higher up.
     heights_m = [share * side_m * lens / GUESSED_FOCAL_35MM for share in GUESSED_HEIGHTS]
     return tuple(Pose(*guess, lens) for guess in product(headings_deg, GUESSED_PITCHES_DEG, heights_m))

@@ -2,10 +2,10 @@
 
 import time
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 
+from gallery.embedder import Photo
 from gallery.photo.pose import Pose
 from gallery.photo.rectify import seen_from_above
 from gallery.photo.views import QueryCrop, guessed_poses, guessed_views
@@ -20,7 +20,7 @@ Guess = tuple[Pose, float]
 """A pose to try, and the side in metres of the tiles that its views are searched among."""
 
 
-def guesses_of(photo: Any, scales: Sequence[Scale], options: SearchOptions) -> list[Guess]:
+def guesses_of(photo: Photo, scales: Sequence[Scale], options: SearchOptions) -> list[Guess]:
     """What is tried for a photo that does not state its whole pose; empty for one that is searched without guessing."""
     return [
         (pose, scale.side_m)
@@ -29,7 +29,7 @@ def guesses_of(photo: Any, scales: Sequence[Scale], options: SearchOptions) -> l
     ]
 
 
-def search_guessed(search: ViewSearch, photo: Any, guesses: Sequence[Guess], question: Question) -> Searched:
+def search_guessed(search: ViewSearch, photo: Photo, guesses: Sequence[Guess], question: Question) -> Searched:
     """A photo searched by the pose whose views the gallery answers with the best score.
 
     The middle square under each pose is searched first; only the most promising poses are followed up.

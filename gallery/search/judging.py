@@ -1,12 +1,10 @@
 """What is made of a searched photo: checked by geometry, weighed by its evidence, and told as an Answer."""
 
-from typing import Any
-
 import numpy as np
 
 from gallery.areas import MOST_DEG_PER_M, Area, distances_to_boxes_m
 from gallery.constants import SHARES
-from gallery.embedder import Embedder
+from gallery.embedder import Embedder, Photo
 from gallery.errors import GalleryError, WrongModel
 from gallery.geo import LonLat, distance_m, distances_m
 from gallery.judge.agreement import AGREEMENT_OF, place_size_m
@@ -48,7 +46,7 @@ class Judge:
         self.trust = trust
         self._verifier = Verifier(gallery, matcher)
 
-    def verify(self, photo: Any, views: QueryViews, ranking: Ranking, limit_s: float) -> tuple[Check, Ranking]:
+    def verify(self, photo: Photo, views: QueryViews, ranking: Ranking, limit_s: float) -> tuple[Check, Ranking]:
         """As `Localizer.verify`."""
         best = self._matches(ranking, CHECKED_AMONG)
         check = self._verifier.check(photo.image, views.pose, best, limit_s=limit_s)
@@ -85,8 +83,8 @@ class Judge:
         by_chance = self._share_at(best, searched.among)
         verdict = judge(matches, views, by_chance, check, evidence, self.calibration, self.trust)
         fit = None if check is None else check.fit
-        exif, exif_notes = _exif_check(photo.position, best.centre if fit is None else fit.point)
-        notes = [*getattr(photo, "notes", ()), views.note, *verdict.reasons, *exif_notes]
+        exif, exif_notes = _exif_check(photo, best.centre if fit is None else fit.point)
+        notes = [*photo.notes, views.note, *verdict.reasons, *exif_notes]
         if len(matches) < k:
             notes.append(f"Only {len(matches)} tiles could be searched.")
         if best.placed.startswith(("assumed", "estimated")):
@@ -136,7 +134,7 @@ def calibration_for(gallery: Gallery, embedder: Embedder) -> Calibration | None:
         GalleryError: it cannot be read.
     """
     own = gallery.folder / CALIBRATION
-    document = getattr(embedder, "calibration", None)
+    document = embedder.calibration
     if own.is_file():
         found = Calibration.read(own)
     elif document is not None:
@@ -151,9 +149,9 @@ def calibration_for(gallery: Gallery, embedder: Embedder) -> Calibration | None:
     return found
 
 
-def _exif_check(position: Any, found: LonLat) -> tuple[ExifCheck | None, list[str]]:
+def _exif_check(photo: Photo, found: LonLat) -> tuple[ExifCheck | None, list[str]]:
     """Metres between where the photo says it is and where it was found, and a note on which point the first is."""
-    place = stated_place(position)
+    place = stated_place(photo)
     if place is None:
         return None, []
     stated, is_ground = place

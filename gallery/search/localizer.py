@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from gallery.areas import Area, tiles_in
-from gallery.embedder import Embedder, read_photo
+from gallery.embedder import Embedder, Photo, read_photo
 from gallery.errors import UnreadablePhoto
 from gallery.judge.calibration import Calibration
 from gallery.judge.evidence import BEST, Evidence
@@ -53,7 +53,7 @@ class Localizer:
         calibration: Calibration | None = None,
         trust: float = 0.95,
     ) -> None:
-        gallery.require_model(embedder.fingerprint, str(getattr(embedder, "name", "")))
+        gallery.require_model(embedder.fingerprint, embedder.name)
         self.calibration = calibration or (calibration_for(gallery, embedder) if matcher is None else None)
         self.gallery = gallery
         self.embedder = embedder
@@ -109,12 +109,12 @@ class Localizer:
 
     # --- the same step by step, for those who measure ---
 
-    def views(self, photo: Any, options: SearchOptions = DEFAULTS) -> QueryViews:
+    def views(self, photo: Photo, options: SearchOptions = DEFAULTS) -> QueryViews:
         """What is embedded of a photo whose pose is not guessed. Args: photo: as `embedder.read` returns it."""
         return self._search.views(photo, options)
 
     def rank(
-        self, photo: Any, k: int, options: SearchOptions = DEFAULTS, allowed: np.ndarray | None = None
+        self, photo: Photo, k: int, options: SearchOptions = DEFAULTS, allowed: np.ndarray | None = None
     ) -> tuple[QueryViews, Ranking]:
         """The k best of all tiles for one photo, and the views that they were ranked by, without judging them.
 
@@ -126,7 +126,7 @@ class Localizer:
         return searched.views, searched.ranking
 
     def verify(
-        self, photo: Any, views: QueryViews, ranking: Ranking, limit_s: float = LIMIT_S
+        self, photo: Photo, views: QueryViews, ranking: Ranking, limit_s: float = LIMIT_S
     ) -> tuple[Check, Ranking]:
         """Lay a photo on the ground around its best tiles; of those that cover the place, the nearest then leads.
 
@@ -145,7 +145,9 @@ class Localizer:
         """
         return self._judge.evidence(ranking, check)
 
-    def judge(self, photo: Any, views: QueryViews, ranking: Ranking, k: int = 5, check: Check | None = None) -> Answer:
+    def judge(
+        self, photo: Photo, views: QueryViews, ranking: Ranking, k: int = 5, check: Check | None = None
+    ) -> Answer:
         """The answer that `localize` gives for a photo that was ranked, and perhaps verified, before.
 
         Args:
@@ -160,13 +162,11 @@ class Localizer:
     def _question(self, k: int, near: Area | None, options: SearchOptions) -> Question:
         return Question(k, options, near, None if near is None else tiles_in(self.gallery.boxes, near))
 
-    def _read(self, photo: Any, verify: bool) -> Any:
+    def _read(self, photo: Any, verify: bool) -> Photo:
         """What the embedder's `read` makes of a photo, with pixels enough for a check by geometry."""
-        if hasattr(photo, "image") and hasattr(photo, "position"):
-            return photo
         return read_photo(self.embedder, photo, PICTURE_PX if verify else 0)
 
-    def _answers(self, photos: Sequence[Any], read_seconds: Sequence[float], question: Question) -> list[Answer]:
+    def _answers(self, photos: Sequence[Photo], read_seconds: Sequence[float], question: Question) -> list[Answer]:
         verify = question.options.verify
         judged_of = max(question.k, BEST, CHECKED_AMONG if verify else 0)  # more tiles than are shown
         answers = []
@@ -179,7 +179,7 @@ class Localizer:
             answers.append(self._judge.answer(judged, question.k, question.near))
         return answers
 
-    def _searched(self, photos: Sequence[Any], question: Question) -> list[Searched]:
+    def _searched(self, photos: Sequence[Photo], question: Question) -> list[Searched]:
         """The best tiles of each photo; those whose pose is not guessed share batches."""
         search, options = self._search, question.options
         guesses = [guesses_of(photo, search.scales, options) for photo in photos]

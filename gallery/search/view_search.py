@@ -2,15 +2,14 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
 import numpy as np
 
 from gallery.areas import Area
-from gallery.embedder import Embedder
+from gallery.embedder import Embedder, Photo
 from gallery.errors import GalleryError
 from gallery.judge.geometry import Check
-from gallery.photo.pose import pose_of
+from gallery.photo.pose import complete_pose
 from gallery.photo.views import QueryCrop, QueryViews, query_views
 from gallery.search.options import DEFAULTS, SearchOptions
 from gallery.search.ranking import Ranker
@@ -56,7 +55,7 @@ class Searched:
         timings: seconds of each stage.
     """
 
-    photo: Any
+    photo: Photo
     views: QueryViews
     ranking: Ranking
     among: np.ndarray | None
@@ -73,13 +72,13 @@ class ViewSearch:
 
     def __init__(self, gallery: Gallery, embedder: Embedder) -> None:
         self.embedder = embedder
-        self.scales = scales_of(gallery) if getattr(embedder, "from_above", False) else ()
+        self.scales = scales_of(gallery) if embedder.from_above else ()
         self._rankers: dict[float | None, Ranker] = {None: Ranker(gallery)}
         self._rankers |= {scale.side_m: Ranker(gallery, scale.rows) for scale in self.scales}
 
-    def views(self, photo: Any, options: SearchOptions) -> QueryViews:
+    def views(self, photo: Photo, options: SearchOptions) -> QueryViews:
         """What is embedded of a photo whose pose is not guessed: `query_views` for this gallery and network."""
-        pose = pose_of(photo) if options.north_up else None
+        pose = complete_pose(photo.pose) if options.north_up else None
         side_m = suited(self.scales, photo.image.size, pose).side_m if pose and self.scales else None
         return query_views(photo, options.rotations, options.north_up, side_m)
 

@@ -9,7 +9,7 @@ import numpy as np
 from PIL import Image
 
 from gallery.areas import Area, tiles_in
-from gallery.embedder import read_photo
+from gallery.embedder import Photo, read_photo
 from gallery.errors import TrackError, UnreadablePhoto
 from gallery.geo import LonLat, Position, distance_m
 from gallery.judge.geometry import PICTURE_PX
@@ -144,14 +144,14 @@ def sightings(
         yield _sighting(localizer, frame, photo, answer, picture_px)
 
 
-def _sighting(localizer: Localizer, frame: Frame, photo: Any, answer: Answer, picture_px: int) -> Sighting:
+def _sighting(localizer: Localizer, frame: Frame, photo: Photo, answer: Answer, picture_px: int) -> Sighting:
     fit, picture = answer.fit, None
     if picture_px:
         picture = photo.image.copy()
         picture.thumbnail((picture_px, picture_px))
     return Sighting(
         name=frame.name,
-        taken_at=getattr(photo, "taken_at", None),
+        taken_at=photo.taken_at,
         time_s=frame.time_s,
         rows=np.array([localizer.gallery.row(match.tile.id) for match in answer.matches], int),
         scores=np.array([match.score for match in answer.matches]),

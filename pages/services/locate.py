@@ -11,6 +11,7 @@ from typing import Any, Literal
 from PIL import Image
 
 from gallery import Answer, Gallery, Localizer, Near
+from gallery.embedder import Photo
 from gallery.geo import LonLat, wrap_lon
 from gallery.judge.geometry import PICTURE_PX
 from gallery.judge.overlay import Overlay, overlay_of
@@ -141,7 +142,7 @@ class LocateService:
         gallery, embedder = self._parts()
         begun = time.perf_counter()
         pictures = tuple(gallery.image(match.tile, max_px=TILE_PX) for match in answer.matches)
-        page = answer_map(answer, pictures, near, camera_of(photo.position), self.backdrop(question.basemap))
+        page = answer_map(answer, pictures, near, camera_of(photo), self.backdrop(question.basemap))
         seen = embedder.seen(answer.seen)
         overlay = None if answer.fit is None else overlay_of(photo.image, answer.fit, gallery)
         answer = replace(answer, timings={**answer.timings, "draw": time.perf_counter() - begun})
@@ -163,7 +164,7 @@ class LocateService:
         read_s = time.perf_counter() - begun
         near, notes = area_of(question, photo.position)
         answer = localizer.localize(photo, k=question.k, near=near, options=TURNS[question.turn])
-        notes = (*getattr(photo, "notes", ()), *notes, *outside(localizer.gallery, answer), *answer.notes)
+        notes = (*photo.notes, *notes, *outside(localizer.gallery, answer), *answer.notes)
         notes = tuple(dict.fromkeys(notes))  # the answer may already carry those of the photo
         return replace(answer, notes=notes, timings={**answer.timings, "read": read_s}), photo, near
 
@@ -213,7 +214,7 @@ class LocateService:
     def status(self) -> str:
         """What answers here, in one line."""
         localizer = self.engine.wait()
-        name = getattr(localizer.embedder, "name", "") or "model"
+        name = localizer.embedder.name or "model"
         return f"{name} · {formatting.count(len(localizer.gallery), 'tile')}"
 
     def middle(self) -> LonLat:
@@ -268,9 +269,12 @@ def _extent(gallery: Gallery) -> maps.Box:
     return float(west), float(south), float(east), float(north)
 
 
-def camera_of(position: Any) -> maps.Camera | None:
+def camera_of(photo: Photo) -> maps.Camera | None:
     """Where a photo's position puts its camera."""
-    return None if position is None else maps.Camera(position.lon, position.lat, position.heading_deg)
+    if photo.position is None:
+        return None
+    heading_deg = None if photo.pose is None else photo.pose.heading_deg
+    return maps.Camera(photo.position.lon, photo.position.lat, heading_deg)
 
 
 def _best_picture(gallery: Gallery, result: Answer | PhotoProblem) -> Image.Image | None:

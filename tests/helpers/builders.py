@@ -4,6 +4,7 @@ import csv
 import hashlib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -20,13 +21,10 @@ class FakePosition:
     lon: float
     lat: float
     altitude_m: float | None = None
-    relative_altitude_m: float | None = None
-    heading_deg: float | None = None
-    pitch_deg: float | None = None
 
 
 @dataclass(frozen=True)
-class FakeAttitude:
+class FakePose:
     """How a photo's camera looked, as an embedder reports it."""
 
     heading_deg: float | None = None
@@ -42,37 +40,64 @@ class FakePhoto:
     image: Image.Image
     name: str
     position: FakePosition | None = None
-    attitude: FakeAttitude = FakeAttitude()
+    pose: FakePose | None = None
+    notes: tuple[str, ...] = ()
+    taken_at: datetime | None = None
+
+    @property
+    def width_px(self) -> int:
+        return self.image.width
+
+    @property
+    def height_px(self) -> int:
+        return self.image.height
 
 
 class FakeEmbedder:
     """Embeds a picture as the mean colours of a grid, centred and normalised: alike pictures, alike vectors."""
 
     image_size = 64
+    from_above = False
+    calibration: Any = None
+    photo_errors: tuple[type[Exception], ...] = ()
 
-    def __init__(self, grid: int = 8, fingerprint: str = "fake-8x8", positions: dict[str, FakePosition] | None = None):
+    def __init__(
+        self,
+        grid: int = 8,
+        fingerprint: str = "fake-8x8",
+        positions: dict[str, FakePosition] | None = None,
+        poses: dict[str, FakePose] | None = None,
+    ):
         self.grid = grid
         self.dimension = grid * grid * 3 + 1
         self.fingerprint = fingerprint
         self.name = "fake"
         self.positions = positions or {}
+        self.poses = poses or {}
         self.embedded = 0
 
     def read(self, source: Any, least_px: int = 0) -> FakePhoto:
         """Read a path or a picture; bytes are not needed here."""
+        if isinstance(source, FakePhoto):
+            return source
         if isinstance(source, Image.Image):
             return FakePhoto(source.convert("RGB"), "picture")
         path = Path(source)
         try:
             with Image.open(path) as picture:
-                return FakePhoto(picture.convert("RGB"), path.name, self.positions.get(path.name))
+                image, name = picture.convert("RGB"), path.name
         except UnidentifiedImageError as error:
             raise ValueError(f"{path.name} is no picture that can be read.") from error
+        return FakePhoto(image, name, self.positions.get(name), self.poses.get(name))
+
+    def position(self, source: Any) -> FakePosition | None:
+        """Where a picture was taken."""
+        return self.read(source).position
 
     def embed(self, images: Sequence[Any]) -> np.ndarray:
         """(N, D) float32 rows of length 1."""
         self.embedded += len(images)
-        rows = [self._row(getattr(image, "image", image)) for image in images]
+        rows = [self._row(image.image if isinstance(image, FakePhoto) else image) for image in images]
         return np.stack(rows).astype(np.float32) if rows else np.empty((0, self.dimension), np.float32)
 
     def _row(self, image: Image.Image) -> np.ndarray:

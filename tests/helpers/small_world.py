@@ -19,7 +19,8 @@ from gallery.geo import LonLat
 from gallery.report.photo_quality import picture_facts
 from gallery.report.report import row_of, write_report
 from gallery.search.options import SearchOptions
-from mean_model import MeanModelError, Photo, load_photo
+from mean_model import MeanModelError, Photo, PhotoPosition, load_photo
+from mean_model.photo import read_position
 from pages.services.catalog import CatalogEntry, GalleryCatalog, keys_of
 from pages.services.engine import Engine
 from pages.services.flight import FlightService
@@ -38,16 +39,21 @@ class ColourEmbedder:
     name = "colours"
     image_size = 64
     dimension = 192
+    from_above = False
+    calibration = None
     photo_errors = (MeanModelError,)
 
     def read(self, source: Any, least_px: int = 0) -> Photo:
         return load_photo(source, target_px=max(self.image_size, least_px // 2))
 
+    def position(self, source: Any) -> PhotoPosition | None:
+        return read_position(source)
+
     def seen(self, photo: Any) -> Image.Image:
         return self.read(photo).image.resize((self.image_size, self.image_size), Image.Resampling.LANCZOS)
 
     def embed(self, photos: Sequence[Any]) -> np.ndarray:
-        rows = np.stack([self._row(getattr(photo, "image", photo)) for photo in photos])
+        rows = np.stack([self._row(photo.image if isinstance(photo, Photo) else photo) for photo in photos])
         return (rows / np.linalg.norm(rows, axis=1, keepdims=True)).astype(np.float32)
 
     @staticmethod

@@ -13,7 +13,7 @@ from PIL import Image, PngImagePlugin
 
 from mean_model.errors import PhotoError
 from mean_model.photo import MAX_FILE_BYTES, Photo, load_photo, read_position, stretch_to_8_bit
-from mean_model.photo_metadata import CameraAttitude
+from mean_model.photo_metadata import StatedPose
 from tests.helpers import ROOT
 from tests.helpers.bad_files import bomb_png, gps_exif, jpeg_bytes, make_bad_files, picture
 
@@ -301,13 +301,10 @@ def test_positions_survive_a_round_trip(lon, lat):
 def test_altitude_heading_and_pitch():
     photo = load_photo(jpeg_bytes(picture(), exif=gps_exif(7.5, -47.5, gps_5=b"\x01", gps_6=12.5, gps_17=77.0)))
     assert photo.position is not None
-    assert (photo.position.altitude_m, photo.position.heading_deg) == (-12.5, 77.0)
-    assert photo.position.pitch_deg is None
+    assert (photo.position.altitude_m, photo.pose) == (-12.5, StatedPose(heading_deg=77.0))
     photo = load_photo(jpeg_bytes(picture(), exif=gps_exif(7.5, -47.5, gps_17=720.0), xmp=XMP))
     assert photo.position is not None
-    assert photo.position.relative_altitude_m == 39.8
-    assert photo.position.pitch_deg == -90.0
-    assert photo.position.heading_deg == pytest.approx(228.7)
+    assert photo.pose == StatedPose(pytest.approx(228.7), -90.0, 39.8)
     assert photo.position.altitude_m is None
 
 
@@ -317,14 +314,14 @@ def lens_exif(focal_35mm: int) -> Image.Exif:
     return exif
 
 
-def test_the_attitude_is_read_also_without_a_position():
+def test_the_pose_is_read_also_without_a_position():
     photo = load_photo(jpeg_bytes(picture(), exif=lens_exif(24), xmp=XMP))
     assert photo.position is None
-    assert photo.attitude == CameraAttitude(pytest.approx(228.7), -90.0, 39.8, 24.0)
+    assert photo.pose == StatedPose(pytest.approx(228.7), -90.0, 39.8, 24.0)
     located = load_photo(jpeg_bytes(picture(), exif=gps_exif(7.5, -47.5, gps_17=77.0)))
-    assert located.attitude == CameraAttitude(heading_deg=77.0)
-    assert load_photo(jpeg_bytes(picture(), exif=lens_exif(0))).attitude == CameraAttitude()
-    assert load_photo(picture()).attitude == CameraAttitude()
+    assert located.pose == StatedPose(heading_deg=77.0)
+    assert load_photo(jpeg_bytes(picture(), exif=lens_exif(0))).pose is None
+    assert load_photo(picture()).pose is None
 
 
 @pytest.mark.parametrize(
@@ -415,6 +412,6 @@ def test_untouched_camera_files():
     photo = load_photo(SHARED / "data/originals/brighton_beach_DJI_0018.JPG", 384)  # an MPO
     assert (photo.width_px, photo.height_px, photo.notes) == (4000, 2250, ())
     assert photo.position is not None
-    assert photo.position.relative_altitude_m == 39.8 and photo.position.heading_deg == 45.0
-    assert photo.position.pitch_deg == -89.9 and photo.position.altitude_m == pytest.approx(198.309)
+    assert photo.pose is not None and photo.pose.height_m == 39.8 and photo.pose.heading_deg == 45.0
+    assert photo.pose.pitch_deg == -89.9 and photo.position.altitude_m == pytest.approx(198.309)
     assert (photo.position.lon, photo.position.lat) == pytest.approx((-91.994560, 46.842607), abs=1e-6)

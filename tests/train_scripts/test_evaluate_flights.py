@@ -83,4 +83,4 @@ def test_the_example_flight_states_times_places_and_poses_and_is_small():
     assert 24 <= len(photos) <= 40 and sum(path.stat().st_size for path in photos) < 1_000_000
     times = [photo.taken_at for photo in read]
     assert all((b - a).total_seconds() == 4 for a, b in pairwise(times))
-    assert all(photo.position is not None and photo.attitude.pitch_deg is not None for photo in read)
+    assert all(photo.position is not None and photo.pose.pitch_deg is not None for photo in read)

@@ -45,7 +45,7 @@ def test_photos_show_points_well_inside_their_blocks(home, tmp_path, trained, ca
         with load_model(home / "tiny") as embedder:
             photo = embedder.read(tmp_path / row["file"])
         back_m = distance_m(LonLat(photo.position.lon, photo.position.lat), point)
-        assert back_m <= photo.attitude.height_m * 1.01 and 0 < photo.attitude.height_m <= 1.875 * 20 * 1.01
+        assert back_m <= photo.pose.height_m * 1.01 and 0 < photo.pose.height_m <= 1.875 * 20 * 1.01
 
 
 def test_a_gallery_trains_and_is_measured(home, tmp_path, capsys):

@@ -9,7 +9,7 @@ import pytest
 from gallery import Gallery, Localizer
 from gallery.constants import SAMPLE
 from gallery.geo import distance_m
-from gallery.photo.pose import pose_of
+from gallery.photo.pose import complete_pose
 from mean_model import load_model
 from train_scripts import sweeps
 from train_scripts.data.simulator.camera_files import Shot
@@ -42,11 +42,11 @@ def test_one_thing_changes_and_all_else_stays(spot):
     plain, truth = spot.photo(Manner())
     again, _ = spot.photo(Manner())
     assert (np.asarray(plain.image) == np.asarray(again.image)).all()
-    pose = pose_of(plain)
+    pose = complete_pose(plain.pose)
     assert (pose.heading_deg, pose.pitch_deg, pose.height_m) == (130, -75, 160)
     wrong, same_place = spot.photo(Manner(heading_error_deg=30, height_factor=0.5))
     assert (np.asarray(wrong.image) == np.asarray(plain.image)).all() and same_place == truth
-    assert (pose_of(wrong).heading_deg, pose_of(wrong).height_m) == (160, 80)
+    assert (complete_pose(wrong.pose).heading_deg, complete_pose(wrong.pose).height_m) == (160, 80)
     for manner in (Manner(season="winter"), Manner(weather="fog"), Manner(altitude_m=90)):
         other, same_place = spot.photo(manner)
         assert (np.asarray(other.image) != np.asarray(plain.image)).mean() > 0.5 and same_place == truth

@@ -123,14 +123,16 @@ def is_gallery(folder: Path) -> bool:
 def disturbed(photo: Photo, error: PoseError, random: np.random.Generator) -> Photo:
     """The photo with normal errors added to its stated pose; what it does not state stays so."""
     heading, pitch, height = random.standard_normal(3) * error
-    stated = photo.attitude
-    attitude = replace(
+    stated = photo.pose
+    if stated is None:
+        return photo
+    pose = replace(
         stated,
         heading_deg=None if stated.heading_deg is None else (stated.heading_deg + heading) % 360,
         pitch_deg=None if stated.pitch_deg is None else float(np.clip(stated.pitch_deg + pitch, -90, 90)),
         height_m=None if stated.height_m is None else stated.height_m * (1 + height / 100),
     )
-    return replace(photo, attitude=attitude)
+    return replace(photo, pose=pose)
 
 
 # --- the measurement ---

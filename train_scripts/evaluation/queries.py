@@ -121,7 +121,7 @@ def _stated(folder: Path, read: Read, progress: bool) -> Asked:
     files = list(images_below(folder))
     for file in tqdm(files, unit="photo", desc="positions", file=sys.stderr, disable=not progress):
         photo = read(file)
-        place = None if photo is None else stated_place(photo.position)
+        place = None if photo is None else stated_place(photo)
         if photo is None:
             unreadable.append(below(file, folder))
         elif place is None:
@@ -129,7 +129,7 @@ def _stated(folder: Path, read: Read, progress: bool) -> Asked:
         else:
             point, is_ground = place
             looked += is_ground
-            queries.append(Query(file, point, photo.position.relative_altitude_m if photo.position else None))
+            queries.append(Query(file, point, None if photo.pose is None else photo.pose.height_m))
     note = (
         f"{len(queries) - looked} of {len(queries)} photos do not state where they look (heading, pitch, height): "
         "their truth is the point below the camera."

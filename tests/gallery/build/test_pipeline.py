@@ -22,7 +22,7 @@ from gallery.geo import LonLat, distance_m, size_m
 from gallery.store.check import check_gallery
 from gallery.store.manifest import DATA_FILES, MANIFEST, VECTORS, aside
 from tests.helpers import ROOT
-from tests.helpers.builders import FakeEmbedder, FakePosition, digest, textured
+from tests.helpers.builders import FakeEmbedder, FakePose, FakePosition, digest, textured
 
 
 def same(a: Gallery, b: Gallery) -> bool:
@@ -458,13 +458,8 @@ def test_gallery_json_is_readable_json(make_raster, tmp_path, embedder):
     assert all(len(entry["sha256"]) == 64 for entry in manifest["files"].values())
 
 
-def test_exif_focal_length_of_a_file(tmp_path, make_photos):
-    from PIL import ExifTags
-
-    photos = make_photos(1)
-    exif = Image.Exif()
-    exif.get_ifd(ExifTags.IFD.Exif)[ExifTags.Base.FocalLengthIn35mmFilm] = 24
-    Image.open(photos / "0.jpg").save(photos / "0.jpg", exif=exif)
-    embedder = FakeEmbedder(positions={"0.jpg": FakePosition(8, 46, relative_altitude_m=50, heading_deg=10)})
-    tile = build_gallery(photos, tmp_path / "g", embedder).tile(0)
+def test_an_extent_by_height_and_focal_length(tmp_path, make_photos):
+    poses = {"0.jpg": FakePose(10, height_m=50, focal_35mm=24)}
+    embedder = FakeEmbedder(positions={"0.jpg": FakePosition(8, 46)}, poses=poses)
+    tile = build_gallery(make_photos(1), tmp_path / "g", embedder).tile(0)
     assert tile.placed == "estimated from height above ground and focal length"

@@ -19,7 +19,7 @@ from gallery.photo.pose import Pose
 from gallery.search.options import SearchOptions
 from gallery.tiles import Match
 from tests.gallery.judge.test_local_features import PlainSift
-from tests.helpers.builders import FakeAttitude, FakeEmbedder, FakePhoto, textured, write_raster
+from tests.helpers.builders import FakeEmbedder, FakePhoto, textured, write_raster
 from tests.helpers.known_ground import (
     EAST,
     FOCAL_35MM,
@@ -139,7 +139,7 @@ def test_the_place_that_fits_comes_first(gallery):
             mixed = (0.6 * gallery.vectors[0] + 0.4 * gallery.vectors[there]).astype(np.float32)
             return np.tile(mixed / np.linalg.norm(mixed), (len(images), 1))
 
-    photo = FakePhoto(taken(GROUND, pose, -400, 540), "a.jpg", None, FakeAttitude())
+    photo = FakePhoto(taken(GROUND, pose, -400, 540), "a.jpg", None)
     localizer = Localizer(gallery, Misled())
     plain, answer = (localizer.localize(photo, k=3, options=SearchOptions(verify=verify)) for verify in (False, True))
     assert plain.check is None and plain.matches[0].tile.id == gallery.tile(0).id
@@ -227,7 +227,7 @@ def test_the_scatter_says_how_far_off_a_fit_may_be():
 def test_a_raster_that_is_gone_takes_the_check_but_not_the_answer(tmp_path):
     raster = write_raster(tmp_path / "region.tif", "EPSG:32633", (EAST, NORTH), pixels=PIXELS[:, :400, :400])
     gallery = build_gallery(raster, tmp_path / "g", FakeEmbedder(), tile_size_m=150)
-    photo = FakePhoto(gallery.image(gallery.tile(3), 150), "a.jpg", None, FakeAttitude())
+    photo = FakePhoto(gallery.image(gallery.tile(3), 150), "a.jpg", None)
     raster.unlink()
     answer = Localizer(gallery, FakeEmbedder()).localize(photo)
     assert answer.matches[0].tile.id == gallery.tile(3).id and answer.fit is None

@@ -9,9 +9,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from gallery.photo.pose import FILM_DIAGONAL_MM, Pose, pose_of
+from gallery.photo.pose import FILM_DIAGONAL_MM, Pose, complete_pose
 from gallery.photo.rectify import LEAST_PX, MOST_PX, NOT_SEEN, seen_from_above, share_shown
-from tests.helpers.builders import FakeAttitude, FakePhoto, FakePosition, textured
+from tests.helpers.builders import FakePose, textured
 from train_scripts.data.simulator.camera import ground_grid_rays, looking_at
 from train_scripts.data.simulator.renderer import Surfaces, north_up, render
 
@@ -119,9 +119,8 @@ def test_cuts_lie_where_they_should():
 COMPLETE = {"heading_deg": 370.0, "pitch_deg": -60.0, "height_m": 90.0, "focal_35mm": 24.0}
 
 
-def test_a_pose_needs_no_position():
-    photo = FakePhoto(Image.new("RGB", (40, 40)), "a", None, FakeAttitude(**COMPLETE))
-    assert pose_of(photo) == Pose(370.0, -60.0, 90.0, 24.0)
+def test_a_complete_pose_is_taken_as_stated():
+    assert complete_pose(FakePose(**COMPLETE)) == Pose(370.0, -60.0, 90.0, 24.0)
 
 
 @pytest.mark.parametrize(
@@ -138,8 +137,7 @@ def test_a_pose_needs_no_position():
     ],
 )
 def test_no_pose_from_less(changed):
-    attitude = FakeAttitude(**{**COMPLETE, **changed})
-    assert pose_of(FakePhoto(Image.new("RGB", (40, 40)), "a", FakePosition(1, 2), attitude)) is None
+    assert complete_pose(FakePose(**{**COMPLETE, **changed})) is None
 
 
 @given(headings, pitches, heights, st.floats(20, 500))

@@ -8,7 +8,7 @@ from PIL import Image
 
 from gallery.photo.pose import heading_of
 from gallery.photo.views import LEAST_WORKING_PX, WORKING_PX, query_views, turned_north_up
-from tests.helpers.builders import FakePhoto, FakePosition, textured
+from tests.helpers.builders import FakePhoto, FakePose, textured
 
 headings = st.floats(-720, 720)
 sides = st.integers(32, 300)
@@ -83,7 +83,7 @@ def test_shrinking_is_filtered():
 
 def test_views_and_their_notes():
     image = smooth(80, 60)
-    known = FakePhoto(image, "a", FakePosition(0, 0, heading_deg=359.7))
+    known = FakePhoto(image, "a", pose=FakePose(359.7))
     searched = query_views(known, 4, True)
     assert (
         len(searched.views) == 1 and "turned by 0 degrees so that north is up, from its EXIF heading" in searched.note
@@ -96,14 +96,14 @@ def test_views_and_their_notes():
 
 
 @pytest.mark.parametrize(
-    ("position", "expected"),
+    ("pose", "expected"),
     [
         (None, None),
-        (FakePosition(0, 0), None),
-        (FakePosition(0, 0, heading_deg=float("nan")), None),
-        (FakePosition(0, 0, heading_deg=-90), 270),
-        (FakePosition(0, 0, heading_deg=0), 0),
+        (FakePose(), None),
+        (FakePose(heading_deg=float("nan")), None),
+        (FakePose(heading_deg=-90), 270),
+        (FakePose(heading_deg=0), 0),
     ],
 )
-def test_headings(position, expected):
-    assert heading_of(FakePhoto(smooth(40, 40), "x", position)) == expected
+def test_headings(pose, expected):
+    assert heading_of(pose) == expected

@@ -19,7 +19,7 @@ from gallery.photo.views import guessed_poses
 from gallery.search.answer import Answer, PhotoProblem
 from gallery.search.options import SearchOptions
 from gallery.tiles import Tile
-from tests.helpers.builders import FakeAttitude, FakeEmbedder, FakePhoto, FakePosition, textured
+from tests.helpers.builders import FakeEmbedder, FakePhoto, FakePose, FakePosition, textured
 
 UNVERIFIED = SearchOptions(verify=False)
 
@@ -29,8 +29,10 @@ def localizer(gallery, embedder) -> Localizer:
     return Localizer(gallery, embedder)
 
 
-def photo_of(gallery: Gallery, row: int, position: FakePosition | None = None) -> FakePhoto:
-    return FakePhoto(gallery.image(gallery.tile(row), 64), f"{row}.jpg", position)
+def photo_of(
+    gallery: Gallery, row: int, position: FakePosition | None = None, pose: FakePose | None = None
+) -> FakePhoto:
+    return FakePhoto(gallery.image(gallery.tile(row), 64), f"{row}.jpg", position, pose)
 
 
 @pytest.mark.parametrize("row", [0, 57, 110])
@@ -79,7 +81,7 @@ def test_a_known_heading_turns_north_up_and_is_searched_once(gallery, localizer,
     wide = replace(tile, window=tile.window._replace(width_px=tile.window.width_px * 2))  # east of it, more ground
     picture = gallery.image(wide, 256).rotate(heading_deg, resample=3, expand=True)
     centre = LonLat(*gallery.centres[44])
-    photo = FakePhoto(picture, "h.jpg", FakePosition(centre.lon, centre.lat, heading_deg=heading_deg))
+    photo = FakePhoto(picture, "h.jpg", FakePosition(centre.lon, centre.lat), FakePose(heading_deg))
     before = embedder.embedded
     answer = localizer.localize(photo)
     assert embedder.embedded == before + 1
@@ -98,7 +100,7 @@ def tile_centre_of_square(gallery: Gallery, wide: Tile) -> LonLat:
 
 def test_a_heading_can_be_ignored_and_its_absence_is_told(gallery, localizer, embedder):
     image = gallery.image(gallery.tile(44), 64).rotate(90)
-    wrong = FakePhoto(image, "w.jpg", FakePosition(15, 45, heading_deg=10))
+    wrong = FakePhoto(image, "w.jpg", FakePosition(15, 45), FakePose(10))
     before = embedder.embedded
     answer = localizer.localize(wrong, options=SearchOptions(north_up=False))
     assert embedder.embedded == before + 4 and answer.matches[0].tile.id == gallery.tile(44).id
@@ -109,7 +111,7 @@ def test_a_heading_can_be_ignored_and_its_absence_is_told(gallery, localizer, em
 
 
 def test_photos_with_and_without_heading_in_one_batch(gallery, localizer):
-    photos = [photo_of(gallery, row, FakePosition(15, 45, heading_deg=row) if row % 2 else None) for row in range(5)]
+    photos = [photo_of(gallery, row, None, FakePose(row) if row % 2 else None) for row in range(5)]
     together = localizer.localize_many(photos)
     alone = [localizer.localize(photo) for photo in photos]
     assert [one.matches for one in together] == [one.matches for one in alone]
@@ -146,30 +148,30 @@ def test_exif_is_measured_to_the_best_tiles_centre(gallery, localizer):
 def test_an_oblique_photo_is_measured_from_what_it_looks_at(gallery, localizer):
     centre = gallery.tile(44).centre
     camera = destination(centre, 250, 100)  # looks towards 70 degrees, 45 degrees down, from 100 m: at the centre
-    full = FakePosition(camera.lon, camera.lat, None, 100.0, 70.0, -45.0)
+    there, full = FakePosition(camera.lon, camera.lat), FakePose(70.0, -45.0, 100.0)
     ignored = SearchOptions(north_up=False, verify=False)
-    answer = localizer.localize(photo_of(gallery, 44, full), options=ignored)
+    answer = localizer.localize(photo_of(gallery, 44, there, full), options=ignored)
     assert answer.exif is not None and answer.exif.error_m == pytest.approx(0, abs=0.01)
     assert LonLat(answer.exif.lon, answer.exif.lat) == looked_at(camera, 70, -45, 100)
     assert any("where the camera looked" in note for note in answer.notes)
     for lacking in (
         {"heading_deg": None},
         {"pitch_deg": None},
-        {"relative_altitude_m": None},
+        {"height_m": None},
         {"pitch_deg": -19.9},
         {"pitch_deg": 5.0},
-        {"relative_altitude_m": -3.0},
+        {"height_m": -3.0},
         {"heading_deg": float("nan")},
     ):
-        answer = localizer.localize(photo_of(gallery, 44, replace(full, **lacking)), options=ignored)
+        answer = localizer.localize(photo_of(gallery, 44, there, replace(full, **lacking)), options=ignored)
         assert answer.exif is not None and answer.exif.error_m == pytest.approx(100, abs=0.01)
         assert any("camera's own position" in note for note in answer.notes)
 
 
 def test_notes_never_tell_where_a_photo_was_taken(gallery, localizer):
     at = gallery.tile(44).centre
-    position = FakePosition(at.lon, at.lat, 321.0, 123.0, 77.0, -60.0)
-    for note in localizer.localize(photo_of(gallery, 44, position)).notes:
+    position, pose = FakePosition(at.lon, at.lat, 321.0), FakePose(77.0, -60.0, 123.0)
+    for note in localizer.localize(photo_of(gallery, 44, position, pose)).notes:
         assert f"{at.lon:.2f}" not in note and f"{at.lat:.2f}" not in note and "123" not in note
 
 
@@ -244,7 +246,7 @@ def test_a_photo_with_a_pose_is_found_from_above(gallery):
         pixels = np.moveaxis(region.read(), 0, -1)[row - 75 : row + 75, column - 75 : column + 75]
     facing_east = Image.fromarray(pixels).transpose(Image.Transpose.ROTATE_90)
     focal_35mm = FILM_DIAGONAL_MM * 100 / math.hypot(150, 150)  # 100 m up, 150 m wide
-    photo = FakePhoto(facing_east, "a.jpg", None, FakeAttitude(90.0, -90.0, 100.0, focal_35mm))
+    photo = FakePhoto(facing_east, "a.jpg", None, FakePose(90.0, -90.0, 100.0, focal_35mm))
     localizer = Localizer(gallery, FromAbove())
     answer = localizer.localize(photo, options=UNVERIFIED)
     assert answer.matches[0].tile.id == tile.id and answer.matches[0].score > 0.8
@@ -266,7 +268,7 @@ def test_of_several_scales_a_photo_is_searched_among_the_one_that_it_fills(galle
     picture = both.image(both.tile(0), 300)
     for height_m, scale_m in ((40.0, 60), (95.0, 60), (130.0, 120), (400.0, 120)):
         focal_35mm = FILM_DIAGONAL_MM * 100 / math.hypot(100, 100)  # as wide as it is high
-        photo = FakePhoto(picture, "s.jpg", None, FakeAttitude(0.0, -90.0, height_m, focal_35mm))
+        photo = FakePhoto(picture, "s.jpg", None, FakePose(0.0, -90.0, height_m, focal_35mm))
         _, ranking = localizer.rank(photo, len(both))
         assert set(both.scales_m[ranking.rows]) == {scale_m}
         assert sorted(ranking.rows) == np.flatnonzero(both.scales_m == scale_m).tolist()
@@ -276,8 +278,8 @@ def test_of_several_scales_a_photo_is_searched_among_the_one_that_it_fills(galle
     assert sorted(turned.rows) == list(range(len(both)))
 
 
-@pytest.mark.parametrize("attitude", [FakeAttitude(), FakeAttitude(heading_deg=90.0), FakeAttitude(height_m=120.0)])
-def test_a_pose_that_is_not_stated_is_guessed(gallery, attitude):
+@pytest.mark.parametrize("pose", [None, FakePose(), FakePose(heading_deg=90.0), FakePose(height_m=120.0)])
+def test_a_pose_that_is_not_stated_is_guessed(gallery, pose):
     """Straight down facing east, 150 m wide: found by the guessed pose whose ground the gallery knows best."""
     row = 5 * 17 + 8
     with rasterio.open(gallery.folder / "../region.tif") as region:
@@ -285,13 +287,13 @@ def test_a_pose_that_is_not_stated_is_guessed(gallery, attitude):
         to_region = Transformer.from_crs(4326, region.crs, always_xy=True)
         y, x = region.index(*to_region.transform(tile.centre.lon, tile.centre.lat))
         pixels = np.moveaxis(region.read(), 0, -1)[y - 75 : y + 75, x - 75 : x + 75]
-    photo = FakePhoto(Image.fromarray(pixels).transpose(Image.Transpose.ROTATE_90), "a.jpg", None, attitude)
+    photo = FakePhoto(Image.fromarray(pixels).transpose(Image.Transpose.ROTATE_90), "a.jpg", None, pose)
     localizer = Localizer(gallery, FromAbove())
     answer = localizer.localize(photo, k=3)
     assert answer.matches[0].tile.id == tile.id
     assert "upper side towards 90 degrees" in " ".join(answer.notes)
     poses = guessed_poses(photo, 16, True, 100)
-    assert len({pose.heading_deg for pose in poses}) == (16 if attitude.heading_deg is None else 1)
+    assert len({pose.heading_deg for pose in poses}) == (16 if pose is None or pose.heading_deg is None else 1)
     assert len(guessed_poses(photo, 16, False, 100)) == 16 * len(poses) // len({pose.heading_deg for pose in poses})
     assert guessed_poses(photo, 4, True, 100) == guessed_poses(photo, 16, True, None) == ()
     empty = localizer.localize(photo, near=Near(-100, 20, 5))

@@ -19,16 +19,9 @@ from tests.helpers.builders import FakeEmbedder, FakePhoto, FakePosition
 NOON = datetime(2026, 6, 1, 12, 0, 0)
 
 
-class Reader(FakeEmbedder):
-    """Takes photos that were read before, too."""
-
-    def read(self, source, least_px=0):
-        return source if isinstance(source, FakePhoto) else super().read(source, least_px)
-
-
 @pytest.fixture
 def localizer(gallery) -> Localizer:
-    return Localizer(gallery, Reader())
+    return Localizer(gallery, FakeEmbedder())
 
 
 @pytest.fixture(scope="module")

@@ -17,7 +17,7 @@ from gallery.report.tiles import read_tiles
 from gallery.search.options import SearchOptions
 from mean_model import load_model
 from mean_model.photo import load_photo
-from mean_model.photo_metadata import CameraAttitude
+from mean_model.photo_metadata import StatedPose
 from tests.helpers.builders import build_region, textured, write_truth
 from tests.helpers.evaluate_line import refusal, say
 from tests.helpers.tiny_model import save_tiny
@@ -229,10 +229,10 @@ def test_what_does_not_fit_is_one_sentence(home, photos, tmp_path, capsys):
 def test_poses_are_disturbed_as_asked():
     photo = load_photo(np.zeros((40, 40, 3), np.uint8))
     random = np.random.default_rng(1)
-    assert disturbed(photo, (5, 5, 5), random).attitude == CameraAttitude()
-    stated = replace(photo, attitude=CameraAttitude(359.0, -60.0, 100.0, 24.0))
-    assert disturbed(stated, (0, 0, 0), random).attitude == stated.attitude
-    drawn = [disturbed(stated, (4.0, 2.0, 10.0), random).attitude for _ in range(2000)]
+    assert disturbed(photo, (5, 5, 5), random).pose is None
+    stated = replace(photo, pose=StatedPose(359.0, -60.0, 100.0, 24.0))
+    assert disturbed(stated, (0, 0, 0), random).pose == stated.pose
+    drawn = [disturbed(stated, (4.0, 2.0, 10.0), random).pose for _ in range(2000)]
     turns = [(one.heading_deg - 359 + 180) % 360 - 180 for one in drawn]
     assert np.std(turns) == pytest.approx(4, rel=0.1) and all(0 <= one.heading_deg < 360 for one in drawn)
     assert np.std([one.pitch_deg for one in drawn]) == pytest.approx(2, rel=0.1)

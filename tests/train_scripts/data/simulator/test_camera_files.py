@@ -30,12 +30,13 @@ def take(scene: Scene, shot: Shot):
 
 def test_the_file_states_where_and_how_the_camera_looked(scene: Scene) -> None:
     taken = take(scene, SHOT)
-    read = load_photo(taken.jpeg).position
-    assert read is not None
+    photo = load_photo(taken.jpeg)
+    read, pose = photo.position, photo.pose
+    assert read is not None and pose is not None
     assert distance_m(LonLat(read.lon, read.lat), LonLat(*taken.camera)) < 0.01
     assert read.altitude_m == pytest.approx(taken.camera_z_m, abs=0.01)
-    assert read.relative_altitude_m == pytest.approx(90, abs=0.01)
-    assert (read.heading_deg, read.pitch_deg) == (pytest.approx(215), pytest.approx(-60))
+    assert pose.height_m == pytest.approx(90, abs=0.01)
+    assert (pose.heading_deg, pose.pitch_deg) == (pytest.approx(215), pytest.approx(-60))
 
 
 def test_the_image_centre_shows_the_ground_that_was_aimed_at(scene: Scene) -> None:

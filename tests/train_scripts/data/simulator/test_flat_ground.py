@@ -61,12 +61,13 @@ def test_a_straight_view_of_the_whole_picture_is_the_picture(ground, tmp_path, m
     assert vectors[0] @ vectors[1] > 0.98 > vectors[0] @ vectors[2]
 
 
-def test_a_view_knows_its_place_and_attitude(ground, tmp_path):
+def test_a_view_knows_its_place_and_pose(ground, tmp_path):
     view = View(5, -8, 40, 123, -60)
     write_view(tmp_path / "v.jpg", ground, view, torch.Generator())
-    position = load_photo(tmp_path / "v.jpg").position
-    assert position is not None and position.heading_deg == pytest.approx(123, abs=0.02)
-    assert (position.pitch_deg, position.relative_altitude_m) == pytest.approx((-60, 40), abs=0.02)
+    photo = load_photo(tmp_path / "v.jpg")
+    position, pose = photo.position, photo.pose
+    assert position is not None and pose is not None and pose.heading_deg == pytest.approx(123, abs=0.02)
+    assert (pose.pitch_deg, pose.height_m) == pytest.approx((-60, 40), abs=0.02)
     there = destination(LonLat(position.lon, position.lat), 123, 40 / math.tan(math.radians(60)))
     assert distance_m(there, moved(HOME, 5, -8)) < 0.1
 
@@ -92,7 +93,8 @@ def test_a_turned_picture_lies_turned(tmp_path):
     ground = ground_of(1, up_deg=90.0)
     assert distance_m(ground.place(7, 20), moved(HOME, 20, -7)) < 0.01
     write_view(tmp_path / "v.jpg", ground, View(0, 20, 40, 30, -60), torch.Generator())
-    position = load_photo(tmp_path / "v.jpg").position
-    assert position is not None and position.heading_deg == pytest.approx(120, abs=0.02)
+    photo = load_photo(tmp_path / "v.jpg")
+    position = photo.position
+    assert position is not None and photo.pose is not None and photo.pose.heading_deg == pytest.approx(120, abs=0.02)
     there = destination(LonLat(position.lon, position.lat), 120, 40 / math.tan(math.radians(60)))
     assert distance_m(there, moved(HOME, 20, 0)) < 0.1
