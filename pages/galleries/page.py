@@ -2,66 +2,32 @@
 
 import threading
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 import gradio as gr
 
 from gallery.build.pipeline import Progress
-from pages.common import cards, maps, static, widgets
+from pages.common import cards, maps, widgets
 from pages.common.gallery_map import MOST_FOOTPRINTS
 from pages.common.widgets import PRIVATE, QUIET, Values
 from pages.errors import SPOKEN
 from pages.galleries import render
-from pages.galleries.build_form import BuildForm, OwnGallery, make_build_form, make_own_gallery, plan_card
-from pages.gallery_picker import GalleryPicker, Remembered, make_picker
+from pages.galleries.build_form import plan_card
+from pages.galleries.components import LOOKING, NO_TILE, PROMISE, Parts, make_parts
+from pages.gallery_picker import Remembered
 from pages.services.catalog import CatalogEntry
 from pages.services.galleries import GalleriesService
 from pages.services.visitor_builds import MOST_EACH, VisitorBuilds, progress_text
 
-MAP_ID = "gallery-map"
-PROMISE = "The ground that photos are searched on."
-LOOKING = cards.message_card(
-    "Looking at the gallery's health", "Repeated, look-alike and empty tiles, and gaps between them.", "waiting"
-)
-NO_TILE = cards.message_card("No tile chosen", "Click a tile on the map to see it.")
 NOT_SHOWN = "This gallery cannot be shown"
 SLOW: dict[str, Any] = {"show_progress": "hidden", "concurrency_limit": 2, "concurrency_id": "galleries", **PRIVATE}
 BUILDS: dict[str, Any] = {"concurrency_limit": 1, "concurrency_id": "builds", **PRIVATE}
 
 
-@dataclass(frozen=True)
-class Parts:
-    """The page's components."""
-
-    picker: GalleryPicker
-    head: gr.HTML
-    listing: gr.HTML
-    plan: gr.HTML
-    tile: gr.HTML
-    health: gr.HTML
-    own: OwnGallery
-    form: BuildForm
-
-    @property
-    def gallery_view(self) -> list[gr.blocks.Block]:
-        """Every component that shows something of the chosen gallery."""
-        return [self.head, self.listing, self.plan, self.tile, self.health, self.own.row, self.own.download]
-
-
 def galleries_page(service: GalleriesService, builds: VisitorBuilds) -> None:
     """Put the page's parts and events into the Blocks at hand. Args: builds: makes visitors' own."""
-    head = gr.HTML(cards.header("Opening the galleries…", promise=PROMISE), elem_id="head")
-    listing = gr.HTML("", elem_id="galleries", js_on_load=static.text("gallery_list.js"))
-    with gr.Row(elem_id="desk"):
-        with gr.Column(scale=4, min_width=330, elem_id="ask"):
-            picker = make_picker(service.catalog)
-            health = gr.HTML(LOOKING, elem_id="health", js_on_load=static.text("gallery_health.js"))
-            own, form = make_own_gallery(), make_build_form(builds)
-        with gr.Column(scale=9, min_width=330, elem_id="answer"):
-            plan = widgets.map_view(MAP_ID)
-            tile = gr.HTML(NO_TILE, elem_id="card")
-    parts = Parts(picker, head, listing, plan, tile, health, own, form)
+    parts = make_parts(builds)
     _wire(Events(service, builds, parts), parts)
 
 
