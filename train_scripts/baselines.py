@@ -67,7 +67,8 @@ RANSAC_TRIALS = 500
 class Ranker(Protocol):
     """Rows of the gallery for a photo, the best first."""
 
-    def __call__(self, photo: Photo) -> np.ndarray: ...
+    def __call__(self, photo: Photo) -> np.ndarray:
+        """The rows of the tiles for a photo, best first."""
 
 
 @dataclass(frozen=True)
@@ -235,6 +236,7 @@ def _cells(one: Result) -> list[str]:
 
 
 def main(argv: list[str] | None = None) -> None:
+    """Run the program. Args: argv: of the command line; None takes the process's own."""
     parser = Parser(
         "python -m train_scripts.baselines", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )

@@ -119,6 +119,7 @@ def _list_places(folder: Path, rows: Iterable[tuple[str, LonLat]], side_m: float
 
 
 def main(argv: list[str] | None = None) -> None:
+    """Run the program. Args: argv: of the command line; None takes the process's own."""
     parser = Parser(
         "python -m train_scripts.cases", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )

@@ -92,6 +92,7 @@ def save(figure: Figure | Image.Image, file: Path) -> None:
 
 
 def parser() -> argparse.ArgumentParser:
+    """The kinds of figures and their options."""
     top = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     kinds = top.add_subparsers(dest="kind", required=True, metavar="KIND")
     strips = kinds.add_parser("strips", help="queries with their best tiles")
@@ -166,6 +167,7 @@ def make(options: argparse.Namespace) -> None:
 
 
 def strip_sheet(options: argparse.Namespace) -> Image.Image:
+    """The figure `strips`. Raises: GalleryError: nothing can be shown."""
     from gallery.figures.contact_sheet import ranked_strips
     from train_scripts.figures.report_sheets import chosen_rows, strips_of
 
@@ -177,6 +179,7 @@ def strip_sheet(options: argparse.Namespace) -> Image.Image:
 
 
 def heat_map_sheet(options: argparse.Namespace) -> Image.Image:
+    """The figure of heat maps. Raises: GalleryError, MeanModelError: nothing can be shown."""
     from gallery.figures.contact_sheet import heat_sheet
     from mean_model import load_model
     from train_scripts.figures.report_sheets import chosen_rows, heat_rows_of, pair_rows
@@ -227,12 +230,14 @@ def _gallery(options: argparse.Namespace) -> Gallery | None:
 
 
 def distance_figure(held: dict[str, Vectors]) -> Figure:
+    """Distances within and between places, a panel for each file. Args: held: embeddings by the panel's title."""
     from gallery.figures.embeddings import distance_histograms, pair_distances
 
     return distance_histograms({name: pair_distances(*vectors) for name, vectors in held.items()})
 
 
 def embedding_figure(held: dict[str, Vectors], options: argparse.Namespace) -> Figure:
+    """Places in the plane, a panel for each file. Args: held: embeddings by the panel's title."""
     from gallery.figures.embeddings import cloud_of, embedding_scatter, pick_places
 
     if options.places < 1:
@@ -251,6 +256,7 @@ def embedding_figure(held: dict[str, Vectors], options: argparse.Namespace) -> F
 
 
 def main(argv: list[str] | None = None) -> None:
+    """Run the program. Args: argv: of the command line; None takes the process's own."""
     top = parser()
     options = top.parse_args(argv)
     try:

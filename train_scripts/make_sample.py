@@ -213,6 +213,7 @@ def make_gallery(model: str, region: Path, out: Path) -> None:
 
 
 def main(argv: list[str] | None = None) -> None:
+    """Run the program. Args: argv: of the command line; None takes the process's own."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parts = parser.add_subparsers(dest="part", required=True)
     region = parts.add_parser("region", help="render the GeoTIFF")

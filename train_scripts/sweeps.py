@@ -242,6 +242,7 @@ def draw(points: Sequence[Point], title: str) -> Figure:
 
 
 def main(argv: list[str] | None = None) -> None:
+    """Run the program. Args: argv: of the command line; None takes the process's own."""
     parser = Parser(
         "python -m train_scripts.sweeps", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )

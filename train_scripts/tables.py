@@ -19,6 +19,7 @@ from train_scripts.evaluation.paper_tables import PAPER
 
 
 def main(argv: list[str] | None = None) -> None:
+    """Run the program. Args: argv: of the command line; None takes the process's own."""
     parser = Parser(
         "python -m train_scripts.tables", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )

@@ -135,6 +135,7 @@ def product(case: Case) -> None:
 
 
 def main(argv: list[str] | None = None) -> None:
+    """Run the program. Args: argv: of the command line; None takes the process's own."""
     parser = Parser(
         "python -m train_scripts.benchmark metrics",
         description=__doc__,

@@ -70,6 +70,7 @@ def pack_all(seeds: Sequence[int], order: Order, workers: int = 1) -> None:
 
 
 def main(argv: list[str] | None = None) -> None:
+    """Run the program. Args: argv: of the command line; None takes the process's own."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--worlds", type=int, default=12)

@@ -36,6 +36,7 @@ class Grounds:
     pictures: Pool | None = None
 
     def to(self, device: torch.device) -> Grounds:
+        """The same ground on a device."""
         return Grounds(self.worlds.to(device), self.pictures and self.pictures.to(device))
 
     def places(self, flight: FlightRange) -> int:

@@ -62,6 +62,17 @@ class PlacesConfig(TrainingConfig):
     terms: Terms = field(default_factory=Terms)
 
     def __post_init__(self) -> None:
+        self._check_numbers()
+        if not self.directions or not self.protocols:
+            raise ConfigError("directions and protocols need one entry each at least; evaluate_every = 0 skips tests.")
+        if not self.terms.heads and self.weights.classification:
+            raise ConfigError("classification has a weight but terms.heads is empty: name a head, or set it to 0.")
+        for direction in self.directions:
+            if not {*views_of(direction)} <= {"drone", "satellite"}:
+                raise ConfigError(f"directions holds {direction}; training reads drone and satellite pictures only.")
+        _ = self.conditions  # raises for one that does not exist
+
+    def _check_numbers(self) -> None:
         for name in ("epochs", "accumulate", "save_every_steps", "log_every_steps"):
             if getattr(self, name) < 1:
                 raise ConfigError(f"{name} is {getattr(self, name)}; it must be at least 1.")
@@ -71,17 +82,9 @@ class PlacesConfig(TrainingConfig):
         for name in ("learning_rate", "clip_value", "least_crop"):
             if getattr(self, name) <= 0:
                 raise ConfigError(f"{name} is {getattr(self, name)}; it must be above 0.")
-        for name, most in (("warmup", 1), ("label_smoothing", 1), ("ema", 1), ("flip", 1), ("least_crop", 1)):
-            if not 0 <= getattr(self, name) <= most or (name == "ema" and self.ema == 1):
+        for name in ("warmup", "label_smoothing", "ema", "flip", "least_crop"):
+            if not 0 <= getattr(self, name) <= 1 or (name == "ema" and self.ema == 1):
                 raise ConfigError(f"{name} is {getattr(self, name)}; it must be a share from 0 to 1.")
-        if not self.directions or not self.protocols:
-            raise ConfigError("directions and protocols need one entry each at least; evaluate_every = 0 skips tests.")
-        if not self.terms.heads and self.weights.classification:
-            raise ConfigError("classification has a weight but terms.heads is empty: name a head, or set it to 0.")
-        for direction in self.directions:
-            if not {*views_of(direction)} <= {"drone", "satellite"}:
-                raise ConfigError(f"directions holds {direction}; training reads drone and satellite pictures only.")
-        _ = self.conditions  # raises for one that does not exist
 
     @property
     def conditions(self) -> tuple[str, ...]:

@@ -36,6 +36,7 @@ class Cameras:
         return self.position.shape[0]
 
     def to(self, device: torch.device | str) -> Cameras:
+        """The same cameras on a device."""
         return Cameras(
             self.position.to(device),
             self.heading_deg.to(device),

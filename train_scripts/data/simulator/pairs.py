@@ -95,6 +95,7 @@ class Pool:
     kin: tuple[int, ...] = ()
 
     def to(self, device: torch.device | str) -> Pool:
+        """The same worlds on a device."""
         return replace(self, surfaces=self.surfaces.to(device), suns=self.suns.to(device))
 
     def of_side(self, side_m: float) -> Pool:

@@ -89,6 +89,7 @@ class Surfaces:
         return replace(self, gsd_m=side_m / self.width_px, west_m=-half, north_m=half)
 
     def to(self, device: torch.device | str) -> Surfaces:
+        """The same surfaces on a device."""
         return Surfaces(
             tuple(c.to(device) for c in self.colours),
             self.heights.to(device),

@@ -77,10 +77,12 @@ class Region:
 
     @property
     def columns(self) -> int:
+        """Cells in a row of the region."""
         return math.ceil(math.sqrt(len(self.sites)))
 
     @property
     def side_m(self) -> float:
+        """Side of the region, metres, its margin included."""
         return self.columns * self.spacing_m + 2 * MARGIN_M
 
     def middle_m(self, index: int) -> tuple[float, float]:

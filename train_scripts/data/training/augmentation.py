@@ -26,9 +26,11 @@ class QuarterTurn(v2.Transform):
     """Turn by 0, 90, 180 or 270 degrees."""
 
     def make_params(self, flat_inputs: list[Any]) -> dict[str, Any]:
+        """Draw what this call does, as `v2.Transform` asks."""
         return {"turns": int(torch.randint(4, ()))}
 
     def transform(self, inpt: Tensor, params: dict[str, Any]) -> Tensor:
+        """The picture (..., H, W) with what was drawn done to it."""
         return torch.rot90(inpt, params["turns"], (-2, -1))
 
 
@@ -36,9 +38,11 @@ class Sharpen(v2.Transform):
     """Mix in the picture minus its surroundings, as albumentations' `Sharpen`: share 0.2 to 0.5, lightness 0.5 to 1."""
 
     def make_params(self, flat_inputs: list[Any]) -> dict[str, Any]:
+        """Draw what this call does, as `v2.Transform` asks."""
         return {"share": _uniform(0.2, 0.5), "lightness": _uniform(0.5, 1.0)}
 
     def transform(self, inpt: Tensor, params: dict[str, Any]) -> Tensor:
+        """The picture (..., H, W) with what was drawn done to it."""
         share = params["share"]
         kernel = torch.full((3, 3), -share)
         kernel[1, 1] = (1 - share) + share * (8 + params["lightness"])
@@ -51,10 +55,12 @@ class GridDropout(v2.Transform):
     """Black squares on a grid: 0.4 of each cell's side, cells of 2 pixels to a tenth of the picture."""
 
     def make_params(self, flat_inputs: list[Any]) -> dict[str, Any]:
+        """Draw what this call does, as `v2.Transform` asks."""
         side = flat_inputs[0].shape[-1]
         return {"cell": int(torch.randint(2, max(3, side // 10 + 1), ()))}
 
     def transform(self, inpt: Tensor, params: dict[str, Any]) -> Tensor:
+        """The picture (..., H, W) with what was drawn done to it."""
         cell = params["cell"]
         hole = max(1, round(0.4 * cell))
         rows, columns = (torch.arange(side) % cell < hole for side in inpt.shape[-2:])
@@ -65,6 +71,7 @@ class CoarseDropout(v2.Transform):
     """10 to 25 black rectangles, each side a tenth to a fifth of the picture's."""
 
     def make_params(self, flat_inputs: list[Any]) -> dict[str, Any]:
+        """Draw what this call does, as `v2.Transform` asks."""
         side = flat_inputs[0].shape[-1]
         count = int(torch.randint(10, 26, ()))
         sizes = torch.randint(max(1, side // 10), max(2, side // 5 + 1), (count, 2))
@@ -72,6 +79,7 @@ class CoarseDropout(v2.Transform):
         return {"holes": torch.cat([corners, corners + sizes], dim=1).tolist()}
 
     def transform(self, inpt: Tensor, params: dict[str, Any]) -> Tensor:
+        """The picture (..., H, W) with what was drawn done to it."""
         result = inpt.clone()
         for top, left, bottom, right in params["holes"]:
             result[..., top:bottom, left:right] = 0
