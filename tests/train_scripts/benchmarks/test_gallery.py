@@ -9,8 +9,8 @@ from tqdm import tqdm
 from gallery import Gallery
 from gallery.constants import SAMPLE
 from gallery.store.check import check_gallery
+from train_scripts import benchmark
 from train_scripts.benchmarks import gallery as benchmarks_gallery
-from train_scripts.benchmarks import product
 
 
 def test_a_synthetic_gallery_is_whole(tmp_path):
@@ -27,7 +27,7 @@ def test_a_synthetic_gallery_is_whole(tmp_path):
 
 def test_figures_of_search_and_their_costs(capsys, tmp_path, monkeypatch):
     monkeypatch.setattr(benchmarks_gallery, "build_figures", lambda *given: [BUILT])
-    product.main(["gallery", "--sizes", "1000", "--dimension", "96", "--rounds", "1", "--json"])
+    benchmark.main(["gallery", "--sizes", "1000", "--dimension", "96", "--rounds", "1", "--json"])
     printed = capsys.readouterr().out
     [searched] = json.loads(printed)["search"]
     assert searched["tiles"] == 1000 and searched["dimension"] == 96
@@ -37,7 +37,7 @@ def test_figures_of_search_and_their_costs(capsys, tmp_path, monkeypatch):
     )
     assert searched["bytes_a_tile"]["vectors.npy"] == pytest.approx(192 + 128 / 1000)
     (tmp_path / "figures.json").write_text(printed)
-    product.main(["gallery", "--paper", str(tmp_path / "figures.json"), "--overlap", "0", "--core-hour", "1"])
+    benchmark.main(["gallery", "--paper", str(tmp_path / "figures.json"), "--overlap", "0", "--core-hour", "1"])
     shown = capsys.readouterr().out
     assert "1 USD a core-hour" in shown and "| 1,000 | 100,000 |" in shown and "m, 20.0 ms of a core" in shown
 
@@ -55,7 +55,7 @@ def test_figures_as_tables():
 )
 def test_what_cannot_be_measured(capsys, given, message):
     with pytest.raises(SystemExit) as stopped:
-        product.main(["gallery", *given])
+        benchmark.main(["gallery", *given])
     assert stopped.value.code == 2 and message in capsys.readouterr().err
 
 

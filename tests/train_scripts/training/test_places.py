@@ -10,40 +10,26 @@ import sys
 import time
 from collections.abc import Callable
 from dataclasses import replace
-from itertools import pairwise
-from multiprocessing import active_children, current_process, get_context
+from multiprocessing import active_children, current_process
 from pathlib import Path
 
 import pytest
-import timm
 import torch
-from safetensors.torch import save
 
 from mean_model import load_model
-from mean_model.checkpoint import save_model
-from mean_model.config import MeanConfig
 from mean_model.errors import CheckpointError, ConfigError, MeanModelError
-from mean_model.losses import Losses, LossWeights, total
-from mean_model.network import MEAN
+from mean_model.losses import Losses
 from tests.helpers import ROOT
-from tests.helpers.fake_hub import fake_hub
+from tests.helpers.training import CONFIGS, SMALL, STEADY, alike
 from train_scripts import train as entry
 from train_scripts.data.simulator.make_dataset import Size, make_sues200, make_university1652
-from train_scripts.data.training.pictures import deaf
 from train_scripts.errors import BadPicture, BadRequest, MissingPart, WrongFolder
 from train_scripts.training import places
 from train_scripts.training.checkpoint import PlacesRun, begin_run
 from train_scripts.training.distributed import Processes
-from train_scripts.training.initial_weights import init_network
 from train_scripts.training.logging import curves_of
-from train_scripts.training.optimisation import rate_at
 from train_scripts.training.places import Stopped, run_config
-from train_scripts.training.places_config import PlacesConfig, Terms
-from train_scripts.training.step import Step, losses_of
-
-CONFIGS = ROOT / "train_scripts" / "configs"
-SMALL = MeanConfig("convnext_atto", 32, classes=6, embedding_channels=16, aligned_channels=16)
-STEADY = replace(SMALL, deg_dropout=0.0, dec_dropout=0.0, de_dropout=0.0)
+from train_scripts.training.places_config import PlacesConfig
 
 
 @pytest.fixture(scope="module")
@@ -63,22 +49,6 @@ def config(university: Path, tmp_path: Path) -> PlacesConfig:
 
 def written(config: PlacesConfig) -> dict[str, object]:
     return torch.load(Path(config.out) / "last.pt", weights_only=True)  # type: ignore[no-any-return]
-
-
-def alike(one: object, other: object, path: str = "") -> None:
-    """Equal in every tensor, list and number."""
-    if isinstance(one, torch.Tensor):
-        assert isinstance(other, torch.Tensor) and torch.equal(one, other), path
-    elif isinstance(one, dict):
-        assert isinstance(other, dict) and one.keys() == other.keys(), path
-        for key in one:
-            alike(one[key], other[key], f"{path}.{key}")
-    elif isinstance(one, list | tuple):
-        assert isinstance(other, list | tuple) and len(one) == len(other), path
-        for number, (a, b) in enumerate(zip(one, other, strict=True)):
-            alike(a, b, f"{path}[{number}]")
-    else:
-        assert one == other, path
 
 
 def breaking_at(monkeypatch: pytest.MonkeyPatch, batch: int, what: Callable[[], None]) -> None:
@@ -103,24 +73,6 @@ def ask_all_to_end() -> None:
         assert process.pid
         os.kill(process.pid, signal.SIGTERM)
         time.sleep(0.3)  # a worker that died of it would be noticed
-
-
-def _asked_to_end() -> None:
-    deaf(0)
-    os.kill(os.getpid(), signal.SIGTERM)
-    os.kill(os.getpid(), signal.SIGINT)
-    os._exit(7)
-
-
-@pytest.mark.process
-def test_a_loaders_worker_outlives_a_request_to_end() -> None:
-    worker = get_context("fork").Process(target=_asked_to_end)
-    worker.start()
-    worker.join(60)
-    assert worker.exitcode == 7
-
-
-# --- a run -----------------------------------------------------------------------------------------------------------
 
 
 def test_killed_and_resumed_equals_uninterrupted(
@@ -257,95 +209,7 @@ def test_a_loss_that_is_not_finite_stops_with_the_batch_named(
         run_config(config)
 
 
-# --- its parts -------------------------------------------------------------------------------------------------------
-
-
-def test_one_step_is_the_published_sum_of_losses() -> None:
-    torch.manual_seed(0)
-    network = MEAN.from_config(STEADY).train()
-    config = PlacesConfig(model=STEADY)
-    views, labels = torch.randn(2, 4, 3, 32, 32), torch.tensor([0, 3, 1, 5])
-    found = losses_of(Step(network, config)(*views), labels, config)
-    outputs = [network.forward_training(view) for view in views]
-    expected = total(outputs[0], outputs[1], labels, network.logit_scale.exp(), config.weights)
-    for name in ("total", "info_nce", "classification", "alignment"):
-        assert getattr(found, name).item() == pytest.approx(getattr(expected, name).item(), rel=1e-5), name
-
-
-@pytest.mark.parametrize(
-    ("weights", "terms", "trained"),
-    [
-        (LossWeights(0.0, 1.0, 0.0), Terms(heads=("linear",)), {"linear", "backbone"}),
-        (LossWeights(1.0, 0.1, 0.0), Terms(heads=("pee",)), {"pee", "backbone", "logit_scale"}),
-        (LossWeights(1.0, 0.1, 0.0), Terms(aligned_contrast=1.0), {"pee", "gee", "cea", "backbone", "logit_scale"}),
-        (LossWeights(1.0, 0.0, 0.0), Terms(heads=()), {"backbone", "logit_scale"}),
-        (LossWeights(), Terms(), {"pee", "gee", "cea", "backbone", "logit_scale"}),
-    ],
-)
-def test_an_ablation_trains_what_a_loss_looks_at(weights: LossWeights, terms: Terms, trained: set[str]) -> None:
-    config = PlacesConfig(model=STEADY, weights=weights, terms=terms)
-    step = Step(MEAN.from_config(STEADY), config).train()
-    losses_of(step(*torch.randn(2, 4, 3, 32, 32)), torch.tensor([0, 3, 1, 5]), config).total.backward()
-    for name, parameter in step.named_parameters():
-        part = name.removeprefix("network.").split(".")[0]
-        assert parameter.requires_grad == (part in trained), name
-        assert (parameter.grad is not None) == (part in trained), name
-
-
-def test_half_of_cda_is_half_the_weight() -> None:
-    network, views, labels = MEAN.from_config(STEADY).train(), torch.randn(2, 4, 3, 32, 32), torch.arange(4)
-    values = {}
-    for cosine in (0.0, 1.0):
-        config = PlacesConfig(model=STEADY, terms=Terms(cosine=cosine))
-        values[cosine] = losses_of(Step(network, config)(*views), labels, config).alignment.item()
-    assert values[1.0] == pytest.approx(2 * values[0.0], rel=1e-5)
-
-
-def test_the_rate_warms_up_then_falls_to_nothing() -> None:
-    config = PlacesConfig(warmup=0.1)
-    rates = [rate_at(step / 100, config) for step in range(101)]
-    assert rates[0] == 0 and rates[10] == max(rates) == pytest.approx(1e-3) and rates[-1] == pytest.approx(0)
-    assert all(a > b for a, b in pairwise(rates[10:]))
-
-
-@pytest.mark.parametrize("file", sorted(CONFIGS.glob("*.toml")), ids=lambda path: path.stem)
-def test_every_shipped_config_is_read(file: Path) -> None:
-    config = entry.read_config(file)
-    if isinstance(config, PlacesConfig):
-        Step(MEAN.from_config(replace(config.model, backbone="convnext_atto", classes=2)), config)
-        assert file.stem in config.out or file.stem in ("sues200",)
-        if config.height == 150:
-            assert (config.epochs, config.batch, config.weights) == (1, 24, LossWeights(1.0, 0.1, 0.75))
-        if file.stem in ("university1652", "table7_6_full", "cross_domain", "multi_weather"):
-            assert (config.epochs, config.batch, config.weights) == (2, 64, LossWeights(1.0, 0.1, 1.3))
-            assert config.terms == Terms() and config.learning_rate == 1e-3
-
-
 # --- what users get wrong --------------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize(
-    ("override", "message"),
-    [
-        ("epochz=3", "Unknown setting epochz"),
-        ("model.backbon=x", "Unknown setting backbon"),
-        ("terms.head=[]", r"Unknown setting head in \[terms\]"),
-        ('epochs="two"', "epochs is 'two'; it must be a whole number"),
-        ("epochs=0", "epochs is 0; it must be at least 1"),
-        ("augment=1", "augment is 1; it must be true or false"),
-        ("precision=float8", "choose 'auto' or 'float32'"),
-        ('terms.heads=["gef"]', "heads is 'gef'; choose 'linear' or 'pee' or 'gee'"),
-        ("terms.heads=[]", "classification has a weight but terms.heads is empty"),
-        ("weights.alignment=true", "alignment is True; it must be a number"),
-        ("weights=1", r"must be a section \[weights\]"),
-        ("epochs", "write key=value"),
-        ("worlds=runs/worlds", "both dataset and worlds"),
-        ("model.image_size=100", "multiple of 32"),
-    ],
-)
-def test_a_wrong_setting_is_named(override: str, message: str) -> None:
-    with pytest.raises(ConfigError, match=message):
-        entry.read_config(CONFIGS / "university1652.toml", [override])
 
 
 def test_the_command_line_says_one_sentence(
@@ -434,43 +298,6 @@ def test_where_nothing_can_be_written_is_said(config: PlacesConfig, tmp_path: Pa
     (tmp_path / "file").touch()
     with pytest.raises(ConfigError, match="out is file, which can be no folder"):
         run_config(replace(config, out=str(tmp_path / "file")))
-
-
-def test_imagenet_weights_come_from_the_hub_or_it_is_said_that_they_cannot(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    weights = timm.create_model("convnext_atto").state_dict()  # with the classifier of ImageNet, as on the Hub
-    with fake_hub() as hub:
-        hub.adopt(monkeypatch, tmp_path)
-        with pytest.raises(CheckpointError, match="The ImageNet weights of convnext_atto are not in the Hub's cache"):
-            init_network(STEADY, "imagenet")
-        hub.add("timm/convnext_atto.d2_in1k", {"model.safetensors": save(weights)})
-        started = init_network(STEADY, "imagenet").backbone.state_dict()
-    alike(dict(started), {name: value for name, value in weights.items() if not name.startswith("head.fc.")})
-
-
-def test_weights_to_start_from_must_fit(tmp_path: Path) -> None:
-    network = MEAN.from_config(STEADY)
-    save_model(tmp_path / "full", network, STEADY, weights="full", dtype=torch.float32)
-    save_model(tmp_path / "backbone", network, STEADY, dtype=torch.float32)
-    alike(dict(init_network(STEADY, str(tmp_path / "full")).state_dict()), dict(network.state_dict()))
-    other = replace(STEADY, classes=9)
-    with pytest.raises(CheckpointError, match=r"6 places apart and the dataset holds 9.*start_parts"):
-        init_network(other, str(tmp_path / "full"))
-    for folder, parts in (("full", "backbone"), ("backbone", "all")):
-        started = init_network(other, str(tmp_path / folder), parts)  # type: ignore[arg-type]
-        alike(dict(started.inference_state_dict()), dict(network.inference_state_dict()))
-    with pytest.raises(CheckpointError, match="backbone convnext_atto and the config asks for convnext_pico"):
-        init_network(replace(STEADY, backbone="convnext_pico"), str(tmp_path / "full"))
-    timm_file = tmp_path / "timm.pth"
-    torch.save({**network.backbone.state_dict(), "head.fc.weight": torch.zeros(1000, 320)}, timm_file)
-    alike(dict(init_network(STEADY, str(timm_file)).backbone.state_dict()), dict(network.backbone.state_dict()))
-    with pytest.raises(CheckpointError, match=r"timm.pth is of another backbone"):
-        init_network(replace(STEADY, backbone="convnext_pico"), str(timm_file))
-    with pytest.raises(CheckpointError, match=r"start from the weights in last or best"):
-        init_network(STEADY, str(tmp_path / "last.pt"))
-    with pytest.raises(CheckpointError, match=r"no weights nowhere.pth"):
-        init_network(STEADY, str(tmp_path / "nowhere.pth"))
 
 
 def test_without_tensorboard_there_are_no_curves(config: PlacesConfig, monkeypatch: pytest.MonkeyPatch) -> None:

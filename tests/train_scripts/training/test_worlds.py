@@ -11,18 +11,16 @@ from PIL import Image
 from mean_model.config import MeanConfig
 from mean_model.errors import ConfigError, MeanModelError
 from mean_model.losses import LossWeights
-from tests.helpers import ROOT
 from train_scripts.data.pack import write_npz
 from train_scripts.data.simulator.orthophotos import picture_pool
 from train_scripts.data.simulator.pairs import FlightRange, Pool, easier, load_pool, places_of, random_pairs
-from train_scripts.train import main, read_config
+from train_scripts.train import main
 from train_scripts.training import worlds, worlds_step
 from train_scripts.training.grounds import Grounds
-from train_scripts.training.optimisation import optimizers_of, rate_at
+from train_scripts.training.optimisation import optimizers_of
 from train_scripts.training.worlds import export, start_run, train
 from train_scripts.training.worlds_config import WorldsConfig
 
-CONFIGS = ROOT / "train_scripts" / "configs"
 CPU = torch.device("cpu")
 
 
@@ -52,11 +50,6 @@ def config(pool: Pool, tmp_path: Path) -> WorldsConfig:
     )  # fmt: skip
 
 
-@pytest.mark.parametrize("file", sorted(CONFIGS.glob("*.toml")), ids=lambda path: path.stem)
-def test_every_shipped_config_is_valid(file: Path) -> None:
-    assert read_config(file).batch > 0
-
-
 def test_a_mistake_is_one_line_and_leaves_the_arithmetic_as_it_was(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -64,25 +57,6 @@ def test_a_mistake_is_one_line_and_leaves_the_arithmetic_as_it_was(
         main([str(tmp_path / "missing.toml")])
     assert left.value.code == 2 and len(capsys.readouterr().err.splitlines()) == 1
     assert np.float64(5e-324) * 1.0 > 0  # training flushes such numbers to zero, for its own time only
-
-
-def test_overrides_reach_their_section_and_unknown_keys_are_named() -> None:
-    file = CONFIGS / "starter.toml"
-    config = read_config(file, ["batch=7", "model.image_size=64", "out=runs/elsewhere", "flight.altitude_m=[50, 90]"])
-    assert (config.batch, config.model.image_size, config.out) == (7, 64, "runs/elsewhere")
-    assert config.flight.altitude_m == (50, 90)
-    with pytest.raises(ConfigError, match="batsch"):
-        read_config(file, ["batsch=7"])
-    with pytest.raises(ConfigError, match="info_nec"):
-        read_config(file, ["weights.info_nec=7"])
-
-
-def test_the_rate_warms_up_then_falls_to_one_percent() -> None:
-    config = WorldsConfig(warmup=0.1)
-    rates = [rate_at(share, config, 0.01) for share in np.linspace(0, 1, 101)]
-    peak = int(np.argmax(rates))
-    assert peak == 10 and rates[10] == pytest.approx(config.learning_rate)
-    assert all(np.diff(rates[10:]) < 0) and rates[-1] == pytest.approx(0.01 * config.learning_rate)
 
 
 def test_every_parameter_has_one_optimizer_and_vectors_do_not_decay(config: WorldsConfig) -> None:
