@@ -152,10 +152,10 @@ def _wire(events: Events, parts: Parts) -> None:
     menu, browser = parts.picker.menu, parts.picker.browser
     opened = page.load(events.opening, browser, [menu, *parts.gallery_view], **SLOW)
     turned = menu.input(events.turned_to, [browser, menu], [browser, *parts.gallery_view], **SLOW)
-    of_row = parts.listing.turn(events.of_list, browser, [browser, menu, *parts.gallery_view], **SLOW)  # type: ignore[attr-defined]
+    of_row = parts.listing.turn(events.of_list, browser, [browser, menu, *parts.gallery_view], **SLOW)
     for event in (opened, turned, of_row):
         event.then(events.examined, menu, parts.health, **SLOW)
-    parts.plan.pick(events.picked, menu, parts.tile, **QUIET)  # type: ignore[attr-defined]
+    parts.plan.pick(events.picked, menu, parts.tile, **QUIET)
 
     changes = [form.file.change, form.tile_size_m.change, form.overlap.release]
     gr.on(changes, events.planning, form.given, [form.planned, form.build], **QUIET)

@@ -3,6 +3,8 @@
 import html
 from collections.abc import Sequence
 
+from PIL import Image
+
 from gallery.store.health import Health, square
 from pages.common import cards, formatting, maps
 from pages.services.galleries import TILE_CARD_PX, Facts, TileView, marks_of, source_name
@@ -97,9 +99,9 @@ def tile_card(view: TileView) -> str:
     )
 
 
-def _figure(picture: object, what: str, caption: str) -> str:
+def _figure(picture: Image.Image | None, what: str, caption: str) -> str:
     below = f"<figcaption>{html.escape(caption)}</figcaption>" if caption else ""
     if picture is None:
         return f'<figure><div class="none">The imagery is not there any more.</div>{below}</figure>'
-    uri = maps.picture_uri(picture, TILE_CARD_PX)  # type: ignore[arg-type]
+    uri = maps.picture_uri(picture, TILE_CARD_PX)
     return f'<figure><img src="{uri}" alt="{what}">{below}</figure>'

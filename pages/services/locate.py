@@ -11,7 +11,7 @@ from typing import Any, Literal
 from PIL import Image
 
 from gallery import Answer, Gallery, Localizer, Near
-from gallery.embedder import Photo
+from gallery.embedder import Photo, PhotoPosition
 from gallery.geo import LonLat, wrap_lon
 from gallery.judge.geometry import PICTURE_PX
 from gallery.judge.overlay import Overlay, overlay_of
@@ -233,7 +233,7 @@ class LocateService:
             self.first = self.ask(self.examples[0], Question())
 
 
-def area_of(question: Question, position: object | None) -> tuple[Near | None, tuple[str, ...]]:
+def area_of(question: Question, position: PhotoPosition | None) -> tuple[Near | None, tuple[str, ...]]:
     """The area that a question is limited to, and what has to be said about it.
 
     Raises:
@@ -247,7 +247,7 @@ def area_of(question: Question, position: object | None) -> tuple[Near | None, t
     if question.where == "exif":
         if position is None:
             return None, ("The photo carries no position, so the whole gallery was searched.",)
-        return Near(position.lon, position.lat, question.radius_km), ()  # type: ignore[attr-defined]
+        return Near(position.lon, position.lat, question.radius_km), ()
     return None, ()
 
 
