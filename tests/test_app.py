@@ -7,6 +7,7 @@ import pytest
 from gradio_client import Client, handle_file
 
 import app
+from gallery.build.options import BuildOptions
 from mean_model import MeanModelError, load_model
 from pages.errors import NotReady
 from tests.helpers import ROOT
@@ -71,7 +72,7 @@ def test_it_starts_serves_and_answers(tmp_path):
     pixels = imagery(300)
     model = load_model(save_tiny(tmp_path / "model", 64))
     raster = write_raster(tmp_path / "imagery.tif", pixels)
-    build_gallery([raster], tmp_path / "gallery", model, model_source=str(tmp_path / "model"))
+    build_gallery([raster], tmp_path / "gallery", model, options=BuildOptions(model_source=str(tmp_path / "model")))
     photo = write_photo(tmp_path / "gallery" / "photos" / "one.jpg", pixels, 100, 100)
     with started(ROOT, "--gallery", str(tmp_path / "gallery"), environment=os.environ) as process:  # its own model
         answer = Client(process.address, verbose=False).predict(
@@ -103,7 +104,7 @@ def test_a_model_is_loaded_once_for_all_galleries_that_it_built(tmp_path, monkey
     model = load_model(save_tiny(tmp_path / "model", 64))
     folders = [tmp_path / name / "gallery" for name in ("a", "b")]
     for folder in folders:
-        build_gallery([raster], folder, model, model_source=str(tmp_path / "model"))
+        build_gallery([raster], folder, model, options=BuildOptions(model_source=str(tmp_path / "model")))
     load = app.loader(app.options_of([]))
     first, second = map(load, folders)
     assert first.embedder is second.embedder and first.gallery.folder != second.gallery.folder

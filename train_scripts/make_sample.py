@@ -28,6 +28,7 @@ from rasterio.transform import from_origin
 from rasterio.windows import Window
 from tqdm import tqdm
 
+from gallery.build.options import BuildOptions
 from gallery.constants import SAMPLE
 from mean_model.atomic_files import replace as replace_file
 from mean_model.malloc import keep_freed_memory
@@ -209,7 +210,9 @@ def make_gallery(model: str, region: Path, out: Path) -> None:
     from mean_model import load_model
 
     embedder = load_model(model)
-    build_gallery([region], out, embedder, tile_size_m=TILE_M, overlap=OVERLAP, model_source=model)
+    build_gallery(
+        [region], out, embedder, tile_size_m=TILE_M, overlap=OVERLAP, options=BuildOptions(model_source=model)
+    )
 
 
 def main(argv: list[str] | None = None) -> None:

@@ -2,12 +2,12 @@
 
 import math
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
 
-from gallery.build.batches import LEAST_DETAIL
+from gallery.build.batches import LEAST_DETAIL, Workers
 from gallery.build.candidates import Source
 from gallery.build.raster_source import Tiling
 from gallery.build.sources import ImagerySettings, noted_source, open_sources
@@ -20,14 +20,47 @@ from gallery.store.gallery import Gallery
 
 @dataclass(frozen=True)
 class BuildOptions:
-    """The choices of `gallery.build.pipeline.build_gallery` that decide which tiles there are."""
+    """How a gallery is built, beside what it is built of.
+
+    Attributes:
+        stated: what the sources do not say themselves: a CRS, a licence, what to fetch of a tile server.
+        keep_featureless: keep tiles whose picture has less detail than `LEAST_DETAIL`.
+        index: as for `gallery.index.vector_index.write_index`; None: as the gallery that is added to notes it, else
+            "auto".
+        add: add the tiles to those of the gallery that is there. What it holds already, by raster window or image, is
+            left out; nothing is embedded again.
+        batch_size: candidates that are read and embedded at once.
+        model_source: what the command line loads the embedder by; noted in the gallery.
+        workers: read and embed the batches, such as `gallery.build.ray_workers.RayWorkers`; None: this process does.
+        on_tile: called after each tile that is fetched of a server or archive: how many are there, of how many.
+    """
+
+    stated: ImagerySettings = field(default_factory=ImagerySettings)
+    keep_featureless: bool = False
+    index: str | None = None
+    add: bool = False
+    batch_size: int = 32
+    model_source: str = ""
+    workers: Workers | None = None
+    on_tile: OnTile | None = None
+
+    @property
+    def least_detail(self) -> float:
+        """The least detail of a picture that becomes a tile (`detail_of`)."""
+        return 0.0 if self.keep_featureless else LEAST_DETAIL
+
+
+DEFAULTS = BuildOptions()
+
+
+@dataclass(frozen=True)
+class ImageryRequest:
+    """What a gallery is built of, and how that is cut: with the options, all that decides which tiles there are."""
 
     sources: tuple[str | Path, ...]  # paths, and templates of tile servers as text
     sizes_m: tuple[float, ...]
     overlap: float
-    stated: ImagerySettings
-    keep_featureless: bool
-    add: bool
+    options: BuildOptions
 
     @classmethod
     def of(
@@ -36,12 +69,8 @@ class BuildOptions:
         tile_size_m: float | Sequence[float],
         overlap: float,
         positions: str | Path | None,
-        stated: ImagerySettings | None,
-        *,
-        keep_featureless: bool,
-        index: str | None,
-        add: bool,
-    ) -> "BuildOptions":
+        options: BuildOptions,
+    ) -> "ImageryRequest":
         """Check the arguments of `build_gallery`.
 
         Raises:
@@ -49,23 +78,18 @@ class BuildOptions:
         """
         if not 0 <= overlap <= 0.95:
             raise BuildError(f"An overlap of {overlap:g} is not between 0 and 0.95.")
-        if index is not None:
-            check_kind(index)
+        if options.index is not None:
+            check_kind(options.index)
         listed = [sources] if isinstance(sources, str | Path) else list(sources)
         given = [source if isinstance(source, str) and "://" in source else Path(source) for source in listed]
-        stated = stated or ImagerySettings()
-        stated = stated if positions is None else replace(stated, positions=Path(positions))
-        return cls(tuple(given), _sizes(tile_size_m), float(overlap), stated, keep_featureless, add)
-
-    @property
-    def least_detail(self) -> float:
-        """The least detail of a picture that becomes a tile (`detail_of`)."""
-        return 0.0 if self.keep_featureless else LEAST_DETAIL
+        if positions is not None:
+            options = replace(options, stated=replace(options.stated, positions=Path(positions)))
+        return cls(tuple(given), _sizes(tile_size_m), float(overlap), options)
 
     @property
     def files(self) -> list[Path]:
         """The sources that are files of this machine."""
-        return [source for source in (*self.sources, self.stated.positions) if isinstance(source, Path)]
+        return [source for source in (*self.sources, self.options.stated.positions) if isinstance(source, Path)]
 
     def settings(self, home: Path) -> dict[str, Any]:
         """The choices as the gallery in the folder `home` notes them."""
@@ -73,25 +97,26 @@ class BuildOptions:
             "tile_size_m": self.sizes_m[0] if len(self.sizes_m) == 1 else list(self.sizes_m),
             "overlap": self.overlap,
             "sources": [noted_source(source, home) for source in self.sources],
-            **self.stated.noted(home),
+            **self.options.stated.noted(home),
         }
 
-    def open(self, home: Path, workplace: Path, embedder: Embedder, on_tile: OnTile | None = None) -> list[Source]:
+    def open(self, home: Path, embedder: Embedder, workplace: Path) -> list[Source]:
         """The sources, opened; tile servers are asked.
 
-        Args: home, workplace, on_tile: as for `gallery.build.sources.open_sources`.
+        Args: home, workplace: as for `gallery.build.sources.open_sources`.
 
         Raises:
             SourceError, PositionsError: they cannot become tiles.
             NotAGallery, DamagedGallery: there is nothing to add to.
         """
         taken: Iterable[str] = ()
-        if self.add:
+        if self.options.add:
             standing = Gallery.open(home)
-            standing.require_crs(self.stated.crs)
+            standing.require_crs(self.options.stated.crs)
             taken = standing.table.prefixes()
         tiling, position_of = Tiling(self.sizes_m, self.overlap, embedder.image_size), partial(read_position, embedder)
-        return open_sources(self.sources, home, workplace, tiling, position_of, self.stated, taken, on_tile)
+        stated, on_tile = self.options.stated, self.options.on_tile
+        return open_sources(self.sources, home, workplace, tiling, position_of, stated, taken, on_tile)
 
 
 def _sizes(tile_size_m: float | Sequence[float]) -> tuple[float, ...]:

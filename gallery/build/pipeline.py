@@ -21,19 +21,18 @@ from typing import Any
 
 import numpy as np
 
-from gallery.build.batches import FEATURELESS, PRESENT, Batch, Embedded, KnownTiles, Task, Workers, embedded, read_batch
+from gallery.build.batches import FEATURELESS, PRESENT, Batch, Embedded, KnownTiles, Task, embedded, read_batch
 from gallery.build.candidates import Source
 from gallery.build.checkpoint import BuildState, open_state
-from gallery.build.options import BuildOptions
+from gallery.build.options import DEFAULTS, BuildOptions, ImageryRequest
 from gallery.build.provenance import added, built
-from gallery.build.sources import IMAGERY, MOSAICS, ImagerySettings
+from gallery.build.sources import IMAGERY, MOSAICS
 from gallery.build.swap import KEY, is_whole, locked, swap_in
 from gallery.build.write import blocks_of, write_gallery
 from gallery.embedder import Embedder, read_photo
 from gallery.errors import BuildError, GalleryError
 from gallery.imagery.images import images_below
-from gallery.imagery.mbtiles import OnTile
-from gallery.index.vector_index import check_kind, noted_kind
+from gallery.index.vector_index import noted_kind
 from gallery.paths import noted_path
 from gallery.store.gallery import Gallery
 from gallery.store.manifest import DATA_FILES, FORMAT, MANIFEST
@@ -77,15 +76,7 @@ def build_gallery(
     overlap: float = 0.5,
     positions: str | Path | None = None,
     progress: Callable[[Progress], None] | None = None,
-    *,
-    stated: ImagerySettings | None = None,
-    on_tile: OnTile | None = None,
-    keep_featureless: bool = False,
-    index: str | None = None,
-    add: bool = False,
-    batch_size: int = 32,
-    model_source: str = "",
-    workers: Workers | None = None,
+    options: BuildOptions = DEFAULTS,
 ) -> Gallery:
     """Build a gallery in the folder `out` and open it. Stopped at any moment, the same call goes on.
 
@@ -100,40 +91,17 @@ def build_gallery(
         positions: CSV (`file,lon,lat[,west,south,east,north]`) or KML for the images of folders; None: their names
             (`z/x/y`, `@lon@lat@`, UTM) and their EXIF, which must agree.
         progress: called after each batch, in the calling thread. What it raises stops the build, which can be resumed.
-        stated: what else the sources do not say themselves: a CRS, a licence, what to fetch of a tile server.
-        on_tile: called after each tile that is fetched of a server or archive: how many are there, of how many.
-        keep_featureless: keep tiles whose picture has less detail than `LEAST_DETAIL`.
-        index: as for `gallery.index.vector_index.write_index`; None: as the gallery that is added to notes it, else
-                "auto".
-        add: add the tiles to those of the gallery in `out`. What is there already, by raster window or image, is left
-            out; nothing is embedded again.
-        batch_size: candidates that are read and embedded at once.
-        model_source: what the command line loads this embedder by; noted in the gallery.
-        workers: read and embed the batches, such as `gallery.build.ray_workers.RayWorkers`; None: this process does.
+        options: how it is built.
 
     Raises:
         SourceError, PositionsError: the sources cannot become tiles.
         BuildError: no tile came out, another build writes here, or `out` cannot be written.
         NotAGallery, DamagedGallery, WrongModel: there is nothing to add to, or it is of another model.
     """
-    request = BuildOptions.of(
-        sources, tile_size_m, overlap, positions, stated, keep_featureless=keep_featureless, index=index, add=add
-    )
+    request = ImageryRequest.of(sources, tile_size_m, overlap, positions, options)
     home = Path(out).resolve()  # a link to a folder stays a link
-    return build_from(
-        lambda workplace: request.open(home, workplace, embedder, on_tile),
-        home,
-        embedder,
-        request.settings(home),
-        request.files,
-        progress,
-        add=add,
-        least_detail=request.least_detail,
-        index=index,
-        batch_size=batch_size,
-        model_source=model_source,
-        workers=workers,
-    )
+    look = partial(request.open, home, embedder)
+    return build_from(look, home, embedder, request.settings(home), request.files, progress, request.options)
 
 
 def build_from(
@@ -143,13 +111,7 @@ def build_from(
     settings: Mapping[str, Any],
     files: Sequence[Path],
     progress: Callable[[Progress], None] | None = None,
-    *,
-    add: bool = False,
-    least_detail: float = 0.0,
-    index: str | None = None,
-    batch_size: int = 32,
-    model_source: str = "",
-    workers: Workers | None = None,
+    options: BuildOptions = DEFAULTS,
 ) -> Gallery:
     """Build a gallery of what some sources yield; `build_gallery` without its choice of sources.
 
@@ -158,15 +120,14 @@ def build_from(
         home: the gallery's folder, resolved.
         settings: are noted as the gallery's `build`; other ones than those of a stopped build begin anew.
         files: another size or time of one of them begins anew, too.
-        least_detail: a picture whose luminance deviates less (0 to 127.5) becomes no tile.
-        progress, add, index, batch_size, model_source, workers: as for `build_gallery`.
+        progress, options: as for `build_gallery`.
 
     Raises:
         SourceError, PositionsError, BuildError, NotAGallery, DamagedGallery, WrongModel: as `build_gallery`.
     """
-    if index is not None:
-        check_kind(index)
-        settings = {**settings, "index": noted_kind(index, home)}
+    least_detail, add = options.least_detail, options.add
+    if options.index is not None:
+        settings = {**settings, "index": noted_kind(options.index, home)}
     with locked(home) as workplace:
         old = _to_add_to(home, embedder) if add else _reusable(home, embedder.fingerprint)
         key = _key([settings, least_detail, add], embedder.fingerprint, files, old)
@@ -179,14 +140,14 @@ def build_from(
                 standing = KnownTiles(old if add else None)
 
                 def work(batches: Iterable[list[Task]], state: BuildState = state) -> Generator[Embedded]:
-                    if workers is not None:
-                        return workers(batches, embedder.fingerprint, least_detail, standing)
+                    if options.workers is not None:
+                        return options.workers(batches, embedder.fingerprint, least_detail, standing)
                     return _here(batches, state, embedder, least_detail, standing)
 
-                _embed_all(sources, state, work, batch_size, progress)
+                _embed_all(sources, state, work, options.batch_size, progress)
                 count, reasons = state.tiles(), state.reasons()
                 if count:
-                    model = _model(embedder, model_source, home)
+                    model = _model(embedder, options.model_source, home)
                     _write(workplace, key, state, old, add, model, settings)
             if not count:
                 shutil.rmtree(workplace)

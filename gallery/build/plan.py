@@ -22,18 +22,17 @@ from shapely.geometry.base import BaseGeometry
 from gallery.build.batches import Batch, KnownTiles, Task, embedded, read_batch
 from gallery.build.candidates import Candidate, Source
 from gallery.build.image_folder import ImageFolder
-from gallery.build.options import BuildOptions
+from gallery.build.options import DEFAULTS, BuildOptions, ImageryRequest
 from gallery.build.pipeline import read_ahead
 from gallery.build.plan_figure import draw
 from gallery.build.raster_source import RasterSource
-from gallery.build.sources import ImagerySettings
 from gallery.embedder import Embedder, read_photo
 from gallery.errors import BuildError
 from gallery.geo import rectangle
 from gallery.imagery.mosaic import look_at
 from gallery.imagery.raster_cache import open_raster
 from gallery.imagery.xyz import ranges_of
-from gallery.index.vector_index import EXACT_NUMBERS
+from gallery.index.vector_index import bytes_per_vector
 from gallery.store.gallery import Gallery
 from gallery.store.health import ground_area_m2
 from gallery.store.tile_table import TableWriter, rows_of
@@ -135,11 +134,7 @@ def plan_gallery(
     tile_size_m: float | Sequence[float] = 100.0,
     overlap: float = 0.5,
     positions: str | Path | None = None,
-    *,
-    stated: ImagerySettings | None = None,
-    keep_featureless: bool = False,
-    index: str | None = None,
-    add: bool = False,
+    options: BuildOptions = DEFAULTS,
     picture: str | Path | None = None,
 ) -> Plan:
     """What `gallery.build.pipeline.build_gallery` would make of the same arguments.
@@ -151,18 +146,16 @@ def plan_gallery(
         BuildError: an argument makes no sense, the picture cannot be written, or a tile server is among the sources.
         NotAGallery, DamagedGallery, WrongModel: there is nothing to add to, or it is of another model.
     """
-    request = BuildOptions.of(
-        sources, tile_size_m, overlap, positions, stated, keep_featureless=keep_featureless, index=index, add=add
-    )
+    request = ImageryRequest.of(sources, tile_size_m, overlap, positions, options)
     _refuse_servers(request)
     file = None if picture is None else _checked(Path(picture))
     home = Path(out).resolve()
-    old = Gallery.open(home) if add else None
+    old = Gallery.open(home) if options.add else None
     if old is not None:
         old.require_model(embedder.fingerprint, embedder.name)
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as workplace:
-        opened = request.open(home, Path(workplace), embedder)
-        plan = plan_of(opened, embedder, request.least_detail, KnownTiles(old), index or "auto")
+        opened = request.open(home, embedder, Path(workplace))
+        plan = plan_of(opened, embedder, options.least_detail, KnownTiles(old), options.index or "auto")
         if file is not None:
             unfinished = file.with_name(f"{file.stem}.unfinished{file.suffix}")
             draw(plan.footprints, plan.outlines, opened, plan.title).savefig(unfinished)
@@ -174,10 +167,10 @@ def _size(scale_m: float | None) -> str:
     return "" if scale_m is None else f" of {scale_m:g} m"
 
 
-def _refuse_servers(request: BuildOptions) -> None:
+def _refuse_servers(request: ImageryRequest) -> None:
     for source in request.sources:
         if isinstance(source, str):
-            order = request.stated.order(source)
+            order = request.options.stated.order(source)
             count = sum(tiles.count for tiles in ranges_of(order.bounds, order.zoom))
             raise BuildError(
                 f"A plan fetches nothing. {order.server.host} would be asked for {count:,} map tiles of zoom "
@@ -242,7 +235,7 @@ def plan_of(
         left_out=Counter(outcome.reason for outcome in outcomes if outcome.reason is not None),
         per_second=per_second,
         bytes_per_tile=_row_bytes(tiles, [content for batch in batches for content in batch.contents])
-        + _vector_bytes(total, int(embedder.dimension), index),
+        + bytes_per_vector(total, int(embedder.dimension), index),
         outlines=tuple(outline for outline in outlines if outline is not None),
         footprints=tuple(filter(None, (_footprint(source, candidate) for source, candidate in drawn))),
     )
@@ -289,14 +282,6 @@ def _row_bytes(tiles: Sequence[Tile], contents: Sequence[str]) -> float:
             table.add(rows_of(tiles[:count], contents[:count], [1.0] * count))
         sizes.append(file.tell())
     return (sizes[1] - sizes[0]) / max(len(tiles) - 1, 1)
-
-
-def _vector_bytes(tiles: int, dimension: int, index: str) -> float:
-    """Bytes that a tile takes in vectors.npy (half precision) and in the index (floats, or short codes)."""
-    if index.startswith("milvus:"):
-        return 2 * dimension
-    codes = index == "approximate" or (index == "auto" and tiles * dimension > EXACT_NUMBERS)
-    return 2 * dimension + (dimension / 8 + 8 if codes else 4 * dimension)
 
 
 def _outline(source: Source) -> BaseGeometry | None:

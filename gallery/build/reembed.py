@@ -8,6 +8,7 @@ from pathlib import Path
 from PIL import Image
 
 from gallery.build.candidates import Candidate, ReadPhoto
+from gallery.build.options import BuildOptions
 from gallery.build.pipeline import Progress, build_from
 from gallery.embedder import Embedder, Photo
 from gallery.errors import GalleryError
@@ -36,7 +37,8 @@ def embed_again(
 
     Args:
         out: the new gallery's folder. One that holds these tiles by this model already is opened as it is.
-        progress, model_source: as for `gallery.build.pipeline.build_gallery`.
+        progress: as for `gallery.build.pipeline.build_gallery`.
+        model_source: what the command line loads the embedder by.
 
     Raises:
         GalleryError: the imagery of a tile is gone or cannot be read.
@@ -57,7 +59,8 @@ def embed_again(
         gallery.folder, len(gallery), noted_path(gallery.folder, home), embedder.image_size, settings.get("crs")
     )
     files = [gallery.folder / TILES]
-    return build_from(lambda workplace: [source], home, embedder, settings, files, progress, model_source=model_source)
+    options = BuildOptions(keep_featureless=True, model_source=model_source)  # every tile stays
+    return build_from(lambda workplace: [source], home, embedder, settings, files, progress, options)
 
 
 def _opened(home: Path) -> Gallery | None:

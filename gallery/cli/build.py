@@ -2,6 +2,7 @@
 
 import argparse
 import sys
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,6 +15,7 @@ from gallery.errors import BuildError
 
 if TYPE_CHECKING:
     from gallery.build.batches import Workers
+    from gallery.build.options import BuildOptions
     from gallery.build.pipeline import Progress
     from gallery.build.sources import ImagerySettings
     from gallery.embedder import Embedder
@@ -95,6 +97,7 @@ def _sizes(text: str) -> list[float]:
 
 def run(options: argparse.Namespace) -> int:
     """Run the command. Returns: the exit status."""
+    from gallery.build.options import BuildOptions
     from gallery.build.pipeline import build_gallery
     from gallery.store.gallery import Gallery
 
@@ -108,18 +111,20 @@ def run(options: argparse.Namespace) -> int:
             raise BuildError(f"There is no raster or folder {source}. Check the path.")
     model = options.model or (Gallery.open(options.out).model_source if options.add else "starter")
     embedder = load(model, compile=options.compile)
+    choices = BuildOptions(stated, options.keep_featureless, options.index, options.add)
     if options.dry_run:
-        return _plan(options, embedder, stated)
+        return _plan(options, embedder, choices)
+    workers = None if options.ray is None else _on_ray(model, options, embedder)
     with _Bar(" tiles fetched") as fetching, _Bar(" tiles") as bar:
         gallery = build_gallery(
             options.sources,
             options.out,
             embedder,
-            **_choices(options, stated),
-            on_tile=fetching.move,
-            progress=partial(_tell, bar),
-            model_source=model,
-            workers=None if options.ray is None else _on_ray(model, options, embedder),
+            options.tile_size_m,
+            options.overlap,
+            options.positions,
+            partial(_tell, bar),
+            replace(choices, on_tile=fetching.move, model_source=model, workers=workers),
         )
     if options.json:
         say_json(gallery.info())
@@ -129,29 +134,17 @@ def run(options: argparse.Namespace) -> int:
     return 0
 
 
-def _plan(options: argparse.Namespace, embedder: "Embedder", stated: "ImagerySettings") -> int:
+def _plan(options: argparse.Namespace, embedder: "Embedder", choices: "BuildOptions") -> int:
     from gallery.build.plan import plan_gallery
 
-    plan = plan_gallery(options.sources, options.out, embedder, **_choices(options, stated), picture=options.plan)
+    cut = options.tile_size_m, options.overlap, options.positions
+    plan = plan_gallery(options.sources, options.out, embedder, *cut, choices, options.plan)
     if options.json:
         say_json(plan.to_dict())
     else:
         for sentence in plan.sentences():
             say(sentence)
     return 0
-
-
-def _choices(options: argparse.Namespace, stated: "ImagerySettings") -> dict[str, Any]:
-    """The arguments that a build and its plan share."""
-    return {
-        "tile_size_m": options.tile_size_m,
-        "overlap": options.overlap,
-        "positions": options.positions,
-        "stated": stated,
-        "keep_featureless": options.keep_featureless,
-        "index": options.index,
-        "add": options.add,
-    }
 
 
 def _on_ray(model: str, options: argparse.Namespace, embedder: "Embedder") -> "Workers":

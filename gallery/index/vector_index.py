@@ -91,6 +91,17 @@ def write_index(
     return dict(EXACT_INDEX)
 
 
+def bytes_per_vector(tiles: int, dimension: int, kind: str) -> float:
+    """Bytes that a tile takes in vectors.npy (half precision) and in the index (floats, or short codes).
+
+    Args: kind: as for `write_index`.
+    """
+    if kind.startswith(MILVUS):
+        return 2 * dimension
+    codes = kind == "approximate" or (kind == "auto" and tiles * dimension > EXACT_NUMBERS)
+    return 2 * dimension + (dimension / 8 + 8 if codes else 4 * dimension)
+
+
 def open_index(
     path: Path, vectors: np.ndarray, facts: Mapping[str, Any], places: Callable[[], np.ndarray] | None = None
 ) -> VectorIndex:

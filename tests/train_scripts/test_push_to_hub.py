@@ -10,6 +10,7 @@ import pytest
 from huggingface_hub import DatasetCard, ModelCard
 
 from gallery import Gallery, build_gallery
+from gallery.build.options import BuildOptions
 from gallery.errors import GalleryError
 from gallery.judge.calibration import Calibration
 from gallery.report.report import write_report
@@ -227,6 +228,12 @@ def test_imagery_outside_the_gallery_is_not_sent(tmp_path, capsys):
 def test_a_gallery_that_a_server_searches_is_not_published(tmp_path, capsys):
     pytest.importorskip("pymilvus", reason="pip install -r requirements-cluster.txt")
     raster = write_raster(tmp_path / "area" / "imagery.tif", pixels=textured(200, 300))
-    build_gallery([raster], tmp_path / "area", FakeEmbedder(), tile_size_m=50, index=f"milvus:{tmp_path / 'v.db'}")
+    build_gallery(
+        [raster],
+        tmp_path / "area",
+        FakeEmbedder(),
+        tile_size_m=50,
+        options=BuildOptions(index=f"milvus:{tmp_path / 'v.db'}"),
+    )
     assert main([str(tmp_path / "area"), "me/area", *LICENCE, *DATA, "--limits", "y", "--dry-run"]) == 2
     assert "build it with --index auto" in capsys.readouterr().err

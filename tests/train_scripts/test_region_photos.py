@@ -7,6 +7,7 @@ import pytest
 from shapely.geometry import Point
 
 from gallery import Gallery, build_gallery
+from gallery.build.options import BuildOptions
 from gallery.geo import LonLat, distance_m
 from mean_model import load_model
 from tests.helpers.builders import textured, write_raster
@@ -23,7 +24,13 @@ def home(tmp_path_factory):
     save_tiny(home / "tiny")
     write_raster(home / "ground.tif", "EPSG:32633", (500_000, 5_000_000), 0.5, textured(800, 1200, seed=3))
     with load_model(home / "tiny") as embedder:
-        build_gallery(home / "ground.tif", home / "g", embedder, tile_size_m=20, model_source=str(home / "tiny"))
+        build_gallery(
+            home / "ground.tif",
+            home / "g",
+            embedder,
+            tile_size_m=20,
+            options=BuildOptions(model_source=str(home / "tiny")),
+        )
     return home
 
 

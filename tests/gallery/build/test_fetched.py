@@ -10,6 +10,7 @@ import rasterio
 from rasterio.shutil import copy
 
 from gallery import Gallery, build_gallery
+from gallery.build.options import BuildOptions
 from gallery.build.sources import ImagerySettings
 from gallery.errors import GalleryError, SourceError
 from gallery.geo import Bounds
@@ -48,8 +49,7 @@ def test_a_gallery_of_a_tile_server(host, tmp_path, embedder):
         tmp_path / "g",
         embedder,
         150,
-        stated=STATED,
-        on_tile=lambda done, total: told.append((done, total)),
+        options=BuildOptions(stated=STATED, on_tile=lambda done, total: told.append((done, total))),
     )
     assert told[-1] == (9, 9) and sum(host.asked.values()) == 9
     assert gallery.info()["bounds"] == pytest.approx([WEST, SOUTH, EAST, NORTH], abs=1e-6)
@@ -64,8 +64,8 @@ def test_a_gallery_of_a_tile_server(host, tmp_path, embedder):
 
 
 def test_another_tile_size_asks_the_server_for_nothing(host, tmp_path, embedder):
-    build_gallery(template(host), tmp_path / "g", embedder, 150, stated=STATED)
-    gallery = build_gallery(template(host), tmp_path / "g", embedder, 200, stated=STATED)
+    build_gallery(template(host), tmp_path / "g", embedder, 150, options=BuildOptions(stated=STATED))
+    gallery = build_gallery(template(host), tmp_path / "g", embedder, 200, options=BuildOptions(stated=STATED))
     assert set(host.asked.values()) == {1} and check_gallery(gallery) == []
     assert len(list((gallery.folder / "imagery").iterdir())) == 1
 
@@ -74,10 +74,10 @@ def test_what_was_fetched_outlives_a_build_that_fails(host, tmp_path, embedder):
     whole = host.answer
     host.answer = lambda host, tile, kind: (500, {}, b"") if tile.y == CORNER.y else whole(host, tile, kind)
     with pytest.raises(SourceError, match="same command goes on"):
-        build_gallery(template(host), tmp_path / "g", embedder, 150, stated=STATED)
+        build_gallery(template(host), tmp_path / "g", embedder, 150, options=BuildOptions(stated=STATED))
     assert aside(tmp_path / "g", "building").is_dir() and not (tmp_path / "g").exists()
     host.answer = whole
-    build_gallery(template(host), tmp_path / "g", embedder, 150, stated=STATED)
+    build_gallery(template(host), tmp_path / "g", embedder, 150, options=BuildOptions(stated=STATED))
     assert all(host.asked[tile] == 1 for tile in host.asked if tile.y < CORNER.y)
 
 
@@ -93,7 +93,7 @@ def test_what_was_fetched_outlives_a_build_that_fails(host, tmp_path, embedder):
 )
 def test_what_must_be_said_of_a_tile_server(host, tmp_path, embedder, stated, complaint):
     with pytest.raises(SourceError, match=complaint):
-        build_gallery(template(host), tmp_path / "g", embedder, stated=stated)
+        build_gallery(template(host), tmp_path / "g", embedder, options=BuildOptions(stated=stated))
     assert not host.asked and list(tmp_path.iterdir()) == []
 
 
@@ -101,13 +101,13 @@ def test_across_the_antimeridian(host, tmp_path, embedder):
     side_deg = 360 / 2**17
     bounds = Bounds(180 - 2 * side_deg, SOUTH, -180 + 2 * side_deg, NORTH)
     stated = ImagerySettings(bounds=bounds, tile_names=TileNames(17), licence="CC0 1.0", rate=100.0)
-    gallery = build_gallery(template(host), tmp_path / "g", embedder, 150, stated=stated)
+    gallery = build_gallery(template(host), tmp_path / "g", embedder, 150, options=BuildOptions(stated=stated))
     assert sum(host.asked.values()) == 12 and len(gallery) < 100
     assert any(gallery.tile(row).bounds.crosses_antimeridian for row in range(len(gallery)))
     shutil.move(tmp_path / "g", tmp_path / "moved")
     moved = Gallery.open(require_own_imagery(tmp_path / "moved"))
     assert check_gallery(moved) == [] and np.asarray(moved.image(moved.tile(0))).max() > 0
-    build_gallery(template(host), tmp_path / "moved", embedder, 200, stated=stated)
+    build_gallery(template(host), tmp_path / "moved", embedder, 200, options=BuildOptions(stated=stated))
     shutil.move(tmp_path / "moved", tmp_path / "g")
     assert set(host.asked.values()) == {1} and check_gallery(Gallery.open(tmp_path / "g")) == []
 
@@ -137,8 +137,12 @@ def test_rasters_of_the_gallerys_own_folder_move_with_their_mosaic(make_raster, 
 
 
 def test_an_area_is_added_with_its_own_licence(host, make_raster, tmp_path, embedder):
-    build_gallery(make_raster(), tmp_path / "g", embedder, 150, stated=ImagerySettings(licence="mine"))
-    gallery = build_gallery(template(host), tmp_path / "g", embedder, 150, stated=STATED, add=True)
+    build_gallery(
+        make_raster(), tmp_path / "g", embedder, 150, options=BuildOptions(stated=ImagerySettings(licence="mine"))
+    )
+    gallery = build_gallery(
+        template(host), tmp_path / "g", embedder, 150, options=BuildOptions(stated=STATED, add=True)
+    )
     assert gallery.manifest["build"]["licence"] == ["mine", "CC0 1.0"] and check_gallery(gallery) == []
     assert [area["licence"] for area in gallery.manifest["build"]["areas"]] == ["mine", "CC0 1.0"]
 
@@ -146,7 +150,13 @@ def test_an_area_is_added_with_its_own_licence(host, make_raster, tmp_path, embe
 def test_a_second_assumed_crs_is_refused(make_raster, tmp_path, embedder):
     first = make_raster("a.tif", crs=None)
     second = make_raster("b.tif", crs=None, origin=(500_000, 5_000_000))
-    build_gallery(first, tmp_path / "g", embedder, 150, stated=ImagerySettings(crs="EPSG:3857"))
+    build_gallery(first, tmp_path / "g", embedder, 150, options=BuildOptions(stated=ImagerySettings(crs="EPSG:3857")))
     with pytest.raises(GalleryError, match="takes EPSG:3857 for rasters that state no CRS"):
-        build_gallery(second, tmp_path / "g", embedder, 150, stated=ImagerySettings(crs="EPSG:32633"), add=True)
+        build_gallery(
+            second,
+            tmp_path / "g",
+            embedder,
+            150,
+            options=BuildOptions(stated=ImagerySettings(crs="EPSG:32633"), add=True),
+        )
     assert set(Gallery.open(tmp_path / "g").tiles["source"]) == {"../a.tif"}

@@ -16,6 +16,7 @@ from pathlib import Path
 
 from tests.helpers.builders import FakeEmbedder, digest, textured, write_raster
 from gallery import Gallery, build_gallery
+from gallery.build.options import BuildOptions
 from gallery.store.manifest import DATA_FILES
 
 folder, kills = Path(sys.argv[1]), int(sys.argv[2])
@@ -27,7 +28,7 @@ class Slow(FakeEmbedder):
         return super().embed(images)
 
 def build(out, size_m):  # some tiles show the same, some nothing
-    return build_gallery(folder / "region.tif", out, Slow(grid=2), size_m, batch_size=8, progress=lambda progress: None)
+    return build_gallery(folder / "region.tif", out, Slow(grid=2), size_m, options=BuildOptions(batch_size=8))
 
 def digests(gallery):
     return [digest(gallery.folder / name) for name in DATA_FILES]

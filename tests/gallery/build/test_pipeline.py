@@ -15,6 +15,7 @@ import pytest
 from PIL import Image
 
 from gallery import Gallery, build_gallery
+from gallery.build.options import BuildOptions
 from gallery.build.pipeline import read_ahead
 from gallery.build.sources import ImagerySettings
 from gallery.errors import BuildError, GalleryError, PositionsError, SourceError
@@ -63,7 +64,7 @@ def test_build_twice_is_build_once(make_raster, tmp_path, embedder):
     raster = make_raster()
     first, second = (build_gallery(raster, tmp_path / name, embedder) for name in ("a", "b"))
     assert same(first, second) and first.manifest == second.manifest
-    assert same(build_gallery(raster, tmp_path / "a", embedder, batch_size=7), second)
+    assert same(build_gallery(raster, tmp_path / "a", embedder, options=BuildOptions(batch_size=7)), second)
 
 
 def test_empty_tiles_are_skipped_and_counted(make_raster, tmp_path, embedder):
@@ -85,7 +86,7 @@ def test_tiles_without_detail_are_left_out_unless_they_shall_be_kept(make_raster
     pixels[:, :, 300:] = 120 + (textured(400, 300) > 128)  # by half a grey level
     raster = make_raster(pixels=pixels)
     gallery = build_gallery(raster, tmp_path / "g", embedder, 60, overlap=0)
-    kept = build_gallery(raster, tmp_path / "h", embedder, 60, overlap=0, keep_featureless=True)
+    kept = build_gallery(raster, tmp_path / "h", embedder, 60, overlap=0, options=BuildOptions(keep_featureless=True))
     assert gallery.manifest["skipped"] == {"without detail": len(kept) - len(gallery)} and len(gallery) < len(kept)
     details = kept.table.numbers("detail")
     assert np.count_nonzero(details < 1) == len(kept) - len(gallery) and gallery.table.numbers("detail").min() >= 1
@@ -108,7 +109,7 @@ def test_the_same_pixels_are_embedded_once(make_raster, tmp_path, embedder):
     pixels = textured(400, 400)
     pixels[:, 200:, 200:] = pixels[:, :200, :200]
     raster = make_raster("a.tif", "EPSG:32633", (500_000, 5_500_000), pixels=np.tile(pixels, (1, 1, 2)))
-    gallery = build_gallery(raster, tmp_path / "g", embedder, 100, overlap=0, batch_size=5)
+    gallery = build_gallery(raster, tmp_path / "g", embedder, 100, overlap=0, options=BuildOptions(batch_size=5))
     different = len(set(gallery.tiles["content"]))
     assert different < len(gallery) and embedder.embedded == different
     again = build_gallery(raster, tmp_path / "g", embedder, 100, overlap=0)
@@ -153,14 +154,14 @@ def test_what_progress_raises_stops_a_build_that_goes_on_later(make_raster, tmp_
 
     raster, out, seen = make_raster(), tmp_path / "g", []
     old = build_gallery(raster, out, embedder, 120)
-    whole = build_gallery(raster, tmp_path / "whole", FakeEmbedder(), 50, batch_size=10)
+    whole = build_gallery(raster, tmp_path / "whole", FakeEmbedder(), 50, options=BuildOptions(batch_size=10))
     with pytest.raises(Stopped):
-        build_gallery(raster, out, embedder, 50, progress=stop, batch_size=10)
+        build_gallery(raster, out, embedder, 50, progress=stop, options=BuildOptions(batch_size=10))
     assert [progress.done for progress in seen] == [0, 10, 20] and seen[0].seconds_left is None
     assert seen[1].seconds_left == pytest.approx((seen[1].total - 10) / seen[1].per_second)
     assert Gallery.open(out).manifest == old.manifest
     before = embedder.embedded
-    assert same(build_gallery(raster, out, embedder, 50, batch_size=10), whole)
+    assert same(build_gallery(raster, out, embedder, 50, options=BuildOptions(batch_size=10)), whole)
     assert embedder.embedded - before <= len(whole) - 20
 
 
@@ -190,7 +191,12 @@ def test_folder_with_csv(make_photos, tmp_path, embedder):
         build_gallery(photos, tmp_path / "g", embedder, tile_size_m=90, positions=places)
     assert embedder.embedded == 0 and not (tmp_path / "g").exists()
     gallery = build_gallery(
-        photos, tmp_path / "g", embedder, tile_size_m=90, positions=places, stated=ImagerySettings(unplaced="skip")
+        photos,
+        tmp_path / "g",
+        embedder,
+        tile_size_m=90,
+        positions=places,
+        options=BuildOptions(stated=ImagerySettings(unplaced="skip")),
     )
     assert list(gallery.tiles["id"]) == ["0.jpg", "1.jpg", "2.jpg"]
     assert gallery.manifest["skipped"] == {"not in the list of positions": 1, "unreadable": 1}
@@ -213,7 +219,9 @@ def test_positions_from_names_and_from_exif(make_photos, tmp_path):
     embedder = FakeEmbedder(positions={"1.jpg": FakePosition(8, 46)})
     with pytest.raises(PositionsError, match=r"1 of 3 images have no position.*: 2\.jpg\. .*--unplaced skip"):
         build_gallery(photos, tmp_path / "g", embedder)
-    gallery = build_gallery(photos, tmp_path / "g", embedder, stated=ImagerySettings(unplaced="skip"))
+    gallery = build_gallery(
+        photos, tmp_path / "g", embedder, options=BuildOptions(stated=ImagerySettings(unplaced="skip"))
+    )
     assert [tuple(pair) for pair in gallery.centres] == [(8, 46), (11.5, 47.25)]
     assert gallery.manifest["skipped"] == {"without a position": 1}
 
@@ -237,7 +245,9 @@ def test_refusals(make_raster, make_photos, tmp_path, embedder):
     with pytest.raises(PositionsError, match="--positions"):
         build_gallery(make_photos(2), tmp_path / "g", embedder)
     with pytest.raises(BuildError, match="--positions"):
-        build_gallery(make_photos(2), tmp_path / "g", embedder, stated=ImagerySettings(unplaced="skip"))
+        build_gallery(
+            make_photos(2), tmp_path / "g", embedder, options=BuildOptions(stated=ImagerySettings(unplaced="skip"))
+        )
     (tmp_path / "file").touch()
     with pytest.raises(BuildError, match="is a file"):
         build_gallery(raster, tmp_path / "file", embedder)
@@ -272,11 +282,15 @@ class Stops(FakeEmbedder):
 
 def test_an_interrupted_build_goes_on(make_raster, tmp_path, embedder):
     raster = make_raster()
-    whole = build_gallery(raster, tmp_path / "whole", FakeEmbedder(), tile_size_m=50, batch_size=10)
+    whole = build_gallery(
+        raster, tmp_path / "whole", FakeEmbedder(), tile_size_m=50, options=BuildOptions(batch_size=10)
+    )
     with pytest.raises(KeyboardInterrupt):
-        build_gallery(raster, tmp_path / "g", Stops(3), tile_size_m=50, batch_size=10)
+        build_gallery(raster, tmp_path / "g", Stops(3), tile_size_m=50, options=BuildOptions(batch_size=10))
     seen = []
-    resumed = build_gallery(raster, tmp_path / "g", embedder, tile_size_m=50, batch_size=10, progress=seen.append)
+    resumed = build_gallery(
+        raster, tmp_path / "g", embedder, tile_size_m=50, options=BuildOptions(batch_size=10), progress=seen.append
+    )
     assert embedder.embedded == len(whole) - 30 and same(resumed, whole)
     assert seen[0].done == seen[0].resumed == 30 and seen[-1].done == seen[-1].total
     assert os.listdir(tmp_path).count("g.building") == 0
@@ -286,9 +300,9 @@ def test_an_image_that_has_gone_meanwhile_is_no_tile(make_photos, tmp_path, embe
     photos = make_photos(6)
     places = write_csv(photos, [f"{number}.jpg,10,5{number}" for number in range(6)])
     with pytest.raises(KeyboardInterrupt):
-        build_gallery(photos, tmp_path / "g", Stops(2), positions=places, batch_size=2)
+        build_gallery(photos, tmp_path / "g", Stops(2), positions=places, options=BuildOptions(batch_size=2))
     (photos / "1.jpg").unlink()
-    gallery = build_gallery(photos, tmp_path / "g", embedder, positions=places, batch_size=2)
+    gallery = build_gallery(photos, tmp_path / "g", embedder, positions=places, options=BuildOptions(batch_size=2))
     assert list(gallery.tiles["id"]) == ["0.jpg", "2.jpg", "3.jpg", "4.jpg", "5.jpg"] and embedder.embedded == 2
     assert gallery.vectors[1] == pytest.approx(embedder.embed([embedder.read(photos / "2.jpg")])[0], abs=1e-3)
     assert check_gallery(gallery) == [] and sorted(os.listdir(tmp_path)) == ["g", "photos", "places.csv"]
@@ -298,17 +312,17 @@ def test_an_image_that_changed_meanwhile_is_read_anew(make_photos, tmp_path, emb
     photos = make_photos(6)
     places = write_csv(photos, [f"{number}.jpg,10,5{number}" for number in range(6)])
     with pytest.raises(KeyboardInterrupt):
-        build_gallery(photos, tmp_path / "g", Stops(2), positions=places, batch_size=2)
+        build_gallery(photos, tmp_path / "g", Stops(2), positions=places, options=BuildOptions(batch_size=2))
     Image.open(photos / "5.jpg").rotate(90).save(photos / "1.jpg")
-    gallery = build_gallery(photos, tmp_path / "g", embedder, positions=places, batch_size=2)
+    gallery = build_gallery(photos, tmp_path / "g", embedder, positions=places, options=BuildOptions(batch_size=2))
     assert embedder.embedded == 3 and same(gallery, build_gallery(photos, tmp_path / "h", embedder, positions=places))
 
 
 def test_other_settings_do_not_go_on_with_old_parts(make_raster, tmp_path, embedder):
     raster = make_raster()
     with pytest.raises(KeyboardInterrupt):
-        build_gallery(raster, tmp_path / "g", Stops(2), tile_size_m=50, batch_size=10)
-    gallery = build_gallery(raster, tmp_path / "g", embedder, tile_size_m=80, batch_size=10)
+        build_gallery(raster, tmp_path / "g", Stops(2), tile_size_m=50, options=BuildOptions(batch_size=10))
+    gallery = build_gallery(raster, tmp_path / "g", embedder, tile_size_m=80, options=BuildOptions(batch_size=10))
     assert embedder.embedded == len(gallery) and check_gallery(gallery) == []
 
 
@@ -351,13 +365,14 @@ KILLED = """
 import sys, time
 from tests.helpers.builders import FakeEmbedder
 from gallery import build_gallery
+from gallery.build.options import BuildOptions
 
 class Slow(FakeEmbedder):
     def embed(self, images):
         time.sleep(0.05)
         return super().embed(images)
 
-build_gallery({raster!r}, {out!r}, Slow(), tile_size_m=50, batch_size=5,
+build_gallery({raster!r}, {out!r}, Slow(), tile_size_m=50, options=BuildOptions(batch_size=5),
               progress=lambda progress: print(progress.done, flush=True))
 """
 
@@ -365,7 +380,9 @@ build_gallery({raster!r}, {out!r}, Slow(), tile_size_m=50, batch_size=5,
 @pytest.mark.process
 def test_a_killed_process_goes_on_with_the_same_command(make_raster, tmp_path, embedder):
     raster, out = make_raster(), tmp_path / "g"
-    whole = build_gallery(raster, tmp_path / "whole", FakeEmbedder(), tile_size_m=50, batch_size=5)
+    whole = build_gallery(
+        raster, tmp_path / "whole", FakeEmbedder(), tile_size_m=50, options=BuildOptions(batch_size=5)
+    )
     code = KILLED.format(raster=str(raster), out=str(out))
     process = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True, cwd=ROOT)
     assert process.stdout is not None
@@ -375,7 +392,7 @@ def test_a_killed_process_goes_on_with_the_same_command(make_raster, tmp_path, e
     process.wait()
     process.stdout.close()
     assert not out.exists() and aside(out, "building").is_dir()
-    resumed = build_gallery(raster, out, embedder, tile_size_m=50, batch_size=5)
+    resumed = build_gallery(raster, out, embedder, tile_size_m=50, options=BuildOptions(batch_size=5))
     assert embedder.embedded <= len(whole) - 15 and same(resumed, whole)
 
 
@@ -388,7 +405,7 @@ def test_two_builds_do_not_mix(make_raster, tmp_path, embedder):
     process.stdout.readline()
     try:
         with pytest.raises(BuildError, match="Another build"):
-            build_gallery(raster, out, embedder, tile_size_m=50, batch_size=5)
+            build_gallery(raster, out, embedder, tile_size_m=50, options=BuildOptions(batch_size=5))
     finally:
         process.kill()
         process.wait()
@@ -451,7 +468,7 @@ def test_real_cells_with_their_manifest(tmp_path, embedder):
 
 
 def test_gallery_json_is_readable_json(make_raster, tmp_path, embedder):
-    gallery = build_gallery(make_raster(), tmp_path / "g", embedder, model_source="starter")
+    gallery = build_gallery(make_raster(), tmp_path / "g", embedder, options=BuildOptions(model_source="starter"))
     manifest = json.loads((gallery.folder / MANIFEST).read_text())
     assert manifest["format"] == 2 and manifest["tiles"] == len(gallery)
     assert manifest["model"] == {"source": "starter", "name": "fake", "fingerprint": "fake-8x8", "dimension": 193}

@@ -8,6 +8,7 @@ import pytest
 from PIL import Image
 
 from gallery import build_gallery, plan_gallery
+from gallery.build.options import BuildOptions
 from gallery.errors import BuildError, SourceError
 from gallery.imagery.raster import Raster
 from tests.helpers.builders import FakeEmbedder, FakePosition, textured
@@ -45,7 +46,7 @@ def test_empty_tiles_are_foreseen(make_raster, tmp_path, embedder):
 def test_what_is_there_is_not_planned_again(make_raster, tmp_path, embedder):
     raster, east = make_raster(), make_raster("east.tif", origin=(1_005_000.0, 6_000_000.0))
     gallery = build_gallery(raster, tmp_path / "g", embedder)
-    plan = plan_gallery([raster, east], tmp_path / "g", embedder, add=True)
+    plan = plan_gallery([raster, east], tmp_path / "g", embedder, options=BuildOptions(add=True))
     assert plan.present == len(gallery) and plan.tiles == sum(part.tiles for part in plan.parts) - len(gallery)
 
 
@@ -61,7 +62,15 @@ def test_the_picture_shows_the_imagery_and_the_tiles(make_raster, tmp_path, embe
     pixels = np.zeros((3, 400, 600), np.uint8)
     pixels[0, :, :300], pixels[2, :, 300:] = 200, 200  # red in the west, blue in the east
     raster = make_raster(pixels=pixels)
-    plan_gallery(raster, tmp_path / "g", embedder, 200, 0.0, keep_featureless=True, picture=tmp_path / "plan.png")
+    plan_gallery(
+        raster,
+        tmp_path / "g",
+        embedder,
+        200,
+        0.0,
+        options=BuildOptions(keep_featureless=True),
+        picture=tmp_path / "plan.png",
+    )
     picture = np.asarray(Image.open(tmp_path / "plan.png").convert("RGB")).astype(int)
     red, blue = (np.argwhere(picture[..., one] - picture[..., other] > 150) for one, other in ((0, 2), (2, 0)))
     assert len(red) > 10_000 and len(blue) > 10_000 and red[:, 1].mean() < blue[:, 1].mean()
@@ -82,4 +91,4 @@ def test_a_plan_refuses_what_a_build_refuses(make_raster, tmp_path, embedder):
     with pytest.raises(BuildError, match="overlap"):
         plan_gallery(make_raster(), tmp_path / "g", embedder, overlap=1.0)
     with pytest.raises(BuildError, match="index"):
-        plan_gallery(make_raster(), tmp_path / "g", embedder, index="best")
+        plan_gallery(make_raster(), tmp_path / "g", embedder, options=BuildOptions(index="best"))

@@ -12,6 +12,7 @@ import pytest
 
 from gallery import Gallery, build_gallery
 from gallery.build.batches import KnownTiles
+from gallery.build.options import BuildOptions
 from gallery.build.raster_source import RasterSource, Tiling
 from gallery.build.ray_workers import LOCAL, RayWorkers, _Worker
 from gallery.errors import BuildError, SourceError
@@ -67,7 +68,7 @@ class Enough(Exception):
 @pytest.mark.process
 @pytest.mark.timeout(900)  # processes start slowly on a busy machine
 def test_a_killed_worker_and_a_stopped_build_change_nothing(cluster, region, tmp_path):
-    alone = build_gallery(region, tmp_path / "alone", FakeEmbedder(), [60, 120], batch_size=8)
+    alone = build_gallery(region, tmp_path / "alone", FakeEmbedder(), [60, 120], options=BuildOptions(batch_size=8))
     notes = tmp_path / "notes"
     notes.mkdir()
     killed: list[int] = []
@@ -86,10 +87,22 @@ def test_a_killed_worker_and_a_stopped_build_change_nothing(cluster, region, tmp
     workers = RayWorkers(partial(SlowEmbedder, notes), cluster)
     out = tmp_path / "ray"
     with pytest.raises(Enough):
-        build_gallery(region, out, FakeEmbedder(), [60, 120], progress=kill_then_stop, batch_size=8, workers=workers)
+        build_gallery(
+            region,
+            out,
+            FakeEmbedder(),
+            [60, 120],
+            progress=kill_then_stop,
+            options=BuildOptions(batch_size=8, workers=workers),
+        )
     resumed: list[int] = []
     built = build_gallery(
-        region, out, FakeEmbedder(), [60, 120], progress=lambda done: resumed.append(done.resumed), batch_size=8
+        region,
+        out,
+        FakeEmbedder(),
+        [60, 120],
+        progress=lambda done: resumed.append(done.resumed),
+        options=BuildOptions(batch_size=8),
     )
     assert killed and resumed[0] == after[-1] < len(alone) == len(built)
     assert_same(alone, built)

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from gallery import Gallery, Near, build_gallery
+from gallery.build.options import BuildOptions
 from gallery.build.remove import remove_tiles
 from gallery.constants import SAMPLE
 from gallery.errors import BuildError, DamagedGallery, NotAGallery, WrongModel
@@ -41,7 +42,7 @@ def test_an_area_is_added_without_embedding_the_rest(rasters, tmp_path, embedder
     first = build_gallery(west, tmp_path / "g", embedder)
     (tmp_path / "g" / "licence.txt").write_text("mine")
     before = embedder.embedded
-    both = build_gallery(east, tmp_path / "g", embedder, add=True)
+    both = build_gallery(east, tmp_path / "g", embedder, options=BuildOptions(add=True))
     assert embedder.embedded - before == len(both) - len(first) > 0
     assert rows(both) == rows(build_gallery(rasters, tmp_path / "whole", FakeEmbedder()))
     assert check_gallery(both) == [] and (tmp_path / "g" / "licence.txt").read_text() == "mine"
@@ -57,9 +58,9 @@ def test_an_area_is_added_without_embedding_the_rest(rasters, tmp_path, embedder
 def test_what_is_there_is_not_added_again(rasters, tmp_path, embedder):
     gallery = build_gallery(rasters, tmp_path / "g", embedder)
     before = embedder.embedded
-    again = build_gallery(rasters[0], tmp_path / "g", embedder, add=True)
+    again = build_gallery(rasters[0], tmp_path / "g", embedder, options=BuildOptions(add=True))
     assert embedder.embedded == before and again.manifest == gallery.manifest
-    finer = build_gallery(rasters[0], tmp_path / "g", embedder, 60, add=True)
+    finer = build_gallery(rasters[0], tmp_path / "g", embedder, 60, options=BuildOptions(add=True))
     assert finer.manifest["build"]["tile_size_m"] == [100, 60] and len(set(finer.tiles["id"])) == len(finer)
     assert set(finer.scales_m) == {60, 100}
 
@@ -70,11 +71,15 @@ def test_an_addition_that_is_stopped_goes_on(rasters, tmp_path, embedder):
             raise KeyboardInterrupt
 
     build_gallery(rasters[0], tmp_path / "g", embedder)
-    whole = build_gallery(rasters[1], shutil.copytree(tmp_path / "g", tmp_path / "h"), embedder, add=True)
+    whole = build_gallery(
+        rasters[1], shutil.copytree(tmp_path / "g", tmp_path / "h"), embedder, options=BuildOptions(add=True)
+    )
     with pytest.raises(KeyboardInterrupt):
-        build_gallery(rasters[1], tmp_path / "g", FakeEmbedder(), add=True, batch_size=4, progress=stop)
+        build_gallery(
+            rasters[1], tmp_path / "g", FakeEmbedder(), options=BuildOptions(add=True, batch_size=4), progress=stop
+        )
     other = FakeEmbedder()
-    added = build_gallery(rasters[1], tmp_path / "g", other, add=True, batch_size=4)
+    added = build_gallery(rasters[1], tmp_path / "g", other, options=BuildOptions(add=True, batch_size=4))
     assert rows(added) == rows(whole) and added.manifest["files"] == whole.manifest["files"]
     assert other.embedded == whole.manifest["build"]["areas"][-1]["tiles"] - 8
 
@@ -83,21 +88,21 @@ def test_images_are_added_to_rasters(rasters, make_photos, tmp_path):
     photos = make_photos(3)
     embedder = FakeEmbedder(positions={f"{number}.jpg": FakePosition(8, 46 + number) for number in range(3)})
     build_gallery(rasters[0], tmp_path / "g", embedder)
-    gallery = build_gallery(photos, tmp_path / "g", embedder, add=True)
+    gallery = build_gallery(photos, tmp_path / "g", embedder, options=BuildOptions(add=True))
     assert list(gallery.tiles["id"])[-3:] == [f"photos/{number}.jpg" for number in range(3)]
     assert len(remove_tiles(tmp_path / "g", source="photos")) == len(gallery) - 3
 
 
 def test_additions_that_cannot_be(rasters, tmp_path, embedder):
     with pytest.raises(NotAGallery):
-        build_gallery(rasters[0], tmp_path / "g", embedder, add=True)
+        build_gallery(rasters[0], tmp_path / "g", embedder, options=BuildOptions(add=True))
     build_gallery(rasters[0], tmp_path / "g", embedder)
     with pytest.raises(WrongModel, match="fake-8x8"):
-        build_gallery(rasters[1], tmp_path / "g", FakeEmbedder(fingerprint="another"), add=True)
+        build_gallery(rasters[1], tmp_path / "g", FakeEmbedder(fingerprint="another"), options=BuildOptions(add=True))
     file = tmp_path / "g" / VECTORS
     file.write_bytes(file.read_bytes()[:-1] + b"\x11")
     with pytest.raises(DamagedGallery, match=VECTORS):
-        build_gallery(rasters[1], tmp_path / "g", embedder, add=True)
+        build_gallery(rasters[1], tmp_path / "g", embedder, options=BuildOptions(add=True))
     assert not aside(tmp_path / "g", "building").exists()
 
 
@@ -107,7 +112,7 @@ def test_a_gallery_of_format_1_takes_more(rasters, tmp_path):
     embedder = FakeEmbedder(fingerprint=old.fingerprint)
     embedder.embed = lambda images: np.eye(len(images), old.dimension, dtype=np.float32)
     embedder.dimension = old.dimension
-    new = build_gallery(rasters[0], tmp_path / "sample", embedder, add=True)
+    new = build_gallery(rasters[0], tmp_path / "sample", embedder, options=BuildOptions(add=True))
     assert new.manifest["format"] == 2 and check_gallery(new) == []
     assert np.array_equal(new.vectors[: len(old)], Gallery.open(SAMPLE).vectors)
     assert set(new.scales_m) == {old.manifest["build"]["tile_size_m"], 100.0}
@@ -120,7 +125,7 @@ def test_an_area_is_removed_and_the_rest_stays(rasters, tmp_path, embedder, area
     left = remove_tiles(tmp_path / "g", area=area)
     assert rows(left) == rows(east) and check_gallery(left) == []
     assert left.manifest["build"]["areas"][-1]["tiles"] == len(both) - len(left)
-    restored = build_gallery(rasters[0], tmp_path / "g", FakeEmbedder(), add=True)
+    restored = build_gallery(rasters[0], tmp_path / "g", FakeEmbedder(), options=BuildOptions(add=True))
     assert rows(restored) == rows(both)
 
 

@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from gallery import build_gallery
+from gallery.build.options import BuildOptions
 from gallery.build.sources import ImagerySettings
 from gallery.errors import PositionsError, UnreadablePhoto
 from gallery.geo import LonLat
@@ -91,7 +92,10 @@ def test_a_folder_of_map_tiles_becomes_a_gallery(make_photos, tmp_path, embedder
     west, south, east, _ = gallery.info()["bounds"]
     assert (east - west) / 2 == pytest.approx(360 / 2**17, rel=1e-6)
     flipped = build_gallery(
-        tmp_path / "xyz", tmp_path / "t", embedder, stated=ImagerySettings(tile_names=TileNames(tms=True))
+        tmp_path / "xyz",
+        tmp_path / "t",
+        embedder,
+        options=BuildOptions(stated=ImagerySettings(tile_names=TileNames(tms=True))),
     )
     assert flipped.info()["bounds"][3] == pytest.approx(-south) and flipped.info()["build"]["tms"] is True
 
@@ -101,7 +105,14 @@ def test_a_picture_that_says_where_it_lies_but_not_in_which_crs_is_named(make_ph
     (photos / "0.jgw").write_text("1\n0\n0\n-1\n500000\n5000000\n")
     with pytest.raises(PositionsError.__base__, match=r"0\.jpg has no coordinate reference system.*--crs"):
         build_gallery(photos, tmp_path / "g", embedder)
-    assert len(build_gallery(photos, tmp_path / "g", embedder, stated=ImagerySettings(crs="EPSG:32633"))) == 1
+    assert (
+        len(
+            build_gallery(
+                photos, tmp_path / "g", embedder, options=BuildOptions(stated=ImagerySettings(crs="EPSG:32633"))
+            )
+        )
+        == 1
+    )
 
 
 def test_a_list_is_asked_about_georeferenced_images_too(tmp_path, embedder):

@@ -12,6 +12,7 @@ pytest.importorskip("pymilvus", reason="pymilvus is not installed (requirements-
 pytest.importorskip("milvus_lite", reason="milvus-lite is not installed (requirements-dev.txt)")
 
 from gallery import Gallery, Localizer, Near, build_gallery
+from gallery.build.options import BuildOptions
 from gallery.errors import BuildError, DamagedGallery, IndexServerError
 from gallery.geo import Bounds
 from gallery.index import milvus
@@ -219,7 +220,9 @@ def test_a_gallery_that_milvus_searches(make_raster, tmp_path, embedder):
     there = tmp_path / "all" / "milvus.db"
     exact_one = build_gallery(raster, tmp_path / "exact", embedder, tile_size_m=80)
     for _ in range(2):  # the second time, all is there
-        gallery = build_gallery(raster, tmp_path / "all" / "g", embedder, tile_size_m=80, index=f"milvus:{there}")
+        gallery = build_gallery(
+            raster, tmp_path / "all" / "g", embedder, tile_size_m=80, options=BuildOptions(index=f"milvus:{there}")
+        )
     assert gallery.manifest["index"]["uri"] == "../milvus.db"
     assert str(tmp_path) not in (gallery.folder / MANIFEST).read_text()
     assert not (gallery.folder / INDEX).exists()

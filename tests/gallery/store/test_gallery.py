@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from gallery import Gallery, build_gallery
+from gallery.build.options import BuildOptions
 from gallery.errors import DamagedGallery, GalleryError, NotAGallery, WrongModel
 from gallery.store.check import check_gallery
 from gallery.store.gallery import is_within
@@ -21,7 +22,7 @@ def built(tmp_path_factory):
     """A folder with region.tif and the gallery g, built once."""
     folder = tmp_path_factory.mktemp("built")
     write_raster(folder / "region.tif")
-    build_gallery(folder / "region.tif", folder / "g", FakeEmbedder(), model_source="starter")
+    build_gallery(folder / "region.tif", folder / "g", FakeEmbedder(), options=BuildOptions(model_source="starter"))
     return folder
 
 
@@ -172,7 +173,7 @@ def test_files_of_different_galleries_do_not_open(gallery, make_raster, tmp_path
 
 def test_duplicates_are_remarks(make_raster, tmp_path, embedder):
     plain = make_raster(pixels=np.full((3, 400, 400), 90, np.uint8))
-    gallery = build_gallery(plain, tmp_path / "g", embedder, keep_featureless=True)
+    gallery = build_gallery(plain, tmp_path / "g", embedder, options=BuildOptions(keep_featureless=True))
     problems = check_gallery(gallery)
     assert {problem.kind for problem in problems} == {"duplicate"} and not any(problem.damage for problem in problems)
     assert len([problem for problem in problems if "pixels" in problem.message]) >= len(gallery) // 2
@@ -211,7 +212,9 @@ def test_a_gallery_beside_its_raster_survives_git_and_moves(tmp_path, embedder):
 
     sample = tmp_path / "origin" / "gallery" / "sample"
     write_raster(sample / "region.tif")
-    built = build_gallery(sample / "region.tif", sample / "gallery", embedder, model_source="starter")
+    built = build_gallery(
+        sample / "region.tif", sample / "gallery", embedder, options=BuildOptions(model_source="starter")
+    )
     assert sorted(file.name for file in sample.rglob("*")) == sorted(
         ["gallery", "region.tif", MANIFEST, INDEX, TILES, VECTORS]
     )

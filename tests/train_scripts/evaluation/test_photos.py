@@ -10,6 +10,7 @@ import pytest
 from PIL import Image
 
 from gallery import Gallery, Localizer, build_gallery
+from gallery.build.options import BuildOptions
 from gallery.errors import GalleryError
 from gallery.geo import LonLat, distance_m
 from gallery.report.report import read_report
@@ -97,7 +98,13 @@ def test_the_command_line_speaks_as_for_datasets_of_places(home, capsys):
 
 def test_the_model_is_what_built_the_gallery_unless_named(home, tmp_path, capsys):
     with load_model(home / "tiny") as embedder:
-        build_gallery(home / "region.tif", tmp_path / "g", embedder, tile_size_m=100, model_source=str(home / "tiny"))
+        build_gallery(
+            home / "region.tif",
+            tmp_path / "g",
+            embedder,
+            tile_size_m=100,
+            options=BuildOptions(model_source=str(home / "tiny")),
+        )
     common = ("--dataset", f"gallery:{tmp_path / 'g'}", "--photos", home / "g" / "photos", "--rotations", 1, "--json")
     assert json.loads(say(capsys, *common))["model"] == "tiny"
     assert "embedded by the model tiny" in refusal(capsys, *common, "--model", "starter")
