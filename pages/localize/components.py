@@ -8,7 +8,7 @@ from pages.common import cards, widgets
 from pages.common.widgets import Values
 from pages.gallery_picker import GalleryPicker, make_picker
 from pages.services.catalog import GalleryCatalog
-from pages.services.locate import MOST_MATCHES, MOST_PHOTOS, LocateService, Question
+from pages.services.locate import MOST_MATCHES, MOST_PHOTOS, LocateService, PhotoQuestion
 
 MAP_ID = "map"
 WHERE = [("Whole gallery", "all"), ("Near the photo's EXIF position", "exif"), ("Near a point", "point")]
@@ -48,9 +48,9 @@ class Settings:
         """What `question` reads."""
         return {self.k, self.turn, self.where, self.lon, self.lat, self.radius_km, self.basemap}
 
-    def question(self, given: Values) -> Question:
+    def question(self, given: Values) -> PhotoQuestion:
         """The settings as one value."""
-        return Question(
+        return PhotoQuestion(
             k=int(given[self.k]),
             turn=given[self.turn],
             where=given[self.where],

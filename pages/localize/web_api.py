@@ -8,7 +8,7 @@ import gradio as gr
 from pages.common import widgets
 from pages.errors import SPOKEN, BadQuestion, sentence
 from pages.services.catalog import GalleryCatalog
-from pages.services.locate import Question, Where
+from pages.services.locate import PhotoQuestion, Where
 
 
 def web_api(catalog: GalleryCatalog) -> None:
@@ -30,7 +30,7 @@ def web_api(catalog: GalleryCatalog) -> None:
             if any(value is not None for value in area) and None in area:
                 raise BadQuestion("An area needs lon, lat and radius_km, all three.")
             where: Where = "all" if lon is None else "point"
-            question = Question(
+            question = PhotoQuestion(
                 5 if k is None else int(k), "heading", where, lon, lat, 1.0 if radius_km is None else radius_km
             )
             return catalog.named(gallery).service.locate(photo, question).to_dict()

@@ -46,7 +46,7 @@ log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
-class Question:
+class PhotoQuestion:
     """How a photo is to be searched."""
 
     k: int = 5
@@ -129,7 +129,7 @@ class LocateService:
         """A small picture of each example."""
         return tuple(thumbnail for _, thumbnail in self._pictured)
 
-    def ask(self, source: object, question: Question) -> AnswerView:
+    def ask(self, source: object, question: PhotoQuestion) -> AnswerView:
         """Answer one photo.
 
         Args:
@@ -151,11 +151,11 @@ class LocateService:
         stored_as = self.store.put(FreshPhoto(answer, picture, self.engine))
         return AnswerView(answer, seen, pictures, page, stored_as, overlay, question.basemap)
 
-    def locate(self, source: object, question: Question) -> Answer:
+    def locate(self, source: object, question: PhotoQuestion) -> Answer:
         """`ask` without the drawing."""
         return self._locate(source, question)[0]
 
-    def _locate(self, source: object, question: Question) -> tuple[Answer, Any, Near | None]:
+    def _locate(self, source: object, question: PhotoQuestion) -> tuple[Answer, Any, Near | None]:
         if not 1 <= question.k <= MOST_ASKED:
             raise BadQuestion(f"k is {question.k}, but 1 to {MOST_ASKED} tiles can be asked for.")
         localizer = self.engine.wait()
@@ -173,7 +173,7 @@ class LocateService:
         return localizer.gallery, localizer.embedder
 
     def ask_many(
-        self, sources: Sequence[object], question: Question, progress: Callable[[int, int], None] | None = None
+        self, sources: Sequence[object], question: PhotoQuestion, progress: Callable[[int, int], None] | None = None
     ) -> PhotosView:
         """Answer several photos; one that cannot be read does not stop the others.
 
@@ -230,10 +230,10 @@ class LocateService:
 
     def _answer_first(self, localizer: Localizer) -> None:
         if self.examples:
-            self.first = self.ask(self.examples[0], Question())
+            self.first = self.ask(self.examples[0], PhotoQuestion())
 
 
-def area_of(question: Question, position: PhotoPosition | None) -> tuple[Near | None, tuple[str, ...]]:
+def area_of(question: PhotoQuestion, position: PhotoPosition | None) -> tuple[Near | None, tuple[str, ...]]:
     """The area that a question is limited to, and what has to be said about it.
 
     Raises:

@@ -31,7 +31,7 @@ from pages.services.engine import Engine
 from pages.services.expiring import ExpiringStore
 from pages.services.fresh_photo import fresh_pictures
 from pages.services.inspection import InspectionService
-from pages.services.locate import LocateService, Question
+from pages.services.locate import LocateService, PhotoQuestion
 from pages.services.query_pictures import QueryPictures, RankedTile
 from tests.helpers.hostile import HOSTILE
 from tests.helpers.small_world import ColourEmbedder, imagery, make_small_world, write_small_report
@@ -278,12 +278,12 @@ def test_the_network_draws_heat_over_what_it_sees(tmp_path):
 def test_a_fresh_photo_is_judged_by_its_own_position(world):
     folder, engine, _ = world
     service = LocateService(engine, sorted((folder / "gallery" / "photos").glob("*.jpg")))
-    shown = service.ask(service.examples[0], Question())
+    shown = service.ask(service.examples[0], PhotoQuestion())
     photo = service.store.get(shown.stored_as)
     far = fresh_pictures(photo, heatmaps.DisplayOptions(near_m=0))
     assert far.right and far.truth is not None and far.strip[0].mark == "true"
     assert {tile.mark for tile in fresh_pictures(photo, heatmaps.DisplayOptions(near_m=1e6)).strip} <= {"true", "near"}
-    silent = service.store.get(service.ask(service.examples[3], Question()).stored_as)
+    silent = service.store.get(service.ask(service.examples[3], PhotoQuestion()).stored_as)
     unknown = fresh_pictures(silent, heatmaps.DisplayOptions())
     assert unknown.right is None and unknown.truth is None and "no position" in unknown.truth_missing
     assert not unknown.photo.startswith("data:image/jpeg;base64,/9j/4Q"), "no EXIF goes on"
@@ -292,7 +292,7 @@ def test_a_fresh_photo_is_judged_by_its_own_position(world):
 def test_a_fresh_photo_shows_how_it_fits(world):
     folder, engine, _ = world
     service = LocateService(engine, sorted((folder / "gallery" / "photos").glob("*.jpg")))
-    photo = service.store.get(service.ask(service.examples[0], Question()).stored_as)
+    photo = service.store.get(service.ask(service.examples[0], PhotoQuestion()).stored_as)
     assert photo.answer.fit is not None and "How it fits" in render.fresh_card(photo, heatmaps.DisplayOptions())
     unfit = replace(photo, answer=replace(photo.answer, check=None))
     assert "How it fits" not in render.fresh_card(unfit, heatmaps.DisplayOptions())

@@ -8,7 +8,7 @@ from mean_model import PhotoError
 from pages.common.answer_map import distance_to_photo_m
 from pages.errors import BadQuestion
 from pages.services.engine import Engine
-from pages.services.locate import MOST_PHOTOS, LocateService, Question, area_of
+from pages.services.locate import MOST_PHOTOS, LocateService, PhotoQuestion, area_of
 from tests.helpers.bad_files import gps_exif
 from tests.helpers.small_world import bad_files, imagery, service_of, write_photo
 
@@ -22,7 +22,7 @@ def service(tmp_path_factory):
 
 
 def test_a_photo_of_the_gallery_is_found_and_drawn(service):
-    shown = service.ask(service.examples[0], Question(k=7))
+    shown = service.ask(service.examples[0], PhotoQuestion(k=7))
     answer = shown.answer
     assert len(answer.matches) == len(shown.pictures) == 7
     assert answer.exif is not None and answer.exif.error_m < 20
@@ -45,7 +45,7 @@ def test_an_example_that_cannot_be_read_is_left_out(service):
 
 
 def test_a_photo_without_position_has_no_line(service):
-    shown = service.ask(service.examples[3], Question())
+    shown = service.ask(service.examples[3], PhotoQuestion())
     assert shown.answer.exif is None
     assert "L.polyline(" not in shown.map_page
     assert distance_to_photo_m(shown.answer, shown.answer.matches[0]) is None
@@ -53,26 +53,26 @@ def test_a_photo_without_position_has_no_line(service):
 
 def test_notes_are_said_once(service):
     cmyk = bad_files()["cmyk"]
-    notes = service.ask(cmyk.path, Question()).answer.notes
+    notes = service.ask(cmyk.path, PhotoQuestion()).answer.notes
     assert len(set(notes)) == len(notes) and any("CMYK" in note for note in notes)
 
 
 def test_an_area_limits_the_answer_and_is_drawn(service):
-    found = service.ask(service.examples[0], Question(where="exif", radius_km=0.1))
-    everywhere = service.ask(service.examples[0], Question())
+    found = service.ask(service.examples[0], PhotoQuestion(where="exif", radius_km=0.1))
+    everywhere = service.ask(service.examples[0], PhotoQuestion())
     assert "L.circle(" in found.map_page
     reach_m = max(distance_to_photo_m(found.answer, match) for match in found.answer.matches)
     assert reach_m < 100 + 71 <= max(distance_to_photo_m(everywhere.answer, m) for m in everywhere.answer.matches)
 
 
 def test_the_exif_area_without_exif_says_so(service):
-    near, notes = area_of(Question(where="exif"), None)
+    near, notes = area_of(PhotoQuestion(where="exif"), None)
     assert near is None and "whole gallery" in notes[0]
-    assert notes[0] in service.ask(service.examples[3], Question(where="exif")).answer.notes
+    assert notes[0] in service.ask(service.examples[3], PhotoQuestion(where="exif")).answer.notes
 
 
 def test_an_area_far_away_gives_a_note_and_no_match(service):
-    shown = service.ask(service.examples[0], Question(where="point", lon=50, lat=50))
+    shown = service.ask(service.examples[0], PhotoQuestion(where="point", lon=50, lat=50))
     assert shown.answer.matches == () and shown.answer.notes
 
 
@@ -81,19 +81,19 @@ def test_a_photo_from_elsewhere_is_warned_about(service):
     with Image.open(photo) as image:
         image.load()
     image.save(photo, exif=gps_exif(20.0, 20.0))
-    assert any("outside this gallery" in note for note in service.ask(photo, Question()).answer.notes)
+    assert any("outside this gallery" in note for note in service.ask(photo, PhotoQuestion()).answer.notes)
     photo.unlink()
 
 
 @pytest.mark.parametrize(
     ("question", "error", "words"),
     [
-        (Question(where="point"), BadQuestion, "longitude and latitude"),
-        (Question(where="point", lon=200, lat=0), AreaError, "-180"),
-        (Question(where="point", lon=0, lat=0, radius_km=-1), AreaError, "radius"),
-        (Question(where="point", lon=float("nan"), lat=0), AreaError, "-180"),
-        (Question(k=0), BadQuestion, "k is 0"),
-        (Question(k=10_000), BadQuestion, "1000"),
+        (PhotoQuestion(where="point"), BadQuestion, "longitude and latitude"),
+        (PhotoQuestion(where="point", lon=200, lat=0), AreaError, "-180"),
+        (PhotoQuestion(where="point", lon=0, lat=0, radius_km=-1), AreaError, "radius"),
+        (PhotoQuestion(where="point", lon=float("nan"), lat=0), AreaError, "-180"),
+        (PhotoQuestion(k=0), BadQuestion, "k is 0"),
+        (PhotoQuestion(k=10_000), BadQuestion, "1000"),
     ],
 )
 def test_questions_that_cannot_be_asked(service, question, error, words):
@@ -105,10 +105,10 @@ def test_bad_files_raise_their_sentence(service):
     for bad in bad_files().values():
         if bad.expected == "refused":
             with pytest.raises(PhotoError) as caught:
-                service.ask(bad.path, Question())
+                service.ask(bad.path, PhotoQuestion())
             assert all(word.lower() in str(caught.value).lower() for word in bad.words)
         else:
-            notes = " ".join(service.ask(bad.path, Question()).answer.notes).lower()
+            notes = " ".join(service.ask(bad.path, PhotoQuestion()).answer.notes).lower()
             assert all(word.lower() in notes for word in bad.words)
 
 
@@ -116,7 +116,7 @@ def test_several_photos_one_of_them_bad(service):
     bad = bad_files()["text"].path
     seen = []
     shown = service.ask_many(
-        [service.examples[0], bad, service.examples[3]], Question(k=2), lambda *step: seen.append(step)
+        [service.examples[0], bad, service.examples[3]], PhotoQuestion(k=2), lambda *step: seen.append(step)
     )
     assert [result.photo for result in shown.results] == ["photo_1.jpg", "text.jpg", "photo_4.jpg"]
     assert [answer.photo for answer in shown.placed] == ["photo_1.jpg", "photo_4.jpg"]
@@ -127,15 +127,18 @@ def test_several_photos_one_of_them_bad(service):
 
 def test_several_photos_have_their_limits(service):
     with pytest.raises(BadQuestion, match=str(MOST_PHOTOS)):
-        service.ask_many(["x"] * (MOST_PHOTOS + 1), Question())
+        service.ask_many(["x"] * (MOST_PHOTOS + 1), PhotoQuestion())
     with pytest.raises(BadQuestion, match="one photo"):
-        service.ask_many([], Question())
+        service.ask_many([], PhotoQuestion())
     with pytest.raises(BadQuestion, match="several positions"):
-        service.ask_many([service.examples[0]], Question(where="exif"))
+        service.ask_many([service.examples[0]], PhotoQuestion(where="exif"))
 
 
 def test_locate_is_ask_without_the_drawing(service):
-    located, shown = service.locate(service.examples[1], Question()), service.ask(service.examples[1], Question())
+    located, shown = (
+        service.locate(service.examples[1], PhotoQuestion()),
+        service.ask(service.examples[1], PhotoQuestion()),
+    )
     assert located.to_dict() == shown.answer.to_dict()
     assert "draw" not in located.timings
 

@@ -15,7 +15,7 @@ from gallery.errors import GalleryError, NotGeoreferenced
 from gallery.store.check import check_gallery
 from pages.services import upload as services_upload
 from pages.services import visitor_builds
-from pages.services.locate import Question
+from pages.services.locate import PhotoQuestion
 from pages.services.upload import BadUpload, plan
 from pages.services.visitor_builds import BuildRequest, NoRoom, Stopped, VisitorBuilds, progress_text, title_of, zipped
 from tests.helpers.small_world import catalog_of, imagery, service_of, write_photo, write_raster
@@ -58,7 +58,7 @@ def test_a_built_gallery_answers_its_visitor_and_nobody_else_sees_it(builds, cat
         and catalog.offered() == list(catalog.first.service.offered)
     )
     photo = write_photo(tmp_path / "photo.jpg", imagery(300, 8), 120, 90)
-    answer = entry.service.locate(photo, Question())
+    answer = entry.service.locate(photo, PhotoQuestion())
     assert answer.matches[0].tile.id.startswith("my-town-1/") and answer.exif.error_m < 50
     assert oct(Path(builds._root.name).stat().st_mode)[-2:] == "00", "other users of the machine see nothing"
 
