@@ -79,13 +79,13 @@ class Workers(Protocol):
     """What reads and embeds batches in other processes or on other machines."""
 
     def __call__(
-        self, batches: Iterable[list[Task]], fingerprint: str, least_detail: float, standing: KnownTiles
+        self, batches: Iterable[list[Task]], fingerprint: str, least_detail: float, known: KnownTiles
     ) -> Generator[Embedded]:
         """The batches in their order, each with the vectors of all its pictures.
 
         Args:
             fingerprint: of the weights that must embed them.
-            least_detail, standing: as for `read_batch`.
+            least_detail, known: as for `read_batch`.
 
         Raises:
             GalleryError: what stopped the work.
@@ -93,13 +93,13 @@ class Workers(Protocol):
         ...
 
 
-def read_batch(tasks: Iterable[Task], read_photo: ReadPhoto, least_detail: float, standing: KnownTiles) -> Batch:
+def read_batch(tasks: Iterable[Task], read_photo: ReadPhoto, least_detail: float, known: KnownTiles) -> Batch:
     """Read candidates.
 
     Args:
         read_photo: reads the images of folders.
         least_detail: a picture with less `detail_of` becomes no tile.
-        standing: what becomes no tile because it is one.
+        known: what becomes no tile because it is one.
 
     Raises:
         SourceError: a source is gone or damaged.
@@ -108,7 +108,7 @@ def read_batch(tasks: Iterable[Task], read_photo: ReadPhoto, least_detail: float
     pictures: dict[str, Any] = {}
     for source, candidate in tasks:
         try:
-            if (source, candidate) in standing:
+            if (source, candidate) in known:
                 raise Skipped(PRESENT)
             tile, picture = source.load(candidate, read_photo)
             image = picture if isinstance(picture, Image.Image) else picture.image

@@ -111,9 +111,9 @@ class ImageryRequest:
         """
         taken: Iterable[str] = ()
         if self.options.add:
-            standing = Gallery.open(home)
-            standing.require_crs(self.options.stated.crs)
-            taken = standing.table.prefixes()
+            earlier = Gallery.open(home)
+            earlier.require_crs(self.options.stated.crs)
+            taken = earlier.table.prefixes()
         tiling, position_of = Tiling(self.sizes_m, self.overlap, embedder.image_size), partial(read_position, embedder)
         stated, on_tile = self.options.stated, self.options.on_tile
         return open_sources(self.sources, home, workplace, tiling, position_of, stated, taken, on_tile)

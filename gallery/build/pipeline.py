@@ -137,12 +137,12 @@ def build_from(
             with open_state(workplace / STATE) as state:
                 hashes = (part["content"].to_pylist() for part in old.table.batches("content")) if old else ()
                 state.begin(embedder.fingerprint, key, hashes)
-                standing = KnownTiles(old if add else None)
+                known = KnownTiles(old if add else None)
 
                 def work(batches: Iterable[list[Task]], state: BuildState = state) -> Generator[Embedded]:
                     if options.workers is not None:
-                        return options.workers(batches, embedder.fingerprint, least_detail, standing)
-                    return _here(batches, state, embedder, least_detail, standing)
+                        return options.workers(batches, embedder.fingerprint, least_detail, known)
+                    return _here(batches, state, embedder, least_detail, known)
 
                 _embed_all(sources, state, work, options.batch_size, progress)
                 count, reasons = state.tiles(), state.reasons()
@@ -284,10 +284,10 @@ def _embed_all(
 
 
 def _here(
-    batches: Iterable[list[Task]], state: BuildState, embedder: Embedder, least_detail: float, standing: KnownTiles
+    batches: Iterable[list[Task]], state: BuildState, embedder: Embedder, least_detail: float, known: KnownTiles
 ) -> Generator[Embedded]:
     """Batches read and embedded by this process: `Workers`, but for pictures that a vector is known of."""
-    read = partial(read_batch, read_photo=partial(read_photo, embedder), least_detail=least_detail, standing=standing)
+    read = partial(read_batch, read_photo=partial(read_photo, embedder), least_detail=least_detail, known=known)
     for batch in read_ahead(read, batches):
         yield embedded(batch, state.lacking(batch.contents), embedder)
 

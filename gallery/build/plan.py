@@ -195,12 +195,12 @@ def _checked(picture: Path) -> Path:
 
 
 def plan_of(
-    sources: Sequence[Source], embedder: Embedder, least_detail: float, standing: KnownTiles, index: str = "auto"
+    sources: Sequence[Source], embedder: Embedder, least_detail: float, known: KnownTiles, index: str = "auto"
 ) -> Plan:
     """Plan a build from open sources.
 
     Args:
-        least_detail, standing: as for `gallery.build.batches.read_batch`.
+        least_detail, known: as for `gallery.build.batches.read_batch`.
         index: as for `gallery.index.vector_index.write_index`.
 
     Raises:
@@ -214,14 +214,12 @@ def plan_of(
     for number, task in enumerate((source, candidate) for source in sources for candidate in source.candidates()):
         source, candidate = task
         parts[source.noted, candidate.scale_m] += 1
-        present += task in standing
+        present += task in known
         if number in measured:
             sample.append(task)
         if number in shown:
             drawn.append(task)
-    read = partial(
-        read_batch, read_photo=partial(read_photo, embedder), least_detail=least_detail, standing=KnownTiles()
-    )
+    read = partial(read_batch, read_photo=partial(read_photo, embedder), least_detail=least_detail, known=KnownTiles())
     batches, per_second = _measured(read_ahead(read, _batches(sample)), embedder)
     outcomes = [outcome for batch in batches for outcome in batch.outcomes]
     tiles = [outcome.tile for outcome in outcomes if outcome.tile is not None]

@@ -38,7 +38,7 @@ class RayWorkers:
     address: str = LOCAL
 
     def __call__(
-        self, batches: Iterable[list[Task]], fingerprint: str, least_detail: float, standing: KnownTiles
+        self, batches: Iterable[list[Task]], fingerprint: str, least_detail: float, known: KnownTiles
     ) -> Generator[Embedded]:
         """Read and embed batches. Raises: BuildError: no cluster answers, or a worker has other weights."""
         waiting = iter(batches)
@@ -51,7 +51,7 @@ class RayWorkers:
                     {"tasks": pickle.dumps([(numbers[id(source)], candidate) for source, candidate in tasks])}
                     for tasks in stage
                 ]
-                worker = (self.load, fingerprint, least_detail, standing, [*sources.values()], os.getcwd())
+                worker = (self.load, fingerprint, least_detail, known, [*sources.values()], os.getcwd())
                 asked = ray.data.from_items(rows, override_num_blocks=len(rows))
                 answered = iter(asked.map(_Worker, fn_constructor_args=worker, **pool).iter_rows())
                 with closing(answered):  # frees the workers, also when nobody wants the rest
@@ -70,13 +70,13 @@ class _Worker:
         load: Callable[[], Embedder],
         fingerprint: str,
         least_detail: float,
-        standing: KnownTiles,
+        known: KnownTiles,
         sources: Sequence[Source],
         folder: str,
     ) -> None:
         os.chdir(folder)  # sources may be relative paths
         self._load, self._fingerprint, self._sources = load, fingerprint, sources
-        self._least_detail, self._standing = least_detail, standing
+        self._least_detail, self._known = least_detail, known
         self._embedder: Embedder | None = None
 
     def __call__(self, row: dict[str, bytes]) -> dict[str, bytes]:
@@ -95,7 +95,7 @@ class _Worker:
                     "give all of its machines the same files."
                 )
         tasks = [(self._sources[number], candidate) for number, candidate in numbered]
-        batch = read_batch(tasks, partial(read_photo, self._embedder), self._least_detail, self._standing)
+        batch = read_batch(tasks, partial(read_photo, self._embedder), self._least_detail, self._known)
         return embedded(batch, list(batch.pictures), self._embedder)
 
 

@@ -36,7 +36,7 @@ TOUCHING_PX = 1.5
 
 
 @dataclass(frozen=True)
-class Sheet:
+class MosaicSheet:
     """What a mosaic needs to know of one raster."""
 
     path: Path
@@ -57,7 +57,7 @@ class Sheet:
         return self.dtype, self.bands, self.palette
 
 
-def look_at(path: Path, crs: str | None = None) -> Sheet:
+def look_at(path: Path, crs: str | None = None) -> MosaicSheet:
     """What a mosaic needs to know of a raster; its pixels are not read.
 
     Args: crs: of a raster that states none.
@@ -71,7 +71,7 @@ def look_at(path: Path, crs: str | None = None) -> Sheet:
         centre = raster.lonlat(*middle)
         corners = [raster.lonlat(*corner) for corner in frame.exterior.coords]
         colours = palette(file)
-        return Sheet(
+        return MosaicSheet(
             path=path,
             crs=crs_of(file, path, crs),
             states_crs=file.crs is not None,
@@ -86,7 +86,7 @@ def look_at(path: Path, crs: str | None = None) -> Sheet:
         )
 
 
-def clusters(sheets: Sequence[Sheet]) -> list[list[Sheet]]:
+def clusters(sheets: Sequence[MosaicSheet]) -> list[list[MosaicSheet]]:
     """Sheets that touch or overlap, directly or by others between them, together; each in the order of the sheets.
 
     Rotated rasters and those with control points stand alone: an index of tiles takes none.
@@ -107,13 +107,13 @@ def clusters(sheets: Sequence[Sheet]) -> list[list[Sheet]]:
     one, other = pairs[:, fit[pairs[0]] & fit[pairs[1]]]
     graph = coo_array((np.ones(len(one), bool), (one, other)), shape=(len(sheets), len(sheets)))
     labels = connected_components(graph, directed=False)[1].tolist()
-    found: dict[int, list[Sheet]] = {}
+    found: dict[int, list[MosaicSheet]] = {}
     for sheet, label in zip(sheets, labels, strict=True):
         found.setdefault(label, []).append(sheet)
     return [*found.values()]
 
 
-def write_mosaic(sheets: Sequence[Sheet], folder: Path) -> Path:
+def write_mosaic(sheets: Sequence[MosaicSheet], folder: Path) -> Path:
     """Write the index of a cluster. Where sheets overlap, the finer one is shown, or the later one of two alike.
 
     The rasters are noted relative to the index: both may be moved together.
@@ -148,7 +148,7 @@ def write_mosaic(sheets: Sequence[Sheet], folder: Path) -> Path:
     return file
 
 
-def _check_kinds(sheets: Sequence[Sheet]) -> None:
+def _check_kinds(sheets: Sequence[MosaicSheet]) -> None:
     first = sheets[0]
     for sheet in sheets[1:]:
         if sheet.kind != first.kind:
@@ -165,12 +165,12 @@ def _check_kinds(sheets: Sequence[Sheet]) -> None:
         )
 
 
-def _samples_in_words(sheet: Sheet) -> str:
+def _samples_in_words(sheet: MosaicSheet) -> str:
     colours = "a palette of its own" if sheet.palette is not None else f"{sheet.dtype} samples"
     return f"{colours}, bands {', '.join(map(str, sheet.bands))}"
 
 
-def _frame(sheets: Sequence[Sheet]) -> tuple[CRS, list[Polygon]]:
+def _frame(sheets: Sequence[MosaicSheet]) -> tuple[CRS, list[Polygon]]:
     """The CRS of a mosaic, and in it the boxes of its sheets.
 
     It is their common one where they lie together in that; else degrees, counted from the 180th meridian where they
@@ -189,7 +189,7 @@ def _frame(sheets: Sequence[Sheet]) -> tuple[CRS, list[Polygon]]:
     return CRS.from_user_input(ACROSS_180), [box(*outline.bounds) for outline in turned]
 
 
-def _pixel_deg(sheet: Sheet) -> tuple[float, float]:
+def _pixel_deg(sheet: MosaicSheet) -> tuple[float, float]:
     """Degrees (of longitude, of latitude) that a sheet's pixels cover in its middle."""
     middle = LonLat(wrap_lon(sheet.outline.centroid.x), sheet.outline.centroid.y)
     towards_equator = 180 if middle.lat > 0 else 0
@@ -199,7 +199,7 @@ def _pixel_deg(sheet: Sheet) -> tuple[float, float]:
     )
 
 
-def _options(sheet: Sheet, pixel: tuple[float, float]) -> dict[str, str]:
+def _options(sheet: MosaicSheet, pixel: tuple[float, float]) -> dict[str, str]:
     """What the driver is told (its documentation lists the names). Transparent places of the sheets become its mask."""
     options = {"RESX": repr(pixel[0]), "RESY": repr(pixel[1]), "SORT_FIELD": "z_order", "MASK_BAND": "YES"}
     if sheet.palette is not None:

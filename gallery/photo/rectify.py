@@ -21,7 +21,7 @@ SHARE_PX = 64
 
 
 @dataclass(frozen=True)
-class Ground:
+class GroundSquare:
     """A north-up square of flat ground around the point under a photo's centre.
 
     Attributes:
@@ -46,7 +46,7 @@ class Ground:
         return self.image.crop((left, top, left + side_px, top + side_px)), float(held.mean())
 
 
-def seen_from_above(image: Image.Image, pose: Pose, side_m: float) -> Ground:
+def seen_from_above(image: Image.Image, pose: Pose, side_m: float) -> GroundSquare:
     """The ground that a photo shows, as tiles show it. Roll, lens distortion and relief are not corrected.
 
     Args:
@@ -73,7 +73,7 @@ def seen_from_above(image: Image.Image, pose: Pose, side_m: float) -> Ground:
     filled = Image.new("RGB", warped.size, NOT_SEEN)
     filled.paste(warped, mask=Image.fromarray(held.astype(np.uint8) * 255))
     grown = whole_px / image.width
-    return Ground(filled, held, side_m, np.diag([grown, grown, 1.0]) @ to_photo)
+    return GroundSquare(filled, held, side_m, np.diag([grown, grown, 1.0]) @ to_photo)
 
 
 def share_shown(size: tuple[int, int], pose: Pose, side_m: float) -> float:

@@ -30,7 +30,7 @@ class GalleryTiles(MacroElement):
         self.over = over
 
 
-def gallery_map(gallery: Gallery, ground: maps.Picture | None) -> str:
+def gallery_map(gallery: Gallery, ground: maps.GroundImage | None) -> str:
     """The HTML page of a gallery's map. Args: ground: its imagery, under the footprints."""
     plan = maps.OfflineMap("Map of the gallery")
     plan.add_script("footprints.js")

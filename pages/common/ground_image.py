@@ -12,7 +12,7 @@ from gallery import Gallery, Tile
 from gallery.errors import GalleryError
 from gallery.geo import LonLat
 from gallery.tiles import Window
-from pages.common.maps import Picture, data_uri
+from pages.common.maps import GroundImage, data_uri
 
 MOST_DEGREES = 0.5  # beyond this a plain stretch between corners is visibly off in Leaflet's projection
 MOST_RASTER_PX = 600_000_000  # of one raster that is read at once, scaled down
@@ -53,7 +53,7 @@ class Sheet:
         )
 
 
-def ground_picture(gallery: Gallery, max_px: int = 1400) -> Picture | None:
+def ground_picture(gallery: Gallery, max_px: int = 1400) -> GroundImage | None:
     """The imagery of all tiles as one picture whose longer side has max_px; transparent where there is none.
 
     Returns: None for a gallery too wide, too large or too empty for it.
@@ -76,7 +76,7 @@ def ground_picture(gallery: Gallery, max_px: int = 1400) -> Picture | None:
         return None
     buffer = io.BytesIO()
     picture.save(buffer, "WEBP", quality=72, method=3)
-    return Picture(data_uri(buffer.getvalue(), "webp"), (sheet.west, sheet.south, sheet.east, sheet.north))
+    return GroundImage(data_uri(buffer.getvalue(), "webp"), (sheet.west, sheet.south, sheet.east, sheet.north))
 
 
 def _raster(gallery: Gallery, source: str, tiles: pd.DataFrame, sheet: Sheet) -> Image.Image | None:

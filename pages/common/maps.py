@@ -38,7 +38,7 @@ MAX_ZOOM = 21
 
 
 @dataclass(frozen=True)
-class Picture:
+class GroundImage:
     """An image that lies on the ground."""
 
     uri: str  # data URI
@@ -49,7 +49,7 @@ class Picture:
 class Backdrop:
     """What lies under everything else on a map."""
 
-    ground: Picture | None = None  # the gallery's imagery in one picture
+    ground: GroundImage | None = None  # the gallery's imagery in one picture
     footprints: np.ndarray | None = None  # (N, 4) boxes of the gallery's tiles, drawn as a thin net
     basemap: bool = False  # streets from openstreetmap.org: the only way that a map speaks to another host
 

@@ -28,7 +28,7 @@ class ErrorLines(MacroElement):
         self.box = [[south, west], [north, east]]
 
 
-def error_map(lines: pd.DataFrame, ground: maps.Picture | None) -> str:
+def error_map(lines: pd.DataFrame, ground: maps.GroundImage | None) -> str:
     """The HTML page of a map of errors. Args: lines: as `gallery.report.confusions.error_lines` gives them."""
     plan = maps.OfflineMap()
     plan.add_script("error_lines.js")

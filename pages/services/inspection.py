@@ -125,7 +125,7 @@ class InspectionService:
         """Figures of what passes a filter by altitude, condition and place."""
         return slices_of(select(self.inspection().table, chosen))
 
-    def _ground(self) -> maps.Picture | None:
+    def _ground(self) -> maps.GroundImage | None:
         """The imagery under the map of errors; None where there is none."""
         self.inspection()
         return None if self.gallery is None else ground_picture(self.gallery)

@@ -110,7 +110,7 @@ class LocateService:
         """
         self.engine = engine
         self.offered = tuple(offered)
-        self.ground: maps.Picture | None = None
+        self.ground: maps.GroundImage | None = None
         self.first: AnswerView | None = None
         self.store: ExpiringStore[FreshPhoto] = ExpiringStore() if store is None else store
         engine.then(self._draw_ground, self._answer_first)

@@ -34,7 +34,7 @@ class BadUpload(PagesError):
 
 
 @dataclass(frozen=True)
-class Plan:
+class UploadPlan:
     """What a build would make."""
 
     tiles: int  # before empty ones are left out
@@ -58,7 +58,7 @@ def checked(path: Path) -> Iterator[Raster]:
             yield raster
 
 
-def plan(path: Path, tile_size_m: float, overlap: float) -> Plan:
+def plan(path: Path, tile_size_m: float, overlap: float) -> UploadPlan:
     """What a build from an uploaded raster would make; no pixel is decoded.
 
     Raises:
@@ -77,7 +77,7 @@ def plan(path: Path, tile_size_m: float, overlap: float) -> Plan:
                 "overlap, or build it on your own machine with: python -m gallery build."
             )
         across_m, down_m = raster.ground_px_m(raster.width_px / 2, raster.height_px / 2)
-        return Plan(count, across_m * raster.width_px, down_m * raster.height_px, math.sqrt(across_m * down_m))
+        return UploadPlan(count, across_m * raster.width_px, down_m * raster.height_px, math.sqrt(across_m * down_m))
 
 
 def _check_file(path: Path) -> None:

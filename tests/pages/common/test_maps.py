@@ -34,7 +34,7 @@ def spots(count: int = 5, name: str = "tile") -> list[maps.Spot]:
 def test_a_map_names_no_other_host():
     pin = maps.Pin(0.03, 0.03, (("", "here"),), (0.01, 0.02), "37 m", camera=maps.Camera(0.031, 0.03, 90.0))
     ring = maps.Ring(0.01, 0.02, 500, "searched")
-    ground = maps.Picture(maps.data_uri(b"x", "webp"), (0, 0, 0.1, 0.1))
+    ground = maps.GroundImage(maps.data_uri(b"x", "webp"), (0, 0, 0.1, 0.1))
     page = maps.draw_map(spots=spots(), pins=[pin], rings=[ring], backdrop=maps.Backdrop(ground, np.zeros((3, 4))))
     assert outside_addresses(page) == set()
     assert not re.search(r"url\((?!['\"]?(data:|#))", page), "a style asks for a file"
