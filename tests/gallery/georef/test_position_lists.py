@@ -1,14 +1,12 @@
-"""Positions: lists in CSV and KML, and footprints of photos whose extent nobody states."""
+"""Positions: lists in CSV and KML."""
 
 from pathlib import PurePosixPath
 
 import pytest
 
 from gallery.errors import PositionsError
-from gallery.geo import LonLat, area_m2, distance_m, size_m
+from gallery.geo import LonLat
 from gallery.georef.position_lists import read_positions
-from gallery.photo.pose import footprint_of_photo
-from tests.helpers.builders import FakePose
 
 
 @pytest.fixture
@@ -131,20 +129,3 @@ def test_broken_lists(folder, tmp_path):
     (tmp_path / "latin.csv").write_bytes(b"file,lon,lat\n\xff,1,2\n")
     with pytest.raises(PositionsError, match="UTF-8"):
         read_positions(tmp_path / "latin.csv", folder)
-
-
-def test_footprint_from_height_and_focal_length():
-    pose = FakePose(height_m=100, focal_35mm=43.267 / 2, heading_deg=90)
-    shape, how = footprint_of_photo(LonLat(5, 60), 4000, 3000, pose, 100)
-    assert area_m2(shape) == pytest.approx(160 * 120, rel=1e-3)  # diagonal of 200 m, sides 4:3
-    _, south, _, north = shape.bounds
-    assert distance_m(LonLat(5, south), LonLat(5, north)) == pytest.approx(160, rel=1e-2)  # turned to the east
-    assert how == "estimated from height above ground and focal length"
-
-
-@pytest.mark.parametrize("pose", [None, FakePose(), FakePose(height_m=50), FakePose(None, -45, 50, 24)])
-def test_footprint_is_assumed_when_the_view_is_unknown_or_oblique(pose):
-    from gallery.geo import bounds_of
-
-    shape, how = footprint_of_photo(LonLat(5, 60), 4000, 3000, pose, 80)
-    assert size_m(bounds_of(shape)) == pytest.approx((80, 80), rel=1e-3) and how == "assumed square of 80 m"

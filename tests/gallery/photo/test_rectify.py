@@ -9,9 +9,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from gallery.photo.pose import FILM_DIAGONAL_MM, Pose, complete_pose
+from gallery.photo.pose import FILM_DIAGONAL_MM, Pose
 from gallery.photo.rectify import LEAST_PX, MOST_PX, NOT_SEEN, seen_from_above, share_shown
-from tests.helpers.builders import FakePose, textured
+from tests.helpers.builders import textured
 from train_scripts.data.simulator.camera import ground_grid_rays, looking_at
 from train_scripts.data.simulator.renderer import Surfaces, north_up, render
 
@@ -114,30 +114,6 @@ def test_cuts_lie_where_they_should():
     half_m = 100 * math.tan(math.radians(HFOV_DEG / 2))
     _, share = ground.cut(half_m, 0, 100)
     assert share == pytest.approx(0.5, abs=0.02)
-
-
-COMPLETE = {"heading_deg": 370.0, "pitch_deg": -60.0, "height_m": 90.0, "focal_35mm": 24.0}
-
-
-def test_a_complete_pose_is_taken_as_stated():
-    assert complete_pose(FakePose(**COMPLETE)) == Pose(370.0, -60.0, 90.0, 24.0)
-
-
-@pytest.mark.parametrize(
-    "changed",
-    [
-        *({name: None} for name in COMPLETE),
-        *({name: math.nan} for name in COMPLETE),
-        {"pitch_deg": -29.0},
-        {"pitch_deg": 10.0},
-        {"pitch_deg": -91.0},
-        {"height_m": 0.0},
-        {"height_m": -5.0},
-        {"focal_35mm": 0.0},
-    ],
-)
-def test_no_pose_from_less(changed):
-    assert complete_pose(FakePose(**{**COMPLETE, **changed})) is None
 
 
 @given(headings, pitches, heights, st.floats(20, 500))

@@ -1,12 +1,10 @@
 """Turning photos north up: there and back, exact quarters, no empty corner."""
 
 import numpy as np
-import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from gallery.photo.pose import heading_of
 from gallery.photo.views import LEAST_WORKING_PX, WORKING_PX, query_views, turned_north_up
 from tests.helpers.builders import FakePhoto, FakePose, textured
 
@@ -93,17 +91,3 @@ def test_views_and_their_notes():
         assert [view.image.size for view in searched.views] == [(80, 60), (60, 80)] * 2
         assert "quarter turns" in searched.note and searched.side_m is None
         assert [view.image for view in query_views(photo, 1, north_up).views] == [photo]
-
-
-@pytest.mark.parametrize(
-    ("pose", "expected"),
-    [
-        (None, None),
-        (FakePose(), None),
-        (FakePose(heading_deg=float("nan")), None),
-        (FakePose(heading_deg=-90), 270),
-        (FakePose(heading_deg=0), 0),
-    ],
-)
-def test_headings(pose, expected):
-    assert heading_of(pose) == expected

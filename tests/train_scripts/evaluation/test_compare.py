@@ -88,7 +88,7 @@ def test_one_table_and_reports_that_compare(home, models, tmp_path, capsys):
     page = InspectionService(Engine(lambda: None), theirs, home / "g")  # type: ignore[arg-type, return-value]
     before_, on_page = page.compared(mine)
     assert dict(on_page.counts) == dict(compared(ours, others).counts)
-    assert page.tile(page.others_strip(before_, "3.png")[0].tile_id) is not None
+    assert page.tile(page.strip_of(before_, "3.png", near_m=50)[0].tile_id) is not None
     after = {path.name: (digest(path), path.stat().st_mtime_ns) for path in (home / "g").iterdir()}
     assert after == before, "nothing is written into the user's gallery"
 

@@ -12,37 +12,16 @@ from PIL import Image
 from gallery.metrics import evaluate
 from gallery.report.report import read_report
 from gallery.report.tiles import read_tiles
-from mean_model import load_model
 from tests.helpers.evaluate_line import refusal, say
-from tests.helpers.tiny_model import save_tiny
-from train_scripts.data.readers.dataset import Picture
+from train_scripts.data.readers.dataset import BOTH_WAYS
 from train_scripts.data.readers.expected import MADE_FILE
-from train_scripts.data.readers.read_dataset import read_dataset
 from train_scripts.data.simulator.make_dataset import Size, make_denseuav, make_sues200, make_university1652
 from train_scripts.data.training.weather import CONDITIONS
-from train_scripts.errors import BadPicture, BadRequest, MissingPart
+from train_scripts.errors import BadRequest, MissingPart
 from train_scripts.evaluation.paper_comparison import our_rows, read_summaries
-from train_scripts.evaluation.picture_vectors import PictureVectors
-from train_scripts.evaluation.places import PlacesOptions, measure, run
+from train_scripts.evaluation.places import PlacesOptions, run
 from train_scripts.evaluation.text import of_places
 from train_scripts.figures.embeddings import report_vectors
-
-BOTH_WAYS = ("drone-to-satellite", "satellite-to-drone")
-
-
-@pytest.fixture(scope="module")
-def home(tmp_path_factory):
-    """A folder with random weights `tiny`, and `uni`: 3 places of 3 drone pictures, one more of place 0000."""
-    home = tmp_path_factory.mktemp("home")
-    save_tiny(home / "tiny")
-    make_university1652(home / "uni", Size(train=1, test=3, distractors=2, views=3, size_px=40))
-    return home
-
-
-@pytest.fixture(scope="module")
-def embedder(home):
-    with load_model(home / "tiny", precision="float32") as embedder:
-        yield embedder
 
 
 @pytest.fixture
@@ -165,46 +144,6 @@ def test_ten_conditions_make_table_two(home, tmp_path, capsys):
     (row,) = our_rows("II", summaries)
     assert len(row.scores) == 10
     assert set(read_report(out.with_name("weather-drone-to-satellite-paper-fog.parquet")).rows["condition"]) == {"fog"}
-
-
-class Counting:
-    """An embedder that counts the squares it is given."""
-
-    def __init__(self, embedder):
-        self.embedder, self.squares = embedder, 0
-        self.image_size, self.dimension, self.seen = embedder.image_size, embedder.dimension, embedder.seen
-
-    def embed(self, squares):
-        squares = list(squares)
-        self.squares += len(squares)
-        return self.embedder.embed(squares)
-
-
-def test_every_picture_is_embedded_once(home, embedder):
-    counting, dataset = Counting(embedder), read_dataset("university1652", home / "uni")
-    vectors = PictureVectors(counting, progress=False)
-    for condition, squares in (("normal", 16 + 5), ("fog", 16 + 5 + 16)):  # queries are copies; satellites stay clear
-        for direction in BOTH_WAYS:
-            for protocol in ("paper", "full"):
-                measure(dataset, vectors, direction, protocol, condition=condition)
-        assert counting.squares == squares
-    vectors.forget("fog")
-    measure(dataset, vectors, "satellite-to-drone")
-    assert counting.squares == squares  # the clear ones are still known
-    measure(dataset, vectors, "satellite-to-drone", condition="fog")
-    assert counting.squares == squares + 16
-
-
-def test_vectors_are_those_of_the_files_and_weather_is_seeded(home, embedder):
-    pictures = read_dataset("university1652", home / "uni").queries
-    vectors, readable = PictureVectors(embedder, progress=False).of(pictures)
-    np.testing.assert_allclose(vectors, embedder.embed([picture.file for picture in pictures]), atol=1e-5)
-    assert readable == pictures
-    fog = [PictureVectors(embedder, progress=False).of(order, "fog")[0] for order in (pictures, pictures[::-1])]
-    np.testing.assert_allclose(fog[0], fog[1][::-1], atol=1e-5)  # whatever stands before it
-    drone = np.array([picture.kind == "drone" for picture in pictures])
-    apart = np.abs(fog[0] - vectors).max(axis=1)
-    assert (apart[drone] > 1e-4).all() and (apart[~drone] < 1e-5).all()
 
 
 def test_multi_query_asks_once_a_place(home, embedder):
@@ -356,14 +295,3 @@ def test_mistakes_end_in_one_line(home, capsys, arguments, said):
     arguments = [f"university1652:{home / 'uni'}" if part == "UNI" else part for part in arguments]
     line = refusal(capsys, "--model", home / "tiny", *arguments)
     assert said in line and line.startswith("python -m train_scripts.evaluate: ") and str(home) not in line
-
-
-def test_a_damaged_picture_does_not_wait_for_the_others(embedder, tmp_path):
-    """Threads that read ahead are let go when a run ends."""
-    good = tmp_path / "good.png"
-    Image.new("RGB", (40, 40), (9, 90, 30)).save(good)
-    pictures = [Picture("drone", tmp_path / "gone.png", "a"), *(Picture("drone", good, f"{i}") for i in range(50))]
-    with pytest.raises(BadPicture, match=r"gone\.png"):
-        PictureVectors(embedder, progress=False).of(pictures)
-    vectors, readable = PictureVectors(embedder, skip_unreadable=True, progress=False).of(pictures)
-    assert vectors.shape == (50, embedder.dimension) and readable == tuple(pictures[1:])
