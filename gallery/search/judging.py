@@ -47,7 +47,7 @@ class Judge:
         self._verifier = Verifier(gallery, matcher)
 
     def verify(self, photo: Photo, views: QueryViews, ranking: Ranking, limit_s: float) -> tuple[Check, Ranking]:
-        """As `Localizer.verify`."""
+        """Lay a photo on the ground as `Localizer.verify` does."""
         best = self._matches(ranking, CHECKED_AMONG)
         check = self._verifier.check(photo.image, views.pose, best, limit_s=limit_s)
         point = None if check.fit is None else check.fit.point
@@ -59,7 +59,7 @@ class Judge:
         return check, Ranking(ranking.rows[order], ranking.scores[order])
 
     def evidence(self, ranking: Ranking, check: Check | None) -> Evidence | None:
-        """As `Localizer.evidence`."""
+        """Weigh a ranking as `Localizer.evidence` does."""
         by_score = np.argsort(-ranking.scores, kind="stable")  # a verified tile may stand before better ones
         ordered = Ranking(ranking.rows[by_score], ranking.scores[by_score])
         inliers = None if check is None else 0 if check.fit is None else check.fit.inliers

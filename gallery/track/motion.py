@@ -29,7 +29,7 @@ LONGEST_STEP_PITCHES = 3.0
 neighbourhoods small."""
 
 LEAST_PITCH_SIDES = 0.125
-"""Least distance between tiles, as a share of their side; closer ones count as lying so far apart."""
+"""Least distance between tiles, as a share of their side; closer ones count as this far apart."""
 
 
 @dataclass(frozen=True)

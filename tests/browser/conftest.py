@@ -17,6 +17,6 @@ def chromium() -> Iterator[Any]:
 
 @pytest.fixture
 def open_window(chromium: Any) -> Iterator[Callable[..., Any]]:
-    """As `tests.helpers.browser.window`, for as long as the test runs."""
+    """Open a window as `tests.helpers.browser.window` does, for as long as the test runs."""
     with ExitStack() as windows:
         yield lambda *arguments, **options: windows.enter_context(window(chromium, *arguments, **options))

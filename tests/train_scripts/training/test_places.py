@@ -68,7 +68,7 @@ def power_cut() -> None:
 
 
 def ask_all_to_end() -> None:
-    """As torchrun, a queue of jobs or Ctrl-C do: the loader's workers are asked, too."""
+    """End a run as torchrun, a queue of jobs or Ctrl-C do: the loader's workers are asked, too."""
     for process in (*active_children(), current_process()):
         assert process.pid
         os.kill(process.pid, signal.SIGTERM)
