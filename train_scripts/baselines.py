@@ -22,11 +22,11 @@ import math
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import cv2
 import numpy as np
@@ -64,11 +64,8 @@ SIFT_TILE_POINTS, SIFT_PHOTO_POINTS = 400, 1000  # spread evenly over those that
 RANSAC_TRIALS = 500
 
 
-class Ranker(Protocol):
-    """Rows of the gallery for a photo, the best first."""
-
-    def __call__(self, photo: Photo) -> np.ndarray:
-        """The rows of the tiles for a photo, best first."""
+RankTiles = Callable[[Photo], np.ndarray]
+"""Rows of the gallery for a photo, the best first."""
 
 
 @dataclass(frozen=True)
@@ -170,7 +167,7 @@ def _agreeing(photo: Features, tile: Features, on_ground: bool) -> tuple[int, in
 @contextmanager
 def rankers(
     name: str, gallery: Gallery, options: SearchOptions, *, progress: bool = True
-) -> Iterator[dict[str, Ranker]]:
+) -> Iterator[dict[str, RankTiles]]:
     """What a contender ranks by, under its name in the table; a network also with the check by geometry if asked for.
 
     Raises:
@@ -205,7 +202,7 @@ def _closing(embedder: Any) -> Iterator[Any]:
             embedder.close()
 
 
-def measure(name: str, rank: Ranker, queries: Sequence[Query], gallery: Gallery, *, progress: bool = True) -> Result:
+def measure(name: str, rank: RankTiles, queries: Sequence[Query], gallery: Gallery, *, progress: bool = True) -> Result:
     """Rank the tiles for each photo, and count."""
     reader = ColourHistogram()
     covering = tiles_covering(gallery, [query.truth for query in queries])

@@ -34,12 +34,15 @@ from gallery.geo import LonLat, area_m2, destination, rectangle
 from gallery.imagery.images import IMAGE_SUFFIXES, images_below
 from gallery.tiles import Tile
 from mean_model.errors import MeanModelError
-from train_scripts.data.simulator.flat_ground import FOV_DEG, Ground, View, random_view, write_view
+from train_scripts.data.simulator.flat_ground import FOV_DEG, FlatGround, GroundView, random_view, write_view
 from train_scripts.evaluation.queries import TRUTH
 
 RELIABLE = ("0013", "0014", "0015", "0016", "0019", "0020", "0022")
 """Pairs of the airfield whose homography rests on at least 160 matching points."""
 
+MANIFEST = "manifest.csv"
+SHARE = (0.5, 1.0)  # of the cell's side that a view covers, before it is fitted into the cell
+CELL_PX = 4096  # cells are read at this side at most
 FLIGHT_TILE_M = 30.0
 MADE_UP_M, APART_M, COLUMNS = 100.0, 300.0, 64
 MADE_UP_ORIGIN = LonLat(0.0, 0.0)
@@ -118,6 +121,29 @@ def _list_places(folder: Path, rows: Iterable[tuple[str, LonLat]], side_m: float
             write((name, at.lon, at.lat, *(rectangle(at, side_m, side_m).bounds if side_m else ())))
 
 
+def ground_of(gallery: Gallery, tile: Tile) -> FlatGround:
+    """A cell as a picture of the ground; its pixels are taken for squares."""
+    pixels = np.array(gallery.image(tile, CELL_PX))
+    return FlatGround(pixels, tile.centre, math.sqrt(area_m2(tile.footprint) / (pixels.shape[0] * pixels.shape[1])))
+
+
+def view_of(ground: FlatGround, random: np.random.Generator) -> GroundView:
+    """A random view that covers half to all of a cell's shorter side."""
+    reach_m = min(ground.size_m) / (2 * math.tan(math.radians(FOV_DEG) / 2))
+    return random_view(ground.size_m, (SHARE[0] * reach_m, SHARE[1] * reach_m), random)
+
+
+def positioned(folder: Path, embedder: Embedder) -> Iterator[tuple[Path, LonLat]]:
+    """Photos with a position, in the order of their names."""
+    for file in sorted(file for file in folder.rglob("*") if file.suffix.lower() in IMAGE_SUFFIXES):
+        try:
+            position = read_photo(embedder, file).position
+        except UnreadablePhoto:
+            continue
+        if position is not None:
+            yield file, LonLat(position.lon, position.lat)
+
+
 def main(argv: list[str] | None = None) -> None:
     """Run the program. Args: argv: of the command line; None takes the process's own."""
     parser = Parser(
@@ -151,35 +177,3 @@ def main(argv: list[str] | None = None) -> None:
 
 if __name__ == "__main__":
     main()
-
-
-MANIFEST = "manifest.csv"
-
-
-SHARE = (0.5, 1.0)  # of the cell's side that a view covers, before it is fitted into the cell
-
-
-CELL_PX = 4096  # cells are read at this side at most
-
-
-def ground_of(gallery: Gallery, tile: Tile) -> Ground:
-    """A cell as a picture of the ground; its pixels are taken for squares."""
-    pixels = np.array(gallery.image(tile, CELL_PX))
-    return Ground(pixels, tile.centre, math.sqrt(area_m2(tile.footprint) / (pixels.shape[0] * pixels.shape[1])))
-
-
-def view_of(ground: Ground, random: np.random.Generator) -> View:
-    """A random view that covers half to all of a cell's shorter side."""
-    reach_m = min(ground.size_m) / (2 * math.tan(math.radians(FOV_DEG) / 2))
-    return random_view(ground.size_m, (SHARE[0] * reach_m, SHARE[1] * reach_m), random)
-
-
-def positioned(folder: Path, embedder: Embedder) -> Iterator[tuple[Path, LonLat]]:
-    """Photos with a position, in the order of their names."""
-    for file in sorted(file for file in folder.rglob("*") if file.suffix.lower() in IMAGE_SUFFIXES):
-        try:
-            position = read_photo(embedder, file).position
-        except UnreadablePhoto:
-            continue
-        if position is not None:
-            yield file, LonLat(position.lon, position.lat)

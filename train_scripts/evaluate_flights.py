@@ -49,7 +49,7 @@ POSES = {"stated": True, "guessed": False}
 
 
 @dataclass(frozen=True)
-class Asked:
+class PhotoAnswers:
     """What one photo says, without and with the check by geometry, and where it was taken."""
 
     plain: Sighting
@@ -96,7 +96,7 @@ def render(folder: Path, seed: int, flights: int, workers: int) -> None:
         shoot(folder / f"{flight:02d}", tasks, workers)
 
 
-def ask(localizer: Localizer, folder: Path, pose: str) -> list[Asked]:
+def ask(localizer: Localizer, folder: Path, pose: str) -> list[PhotoAnswers]:
     """Ask all photos of one flight; answers that are there from an earlier run are kept."""
     kept = folder / f"answers-{pose}-{localizer.embedder.fingerprint}.jsonl"
     known = [json.loads(line) for line in kept.read_text().splitlines()] if kept.exists() else []
@@ -108,7 +108,7 @@ def ask(localizer: Localizer, folder: Path, pose: str) -> list[Asked]:
             log.write(json.dumps(known[-1]) + "\n")
             log.flush()
     return [
-        Asked(
+        PhotoAnswers(
             _sighting(row["name"], row, row["plain"]),
             _sighting(row["name"], row, row["checked"]),
             None if number in ELSEWHERE_PHOTOS else truth[row["name"]],
@@ -149,7 +149,7 @@ def _sighting(name: str, row: dict[str, Any], answer: dict[str, Any]) -> Sightin
     )
 
 
-def with_wrong_matches(flights: Sequence[Sequence[Asked]], share: float, seed: int) -> list[list[Asked]]:
+def with_wrong_matches(flights: Sequence[Sequence[PhotoAnswers]], share: float, seed: int) -> list[list[PhotoAnswers]]:
     """The flights with a share of their answers taken from photos of other flights far away."""
     random = np.random.default_rng(seed)
     changed = []
@@ -161,7 +161,9 @@ def with_wrong_matches(flights: Sequence[Sequence[Asked]], share: float, seed: i
                 continue
             far = [o for o in others if one.truth and o.truth and distance_m(one.truth, o.truth) > FAR_M] or others
             other = far[random.integers(len(far))]
-            mixed[number] = Asked(_instead(one.plain, other.plain), _instead(one.checked, other.checked), one.truth)
+            mixed[number] = PhotoAnswers(
+                _instead(one.plain, other.plain), _instead(one.checked, other.checked), one.truth
+            )
         changed.append(mixed)
     return changed
 
@@ -170,13 +172,13 @@ def _instead(own: Sighting, other: Sighting) -> Sighting:
     return replace(other, name=own.name, taken_at=own.taken_at)
 
 
-def claims_alone(flight: Sequence[Asked], check: bool) -> Iterator[Claim]:
+def claims_alone(flight: Sequence[PhotoAnswers], check: bool) -> Iterator[Claim]:
     """What each photo claims by itself."""
     for one in flight:
         yield Claim((one.checked if check else one.plain).alone, one.truth)
 
 
-def claims_together(localizer: Localizer, flight: Sequence[Asked], check: bool) -> Iterator[Claim]:
+def claims_together(localizer: Localizer, flight: Sequence[PhotoAnswers], check: bool) -> Iterator[Claim]:
     """What the track claims of each photo."""
     fixes = track(localizer, [one.checked if check else one.plain for one in flight]).fixes
     for one, fix in zip(flight, fixes, strict=True):
@@ -211,7 +213,7 @@ def _share(count: int, of: int) -> dict[str, Any]:
 
 
 def measure(
-    localizer: Localizer, flights: dict[str, list[list[Asked]]], share: float, seed: int
+    localizer: Localizer, flights: dict[str, list[list[PhotoAnswers]]], share: float, seed: int
 ) -> list[dict[str, Any]]:
     """One row for each pose, without and with the check, without and with wrong matches, alone and together."""
     rows = []

@@ -25,15 +25,15 @@ from gallery import Gallery, GalleryError
 from gallery.arguments import Parser
 from gallery.geo import LonLat
 from gallery.tiles import Tile
-from train_scripts.data.simulator.flat_ground import FOV_DEG, VIEW_PX, Ground, View, random_view, write_view
-from train_scripts.data.simulator.gallery_blocks import Region, region_of
+from train_scripts.data.simulator.flat_ground import FOV_DEG, VIEW_PX, FlatGround, GroundView, random_view, write_view
+from train_scripts.data.simulator.gallery_blocks import GalleryBlocks, blocks_of
 from train_scripts.evaluation.queries import TRUTH
 
 ALTITUDE_SIDES = (0.5, 1.875)  # in tile sides, as the starter was trained: 80 to 300 m over tiles of 160 m
 PITCH_DEG = (-90.0, -45.0)
 
 
-def write_photos(region: Region, folder: Path, count: int, seed: int = 0, trained: bool = False) -> None:
+def write_photos(region: GalleryBlocks, folder: Path, count: int, seed: int = 0, trained: bool = False) -> None:
     """Photos of random points in the held-out blocks, or in the trained ones, and their truth.
 
     A photo shows ground of its block alone, and the tiles that cover its point lie in the block as well.
@@ -54,13 +54,13 @@ def write_photos(region: Region, folder: Path, count: int, seed: int = 0, traine
                 rows.writerow((f"{number:04d}.jpg", *described(view, ground.place(view.right_m, view.up_m))))
 
 
-def finest_m(region: Region, block: Tile) -> float:
+def finest_m(region: GalleryBlocks, block: Tile) -> float:
     """Metres of a pixel of the lowest photos, or of the imagery where that is coarser."""
     lowest_m = ALTITUDE_SIDES[0] * region.tile_m * 2 * math.tan(math.radians(FOV_DEG) / 2) / VIEW_PX
     return max(block.metres_per_px, lowest_m)
 
 
-def view_inside(ground: Ground, tile_m: float, random: np.random.Generator) -> View:
+def view_inside(ground: FlatGround, tile_m: float, random: np.random.Generator) -> GroundView:
     """A view whose point lies at least a tile side inside the picture."""
     low, high = ALTITUDE_SIDES
     reach_m = min(ground.size_m) / 2 - tile_m
@@ -70,7 +70,7 @@ def view_inside(ground: Ground, tile_m: float, random: np.random.Generator) -> V
             return view
 
 
-def described(view: View, point: LonLat) -> tuple[float, ...]:
+def described(view: GroundView, point: LonLat) -> tuple[float, ...]:
     """A photo's row of the truth, after its name."""
     return (
         round(point.lon, 8),
@@ -98,7 +98,7 @@ def main(argv: list[str] | None = None) -> None:
     if options.count < 1:
         parser.error(f"{options.count} photos are too few: ask for at least 1.")
     try:
-        region = region_of(Gallery.open(options.gallery), options.tile_m)
+        region = blocks_of(Gallery.open(options.gallery), options.tile_m)
         write_photos(region, options.out, options.count, options.seed, options.trained)
     except GalleryError as error:
         parser.error(str(error))

@@ -57,7 +57,7 @@ ORIGIN = LonLat(0.0, 0.0)  # of the scene's metres
 
 
 @dataclass(frozen=True)
-class Manner:
+class Conditions:
     """How a photo is taken."""
 
     altitude_m: float = 160.0
@@ -95,7 +95,7 @@ AXES = MappingProxyType(
 
 
 @dataclass(frozen=True)
-class Point:
+class SweepPoint:
     """R@1 of one value of one sweep."""
 
     sweep: str
@@ -138,29 +138,29 @@ class Spot:
             self._seen[season] = Surfaces.stack(rgb, height, GSD_M, [window[0]], [window[3]], wall)
         return self._seen[season]
 
-    def photo(self, manner: Manner) -> tuple[Photo, LonLat]:
+    def photo(self, conditions: Conditions) -> tuple[Photo, LonLat]:
         """A photo of the point, or of one beside the tile's middle, and what its centre shows."""
         x, y = self._shot.east_m, self._shot.north_m
-        if manner.offset is not None:
+        if conditions.offset is not None:
             middle = np.array(offsets_m(ORIGIN, self.tile.centre))
             side = np.random.default_rng(self._shot.seed).choice(np.array([(1, 0), (-1, 0), (0, 1), (0, -1)]))
-            x, y = middle + 0.999 * manner.offset * side_m(self.tile) * side
-        ground, one, which = self.ground(manner.season), torch.ones(1), torch.zeros(1, dtype=torch.long)
+            x, y = middle + 0.999 * conditions.offset * side_m(self.tile) * side
+        ground, one, which = self.ground(conditions.season), torch.ones(1), torch.zeros(1, dtype=torch.long)
         z = height_at(ground, which, torch.tensor([[x]]).float(), torch.tensor([[y]]).float())
         target = torch.tensor([[x, y, float(z)]], dtype=torch.float32)
-        pitch_deg, heading_deg = max(manner.pitch_deg, -89.9), self._shot.heading_deg
-        cameras = looking_at(target, one * manner.altitude_m, one * heading_deg, one * pitch_deg)
+        pitch_deg, heading_deg = max(conditions.pitch_deg, -89.9), self._shot.heading_deg
+        cameras = looking_at(target, one * conditions.altitude_m, one * heading_deg, one * pitch_deg)
         sun = torch.from_numpy(sun_direction(SATELLITE))[None]
         picture, hits = render(ground, which, cameras, WIDTH_PX, HEIGHT_PX, steps=STEPS, sun=sun)
         distance = (hits.points - cameras.position[:, None]).norm(dim=-1).reshape(1, HEIGHT_PX, WIDTH_PX)
         noise = torch.Generator().manual_seed(self._shot.seed)
         picture = photometry(add_haze(picture, distance, torch.tensor([VISIBILITY_M])), noise, 0.6)
         pixels = picture[0].permute(1, 2, 0).round().to(torch.uint8).numpy()
-        image = Image.fromarray(weather.apply(manner.weather, pixels, self._shot.seed))
+        image = Image.fromarray(weather.apply(conditions.weather, pixels, self._shot.seed))
         pose = StatedPose(
-            (heading_deg + manner.heading_error_deg) % 360,
+            (heading_deg + conditions.heading_error_deg) % 360,
             pitch_deg,
-            manner.altitude_m * manner.height_factor,
+            conditions.altitude_m * conditions.height_factor,
             focal_35mm(DRONE_HFOV_DEG, HEIGHT_PX / WIDTH_PX),
         )
         name = f"spot {self._shot.seed}"
@@ -192,22 +192,22 @@ def spots(gallery: Gallery, count: int) -> Iterator[Spot]:
     return islice(shown, count)
 
 
-def sweep(localizer: Localizer, count: int, names: Sequence[str], *, progress: bool = True) -> list[Point]:
+def sweep(localizer: Localizer, count: int, names: Sequence[str], *, progress: bool = True) -> list[SweepPoint]:
     """R@1 of each value of the sweeps, at so many points."""
     gallery = localizer.gallery
     apart = lattice(gallery)
-    manners = {(name, value): Manner(**{name: value}) for name in names for value in SWEEPS[name]}  # type: ignore[arg-type]
-    right, photos = dict.fromkeys(manners, 0), 0
+    photographed = {(name, value): Conditions(**{name: value}) for name in names for value in SWEEPS[name]}  # type: ignore[arg-type]
+    right, photos = dict.fromkeys(photographed, 0), 0
     for spot in tqdm(spots(gallery, count), total=count, unit="spot", file=sys.stderr, disable=not progress):
         photos += 1
-        for (name, value), manner in manners.items():
-            photo, truth = spot.photo(manner)
+        for (name, value), conditions in photographed.items():
+            photo, truth = spot.photo(conditions)
             _, ranking = localizer.rank(photo, 1, allowed=apart if name == "offset" else None)
             right[name, value] += int(ranking.rows[0]) in tiles_covering(gallery, [truth])[0]
-    return [Point(name, value, hits, photos) for (name, value), hits in right.items()]
+    return [SweepPoint(name, value, hits, photos) for (name, value), hits in right.items()]
 
 
-def write_table(file: Path, points: Sequence[Point]) -> None:
+def write_table(file: Path, points: Sequence[SweepPoint]) -> None:
     """The curves as a table."""
     with file.open("w", newline="") as table:
         rows = csv.writer(table)
@@ -215,7 +215,7 @@ def write_table(file: Path, points: Sequence[Point]) -> None:
         rows.writerows((p.sweep, p.value, p.right, p.photos, f"{p.recall:.2f}", *p.interval95) for p in points)
 
 
-def draw(points: Sequence[Point], title: str) -> Figure:
+def draw(points: Sequence[SweepPoint], title: str) -> Figure:
     """A panel for each sweep, intervals as bars."""
     from matplotlib.figure import Figure
 

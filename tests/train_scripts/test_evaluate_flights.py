@@ -15,7 +15,7 @@ from gallery.track.track import Sighting
 from mean_model import load_photo
 from train_scripts.data.simulator.flights import TAKE_OFF, Leg, Moment, clock, flown, shots_of
 from train_scripts.data.world.shading import Appearance
-from train_scripts.evaluate_flights import Asked, Claim, figures, table, with_wrong_matches
+from train_scripts.evaluate_flights import Claim, PhotoAnswers, figures, table, with_wrong_matches
 
 ORIGIN = LonLat(0.0, 0.0)
 
@@ -39,9 +39,9 @@ def test_a_straight_flight_goes_where_it_looks():
     assert (clock(moments[1]) - TAKE_OFF).total_seconds() == 4
 
 
-def asked(number: int, truth: LonLat | None) -> Asked:
+def asked(number: int, truth: LonLat | None) -> PhotoAnswers:
     sighting = Sighting(f"{number}.jpg", taken_at=datetime(2026, 1, 1), rows=np.array([number]), scores=np.array([0.5]))
-    return Asked(sighting, sighting, truth)
+    return PhotoAnswers(sighting, sighting, truth)
 
 
 def test_wrong_matches_come_from_other_flights_far_away_and_keep_the_own_clock():

@@ -14,7 +14,7 @@ from tests.helpers.builders import textured, write_raster
 from tests.helpers.evaluate_line import say
 from tests.helpers.tiny_model import save_tiny
 from train_scripts import region_photos
-from train_scripts.data.simulator.gallery_blocks import region_of
+from train_scripts.data.simulator.gallery_blocks import blocks_of
 from train_scripts.train import main as train
 
 
@@ -39,7 +39,7 @@ def test_photos_show_points_well_inside_their_blocks(home, tmp_path, trained, ca
     region_photos.main([str(home / "g"), "--out", str(tmp_path), "--count", "6", *["--trained"] * trained])
     assert "6 photos; blocks of 120 m: 12 trained on, 3 held out" in capsys.readouterr().out
     gallery = Gallery.open(home / "g")
-    region = region_of(gallery)
+    region = blocks_of(gallery)
     blocks = region.trained if trained else region.held_out
     with (tmp_path / "truth.csv").open() as table:
         rows = list(csv.DictReader(table))

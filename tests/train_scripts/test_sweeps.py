@@ -15,7 +15,7 @@ from train_scripts import sweeps
 from train_scripts.data.simulator.camera_files import Shot
 from train_scripts.data.world.rasterise import Appearance
 from train_scripts.make_sample import sample_scene
-from train_scripts.sweeps import SWEEPS, Manner, Point, Spot, draw, lattice, side_m, sweep, write_table
+from train_scripts.sweeps import SWEEPS, Conditions, Spot, SweepPoint, draw, lattice, side_m, sweep, write_table
 
 
 @pytest.fixture(scope="module")
@@ -39,23 +39,23 @@ def test_the_lattice_covers_the_region_once(gallery):
 
 
 def test_one_thing_changes_and_all_else_stays(spot):
-    plain, truth = spot.photo(Manner())
-    again, _ = spot.photo(Manner())
+    plain, truth = spot.photo(Conditions())
+    again, _ = spot.photo(Conditions())
     assert (np.asarray(plain.image) == np.asarray(again.image)).all()
     pose = complete_pose(plain.pose)
     assert (pose.heading_deg, pose.pitch_deg, pose.height_m) == (130, -75, 160)
-    wrong, same_place = spot.photo(Manner(heading_error_deg=30, height_factor=0.5))
+    wrong, same_place = spot.photo(Conditions(heading_error_deg=30, height_factor=0.5))
     assert (np.asarray(wrong.image) == np.asarray(plain.image)).all() and same_place == truth
     assert (complete_pose(wrong.pose).heading_deg, complete_pose(wrong.pose).height_m) == (160, 80)
-    for manner in (Manner(season="winter"), Manner(weather="fog"), Manner(altitude_m=90)):
-        other, same_place = spot.photo(manner)
+    for conditions in (Conditions(season="winter"), Conditions(weather="fog"), Conditions(altitude_m=90)):
+        other, same_place = spot.photo(conditions)
         assert (np.asarray(other.image) != np.asarray(plain.image)).mean() > 0.5 and same_place == truth
 
 
 @pytest.mark.parametrize("offset", [0.0, 0.25, 0.5])
 def test_the_offset_counts_from_the_tiles_middle(spot, offset, monkeypatch):
     monkeypatch.setattr(sweeps, "STEPS", 4)
-    _, truth = spot.photo(Manner(offset=offset))
+    _, truth = spot.photo(Conditions(offset=offset))
     assert distance_m(truth, spot.tile.centre) == pytest.approx(offset * 160, abs=0.6)
     assert spot.tile.contains(truth)
 
@@ -70,7 +70,7 @@ def test_a_sweep_counts_its_photos(gallery, spot, monkeypatch):
 
 
 def test_curves_are_written_and_drawn(tmp_path):
-    points = [Point(name, value, 3, 4) for name in ("offset", "season") for value in SWEEPS[name]]
+    points = [SweepPoint(name, value, 3, 4) for name in ("offset", "season") for value in SWEEPS[name]]
     write_table(tmp_path / "sweeps.csv", points)
     with (tmp_path / "sweeps.csv").open() as table:
         rows = list(csv.DictReader(table))

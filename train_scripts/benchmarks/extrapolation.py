@@ -51,7 +51,7 @@ HEAD = (
 
 
 @dataclass(frozen=True)
-class Cost:
+class AreaCost:
     """What a gallery of one area costs."""
 
     area: str  # km2
@@ -64,7 +64,7 @@ class Cost:
     search_ms: float  # for the views of one photo, on one machine
 
 
-def costs(built: Mapping[str, Any], searched: Mapping[str, Any], prices: Prices) -> list[Cost]:
+def costs(built: Mapping[str, Any], searched: Mapping[str, Any], prices: Prices) -> list[AreaCost]:
     """Costs of AREAS.
 
     Args:
@@ -78,7 +78,7 @@ def costs(built: Mapping[str, Any], searched: Mapping[str, Any], prices: Prices)
         disk_gb = tiles * sum(searched["bytes_a_tile"].values()) / 1e9
         core_hours = tiles * built["build_core_s_a_tile"] / 3600
         found.append(
-            Cost(
+            AreaCost(
                 area=area,
                 tiles=tiles,
                 disk_gb=disk_gb,
@@ -120,7 +120,7 @@ def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> list[str]:
     return [f"| {' | '.join(row)} |" for row in (head, ["---:"] * len(head), *rows)]
 
 
-def _told(cost: Cost) -> list[str]:
+def _told(cost: AreaCost) -> list[str]:
     """A row below HEAD."""
     return [
         cost.area,

@@ -36,7 +36,7 @@ class Case:
 
 
 @dataclass(frozen=True)
-class Measured:
+class CaseTimes:
     """What one case took."""
 
     name: str
@@ -96,7 +96,7 @@ def one_by_one(case: Case, rows: int) -> tuple[list[int], list[float]]:
     return first, aps
 
 
-def measure(case: Case, looped: int, rounds: int) -> Measured:
+def measure(case: Case, looped: int, rounds: int) -> CaseTimes:
     """Time one case. Args: looped: queries that the loop answers. rounds: of which medians are taken."""
     looped = min(looped, len(case.queries))
 
@@ -111,7 +111,7 @@ def measure(case: Case, looped: int, rounds: int) -> Measured:
         peak = tracemalloc.get_traced_memory()[1]
     finally:
         tracemalloc.stop()
-    return Measured(
+    return CaseTimes(
         case.name,
         len(case.queries),
         len(case.gallery),

@@ -10,7 +10,7 @@ from pathlib import Path
 import torch
 
 from gallery import Gallery
-from train_scripts.data.simulator.gallery_blocks import region_of
+from train_scripts.data.simulator.gallery_blocks import blocks_of
 from train_scripts.data.simulator.orthophotos import SIDES, picture_pool
 from train_scripts.data.simulator.pairs import (
     FlightRange,
@@ -88,7 +88,7 @@ def open_worlds(config: WorldsConfig) -> tuple[Grounds, WorldsConfig]:
     kind, _, folder = config.worlds.partition(":")
     if kind != "gallery":
         return Grounds(load_pool(Path(config.worlds)), pictures), config
-    region = region_of(Gallery.open(Path(folder).expanduser()), config.tile_m)
+    region = blocks_of(Gallery.open(Path(folder).expanduser()), config.tile_m)
     log.info("blocks of %.0f m: %d trained on, %d held out", region.block_m, len(region.trained), len(region.held_out))
     pool = region.pool(config.model.image_size)
     flight = at_scale(config.flight, region.tile_m)

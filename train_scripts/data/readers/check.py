@@ -46,7 +46,7 @@ class Count:
 
 
 @dataclass(frozen=True)
-class Report:
+class CheckReport:
     """What a check found.
 
     Attributes:
@@ -102,7 +102,7 @@ def _number(count: int | None) -> str:
     return "-" if count is None else f"{count:,}"
 
 
-def check_dataset(kind: DatasetKind, root: Path | str, *, pictures: bool = False) -> Report:
+def check_dataset(kind: DatasetKind, root: Path | str, *, pictures: bool = False) -> CheckReport:
     """Count a dataset; against the published counts, or against what the maker of a procedural one wrote.
 
     Args:
@@ -132,7 +132,7 @@ def check_dataset(kind: DatasetKind, root: Path | str, *, pictures: bool = False
         for listing in (found.get(part, Listing()),)
         if part in found or want.needed
     )
-    return Report(kind, shown(top.name), compared_with, counts, tuple(findings))
+    return CheckReport(kind, shown(top.name), compared_with, counts, tuple(findings))
 
 
 def compare(part: str, listing: Listing | None, want: Expected) -> list[Finding]:

@@ -24,7 +24,7 @@ STRAIGHT_DOWN_DEG = -89.9  # a camera has no heading beyond
 
 
 @dataclass(frozen=True, eq=False)
-class Ground:
+class FlatGround:
     """A picture of the ground.
 
     Attributes:
@@ -59,7 +59,7 @@ class Ground:
 
 
 @dataclass(frozen=True)
-class View:
+class GroundView:
     """A camera over a picture of the ground: where it looks, metres right and up of the picture's middle, and how."""
 
     right_m: float
@@ -80,7 +80,7 @@ def random_view(
     altitude_m: tuple[float, float],
     random: np.random.Generator,
     pitch_deg: tuple[float, float] = (-90.0, -60.0),
-) -> View:
+) -> GroundView:
     """A view whose whole footprint lies in a picture: one that would look over its edge flies lower instead.
 
     Args:
@@ -90,14 +90,14 @@ def random_view(
     half = np.array(size_m) / 2
     height_m = random.uniform(*altitude_m)
     heading_deg, down_deg = random.uniform(0, 360), max(random.uniform(*pitch_deg), STRAIGHT_DOWN_DEG)
-    corners = corners_m(View(0, 0, height_m, heading_deg, down_deg))
+    corners = corners_m(GroundView(0, 0, height_m, heading_deg, down_deg))
     low, high = corners.min(axis=0), corners.max(axis=0)
     fit = min(1.0, *(0.999 * 2 * half / (high - low)))  # the footprint grows with the altitude
     right_m, up_m = random.uniform(-half - fit * low, half - fit * high)
-    return View(float(right_m), float(up_m), height_m * float(fit), heading_deg, down_deg)
+    return GroundView(float(right_m), float(up_m), height_m * float(fit), heading_deg, down_deg)
 
 
-def corners_m(view: View) -> np.ndarray:
+def corners_m(view: GroundView) -> np.ndarray:
     """(4, 2) metres right and up of the ground under the picture's corners, at height 0."""
     cameras = view.cameras()
     directions = rays(cameras, pixel_grid(2, 2) * VIEW_PX, VIEW_PX)[0]
@@ -105,7 +105,7 @@ def corners_m(view: View) -> np.ndarray:
     return points[:, :2].double().numpy()
 
 
-def write_view(file: Path, ground: Ground, view: View, noise: torch.Generator) -> None:
+def write_view(file: Path, ground: FlatGround, view: GroundView, noise: torch.Generator) -> None:
     """Render a view and write it as a drone would: JPEG with position and attitude."""
     first = torch.zeros(1, dtype=torch.long)
     picture, _ = render(ground.surfaces(), first, view.cameras(), VIEW_PX, VIEW_PX, steps=1, facades=False)

@@ -18,7 +18,7 @@ from gallery.geo import LonLat, area_m2, offsets_m, size_m, wrap_lon
 from gallery.imagery.raster_cache import open_raster
 from gallery.search.scales import scales_of
 from gallery.tiles import Tile
-from train_scripts.data.simulator.flat_ground import Ground
+from train_scripts.data.simulator.flat_ground import FlatGround
 from train_scripts.data.simulator.pairs import Pool
 from train_scripts.data.simulator.renderer import Surfaces
 
@@ -42,7 +42,7 @@ FINER = 0.6
 
 
 @dataclass(frozen=True)
-class Region:
+class GalleryBlocks:
     """Ground of a gallery, split by place.
 
     Nothing of a held-out block is trained on, as each training view and tile lies in a block of its own. A photo of a
@@ -60,7 +60,7 @@ class Region:
     trained: tuple[Tile, ...]
     held_out: tuple[Tile, ...]
 
-    def ground(self, block: Tile, gsd_m: float) -> Ground:
+    def ground(self, block: Tile, gsd_m: float) -> FlatGround:
         """The picture of a block, its pixels so many metres wide."""
         width_m, height_m = (self.block_m, self.block_m) if block.window else size_m(block.bounds)
         width_px, height_px, side_px = (round(side_m / gsd_m) for side_m in (width_m, height_m, self.block_m))
@@ -68,7 +68,7 @@ class Region:
         picture = picture.resize((width_px, height_px), Image.Resampling.BICUBIC)
         left, top = (width_px - side_px) // 2, (height_px - side_px) // 2
         pixels = np.array(picture.crop((left, top, left + side_px, top + side_px)))
-        return Ground(pixels, block.centre, self.block_m / side_px, _up_deg(block))
+        return FlatGround(pixels, block.centre, self.block_m / side_px, _up_deg(block))
 
     def pool(self, image_px: int) -> Pool:
         """The blocks to train on, as worlds of one appearance. Args: image_px: side of the network's input."""
@@ -81,7 +81,7 @@ class Region:
         return Pool(surfaces, torch.tensor([[0.0, 0.0, 1.0]] * count), count, 1, self.block_m)
 
 
-def region_of(gallery: Gallery, tile_m: float = 0.0) -> Region:
+def blocks_of(gallery: Gallery, tile_m: float = 0.0) -> GalleryBlocks:
     """Cut a gallery's ground into blocks, and hold a fifth of them out: by their places, so always the same ones.
 
     Args:
@@ -104,7 +104,7 @@ def region_of(gallery: Gallery, tile_m: float = 0.0) -> Region:
     mixed = sorted(blocks, key=_lot)
     held_out = {block.id for block in mixed[: max(1, round(HELD_OUT * len(blocks)))]}
     trained = tuple(block for block in blocks if block.id not in held_out)
-    return Region(gallery, tile_m, block_m, trained, tuple(block for block in blocks if block.id in held_out))
+    return GalleryBlocks(gallery, tile_m, block_m, trained, tuple(block for block in blocks if block.id in held_out))
 
 
 def _lot(block: Tile) -> bytes:

@@ -26,7 +26,7 @@ from train_scripts.data.readers.expected import MADE_FILE
 from train_scripts.data.readers.read_dataset import DatasetKind
 from train_scripts.data.readers.sues200 import HEIGHTS as SUES_HEIGHTS
 from train_scripts.data.readers.sues200 import TEST_PLACES, TRAINING_PLACES
-from train_scripts.data.simulator.sites import Region, Site, View, circle, regions_of, render_region, spiral
+from train_scripts.data.simulator.sites import PlaceView, Site, SiteRegion, circle, regions_of, render_region, spiral
 from train_scripts.errors import BadRequest
 
 Positions = Literal["kml", "csv", "none"]
@@ -60,7 +60,7 @@ class Size:
             raise BadRequest(f"Pictures of {self.size_px} px cannot be made. Choose 32 to 1024.")
 
 
-def _render_alone(region: Region, out: Path, size_px: int, seed: int) -> None:
+def _render_alone(region: SiteRegion, out: Path, size_px: int, seed: int) -> None:
     torch.set_num_threads(1)  # the workers are the parallelism
     render_region(region, out, size_px, seed)
 
@@ -160,7 +160,7 @@ def make_university1652(
         count = size.views + (number == 0)
         if number >= size.test and number < size.test + size.train:
             views = [*spiral(count, f"train/drone/{place}", lambda i: image(i + 1))]
-            views.append(View(f"train/satellite/{place}/{place}.jpg"))
+            views.append(PlaceView(f"train/satellite/{place}/{place}.jpg"))
             if street:
                 views += [_low(f"train/street/{place}/{i + 1}.jpg", i) for i in range(2)]
                 if number == size.test:
@@ -171,7 +171,7 @@ def make_university1652(
             continue
         asked = number < size.test
         views = [*spiral(count, f"test/gallery_drone/{place}", lambda i: image(i + 1))]
-        views.append(View(f"test/gallery_satellite/{place}/{place}.jpg"))
+        views.append(PlaceView(f"test/gallery_satellite/{place}/{place}.jpg"))
         if street and (asked or number % 2):  # some distractors have no street view
             views += [_low(f"test/gallery_street/{place}/{i + 1}.jpg", i) for i in range(2)]
         copies = {view.file.replace("gallery_", "query_"): view.file for view in views} if asked else {}
@@ -187,8 +187,8 @@ def make_university1652(
     return make("university1652", out, sites, size, spacing_m=170, inside=inside, empty=empty, finish=finish)
 
 
-def _low(file: str, number: int) -> View:
-    return View(file, altitude_m=25.0, heading_deg=90.0 * number, pitch_deg=-30.0, fov_deg=70.0, day=1)
+def _low(file: str, number: int) -> PlaceView:
+    return PlaceView(file, altitude_m=25.0, heading_deg=90.0 * number, pitch_deg=-30.0, fov_deg=70.0, day=1)
 
 
 def make_sues200(
@@ -209,7 +209,7 @@ def make_sues200(
         ("test", sorted(TEST_PLACES)[: size.test]),
     ):
         for place in places:
-            satellite = View(f"satellite-view/{place}/0.png")
+            satellite = PlaceView(f"satellite-view/{place}/0.png")
             if layout == "original":
                 drones = [v for h in SUES_HEIGHTS for v in circle(size.views, f"drone_view_512/{place}/{h}", h)]
                 sites.append(Site(place, part, (satellite, *drones), {}))
@@ -248,11 +248,11 @@ def make_denseuav(out: Path, size: Size = Size(), *, old_tiles: bool = True) -> 
         folder = f"test/gallery_{{}}/{place}/"
         views = []
         for height in DENSE_HEIGHTS:
-            views.append(View(f"{folder.format('drone')}H{height}.JPG", float(height), 0.0, -90.0, 62.0, day=1))
+            views.append(PlaceView(f"{folder.format('drone')}H{height}.JPG", float(height), 0.0, -90.0, 62.0, day=1))
             side_m = 1.3 * height
-            views.append(View(f"{folder.format('satellite')}H{height}.tif", side_m=side_m))
+            views.append(PlaceView(f"{folder.format('satellite')}H{height}.tif", side_m=side_m))
             if old_tiles:
-                views.append(View(f"{folder.format('satellite')}H{height}_old.tif", side_m=side_m, day=2))
+                views.append(PlaceView(f"{folder.format('satellite')}H{height}_old.tif", side_m=side_m, day=2))
         to = "train/" if part == "train" else "test/query_"
         sites.append(Site(place, part, tuple(views), {v.file.replace("test/gallery_", to): v.file for v in views}))
 
@@ -286,7 +286,7 @@ def make_folders(
         part = "test" if asked or number >= size.test + size.train else "train"
         head = f"{part}/" if layout == "split" else ""
         folder = f"{place}/{{}}" if layout == "place-first" else f"{head}{{}}/{place}"
-        views = [View(f"{folder.format('satellite')}/{place}.png")]
+        views = [PlaceView(f"{folder.format('satellite')}/{place}.png")]
         if number < size.test + size.train:
             views += spiral(size.views, folder.format("drone"), lambda i: f"image-{i + 1:02d}.jpg")
         sites.append(Site(place, part, tuple(views), {}))

@@ -30,7 +30,7 @@ ANCHOR = LonLat(170.0, 12.0)
 
 
 @dataclass(frozen=True)
-class View:
+class PlaceView:
     """One picture of a place: where it is written, and how it looks at the middle of the place.
 
     Attributes:
@@ -55,12 +55,12 @@ class Site:
 
     place: str
     part: str  # training and test are never neighbours unless all fits into one region
-    views: tuple[View, ...]
+    views: tuple[PlaceView, ...]
     copies: Mapping[str, str]
 
 
 @dataclass(frozen=True)
-class Region:
+class SiteRegion:
     """Sites of one procedural region, with their cells.
 
     Attributes:
@@ -97,11 +97,11 @@ class Region:
         return moved(centre, *self.middle_m(index))
 
 
-def spiral(count: int, folder: str, name: Callable[[int], str]) -> Iterator[View]:
+def spiral(count: int, folder: str, name: Callable[[int], str]) -> Iterator[PlaceView]:
     """Drone views as University-1652 flies them: three rounds down around the place, always looking at it."""
     for number in range(count):
         way = number / max(count - 1, 1)
-        yield View(
+        yield PlaceView(
             f"{folder}/{name(number)}",
             altitude_m=150 - 75 * way,
             heading_deg=(360 * 3 * number / count + 17) % 360,
@@ -110,27 +110,27 @@ def spiral(count: int, folder: str, name: Callable[[int], str]) -> Iterator[View
         )
 
 
-def circle(count: int, folder: str, height_m: int) -> Iterator[View]:
+def circle(count: int, folder: str, height_m: int) -> Iterator[PlaceView]:
     """Drone views as SUES-200 flies them: one round at one height, closer together in the picture the higher it is."""
     for number in range(count):
         heading = (360 * number / count + height_m) % 360
-        yield View(f"{folder}/{number}.jpg", float(height_m), heading, -70.0, 42.0, day=1)
+        yield PlaceView(f"{folder}/{number}.jpg", float(height_m), heading, -70.0, 42.0, day=1)
 
 
-def regions_of(sites: Sequence[Site], spacing_m: float) -> list[Region]:
+def regions_of(sites: Sequence[Site], spacing_m: float) -> list[SiteRegion]:
     """The sites in regions, in their order; parts share a region only when all sites fit into one."""
     days = 1 + max(view.day for site in sites for view in site.views)
     if len(sites) <= PER_WORLD:
-        return [Region(0, spacing_m, tuple(sites), days)]
-    regions: list[Region] = []
+        return [SiteRegion(0, spacing_m, tuple(sites), days)]
+    regions: list[SiteRegion] = []
     for part in dict.fromkeys(site.part for site in sites):
         of_part = [site for site in sites if site.part == part]
         for start in range(0, len(of_part), PER_WORLD):
-            regions.append(Region(len(regions), spacing_m, tuple(of_part[start : start + PER_WORLD]), days))
+            regions.append(SiteRegion(len(regions), spacing_m, tuple(of_part[start : start + PER_WORLD]), days))
     return regions
 
 
-def render_region(region: Region, out: Path, size_px: int, seed: int) -> None:
+def render_region(region: SiteRegion, out: Path, size_px: int, seed: int) -> None:
     """Write all pictures of a region's sites below `out`."""
     world_seed = FIRST_WORLD + 1_000 * seed + region.number
     random = np.random.default_rng(world_seed)
@@ -160,7 +160,7 @@ def render_region(region: Region, out: Path, size_px: int, seed: int) -> None:
             _link(out / original, out / copy)
 
 
-def _pixel_m(view: View, size_px: int) -> float:
+def _pixel_m(view: PlaceView, size_px: int) -> float:
     if view.altitude_m is None:
         return view.side_m / size_px
     distance_m = view.altitude_m / math.sin(math.radians(-view.pitch_deg))
@@ -168,7 +168,12 @@ def _pixel_m(view: View, size_px: int) -> float:
 
 
 def _pictures(
-    surfaces: Surfaces, suns: Tensor, views: Sequence[View], middle: Tensor, size_px: int, generator: torch.Generator
+    surfaces: Surfaces,
+    suns: Tensor,
+    views: Sequence[PlaceView],
+    middle: Tensor,
+    size_px: int,
+    generator: torch.Generator,
 ) -> Tensor:
     """(V, 3, S, S) pictures 0..255 of one place whose middle (1, 2) is given, in the order of the views."""
     which = torch.tensor([view.day for view in views])

@@ -13,20 +13,28 @@ from gallery.geo import LonLat, destination, distance_m, moved
 from gallery.photo.views import query_views
 from mean_model import load_photo
 from tests.helpers.builders import FakeEmbedder, textured
-from train_scripts.data.simulator.flat_ground import FOV_DEG, VIEW_PX, Ground, View, corners_m, random_view, write_view
+from train_scripts.data.simulator.flat_ground import (
+    FOV_DEG,
+    VIEW_PX,
+    FlatGround,
+    GroundView,
+    corners_m,
+    random_view,
+    write_view,
+)
 
 HOME = LonLat(15.0, -6.0)
 SIDE_M, SIDE_PX = 80.0, 320
 
 
 @pytest.fixture(scope="module")
-def ground() -> Ground:
+def ground() -> FlatGround:
     return ground_of(2)
 
 
-def ground_of(seed: int, up_deg: float = 0.0) -> Ground:
+def ground_of(seed: int, up_deg: float = 0.0) -> FlatGround:
     blobs = Image.fromarray(np.moveaxis(textured(SIDE_PX // 4, SIDE_PX // 4, seed), 0, -1))
-    return Ground(np.array(blobs.resize((SIDE_PX, SIDE_PX))), HOME, SIDE_M / SIDE_PX, up_deg)
+    return FlatGround(np.array(blobs.resize((SIDE_PX, SIDE_PX))), HOME, SIDE_M / SIDE_PX, up_deg)
 
 
 @given(st.integers(0, 2**32), st.floats(30, 300), st.floats(0.7, 1.4), st.floats(1, 500))
@@ -41,7 +49,7 @@ def test_a_view_stays_in_its_picture(seed, width_m, aspect, most_m):
 
 def test_corners_of_a_straight_view_by_the_closed_form():
     half_m = 40 * math.tan(math.radians(FOV_DEG) / 2)
-    corners = corners_m(View(3, -2, 40, 0, -89.999))
+    corners = corners_m(GroundView(3, -2, 40, 0, -89.999))
     expected = [
         (3 - half_m, -2 + half_m),
         (3 + half_m, -2 + half_m),
@@ -53,7 +61,7 @@ def test_corners_of_a_straight_view_by_the_closed_form():
 
 def test_a_straight_view_of_the_whole_picture_is_the_picture(ground, tmp_path, monkeypatch):
     monkeypatch.setattr("train_scripts.data.simulator.flat_ground.PHOTOMETRY", 0.0)
-    view = View(0, 0, SIDE_M / 2 / math.tan(math.radians(FOV_DEG) / 2), 0, -89.9)
+    view = GroundView(0, 0, SIDE_M / 2 / math.tan(math.radians(FOV_DEG) / 2), 0, -89.9)
     write_view(tmp_path / "v.jpg", ground, view, torch.Generator().manual_seed(1))
     photo = load_photo(tmp_path / "v.jpg")
     assert photo.image.size == (VIEW_PX, VIEW_PX)
@@ -62,7 +70,7 @@ def test_a_straight_view_of_the_whole_picture_is_the_picture(ground, tmp_path, m
 
 
 def test_a_view_knows_its_place_and_pose(ground, tmp_path):
-    view = View(5, -8, 40, 123, -60)
+    view = GroundView(5, -8, 40, 123, -60)
     write_view(tmp_path / "v.jpg", ground, view, torch.Generator())
     photo = load_photo(tmp_path / "v.jpg")
     position, pose = photo.position, photo.pose
@@ -76,7 +84,7 @@ def test_a_view_knows_its_place_and_pose(ground, tmp_path):
 def test_a_view_turned_by_its_heading_lies_like_the_picture(ground, tmp_path, monkeypatch, heading_deg):
     """The renderer, the EXIF and the turn agree on what a heading is."""
     monkeypatch.setattr("train_scripts.data.simulator.flat_ground.PHOTOMETRY", 0.0)
-    view = View(0, 0, 25 / math.tan(math.radians(FOV_DEG) / 2), heading_deg, -89.9)  # 50 m wide, 4 pixels a metre
+    view = GroundView(0, 0, 25 / math.tan(math.radians(FOV_DEG) / 2), heading_deg, -89.9)  # 50 m wide, 4 pixels a metre
     write_view(tmp_path / "v.jpg", ground, view, torch.Generator())
     photo = load_photo(tmp_path / "v.jpg")
     [turned] = [view.image for view in query_views(photo, 4, True).views]
@@ -92,7 +100,7 @@ def test_a_turned_picture_lies_turned(tmp_path):
     """A picture whose up is east: what lies up in it lies east, and the camera's heading says so."""
     ground = ground_of(1, up_deg=90.0)
     assert distance_m(ground.place(7, 20), moved(HOME, 20, -7)) < 0.01
-    write_view(tmp_path / "v.jpg", ground, View(0, 20, 40, 30, -60), torch.Generator())
+    write_view(tmp_path / "v.jpg", ground, GroundView(0, 20, 40, 30, -60), torch.Generator())
     photo = load_photo(tmp_path / "v.jpg")
     position = photo.position
     assert position is not None and photo.pose is not None and photo.pose.heading_deg == pytest.approx(120, abs=0.02)

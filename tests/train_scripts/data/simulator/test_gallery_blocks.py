@@ -13,7 +13,7 @@ from gallery import Gallery, GalleryError, build_gallery
 from gallery.geo import LonLat, distance_m, moved, rectangle
 from gallery.imagery.raster import Raster
 from tests.helpers.builders import FakeEmbedder, textured, write_raster
-from train_scripts.data.simulator.gallery_blocks import Region, region_of
+from train_scripts.data.simulator.gallery_blocks import GalleryBlocks, blocks_of
 from train_scripts.data.simulator.pairs import FlightRange, at_scale, places_of
 
 UTM, ORIGIN = "EPSG:32633", (650_000.0, 5_000_000.0)  # far from the zone's middle: the grid is turned by 1.4 degrees
@@ -33,8 +33,8 @@ def home(tmp_path_factory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def region(home) -> Region:
-    return region_of(Gallery.open(home / "g"))
+def region(home) -> GalleryBlocks:
+    return blocks_of(Gallery.open(home / "g"))
 
 
 def test_blocks_lie_apart_and_a_fifth_is_held_out(region):
@@ -46,7 +46,7 @@ def test_blocks_lie_apart_and_a_fifth_is_held_out(region):
 
 
 def test_what_is_held_out_hangs_on_the_ground_alone(home, region, tmp_path):
-    again = region_of(gallery_of(tmp_path / "other", home / "ground.tif"))
+    again = blocks_of(gallery_of(tmp_path / "other", home / "ground.tif"))
     assert [block.id for block in again.held_out] == [block.id for block in region.held_out]
 
 
@@ -59,7 +59,7 @@ def test_held_out_ground_does_not_reach_training(home, region, tmp_path):
         for block in region.held_out:
             blank = np.full((3, block.window.height_px, block.window.width_px), 255, np.uint8)
             raster.write(blank, window=RasterWindow(*block.window))
-    other = region_of(gallery_of(tmp_path / "g", spoiled))
+    other = blocks_of(gallery_of(tmp_path / "g", spoiled))
     assert [block.id for block in other.held_out] == [block.id for block in region.held_out]
     for own, level in zip(region.pool(32).surfaces.colours, other.pool(32).surfaces.colours, strict=True):
         assert (own == level).all()
@@ -91,7 +91,7 @@ def test_ground_of_two_rasters_is_used_once(home, region, tmp_path):
     """Rasters that touch are one mosaic, and two galleries of other names hold out the same ground."""
     twin = tmp_path / "twin.tif"
     twin.write_bytes((home / "ground.tif").read_bytes())
-    both = region_of(gallery_of(tmp_path / "g", home / "ground.tif", twin))
+    both = blocks_of(gallery_of(tmp_path / "g", home / "ground.tif", twin))
     for own, others in ((region.trained, both.trained), (region.held_out, both.held_out)):
         assert len(own) == len(others)
         for block, other in zip(own, others, strict=True):
@@ -100,7 +100,7 @@ def test_ground_of_two_rasters_is_used_once(home, region, tmp_path):
 
 def test_too_little_ground_is_refused(home):
     with pytest.raises(GalleryError, match="has 0 squares of 1000 m, and 3 at least are needed"):
-        region_of(Gallery.open(home / "g"), tile_m=200.0)
+        blocks_of(Gallery.open(home / "g"), tile_m=200.0)
 
 
 def test_large_images_of_known_extent_are_ground(tmp_path):
@@ -114,7 +114,7 @@ def test_large_images_of_known_extent_are_ground(tmp_path):
     with (tmp_path / "positions.csv").open("w", newline="") as table:
         csv.writer(table).writerows(rows)
     gallery = build_gallery(tmp_path / "cells", tmp_path / "g", FakeEmbedder(), positions=tmp_path / "positions.csv")
-    region = region_of(gallery, tile_m=TILE_M)
+    region = blocks_of(gallery, tile_m=TILE_M)
     assert (region.block_m, len(region.trained), len(region.held_out)) == (100, 3, 1)
     ground = region.ground(region.trained[0], 1.0)
     whole = np.asarray(gallery.image(region.trained[0]))

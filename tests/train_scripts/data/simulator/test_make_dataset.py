@@ -12,7 +12,7 @@ from train_scripts.data.__main__ import main
 from train_scripts.data.readers.check import check_dataset
 from train_scripts.data.readers.read_dataset import read_dataset
 from train_scripts.data.simulator.make_dataset import Size, make, make_folders, make_university1652
-from train_scripts.data.simulator.sites import Site, View
+from train_scripts.data.simulator.sites import PlaceView, Site
 from train_scripts.errors import BadRequest
 
 TINY = Size(train=1, test=1, distractors=1, views=2, size_px=32)
@@ -42,8 +42,8 @@ def test_the_view_from_straight_above_resembles_its_own_tile_most(tmp_path: Path
             f"p{i}",
             "test",
             (
-                View(f"satellite/p{i}/a.png", side_m=160),
-                View(f"drone/p{i}/a.png", 160.0, 0.0, -89.9, 53.13, day=1),  # sees 160 m as well, north up
+                PlaceView(f"satellite/p{i}/a.png", side_m=160),
+                PlaceView(f"drone/p{i}/a.png", 160.0, 0.0, -89.9, 53.13, day=1),  # sees 160 m as well, north up
             ),
             {},
         )

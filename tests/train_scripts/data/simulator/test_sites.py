@@ -4,11 +4,11 @@ import numpy as np
 import pytest
 
 from gallery.geo import distance_m
-from train_scripts.data.simulator.sites import PER_WORLD, Site, View, circle, regions_of, spiral
+from train_scripts.data.simulator.sites import PER_WORLD, PlaceView, Site, circle, regions_of, spiral
 
 
 def test_places_lie_apart_and_large_sets_keep_train_and_test_apart() -> None:
-    sites = [Site(f"{i:04d}", "train" if i % 2 else "test", (View("a.jpg"),), {}) for i in range(2 * PER_WORLD)]
+    sites = [Site(f"{i:04d}", "train" if i % 2 else "test", (PlaceView("a.jpg"),), {}) for i in range(2 * PER_WORLD)]
     small = regions_of(sites[:9], 170)
     assert len(small) == 1
     at = [small[0].position(i) for i in range(9)]
