@@ -104,7 +104,7 @@ def run(config: WorldsConfig | PlacesConfig, options: argparse.Namespace) -> Non
 
 
 def main(argv: list[str] | None = None) -> None:
-    """Run the program. Args: argv: of the command line; None takes the process's own."""
+    """Train the rows of a table, and print it."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--seeds", type=int, default=3, help="runs of every row (default 3)")
     parser.add_argument("--held-out", type=Path, metavar="FOLDER", help="packed worlds to measure simulated pairs with")

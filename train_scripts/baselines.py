@@ -233,7 +233,7 @@ def _cells(one: Result) -> list[str]:
 
 
 def main(argv: list[str] | None = None) -> None:
-    """Run the program. Args: argv: of the command line; None takes the process's own."""
+    """Rank the tiles by each means, and print what it finds."""
     parser = Parser(
         "python -m train_scripts.baselines", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )

@@ -10,7 +10,7 @@ import sys
 
 
 def main(argv: list[str] | None = None) -> None:
-    """Run the benchmark that the first word names. Args: argv: of the command line; None takes the process's own."""
+    """Run the benchmark that the first word names."""
     given = sys.argv[1:] if argv is None else argv
     if given[:1] == ["gallery"]:
         from train_scripts.benchmarks.gallery import main as measure

@@ -145,7 +145,7 @@ def positioned(folder: Path, embedder: Embedder) -> Iterator[tuple[Path, LonLat]
 
 
 def main(argv: list[str] | None = None) -> None:
-    """Run the program. Args: argv: of the command line; None takes the process's own."""
+    """Make a case's gallery and photos."""
     parser = Parser(
         "python -m train_scripts.cases", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )

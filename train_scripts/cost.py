@@ -154,7 +154,7 @@ def render(config: Config, counted: Cost) -> str:
 
 
 def main(argv: list[str] | None = None) -> None:
-    """Run the program. Args: argv: of the command line; None takes the process's own."""
+    """Count, and print it."""
     parser = Parser(
         "python -m train_scripts.cost", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )

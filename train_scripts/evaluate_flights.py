@@ -252,7 +252,7 @@ def _percent(share: dict[str, Any]) -> str:
 
 
 def main(argv: list[str] | None = None) -> None:
-    """Run the program. Args: argv: of the command line; None takes the process's own."""
+    """Measure tracks on simulated flights, and print it."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--flights", type=int, default=6, help="how many (default 6)")
     parser.add_argument(

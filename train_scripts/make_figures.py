@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from gallery.errors import GalleryError
+from mean_model.atomic_files import replace
 from mean_model.errors import MeanModelError
 from train_scripts.data.readers.dataset import BOTH_WAYS
 
@@ -83,12 +84,16 @@ def named_file(text: str) -> tuple[str, Path]:
 
 def save(figure: Figure | Image.Image, file: Path) -> None:
     """Write a figure in the format that the file's suffix names; it is there whole or not at all."""
-    unfinished = file.with_name(f"{file.stem}.unfinished{file.suffix}")
-    if hasattr(figure, "savefig"):
-        figure.savefig(unfinished)
-    else:
-        figure.save(unfinished, quality=95, resolution=200)  # of JPEG, and of the pages of a PDF
-    unfinished.replace(file)
+    from PIL import Image
+
+    def write(beside: Path) -> None:
+        if isinstance(figure, Image.Image):
+            kind = Image.registered_extensions()[file.suffix]
+            figure.save(beside, kind, quality=95, resolution=200)  # of JPEG, and of the pages of a PDF
+        else:
+            figure.savefig(beside, format=file.suffix[1:])
+
+    replace(file, write)
 
 
 def parser() -> argparse.ArgumentParser:
@@ -152,13 +157,13 @@ def make(options: argparse.Namespace) -> None:
         raise GalleryError(f"There is no folder {options.out.absolute().parent.name} to write into. Make it first.")
     match options.kind:
         case "strips":
-            save(strip_sheet(options), options.out)
+            save(_strip_sheet(options), options.out)
         case "heatmaps":
-            save(heat_map_sheet(options), options.out)
+            save(_heat_map_sheet(options), options.out)
         case "distances":
-            save(distance_figure(_held(options)), options.out)
+            save(_distance_figure(_held(options)), options.out)
         case "embeddings":
-            save(embedding_figure(_held(options), options), options.out)
+            save(_embedding_figure(_held(options), options), options.out)
         case "parameters":
             from gallery.figures.model_chart import accuracy_against_parameters
 
@@ -166,8 +171,7 @@ def make(options: argparse.Namespace) -> None:
             save(accuracy_against_parameters(points), options.out)
 
 
-def strip_sheet(options: argparse.Namespace) -> Image.Image:
-    """The figure `strips`. Raises: GalleryError: nothing can be shown."""
+def _strip_sheet(options: argparse.Namespace) -> Image.Image:
     from gallery.figures.contact_sheet import ranked_strips
     from train_scripts.figures.report_sheets import chosen_rows, strips_of
 
@@ -178,8 +182,7 @@ def strip_sheet(options: argparse.Namespace) -> Image.Image:
     return ranked_strips(strips_of(rows, pictures, options.k, options.side_px), options.side_px)
 
 
-def heat_map_sheet(options: argparse.Namespace) -> Image.Image:
-    """The figure of heat maps. Raises: GalleryError, MeanModelError: nothing can be shown."""
+def _heat_map_sheet(options: argparse.Namespace) -> Image.Image:
     from gallery.figures.contact_sheet import heat_sheet
     from mean_model import load_model
     from train_scripts.figures.report_sheets import chosen_rows, heat_rows_of, pair_rows
@@ -229,15 +232,13 @@ def _gallery(options: argparse.Namespace) -> Gallery | None:
     return Gallery.open(options.gallery) if options.gallery else None
 
 
-def distance_figure(held: dict[str, Vectors]) -> Figure:
-    """Distances within and between places, a panel for each file. Args: held: embeddings by the panel's title."""
+def _distance_figure(held: dict[str, Vectors]) -> Figure:
     from gallery.figures.embeddings import distance_histograms, pair_distances
 
     return distance_histograms({name: pair_distances(*vectors) for name, vectors in held.items()})
 
 
-def embedding_figure(held: dict[str, Vectors], options: argparse.Namespace) -> Figure:
-    """Places in the plane, a panel for each file. Args: held: embeddings by the panel's title."""
+def _embedding_figure(held: dict[str, Vectors], options: argparse.Namespace) -> Figure:
     from gallery.figures.embeddings import cloud_of, embedding_scatter, pick_places
 
     if options.places < 1:
@@ -256,7 +257,7 @@ def embedding_figure(held: dict[str, Vectors], options: argparse.Namespace) -> F
 
 
 def main(argv: list[str] | None = None) -> None:
-    """Run the program. Args: argv: of the command line; None takes the process's own."""
+    """Make a figure."""
     top = parser()
     options = top.parse_args(argv)
     try:

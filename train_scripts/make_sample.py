@@ -216,7 +216,7 @@ def make_gallery(model: str, region: Path, out: Path) -> None:
 
 
 def main(argv: list[str] | None = None) -> None:
-    """Run the program. Args: argv: of the command line; None takes the process's own."""
+    """Make a part of the sample region."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parts = parser.add_subparsers(dest="part", required=True)
     region = parts.add_parser("region", help="render the GeoTIFF")
@@ -238,7 +238,6 @@ def main(argv: list[str] | None = None) -> None:
     flight.add_argument("--workers", type=int, default=2)
     gallery = parts.add_parser("gallery", help="embed the region")
     gallery.add_argument("--model", default="starter")
-    gallery.add_argument("--region", type=Path, default=SAMPLE / "region.tif")
     gallery.add_argument("--out", type=Path, default=SAMPLE)
     for part in (region, photos):
         part.add_argument("--world", type=int, default=SEED, help="seed of the place (default: Null Island's)")
@@ -252,7 +251,7 @@ def main(argv: list[str] | None = None) -> None:
     elif options.part == "flight":
         write_flight(options.out, options.workers)
     else:
-        make_gallery(options.model, options.region, options.out)
+        make_gallery(options.model, SAMPLE / "region.tif", options.out)
 
 
 if __name__ == "__main__":

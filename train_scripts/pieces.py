@@ -86,7 +86,7 @@ def list_of(file: Path) -> Path:
 
 
 def main(argv: list[str] | None = None) -> None:
-    """Run the program. Args: argv: of the command line; None takes the process's own."""
+    """Split a file, or join it."""
     parser = Parser(
         "python -m train_scripts.pieces", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )

@@ -82,7 +82,7 @@ def described(view: GroundView, point: LonLat) -> tuple[float, ...]:
 
 
 def main(argv: list[str] | None = None) -> None:
-    """Run the program. Args: argv: of the command line; None takes the process's own."""
+    """Write photos of a gallery's ground."""
     parser = Parser(
         "python -m train_scripts.region_photos",
         description=__doc__,

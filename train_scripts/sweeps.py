@@ -242,7 +242,7 @@ def draw(points: Sequence[SweepPoint], title: str) -> Figure:
 
 
 def main(argv: list[str] | None = None) -> None:
-    """Run the program. Args: argv: of the command line; None takes the process's own."""
+    """Sweep, and write the table and its figure."""
     parser = Parser(
         "python -m train_scripts.sweeps", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )

@@ -15,11 +15,9 @@ from gallery.errors import GalleryError
 from train_scripts.evaluation.paper_comparison import our_rows, place, read_summaries, render
 from train_scripts.evaluation.paper_tables import PAPER
 
-# --- layout ---
-
 
 def main(argv: list[str] | None = None) -> None:
-    """Run the program. Args: argv: of the command line; None takes the process's own."""
+    """Print the paper's tables."""
     parser = Parser(
         "python -m train_scripts.tables", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )

@@ -84,7 +84,7 @@ def run(config: WorldsConfig | PlacesConfig, _: argparse.Namespace) -> None:
 
 
 def main(argv: list[str] | None = None) -> None:
-    """Run the program. Args: argv: of the command line; None takes the process's own."""
+    """Train as a config says."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     start(parser, argv, run)
 

@@ -261,7 +261,6 @@ def arguments() -> Parser:
     parser.add_argument("--dimension", type=int, default=768, help="numbers of each vector (default 768)")
     parser.add_argument("--raster", type=Path, default=SAMPLE / "region.tif", help="to build from")
     parser.add_argument("--tile-size-m", type=float, default=160, help="of the starter's build (default 160)")
-    parser.add_argument("--no-build", action="store_true", help="search alone")
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--json", action="store_true")
     on_paper = parser.add_argument_group("costs of larger areas")
@@ -289,8 +288,8 @@ def main(argv: list[str] | None = None) -> None:
 
     keep_freed_memory()
     like = np.load(SAMPLE / "vectors.npy")
-    with tqdm(total=sum(options.sizes) + (0 if options.no_build else 2), unit=" tiles", file=sys.stderr) as bar:
-        built = [] if options.no_build else build_figures(options.raster, options.tile_size_m, options.rounds, bar)
+    with tqdm(total=sum(options.sizes) + 2, unit=" tiles", file=sys.stderr) as bar:
+        built = build_figures(options.raster, options.tile_size_m, options.rounds, bar)
         searched = [
             asdict(search_figures(tiles, options.dimension, like, options.rounds, bar)) for tiles in options.sizes
         ]

@@ -145,7 +145,7 @@ def core_timed(work: Callable[[], Any], taken_s: list[float]) -> Callable[[], An
 
 
 def main(argv: list[str] | None = None) -> None:
-    """Run the program. Args: argv: of the command line; None takes the process's own."""
+    """Measure the product beside its bare network, and print it."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--model", default="starter")
     parser.add_argument("--gallery", type=Path, default=SAMPLE)

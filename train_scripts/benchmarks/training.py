@@ -166,7 +166,7 @@ def run(config: WorldsConfig | PlacesConfig, options: argparse.Namespace) -> Non
 
 
 def main(argv: list[str] | None = None) -> None:
-    """Run the program. Args: argv: of the command line; None takes the process's own."""
+    """Time training as a config describes it, and print it."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rounds", type=int, default=10, help="steps to time (default 10)")
     parser.add_argument("--json", action="store_true")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import dataclass
@@ -13,6 +12,7 @@ from pathlib import Path
 import numpy as np
 from tqdm import tqdm
 
+from mean_model.atomic_files import replace
 from train_scripts.data.world.generate import build_scene
 from train_scripts.data.world.rasterise import rasterise
 from train_scripts.data.world.scene import Scene
@@ -44,10 +44,13 @@ def pack_world(scene: Scene, size_m: float, gsd_m: float, appearances: list[Appe
 
 
 def write_npz(path: Path, arrays: dict[str, np.ndarray]) -> None:
-    """Write beside and rename: a killed packer leaves no half world."""
-    beside = path.with_suffix(".part.npz")
-    np.savez(beside, allow_pickle=False, **arrays)
-    os.replace(beside, path)
+    """Write a world: a killed packer leaves no half of one."""
+
+    def write(beside: Path) -> None:
+        with beside.open("wb") as file:
+            np.savez(file, allow_pickle=False, **arrays)
+
+    replace(path, write)
 
 
 def pack(seed: int, order: Order) -> None:
@@ -70,11 +73,11 @@ def pack_all(seeds: Sequence[int], order: Order, workers: int = 1) -> None:
 
 
 def main(argv: list[str] | None = None) -> None:
-    """Run the program. Args: argv: of the command line; None takes the process's own."""
+    """Pack worlds."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--worlds", type=int, default=12)
-    parser.add_argument("--first-seed", type=int, default=1000, help="the sample region has seed 0, keep clear of it")
+    parser.add_argument("--first-seed", type=int, default=1000, help="the sample region has seed 6, keep clear of it")
     parser.add_argument("--appearances", type=int, default=3)
     parser.add_argument("--same-year", type=float, default=0.8, help="chance that a day has the first day's crops")
     parser.add_argument("--size-m", type=float, default=2048)

@@ -35,16 +35,6 @@ class Cameras:
     def __len__(self) -> int:
         return self.position.shape[0]
 
-    def to(self, device: torch.device | str) -> Cameras:
-        """The same cameras on a device."""
-        return Cameras(
-            self.position.to(device),
-            self.heading_deg.to(device),
-            self.pitch_deg.to(device),
-            self.roll_deg.to(device),
-            self.hfov_deg.to(device),
-        )
-
 
 def rotation(cameras: Cameras) -> Tensor:
     """(B, 3, 3) matrices whose columns are the camera's right, down and forward axes in the world frame."""

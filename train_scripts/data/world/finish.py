@@ -59,7 +59,6 @@ def _boxes(plan: SitePlan) -> Boxes:
         half_u=f[:, 2],
         half_v=f[:, 3],
         angle=f[:, 4],
-        base_m=base + f[:, 5],
         eave_m=base + f[:, 6],
         slope=f[:, 7],
         roof=table[:, 8].astype(np.uint8),

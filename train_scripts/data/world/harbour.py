@@ -43,7 +43,7 @@ def harbour(builder: Builder, town: Point) -> None:
         _quay(builder, shore)
         _piers(builder, shore)
         _sails(builder, shore)
-        _breakwater(builder, shore)
+        _breakwater(shore)
 
 
 @dataclass(frozen=True)
@@ -151,7 +151,7 @@ def _sails(builder: Builder, shore: _Shore) -> None:
             shore.box(middle, (length * 0.3, length * 0.16), (1.3, 2.2), CABIN, turn)
 
 
-def _breakwater(builder: Builder, shore: _Shore) -> None:
+def _breakwater(shore: _Shore) -> None:
     """A mole with a lighthouse, and a ship at anchor behind it."""
     u = QUAY_M + 25
     inner = [(u - 66, 246), (u, 194), (u, 30), (u - 30, 30)]

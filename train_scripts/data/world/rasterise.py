@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -60,7 +59,7 @@ def rasterise(scene: Scene, window: Window, gsd_m: float, appearance: Appearance
         raise ValueError(f"gsd_m is {gsd_m}; choose 0.05 to 4 metres per pixel.")
     columns, rows = round((east - west) / gsd_m), round((north - south) / gsd_m)
     if columns < 1 or rows < 1 or columns * rows > 40_000_000:
-        raise ValueError(f"the window is {columns} x {rows} px; choose 1 to 40 million px, or use rasterise_region.")
+        raise ValueError(f"the window is {columns} x {rows} px; choose 1 to 40 million px.")
     left, right, top, bottom = _margins(gsd_m, appearance)
     canvas = blank_canvas(
         scene, west - left * gsd_m, north + top * gsd_m, gsd_m, columns + left + right, rows + top + bottom
@@ -84,59 +83,6 @@ def rasterise(scene: Scene, window: Window, gsd_m: float, appearance: Appearance
         ground=np.ascontiguousarray(canvas.terrain.height_m[inner]),
         wall=np.ascontiguousarray(canvas.wall[inner]),
     )
-
-
-def region_windows(window: Window, gsd_m: float, tile_px: int = 1024) -> Iterator[tuple[int, int, Window]]:
-    """(first row, first column, window) of the tiles that cover a window, row by row."""
-    west, south, east, north = window
-    columns, rows = round((east - west) / gsd_m), round((north - south) / gsd_m)
-    for r in range(0, rows, tile_px):
-        for c in range(0, columns, tile_px):
-            h, w = min(tile_px, rows - r), min(tile_px, columns - c)
-            yield r, c, (west + c * gsd_m, north - (r + h) * gsd_m, west + (c + w) * gsd_m, north - r * gsd_m)
-
-
-def rasterise_region(
-    scene: Scene,
-    gsd_m: float,
-    appearance: Appearance | None = None,
-    window: Window | None = None,
-    tile_px: int = 1024,
-    progress: Callable[[int, int], None] | None = None,
-) -> Layers:
-    """Paint a large window tile by tile.
-
-    Args:
-        scene: the region.
-        gsd_m: metres per pixel.
-        appearance: season, sun and cars.
-        window: (west, south, east, north); None is the whole region.
-        tile_px: side of the tiles.
-        progress: called with (tiles done, tiles in all).
-
-    Returns:
-        The layers of the whole window (10 bytes and more per pixel).
-    """
-    half = scene.size_m / 2
-    window = window or (-half, -half, half, half)
-    columns, rows = round((window[2] - window[0]) / gsd_m), round((window[3] - window[1]) / gsd_m)
-    out = Layers(
-        np.empty((rows, columns, 3), np.uint8),
-        np.empty((rows, columns), np.float32),
-        np.empty((rows, columns), np.float32),
-        np.empty((rows, columns, 3), np.uint8),
-    )
-    tiles = list(region_windows(window, gsd_m, tile_px))
-    for done, (r, c, tile) in enumerate(tiles, 1):
-        part = rasterise(scene, tile, gsd_m, appearance)
-        h, w = part.height.shape
-        out.rgb[r : r + h, c : c + w] = part.rgb
-        out.height[r : r + h, c : c + w] = part.height
-        out.ground[r : r + h, c : c + w] = part.ground
-        out.wall[r : r + h, c : c + w] = part.wall
-        if progress:
-            progress(done, len(tiles))
-    return out
 
 
 def _margins(gsd: float, appearance: Appearance) -> tuple[int, int, int, int]:

@@ -120,7 +120,6 @@ class Boxes:
     half_u: Float32  # half the length along the ridge
     half_v: Float32  # half the width across it
     angle: Float32  # of the ridge, radians from east towards north
-    base_m: Float32  # ground, metres above sea level
     eave_m: Float32  # top of the walls, metres above sea level
     slope: Float32  # rise over run of the roof
     roof: NDArray[np.uint8]

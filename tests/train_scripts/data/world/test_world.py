@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from tests.helpers import ROOT
 from train_scripts.data.world.generate import build_scene
 from train_scripts.data.world.noise import noise
-from train_scripts.data.world.rasterise import Layers, rasterise, rasterise_region
+from train_scripts.data.world.rasterise import Layers, rasterise
 from train_scripts.data.world.scene import Kind, Roof, Scene, Style
 from train_scripts.data.world.shading import Appearance, cast_shadows, random_appearance
 
@@ -77,17 +77,6 @@ def test_a_window_cut_out_equals_the_window_painted_alone(column: int, row: int)
     assert np.abs(part.height - whole.height[cut]).max() < 0.02
     difference = np.abs(part.rgb.astype(int) - whole.rgb[cut]).max(axis=2)
     assert (difference > 8).mean() < 0.002
-
-
-def test_tiles_join_without_seams(town: Scene) -> None:
-    window = (-96.0, -96.0, 96.0, 96.0)
-    at_once = rasterise(town, window, 0.75)
-    seen: list[tuple[int, ...]] = []
-    tiled = rasterise_region(town, 0.75, None, window, tile_px=100, progress=lambda *counts: seen.append(counts))
-    assert seen[-1] == (9, 9)
-    assert tiled.rgb.shape == at_once.rgb.shape
-    assert np.abs(tiled.height - at_once.height).max() < 0.02
-    assert (np.abs(tiled.rgb.astype(int) - at_once.rgb).max(axis=2) > 8).mean() < 0.002
 
 
 def test_resolutions_show_the_same_place(town: Scene) -> None:
