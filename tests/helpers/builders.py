@@ -97,7 +97,7 @@ class FakeEmbedder:
     def embed(self, images: Sequence[Any]) -> np.ndarray:
         """(N, D) float32 rows of length 1."""
         self.embedded += len(images)
-        rows = [self._row(image.image if isinstance(image, FakePhoto) else image) for image in images]
+        rows = [self._row(one if isinstance(one, Image.Image) else one.image) for one in images]
         return np.stack(rows).astype(np.float32) if rows else np.empty((0, self.dimension), np.float32)
 
     def _row(self, image: Image.Image) -> np.ndarray:
