@@ -263,12 +263,14 @@ def build(catalog: "GalleryCatalog", others: Sequence[Page] = ()) -> "gr.Blocks"
     """All pages as one Gradio app. The first one answers photos; each has the same navigation."""
     import gradio as gr
 
+    from pages.common.guarded_blocks import GuardedBlocks
     from pages.localize.page import localize_page
 
     def navigation() -> None:
         gr.Navbar(main_page_name="Locate", visible=bool(others))
 
-    with gr.Blocks(title="MEAN locator", analytics_enabled=False, delete_cache=(FILES_LIVE_S, FILES_LIVE_S)) as app:
+    pages = GuardedBlocks(title="MEAN locator", analytics_enabled=False, delete_cache=(FILES_LIVE_S, FILES_LIVE_S))
+    with pages as app:
         navigation()
         localize_page(catalog)
     for page in others:
