@@ -56,6 +56,7 @@ def test_examples_are_the_photos_beside_the_gallery(tmp_path):
     assert app.photos_beside(tmp_path / "nowhere") == []
 
 
+@pytest.mark.slow
 def test_another_page_is_one_line(tmp_path):
     import gradio as gr
 
@@ -65,6 +66,7 @@ def test_another_page_is_one_line(tmp_path):
     assert len(bars) == 2 and all(bar.visible for bar in bars)
 
 
+@pytest.mark.slow
 @pytest.mark.process
 def test_it_starts_serves_and_answers(tmp_path):
     from gallery import build_gallery

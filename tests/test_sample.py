@@ -2,6 +2,7 @@
 
 import csv
 import io
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -17,7 +18,7 @@ from gallery.report.summary import figures
 from gallery.report.table import open_inspection
 from gallery.search.answer import Answer
 from gallery.store.check import check_gallery
-from mean_model import load_model
+from mean_model import Embedder, load_model
 from tests.helpers import ROOT
 from train_scripts.evaluation.queries import read_queries
 from train_scripts.make_sample import GSD_M, SATELLITE, SIZE_M, sample_scene, write_region
@@ -28,6 +29,12 @@ WEIGHTS = ROOT / "mean_model" / "weights" / "starter"
 @pytest.fixture(scope="module")
 def gallery() -> Gallery:
     return Gallery.open(SAMPLE)
+
+
+@pytest.fixture(scope="module")
+def embedder() -> Iterator[Embedder]:
+    with load_model("starter") as embedder:
+        yield embedder
 
 
 def test_the_sample_is_small_enough_to_travel() -> None:
@@ -46,6 +53,7 @@ def test_the_region_is_a_cloud_optimised_geotiff_around_null_island() -> None:
         assert to_degrees.transform(*centre) == pytest.approx((0, 0), abs=1e-9)
 
 
+@pytest.mark.slow
 def test_the_region_is_what_its_generator_draws(tmp_path: Path) -> None:
     """A block drawn anew equals the shipped one but for JPEG: figures measured on it can be reproduced."""
     from train_scripts.data.world.rasterise import rasterise
@@ -57,6 +65,7 @@ def test_the_region_is_what_its_generator_draws(tmp_path: Path) -> None:
     assert np.abs(drawn - np.moveaxis(shipped, 0, 2)).mean() < 8
 
 
+@pytest.mark.slow
 def test_a_coarse_region_is_written_whole(tmp_path: Path) -> None:
     write_region(sample_scene(), tmp_path / "coarse.tif", gsd_m=4.0)
     with rasterio.open(tmp_path / "coarse.tif") as region:
@@ -64,29 +73,26 @@ def test_a_coarse_region_is_written_whole(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == [tmp_path / "coarse.tif"]
 
 
-def test_the_gallery_is_whole_and_built_by_the_starter(gallery: Gallery) -> None:
+def test_the_gallery_is_whole_and_built_by_the_starter(gallery: Gallery, embedder: Embedder) -> None:
     assert len(gallery) >= 1000
-    with load_model("starter") as embedder:
-        assert [problem for problem in check_gallery(gallery, embedder.fingerprint) if problem.damage] == []
+    assert [problem for problem in check_gallery(gallery, embedder.fingerprint) if problem.damage] == []
 
 
-def test_twelve_examples_state_their_position_and_truth(gallery: Gallery) -> None:
+def test_twelve_examples_state_their_position_and_truth(gallery: Gallery, embedder: Embedder) -> None:
     with (SAMPLE / "photos" / "truth.csv").open(newline="") as table:
         rows = list(csv.DictReader(table))
     assert len(rows) == 12
-    queries = read_queries(SAMPLE / "photos")
-    with load_model("starter") as embedder:
-        for query in queries:
-            photo = embedder.read(query.file)
-            assert photo.position is not None and photo.pose is not None and photo.pose.heading_deg is not None
-            assert any(gallery.tile(row).contains(query.truth) for row in range(len(gallery)))
+    for query in read_queries(SAMPLE / "photos"):
+        photo = embedder.read(query.file)
+        assert photo.position is not None and photo.pose is not None and photo.pose.heading_deg is not None
+        assert any(gallery.tile(row).contains(query.truth) for row in range(len(gallery)))
 
 
-def test_the_examples_are_found_from_above_and_in_most_cases_first(gallery: Gallery) -> None:
+@pytest.mark.slow
+def test_the_examples_are_found_from_above_and_in_most_cases_first(gallery: Gallery, embedder: Embedder) -> None:
     """10 of 12 when they were made; other processors round differently."""
     queries = read_queries(SAMPLE / "photos")
-    with load_model("starter") as embedder:
-        answers = Localizer(gallery, embedder).localize_many([query.file for query in queries], k=5)
+    answers = Localizer(gallery, embedder).localize_many([query.file for query in queries], k=5)
     first = 0
     for query, answer in zip(queries, answers, strict=True):
         assert isinstance(answer, Answer) and len(answer.matches) == 5 and answer.exif is not None
@@ -95,19 +101,19 @@ def test_the_examples_are_found_from_above_and_in_most_cases_first(gallery: Gall
     assert first >= 9
 
 
-def test_an_example_without_metadata_is_found_by_guessing_its_pose(gallery: Gallery) -> None:
+@pytest.mark.slow
+def test_an_example_without_metadata_is_found_by_guessing_its_pose(gallery: Gallery, embedder: Embedder) -> None:
     query = read_queries(SAMPLE / "photos")[0]
-    with load_model("starter") as embedder, Image.open(query.file) as picture:
+    with Image.open(query.file) as picture:
         answer = Localizer(gallery, embedder).localize(np.asarray(picture), k=5)
     assert answer.exif is None and "poses were tried" in " ".join(answer.notes)
     assert any(match.tile.contains(query.truth) for match in answer.matches)
 
 
-def test_the_report_is_of_these_weights_and_this_gallery(gallery: Gallery) -> None:
+def test_the_report_is_of_these_weights_and_this_gallery(gallery: Gallery, embedder: Embedder) -> None:
     inspection = open_inspection(SAMPLE / "report.parquet", gallery)
     report, table = inspection.report, inspection.table
-    with load_model("starter") as embedder:
-        assert report.summary["fingerprint"] == embedder.fingerprint == gallery.fingerprint
+    assert report.summary["fingerprint"] == embedder.fingerprint == gallery.fingerprint
     assert (report.file.stat().st_size if report.file else 0) < 3e6 and len(table) == 300
     tiles = set(gallery.tiles["id"])
     assert all(tiles.issuperset(ranked) for ranked in report.rows["tile_ids"])

@@ -98,6 +98,7 @@ def stand_in_for_spaces(site: Path) -> Path:
     return site
 
 
+@pytest.mark.slow
 @pytest.mark.process
 @pytest.mark.skipif("TEST_SPACE" not in os.environ, reason="starts a whole server: set TEST_SPACE=1")
 def test_a_clean_copy_starts_as_a_space_and_answers_a_photo(tmp_path):

@@ -44,14 +44,17 @@ def test_the_counts_are_of_the_shipped_weights():
         assert embedder.fingerprint == "eb32a23616b32bcc", "New weights: count again, here and in the README."
 
 
+@pytest.mark.slow
 def test_example_photos():
     assert found(SAMPLE / "photos") == (10, 11)  # right and wrong are 0.005 apart at least
 
 
+@pytest.mark.slow
 def test_rendered_photos(rendered):
     assert found(rendered) == (2, 2)  # 0.08 apart
 
 
+@pytest.mark.slow
 def test_the_example_flight():
     first, among_ten = found(SAMPLE / "flight")
     assert abs(first - 28) <= BY_ARITHMETIC and abs(among_ten - 36) <= BY_ARITHMETIC

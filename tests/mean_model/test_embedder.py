@@ -271,6 +271,7 @@ def test_a_closed_embedder_says_so(pictures):
         embedder.embed(pictures[:1])
 
 
+@pytest.mark.slow
 @pytest.mark.process
 def test_a_program_that_forgets_to_close_still_ends():
     code = (

@@ -41,6 +41,7 @@ def test_the_table_names_every_step_that_does_not_improve() -> None:
     assert "±" not in ablate.table(found[:, :1])
 
 
+@pytest.mark.slow
 def test_it_trains_each_row_once(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -91,6 +92,7 @@ def simulated(tmp_path: Path) -> list[str]:
     return [str(toml), "--held-out", str(packed(tmp_path / "held", "world_000002.npz", 2))]
 
 
+@pytest.mark.slow
 def test_losses_on_simulated_pairs_are_trained_once_and_counted(
     simulated: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:

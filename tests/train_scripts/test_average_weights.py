@@ -1,5 +1,6 @@
 """The mean of weights: a mean, of one network, and readable."""
 
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -32,6 +33,7 @@ def two(tmp_path_factory) -> tuple[str, str]:
     return made(folder / "a=1", 0), made(folder / "b", 1)
 
 
+@cache
 def weights(source: str) -> dict[str, torch.Tensor]:
     return load_network(source)[1].inference_state_dict()
 

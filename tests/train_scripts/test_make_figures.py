@@ -9,21 +9,10 @@ from PIL import Image
 
 from gallery.report.report import read_report
 from tests.helpers import ROOT
-from tests.helpers.evaluated import FakeModel, evaluated_dataset, evaluated_gallery
 from train_scripts import make_figures
 from train_scripts.evaluation.paper_tables import PAPER
 from train_scripts.figures.embeddings import Vectors, report_vectors
 from train_scripts.make_figures import main, named_file, our_point, published_points
-
-
-@pytest.fixture
-def place(tmp_path, make_raster):
-    return evaluated_gallery(tmp_path, [make_raster()], FakeModel())
-
-
-@pytest.fixture(scope="module")
-def uni(tmp_path_factory):
-    return evaluated_dataset(tmp_path_factory.mktemp("evaluated"))
 
 
 def run(place, *arguments: str) -> None:

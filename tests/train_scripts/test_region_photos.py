@@ -9,13 +9,15 @@ from shapely.geometry import Point
 from gallery import Gallery, build_gallery
 from gallery.build.options import BuildOptions
 from gallery.geo import LonLat, distance_m
-from mean_model import load_model
+from mean_model import load_model, load_photo
 from tests.helpers.builders import textured, write_raster
 from tests.helpers.evaluate_line import say
 from tests.helpers.tiny_model import save_tiny
 from train_scripts import region_photos
 from train_scripts.data.simulator.gallery_blocks import blocks_of
 from train_scripts.train import main as train
+
+pytestmark = pytest.mark.slow
 
 
 @pytest.fixture(scope="module")
@@ -49,8 +51,7 @@ def test_photos_show_points_well_inside_their_blocks(home, tmp_path, trained, ca
         [block] = [block for block in blocks if block.contains(point)]
         covering = gallery.tiles[gallery.tiles.covers(Point(point.lon, point.lat))]
         assert len(covering) and covering.within(block.footprint.buffer(1e-6)).all()
-        with load_model(home / "tiny") as embedder:
-            photo = embedder.read(tmp_path / row["file"])
+        photo = load_photo(tmp_path / row["file"])
         back_m = distance_m(LonLat(photo.position.lon, photo.position.lat), point)
         assert back_m <= photo.pose.height_m * 1.01 and 0 < photo.pose.height_m <= 1.875 * 20 * 1.01
 

@@ -38,6 +38,7 @@ def test_the_lattice_covers_the_region_once(gallery):
     assert set(np.diff(sorted(set(west)))) == {320}
 
 
+@pytest.mark.slow
 def test_one_thing_changes_and_all_else_stays(spot):
     plain, truth = spot.photo(Conditions())
     again, _ = spot.photo(Conditions())
@@ -52,6 +53,7 @@ def test_one_thing_changes_and_all_else_stays(spot):
         assert (np.asarray(other.image) != np.asarray(plain.image)).mean() > 0.5 and same_place == truth
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("offset", [0.0, 0.25, 0.5])
 def test_the_offset_counts_from_the_tiles_middle(spot, offset, monkeypatch):
     monkeypatch.setattr(sweeps, "STEPS", 4)
@@ -60,6 +62,7 @@ def test_the_offset_counts_from_the_tiles_middle(spot, offset, monkeypatch):
     assert spot.tile.contains(truth)
 
 
+@pytest.mark.slow
 def test_a_sweep_counts_its_photos(gallery, spot, monkeypatch):
     monkeypatch.setattr(sweeps, "spots", lambda gallery, count: islice([spot] * 2, count))
     monkeypatch.setattr(sweeps, "SWEEPS", {"height_factor": (1.0, 1.6)})

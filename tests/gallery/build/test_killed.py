@@ -62,6 +62,7 @@ assert digests(build(folder / "g", wanted)) == expected[wanted], "the resumed bu
 """
 
 
+@pytest.mark.slow
 @pytest.mark.process
 def test_a_build_survives_30_kills(tmp_path):
     environment = os.environ | {"OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT)}

@@ -65,6 +65,7 @@ class Enough(Exception):
     """Stops a build."""
 
 
+@pytest.mark.slow
 @pytest.mark.process
 @pytest.mark.timeout(900)  # processes start slowly on a busy machine
 def test_a_killed_worker_and_a_stopped_build_change_nothing(cluster, region, tmp_path):

@@ -278,6 +278,7 @@ def test_of_several_scales_a_photo_is_searched_among_the_one_that_it_fills(galle
     assert sorted(turned.rows) == list(range(len(both)))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("pose", [None, FakePose(), FakePose(heading_deg=90.0), FakePose(height_m=120.0)])
 def test_a_pose_that_is_not_stated_is_guessed(gallery, pose):
     """Straight down facing east, 150 m wide: found by the guessed pose whose ground the gallery knows best."""

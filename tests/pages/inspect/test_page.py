@@ -261,6 +261,7 @@ def test_error_lines_take_the_shorter_way_round():
     assert "180.1" in page
 
 
+@pytest.mark.slow
 def test_the_network_draws_heat_over_what_it_sees(tmp_path):
     embedder = load_model(save_tiny(tmp_path / "model", 64))
     pictures = [Image.fromarray(imagery(100, seed)) for seed in range(3)]

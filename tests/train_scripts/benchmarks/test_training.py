@@ -23,6 +23,7 @@ def test_figures_agree(capsys: pytest.CaptureFixture[str]) -> None:
     assert found["readers_needed"] >= found["pairs_per_s"] / found["reading_pairs_per_s"]
 
 
+@pytest.mark.slow
 def test_it_is_said_what_was_measured(capsys: pytest.CaptureFixture[str]) -> None:
     training.main([str(CONFIGS / "sues200.toml"), *TINY])
     said = capsys.readouterr().out

@@ -10,14 +10,8 @@ from gallery.errors import GalleryError
 from gallery.geo import LonLat
 from gallery.report.report import QueryRow, read_report, write_report
 from gallery.report.tiles import read_tiles
-from tests.helpers.evaluated import FakeModel, evaluated_dataset, evaluated_gallery
 from train_scripts.figures.embeddings import Vectors, read_vectors, report_vectors
 from train_scripts.figures.report_sheets import covering
-
-
-@pytest.fixture
-def place(tmp_path, make_raster):
-    return evaluated_gallery(tmp_path, [make_raster()], FakeModel())
 
 
 @pytest.fixture
@@ -42,9 +36,8 @@ def test_the_place_of_a_query_is_the_nearest_tile_around_it(report, gallery):
     assert held.query_labels[5] == held.query_labels[2]
 
 
-def test_the_places_of_a_dataset_are_its_own(tmp_path):
-    place = evaluated_dataset(tmp_path)
-    report = read_report(place / "reports" / "dataset.parquet")
+def test_the_places_of_a_dataset_are_its_own(uni):
+    report = read_report(uni / "reports" / "dataset.parquet")
     held, tiles = report_vectors(report), read_tiles(report)
     for row, label in zip(report.rows.itertuples(), held.query_labels, strict=True):
         assert set(tiles.places[held.gallery_labels == label]) == {row.place}

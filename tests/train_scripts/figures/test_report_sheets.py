@@ -10,7 +10,7 @@ from gallery.errors import GalleryError
 from gallery.geo import LonLat
 from gallery.report.report import QueryRow, read_report, write_report
 from mean_model import load_model
-from tests.helpers.evaluated import FakeModel, evaluated_dataset, evaluated_gallery
+from tests.helpers.evaluated import evaluated_dataset, evaluated_gallery
 from train_scripts.data.readers.dataset import Picture
 from train_scripts.evaluation.picture_vectors import in_weather
 from train_scripts.figures.report_sheets import (
@@ -21,11 +21,6 @@ from train_scripts.figures.report_sheets import (
     require_model_of,
     strips_of,
 )
-
-
-@pytest.fixture
-def place(tmp_path, make_raster):
-    return evaluated_gallery(tmp_path, [make_raster()], FakeModel())
 
 
 @pytest.fixture

@@ -75,6 +75,7 @@ def ask_all_to_end() -> None:
         time.sleep(0.3)  # a worker that died of it would be noticed
 
 
+@pytest.mark.slow
 def test_killed_and_resumed_equals_uninterrupted(
     config: PlacesConfig, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -107,6 +108,7 @@ def test_killed_and_resumed_equals_uninterrupted(
     ).read_bytes()
 
 
+@pytest.mark.slow
 @pytest.mark.process
 def test_two_processes_lose_as_one(config: PlacesConfig, tmp_path: Path) -> None:
     """InfoNCE over the pairs of both, shared batch normalisation, and gradients that agree: two epochs long."""
@@ -142,6 +144,7 @@ def test_two_processes_lose_as_one(config: PlacesConfig, tmp_path: Path) -> None
     assert one[1]["losses"]["total"] < one[0]["losses"]["total"]
 
 
+@pytest.mark.slow
 def test_it_overfits_a_tiny_set_and_what_it_keeps_can_be_loaded(
     config: PlacesConfig, university: Path, tmp_path: Path
 ) -> None:

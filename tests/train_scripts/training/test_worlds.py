@@ -82,6 +82,7 @@ def test_a_few_steps_on_one_batch_lower_its_loss(config: WorldsConfig, pool: Poo
     assert np.mean(totals[-3:]) < 0.8 * totals[0]
 
 
+@pytest.mark.slow
 def test_a_cut_run_goes_on_and_its_export_embeds(
     config: WorldsConfig, pool: Pool, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:

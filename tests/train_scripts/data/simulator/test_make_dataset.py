@@ -60,6 +60,7 @@ def test_the_view_from_straight_above_resembles_its_own_tile_most(tmp_path: Path
     assert (alike.argmax(1) == np.arange(6)).all()
 
 
+@pytest.mark.slow
 def test_workers_make_the_same_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("train_scripts.data.simulator.sites.PER_WORLD", 1)
     for workers in (1, 2):

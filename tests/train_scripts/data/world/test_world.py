@@ -200,6 +200,7 @@ def test_sizes(size_m: int) -> None:
     assert len(scene.areas.kind) and len(scene.roads.bridge)
 
 
+@pytest.mark.slow
 def test_a_default_scene_is_varied() -> None:
     scene = build_scene(1, 4096)
     kinds = set(scene.areas.kind.tolist())
