@@ -15,7 +15,7 @@ import numpy as np
 from PIL import Image, JpegImagePlugin
 
 from .errors import PhotoError
-from .photo_metadata import DECODE_FAULTS, PhotoPosition, StatedPose, metadata_of
+from .photo_metadata import DECODE_FAULTS, Metadata, PhotoPosition, StatedPose, metadata_of
 
 MAX_FILE_BYTES = 50_000_000
 MAX_PIXELS = 120_000_000
@@ -88,7 +88,17 @@ def read_position(source: str | os.PathLike[str] | bytes | BinaryIO) -> PhotoPos
     Raises:
         PhotoError: as `load_photo`, but for damage that only decoding finds.
     """
-    return metadata_of(_open(*_read_bytes(source))).position
+    return read_metadata(source).position
+
+
+def read_metadata(source: str | os.PathLike[str] | bytes | BinaryIO) -> Metadata:
+    """What a photo says beside its pixels, and which tag says it.
+
+    Raises:
+        PhotoError: as `read_position`.
+    """
+    image = _open(*_read_bytes(source))
+    return metadata_of(image, image.size)
 
 
 def _read_bytes(source: str | os.PathLike[str] | bytes | BinaryIO) -> tuple[bytes, str]:
@@ -278,7 +288,7 @@ def _finish(
         raise PhotoError(_too_many_pixels(name, None, MAX_PIXELS)) from error
     except DECODE_FAULTS as error:
         raise PhotoError(f"{name} is damaged or cut short: copy it again, or save it again as JPEG.") from error
-    said = metadata_of(opened)
+    said = metadata_of(opened, size)
     if said.orientation in _UPRIGHT:
         rgb = rgb.transpose(_UPRIGHT[said.orientation])
         size = size[::-1] if said.orientation >= 5 else size

@@ -1,6 +1,5 @@
 """What a photo's EXIF and XMP say of where, when and how it was taken."""
 
-import math
 import re
 import struct
 from dataclasses import dataclass
@@ -8,6 +7,10 @@ from datetime import datetime
 from typing import Any
 
 from PIL import Image
+
+from .photo_pose import attitude, focal_35mm, height
+from .photo_statement import Statement, number, sane
+from .photo_xmp import ALTITUDES, LATITUDES, LONGITUDES, first_named, xmp_values
 
 # What Pillow's decoders raise on broken data, as met by feeding them mutated files.
 DECODE_FAULTS = (
@@ -25,10 +28,11 @@ DECODE_FAULTS = (
     struct.error,
     Image.DecompressionBombError,
 )
-_EXIF_ORIENTATION, _EXIF_GPS, _EXIF_CAMERA, _EXIF_FOCAL_35MM = 0x0112, 0x8825, 0x8769, 0xA405
+_EXIF_MAKE, _EXIF_MODEL, _EXIF_ORIENTATION, _EXIF_GPS, _EXIF_CAMERA = 0x010F, 0x0110, 0x0112, 0x8825, 0x8769
 _EXIF_TAKEN, _EXIF_SUBSECOND, _EXIF_OFFSET = 0x9003, 0x9291, 0x9011  # of DateTimeOriginal
 
 _NOTE_POSITION = "The position in the photo's EXIF makes no sense and was ignored."
+_NONSENSE = "makes no sense"
 
 
 @dataclass(frozen=True)
@@ -50,9 +54,6 @@ class StatedPose:
     focal_35mm: float | None = None  # focal length for the diagonal of 36 x 24 mm film, millimetres
 
 
-_XMP_BYTES = 200_000
-
-
 @dataclass(frozen=True)
 class Metadata:
     """What a file says beside its pixels; None where it says nothing, or nonsense."""
@@ -62,27 +63,66 @@ class Metadata:
     pose: StatedPose | None = None
     taken_at: datetime | None = None
     notes: tuple[str, ...] = ()
+    statements: tuple[Statement, ...] = ()  # what each tag says, and whether it was taken
 
 
-def metadata_of(image: Image.Image) -> Metadata:
-    """What EXIF and XMP say; what cannot be read never fails the photo."""
+def metadata_of(image: Image.Image, size: tuple[int, int]) -> Metadata:
+    """What EXIF and XMP say; what cannot be read never fails the photo.
+
+    Args: size: width and height in pixels as the file states them: a decoded JPEG may have become smaller.
+    """
     try:
         exif = image.getexif()
         orientation = exif.get(_EXIF_ORIENTATION, 1)
+        make, model = (str(exif.get(tag, "")).strip("\0 ") for tag in (_EXIF_MAKE, _EXIF_MODEL))
         gps: dict[int, Any] = dict(exif.get_ifd(_EXIF_GPS))
         camera: dict[int, Any] = dict(exif.get_ifd(_EXIF_CAMERA))
     except DECODE_FAULTS:
         return Metadata(notes=("The photo's EXIF is damaged and was ignored.",))
     orientation = orientation if isinstance(orientation, int) else 1
-    xmp = _dji_values(image.info.get("xmp"))
-    pose = _pose(gps, xmp, _number(camera.get(_EXIF_FOCAL_35MM)))
+    xmp = xmp_values(image.info.get("xmp"))
+    heading, pitch, (looked, notes) = attitude(gps, xmp)
+    above, heights = height(xmp, pitch)
+    focal, lens = focal_35mm(camera, xmp, size, make, model)
+    pose = StatedPose(heading, pitch, above, focal)
     try:
         position = _position(gps, xmp)
     except DECODE_FAULTS:
         position = None
-    given = 2 in gps or 4 in gps
-    notes = (_NOTE_POSITION,) if given and position is None else ()
-    return Metadata(orientation, position, pose, _taken_at(camera), notes)
+    if (2 in gps or 4 in gps) and position is None:
+        notes = [_NOTE_POSITION, *notes]
+    taken_at = _taken_at(camera)
+    statements = (*_places(gps, xmp, position), *looked, *heights, *lens, *_times(camera, taken_at))
+    return Metadata(orientation, position, None if pose == StatedPose() else pose, taken_at, tuple(notes), statements)
+
+
+def _places(gps: dict[int, Any], xmp: dict[str, str], position: PhotoPosition | None) -> list[Statement]:
+    """What became of each statement of where the camera was."""
+    by_exif = 2 in gps or 4 in gps
+    names = (first_named(xmp, LATITUDES), first_named(xmp, LONGITUDES))
+    reason = "" if position is not None else _NONSENSE
+    said = []
+    if by_exif:
+        value = " ".join(str(gps.get(tag, "?")).strip("\0") for tag in (1, 2, 3, 4))
+        said.append(Statement("position", "GPSLatitude, GPSLongitude", value, not reason, reason))
+    if any(names):
+        reason = "the GPS directory comes first" if by_exif else reason
+        said.append(Statement("position", ", ".join(names), ", ".join(map(xmp.get, names, "??")), not reason, reason))
+    altitude = None if position is None else position.altitude_m
+    in_gps = sane(number(gps.get(6)), -500, 20_000) is not None
+    name = first_named(xmp, ALTITUDES)
+    for tag, stated, first in (("GPSAltitude", gps.get(6), in_gps), (name, xmp.get(name), not in_gps)):
+        if stated is not None:
+            taken = first and altitude is not None
+            said.append(Statement("altitude", tag, str(stated), taken, "" if taken else "not used"))
+    return said
+
+
+def _times(camera: dict[int, Any], taken_at: datetime | None) -> list[Statement]:
+    """What became of the statement of when the photo was taken."""
+    stated = camera.get(_EXIF_TAKEN)
+    reason = "" if taken_at is not None else _NONSENSE
+    return [] if stated is None else [Statement("time", "DateTimeOriginal", str(stated), not reason, reason)]
 
 
 def _taken_at(camera: dict[int, Any]) -> datetime | None:
@@ -99,81 +139,44 @@ def _taken_at(camera: dict[int, Any]) -> datetime | None:
     return at.replace(microsecond=int(f"{fraction[:6]:0<6}")) if re.fullmatch(r"[0-9]{1,9}", fraction) else at
 
 
-def _pose(gps: dict[int, Any], xmp: dict[str, float], focal_35mm: float | None) -> StatedPose | None:
-    """Heading of the GPS directory, or of DJI's XMP when there is none; pitch and height of the XMP."""
-    heading = _sane(_number(gps.get(17)), 0, 360)
-    if heading is None:
-        heading = _sane(xmp.get("GimbalYawDegree"), -360, 360)
-    pitch = _sane(xmp.get("GimbalPitchDegree"), -100, 90)  # gimbals report up to -90.1 looking straight down
-    pose = StatedPose(
-        heading_deg=None if heading is None else heading % 360,
-        pitch_deg=None if pitch is None else max(pitch, -90.0),
-        height_m=_sane(xmp.get("RelativeAltitude"), -1_000, 20_000),
-        focal_35mm=_sane(focal_35mm, 1, 5_000),  # 0 is how EXIF writes 'unknown'
-    )
-    return None if pose == StatedPose() else pose
-
-
-def _position(gps: dict[int, Any], xmp: dict[str, float]) -> PhotoPosition | None:
-    """The position of the GPS directory, or of DJI's XMP when there is none; None if it makes no sense."""
+def _position(gps: dict[int, Any], xmp: dict[str, str]) -> PhotoPosition | None:
+    """The position of the GPS directory, or of the XMP when there is none; None if it makes no sense."""
     if 2 in gps or 4 in gps:
         lat = _angle(gps.get(2), gps.get(1), "N", "S")
         lon = _angle(gps.get(4), gps.get(3), "E", "W")
     else:
-        lat = xmp.get("GpsLatitude")
-        lon = xmp.get("GpsLongitude", xmp.get("GpsLongtitude"))  # DJI's own spelling
+        lat, lon = (number(xmp.get(first_named(xmp, names))) for names in (LATITUDES, LONGITUDES))
     if lat is None or lon is None or abs(lat) > 90 or abs(lon) > 180 or (lon == 0 and lat == 0):
         return None  # exactly 0, 0 is what devices write that have no fix
-    altitude = _sane(_number(gps.get(6)), -500, 20_000)
-    if altitude is not None and gps.get(5) in (1, b"\x01", "\x01"):
+    altitude = sane(number(gps.get(6)), -500, 20_000)
+    if altitude is not None and _below_sea(gps.get(5)):
         altitude = -altitude
     return PhotoPosition(
         lon=lon,
         lat=lat,
-        altitude_m=altitude if altitude is not None else _sane(xmp.get("AbsoluteAltitude"), -500, 20_000),
+        altitude_m=altitude
+        if altitude is not None
+        else sane(number(xmp.get(first_named(xmp, ALTITUDES))), -500, 20_000),
     )
+
+
+def _below_sea(reference: Any) -> bool:
+    """Whether EXIF's altitude counts downwards: 1, or 3 of the ellipsoid, as a number, a byte or a digit."""
+    text = reference.decode("latin-1") if isinstance(reference, bytes) else reference
+    return reference in (1, 3) or (isinstance(text, str) and text[:1] in ("1", "3", "\1", "\3"))
 
 
 def _angle(parts: Any, reference: Any, positive: str, negative: str) -> float | None:
     """Degrees from degrees, minutes, seconds and the hemisphere's letter; None without a letter or a sane value."""
     letter = reference.decode("latin-1") if isinstance(reference, bytes) else reference
     letter = letter.strip("\0 ").upper()[:1] if isinstance(letter, str) else ""
-    if letter not in (positive, negative) or not isinstance(parts, tuple) or len(parts) != 3:
+    if letter not in (positive, negative) or not isinstance(parts, tuple) or len(parts) not in (2, 3):
         return None
-    numbers = [_number(part) for part in parts]
-    if any(number is None or number < 0 for number in numbers):
+    numbers = [sane(number(part), 0, 1e6) for part in (*parts, 0)[:3]]
+    if None in numbers:
         return None
-    degrees, minutes, seconds = (float(number) for number in numbers if number is not None)
+    degrees, minutes, seconds = (each for each in numbers if each is not None)
     if minutes > 60 or seconds > 60:
         return None
     value = degrees + minutes / 60 + seconds / 3600
     return value if letter == positive else -value
-
-
-def _number(value: Any) -> float | None:
-    """A finite float, or None; 0/0 is how EXIF writes 'unknown'."""
-    try:
-        number = float(value)
-    except (TypeError, ValueError, ArithmeticError):
-        return None
-    return number if math.isfinite(number) else None
-
-
-def _sane(value: float | None, low: float, high: float) -> float | None:
-    return value if value is not None and low <= value <= high else None
-
-
-def _dji_values(xmp: Any) -> dict[str, float]:
-    """The numbers of DJI's XMP, by name. Found as text: an XML parser would have to be armed against bombs."""
-    if isinstance(xmp, bytes):
-        xmp = xmp[:_XMP_BYTES].decode("utf-8", errors="replace")
-    if not isinstance(xmp, str):
-        return {}
-    values = {}
-    for name, quoted, inner in re.findall(
-        r"drone-dji:(\w{1,40})\s{0,4}(?:=\s{0,4}[\"']([^\"'<]{1,40})[\"']|>([^<]{1,40})<)", xmp[:_XMP_BYTES]
-    ):
-        number = _number((quoted or inner).strip())
-        if number is not None:
-            values[name] = number
-    return values

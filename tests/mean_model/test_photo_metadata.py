@@ -1,0 +1,230 @@
+"""What cameras of every maker say of how they looked, and what of it is believed."""
+
+import math
+
+import pytest
+from PIL import Image, TiffImagePlugin
+
+from mean_model.photo import load_photo, read_metadata
+from mean_model.photo_metadata import Metadata, StatedPose
+from mean_model.photo_statement import number
+from tests.helpers.bad_files import gps_exif, jpeg_bytes, picture
+
+DJI = {
+    "RelativeAltitude": "+150.00",
+    "GimbalRollDegree": "+0.00",
+    "GimbalYawDegree": "+60.00",
+    "GimbalPitchDegree": "-90.00",
+    "FlightYawDegree": "+60.00",
+}
+FULL = StatedPose(pytest.approx(60.0), -90.0, 150.0, 24.0)
+ADDRESSES = {
+    "drone-dji": "http://www.dji.com/drone-dji/1.0/",
+    "drone-parrot": "http://www.parrot.com/drone-parrot/1.0/",
+    "drone-skydio": "https://www.skydio.com/drone-skydio/1.0/",
+    "Camera": "http://pix4d.com/camera/1.0/",
+}
+
+
+def xmp_of(values: dict[str, str | None], usual: str = "drone-dji", prefix: str = "", inside: str = "") -> bytes:
+    """An XMP packet with the values as attributes of one vocabulary."""
+    prefix = prefix or usual
+    body = " ".join(f'{prefix}:{name}="{value}"' for name, value in values.items() if value is not None)
+    return (
+        f'<x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:Description xmlns:{prefix}="{ADDRESSES[usual]}" {body}>'
+        f"{inside}</rdf:Description></x:xmpmeta>"
+    ).encode()
+
+
+def said_by(
+    xmp: bytes = b"",
+    camera: dict | None = None,
+    gps: Image.Exif | None = None,
+    size: tuple[int, int] = (640, 480),
+    make: str = "DJI",
+    model: str = "",
+) -> Metadata:
+    """What is read of a made picture; its lens is 24 mm where `camera` says nothing."""
+    exif = gps or Image.Exif()
+    exif[0x010F], exif[0x0110] = make, model
+    exif[0x8769] = {0xA405: 24} if camera is None else camera
+    return read_metadata(jpeg_bytes(picture(*size), exif=exif, **({"xmp": xmp} if xmp else {})))
+
+
+def dji(**changes: str | None) -> bytes:
+    return xmp_of({**DJI, **changes})
+
+
+def taken(metadata: Metadata, quantity: str) -> list[str]:
+    return [each.tag for each in metadata.statements if each.quantity == quantity and each.taken]
+
+
+def test_a_gimbal_of_zeros_is_not_reported():
+    zeros = {"GimbalYawDegree": "+0.00", "GimbalPitchDegree": "+0.00"}
+    metadata = said_by(dji(**zeros))
+    assert metadata.pose == FULL
+    assert "not reported" in metadata.notes[0] and taken(metadata, "heading") == ["drone-dji:FlightYawDegree"]
+    level = said_by(dji(**zeros, FlightYawDegree="+0.00"))
+    assert level.pose == StatedPose(0.0, 0.0, 150.0, 24.0) and not level.notes, "flown and looking due north"
+    assert said_by(dji(GimbalYawDegree="+0.00")).pose == StatedPose(0.0, -90.0, 150.0, 24.0), "the pitch is reported"
+    directed = said_by(dji(**zeros), gps=gps_exif(7.5, 47.5, gps_17=61.0))
+    assert directed.pose is not None and directed.pose.heading_deg == 61.0, "the photo's own direction comes first"
+
+
+@pytest.mark.parametrize("roll", ["+180.00", "-180.00", "179.2"])
+def test_a_gimbal_that_flipped_over_is_turned_round(roll):
+    metadata = said_by(dji(GimbalYawDegree="-120.00", GimbalRollDegree=roll))
+    assert metadata.pose == FULL and "turned round" in metadata.notes[0]
+
+
+def test_a_roll_that_is_no_flip_turns_nothing():
+    assert said_by(dji(GimbalRollDegree="12")).pose == FULL
+    oblique = said_by(dji(GimbalRollDegree="180", GimbalPitchDegree="-40")).pose
+    assert oblique == StatedPose(pytest.approx(60.0), -40.0, 150.0, 24.0)
+
+
+def test_the_gimbal_says_where_the_camera_looked_and_not_the_gps_direction():
+    metadata = said_by(dji(), gps=gps_exif(7.5, 47.5, gps_16="T", gps_17=330.0))
+    assert metadata.pose == FULL and taken(metadata, "heading") == ["drone-dji:GimbalYawDegree"]
+    refused = next(each for each in metadata.statements if each.tag == "GPSImgDirection")
+    assert not refused.taken and refused.reason
+
+
+def test_magnetic_north_is_noted():
+    for reference, notes in (("M", 1), ("T", 0)):
+        metadata = said_by(gps=gps_exif(7.5, 47.5, gps_16=reference, gps_17=60.0))
+        assert metadata.pose == StatedPose(60.0, focal_35mm=24.0) and len(metadata.notes) == notes
+
+
+RATIO = TiffImagePlugin.IFDRational
+
+
+@pytest.mark.parametrize(
+    ("case", "expected"),
+    [
+        ({"camera": {0xA405: 24, 0xA404: RATIO(2, 1)}}, 48.0),
+        ({"camera": {0xA405: 24, 0xA404: RATIO(0, 0)}}, 24.0),
+        ({"camera": {0xA405: 52, 0xA404: RATIO(2, 1)}, "make": "Apple"}, 52.0),  # holds the zoom in its 35 mm figure
+        ({"size": (640, 360)}, 24 * 800 / math.hypot(640, 360)),
+        ({"size": (360, 640)}, 24 * 800 / math.hypot(640, 360)),
+        ({"size": (640, 360), "model": "FC6310"}, 24 * math.hypot(3, 2) / math.hypot(3, 27 / 16)),
+        ({"size": (640, 360), "make": "Canon"}, 24.0),
+        # a sensor 13.2 x 9.9 mm behind a lens of 8.8 mm, in inches, centimetres, millimetres; then a wrong unit
+        *(
+            ({"camera": {0x920A: 8.8, 0xA20E: x, 0xA20F: x, 0xA210: unit}}, 8.8 * math.hypot(36, 24) / 16.5)
+            for unit, x in ((2, 640 / 13.2 * 25.4), (3, 640 / 1.32), (4, 640 / 13.2), (3, 640 / 13.2))
+        ),
+        ({"camera": {0x920A: 8.8, 0xA20E: 10.0, 0xA210: 2}}, None),
+        (
+            {"camera": {0x920A: 8.8, 0xA20E: 1280 / 1.32, 0xA210: 3, 0xA002: 1280, 0xA003: 960}},
+            8.8 * math.hypot(36, 24) / 16.5,
+        ),  # made smaller after it was taken
+        ({"camera": {0xA405: 0, 0x920A: 8.8}}, None),
+        (
+            {"xmp": dji(CalibratedFocalLength="3666.67", CalibratedOpticalCenterX="2736.0"), "camera": {0xA405: 24}},
+            3666.67 / 5472 * 640 * math.hypot(36, 24) / 800,
+        ),
+        ({"xmp": dji(CalibratedFocalLength="900", CalibratedOpticalCenterX="2736.0"), "camera": {0xA405: 24}}, 24.0),
+        ({"xmp": dji(CalibratedFocalLength="3666.67"), "camera": {0xA405: 24}}, 24.0),
+    ],
+)
+def test_the_lens(case, expected):
+    pose = said_by(**{"xmp": dji(), **case}).pose
+    assert pose is not None
+    assert pose.focal_35mm == (None if expected is None else pytest.approx(expected, rel=1e-4))
+
+
+def test_the_lens_is_the_same_however_small_the_photo_is_decoded():
+    exif = Image.Exif()
+    exif[0x8769] = {0x920A: 8.8, 0xA20E: 640 / 1.32, 0xA20F: 640 / 1.32, 0xA210: 3}
+    data = jpeg_bytes(picture(640, 480), exif=exif)
+    assert load_photo(data, 32).pose == load_photo(data).pose == read_metadata(data).pose
+
+
+@pytest.mark.parametrize(
+    ("xmp", "expected"),
+    [
+        (xmp_of(DJI, prefix="dji"), FULL),
+        (dji(RelativeAltitude="+150,00", GimbalYawDegree="+60,00", GimbalPitchDegree="-90,00"), FULL),
+        (xmp_of({"Yaw": "60.0", "Pitch": "0.0", "Roll": "0.0", "AboveGroundAltitude": "150.0"}, "Camera"), FULL),
+        (xmp_of({"Yaw": "60.0", "Pitch": "-90", "Roll": "0.0", "AboveGroundAltitude": "300/2"}, "Camera"), FULL),
+        (xmp_of({"Yaw": "60", "Pitch": "30"}, "Camera"), StatedPose(60.0, -60.0, None, 24.0)),
+        (xmp_of({"Yaw": "60", "Pitch": "-30"}, "Camera"), StatedPose(60.0, None, None, 24.0)),
+        (
+            xmp_of({"CameraYawDegree": "60", "CameraPitchDegree": "-90", "CameraRollDegree": "0"}, "drone-parrot"),
+            StatedPose(60.0, -90.0, None, 24.0),
+        ),
+        (
+            xmp_of(
+                {"RelativeAltitude": "150", "CameraOrientationNEDYaw": "60", "CameraOrientationNEDPitch": "-90"},
+                "drone-skydio",
+            ),
+            FULL,
+        ),
+        (
+            xmp_of(
+                {"RelativeAltitude": "150"},
+                "drone-skydio",
+                inside='<drone-skydio:CameraOrientationNED drone-skydio:Yaw="60" drone-skydio:Pitch="-90" '
+                'drone-skydio:Roll="0"/><drone-skydio:VehicleOrientationNED drone-skydio:Yaw="99"/>',
+            ),
+            FULL,
+        ),
+        (dji(GimbalYawDegree="nan"), StatedPose(None, -90.0, 150.0, 24.0)),
+        (dji(LRFTargetDistance="171.5", LRFStatus="Normal"), StatedPose(60.0, -90.0, 171.5, 24.0)),
+        (
+            dji(LRFTargetDistance="200", GimbalPitchDegree="-30"),
+            StatedPose(60.0, -30.0, pytest.approx(100.0), 24.0),
+        ),
+        (dji(LRFTargetDistance="0.0", LRFStatus="TooFar"), FULL),
+    ],
+)
+def test_the_names_of_other_makers(xmp, expected):
+    assert said_by(xmp).pose == expected
+
+
+@pytest.mark.parametrize("names", [("GpsLatitude", "GpsLongitude"), ("Latitude", "Longitude")])
+def test_a_position_that_only_the_xmp_states(names):
+    position = said_by(dji(**{names[0]: "46,5", names[1]: "-91.25", "AbsoluteAltitude": "+210,5"})).position
+    assert position is not None and (position.lon, position.lat, position.altitude_m) == (-91.25, 46.5, 210.5)
+
+
+@pytest.mark.parametrize(
+    ("reference", "altitude_m"),
+    [(b"\0", 12.0), (b"\1", -12.0), (b"1", -12.0), (b"0", 12.0), (b"\2", 12.0), (b"\3", -12.0)],
+)
+def test_altitude_reference_as_byte_and_as_digit(reference, altitude_m):
+    exif = gps_exif(7.5, 47.5, gps_5=reference, gps_6=12.0)
+    data = jpeg_bytes(picture(), exif=exif)
+    for order in ("little", "big"):  # a digit is text in some files: the entry's type becomes ASCII
+
+        def entry(kind: int, order=order) -> bytes:
+            return (5).to_bytes(2, order) + kind.to_bytes(2, order) + (1).to_bytes(4, order) + reference
+
+        data = data.replace(entry(1), entry(2)) if reference in b"01" else data
+    position = read_metadata(data).position
+    assert position is not None and position.altitude_m == altitude_m
+
+
+def test_degrees_and_decimal_minutes():
+    position = said_by(gps=gps_exif(7.5, 47.5, gps_2=(47.0, 30.6))).position
+    assert position is not None and position.lat == pytest.approx(47.51)
+
+
+def test_every_tag_is_told_and_what_was_not_taken_has_a_reason():
+    metadata = said_by(
+        dji(LRFTargetDistance="0"), {0xA405: 0, 0x920A: 8.8}, gps_exif(7.5, 47.5, gps_2=(95.0, 0.0, 0.0), gps_17=720.0)
+    )
+    assert metadata.statements and all(each.value and each.tag for each in metadata.statements)
+    assert all(each.taken or each.reason for each in metadata.statements)
+    refused = {each.tag for each in metadata.statements if not each.taken}
+    assert refused >= {"GPSLatitude, GPSLongitude", "GPSImgDirection", "FocalLengthIn35mmFilm", "FocalLength"}
+    assert metadata.notes == ("The position in the photo's EXIF makes no sense and was ignored.",)
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [("+1,5", 1.5), ("3/2", 1.5), ("1/0", None), ("1,234,5", None), ("nan", None), (b"2.5\0", 2.5), (None, None)],
+)
+def test_numbers(text, value):
+    assert number(text) == value
