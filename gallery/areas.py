@@ -14,13 +14,13 @@ from pyogrio.errors import DataLayerError, DataSourceError
 from shapely.geometry import MultiPolygon, Polygon
 
 from gallery.errors import AreaError
-from gallery.geo import Bounds, LonLat, distances_m, wrap_lon
+from gallery.geo import Bounds, LonLat, distances_m, turns, wrap_lon
 
 MOST_DEG_PER_M = 1 / 110_000
 """Degrees of latitude that a metre covers at most: a quick first look before the exact distance."""
 
-TURNS_DEG = np.array([[turn, 0, turn, 0] for turn in (-360, 0, 360)])
-"""Longitudes may go on past 180, of tiles as of areas; they are compared on each turn."""
+TURNS_DEG = np.array([[turn, 0, turn, 0] for turn in turns()])
+"""What a box is moved by, (3, 4)."""
 
 STEPS = 500
 """Points along the longer side of a projected outline where it is bent into degrees."""

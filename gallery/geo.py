@@ -3,6 +3,7 @@
 import math
 from dataclasses import dataclass
 from functools import cache
+from typing import Any
 
 import numpy as np
 from pyproj import CRS, Geod, Transformer
@@ -27,6 +28,14 @@ def wrap_lon(lon_deg: float) -> float:
     if -180 <= lon_deg <= 180:
         return lon_deg
     return (lon_deg + 180) % 360 - 180
+
+
+def turns(lon_deg: float | np.ndarray = 0.0) -> tuple[Any, Any, Any]:
+    """A meridian on every turn: footprints and areas over the 180th meridian go on past it.
+
+    Args: lon_deg: a number, or an array of any shape.
+    """
+    return lon_deg - 360, lon_deg, lon_deg + 360
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ import numpy as np
 import shapely
 
 from gallery.errors import GalleryError
-from gallery.geo import LonLat, distances_m
+from gallery.geo import LonLat, distances_m, turns
 
 JUNK = -1
 """Gallery items with this label are removed before ranking."""
@@ -309,8 +309,8 @@ def first_containing(footprints: np.ndarray, ranked: np.ndarray, points: np.ndar
     shapes[:-1] = footprints
     ranked, points = np.asarray(ranked), np.asarray(points, np.float64).reshape(-1, 2)
     covered = np.zeros(ranked.shape, bool)
-    for turn in (0, 360, -360):  # footprints over the 180th meridian go on past it
-        places = shapely.points(points[:, 0] + turn, points[:, 1])
+    for lons in turns(points[:, 0]):
+        places = shapely.points(lons, points[:, 1])
         covered |= shapely.covers(shapes[ranked], places[:, None])
     return np.where(covered.any(axis=1), covered.argmax(axis=1), -1) if ranked.shape[1] else np.full(len(points), -1)
 

@@ -2,6 +2,7 @@
 
 import os
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 
 
@@ -21,6 +22,22 @@ def is_within(path: Path, folder: Path) -> bool:
 def printable(name: str) -> str:
     """A name of a file as one printable line."""
     return "".join(letter if letter.isprintable() else "?" for letter in name)
+
+
+def write_whole(file: Path, write: Callable[[Path], object]) -> None:
+    """Write a file so that it is there complete or not at all.
+
+    Args: write: writes to the path that it is given, beside the file and with its ending.
+    """
+    unfinished = file.with_name(f"unfinished-{file.name}")
+    unfinished.unlink(missing_ok=True)
+    try:
+        write(unfinished)
+        with unfinished.open("rb+") as stream:
+            os.fsync(stream.fileno())
+        unfinished.replace(file)
+    finally:
+        unfinished.unlink(missing_ok=True)
 
 
 def linked(file: Path, target: Path) -> Path:

@@ -7,7 +7,7 @@ import numpy as np
 from shapely.affinity import translate
 from shapely.geometry import Point, Polygon
 
-from gallery.geo import Bounds, LonLat, bounds_of
+from gallery.geo import Bounds, LonLat, bounds_of, size_m, turns
 
 
 class Window(NamedTuple):
@@ -41,9 +41,14 @@ class Tile:
         """The box of the footprint."""
         return bounds_of(self.footprint)
 
+    @property
+    def side_m(self) -> float:
+        """The longer side of the box, metres. Tiles count as of one place when their centres lie no farther apart."""
+        return max(size_m(self.bounds))
+
     def contains(self, point: LonLat) -> bool:
         """Whether the footprint covers the ground point (edges included)."""
-        return any(self.footprint.covers(Point(point.lon + turn, point.lat)) for turn in (0, 360, -360))
+        return any(self.footprint.covers(Point(lon, point.lat)) for lon in turns(point.lon))
 
 
 @dataclass(frozen=True)

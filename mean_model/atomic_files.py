@@ -15,8 +15,8 @@ def file_sha256(path: Path) -> str:
 
 
 def replace(path: Path, write: Callable[[Path], object]) -> None:
-    """Write beside the path, and rename when all of it is on the disk."""
-    handle, beside = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    """Write beside the path, under a name with its ending, and rename when all of it is on the disk."""
+    handle, beside = tempfile.mkstemp(dir=path.parent, prefix=f".{path.stem}.", suffix=path.suffix)
     os.close(handle)
     try:
         write(Path(beside))

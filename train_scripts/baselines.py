@@ -50,7 +50,6 @@ from mean_model.embedder import Embedder
 from mean_model.photo import Photo, read_position
 from mean_model.photo_metadata import PhotoPosition
 from train_scripts.errors import DatasetError
-from train_scripts.evaluation.photos import tiles_covering
 from train_scripts.evaluation.queries import Query, asked_photos
 from train_scripts.evaluation.reembedded import same_tiles
 from train_scripts.text_table import as_text
@@ -205,7 +204,7 @@ def _closing(embedder: Any) -> Iterator[Any]:
 def measure(name: str, rank: RankTiles, queries: Sequence[Query], gallery: Gallery, *, progress: bool = True) -> Result:
     """Rank the tiles for each photo, and count."""
     reader = ColourHistogram()
-    covering = tiles_covering(gallery, [query.truth for query in queries])
+    covering = gallery.covering([query.truth for query in queries])
     firsts, seconds = [], []
     pairs = list(zip(queries, covering, strict=True))
     for query, right in tqdm(pairs, unit="photo", desc=name, file=sys.stderr, disable=not progress):

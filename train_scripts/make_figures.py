@@ -17,6 +17,7 @@ from __future__ import annotations
 import argparse
 import math
 import sys
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -86,14 +87,10 @@ def save(figure: Figure | Image.Image, file: Path) -> None:
     """Write a figure in the format that the file's suffix names; it is there whole or not at all."""
     from PIL import Image
 
-    def write(beside: Path) -> None:
-        if isinstance(figure, Image.Image):
-            kind = Image.registered_extensions()[file.suffix]
-            figure.save(beside, kind, quality=95, resolution=200)  # of JPEG, and of the pages of a PDF
-        else:
-            figure.savefig(beside, format=file.suffix[1:])
-
-    replace(file, write)
+    if isinstance(figure, Image.Image):
+        replace(file, partial(figure.save, quality=95, resolution=200))  # of JPEG, and of the pages of a PDF
+    else:
+        replace(file, figure.savefig)
 
 
 def parser() -> argparse.ArgumentParser:

@@ -40,7 +40,6 @@ from train_scripts.data.training import weather
 from train_scripts.data.world.rasterise import rasterise
 from train_scripts.data.world.scene import Scene
 from train_scripts.data.world.shading import SEASONS, sun_direction
-from train_scripts.evaluation.photos import tiles_covering
 from train_scripts.make_sample import SATELLITE, planned_shots, sample_scene
 
 if TYPE_CHECKING:
@@ -144,7 +143,7 @@ class Spot:
         if conditions.offset is not None:
             middle = np.array(offsets_m(ORIGIN, self.tile.centre))
             side = np.random.default_rng(self._shot.seed).choice(np.array([(1, 0), (-1, 0), (0, 1), (0, -1)]))
-            x, y = middle + 0.999 * conditions.offset * side_m(self.tile) * side
+            x, y = middle + 0.999 * conditions.offset * self.tile.side_m * side
         ground, one, which = self.ground(conditions.season), torch.ones(1), torch.zeros(1, dtype=torch.long)
         z = height_at(ground, which, torch.tensor([[x]]).float(), torch.tensor([[y]]).float())
         target = torch.tensor([[x, y, float(z)]], dtype=torch.float32)
@@ -165,11 +164,6 @@ class Spot:
         )
         name = f"spot {self._shot.seed}"
         return Photo(image, name, WIDTH_PX, HEIGHT_PX, pose=pose), moved(ORIGIN, float(x), float(y))
-
-
-def side_m(tile: Tile) -> float:
-    """Width of a raster's tile on the ground."""
-    return (tile.window.width_px if tile.window else 0) * tile.metres_per_px
 
 
 def lattice(gallery: Gallery) -> np.ndarray:
@@ -203,7 +197,7 @@ def sweep(localizer: Localizer, count: int, names: Sequence[str], *, progress: b
         for (name, value), conditions in photographed.items():
             photo, truth = spot.photo(conditions)
             _, ranking = localizer.rank(photo, 1, allowed=apart if name == "offset" else None)
-            right[name, value] += int(ranking.rows[0]) in tiles_covering(gallery, [truth])[0]
+            right[name, value] += int(ranking.rows[0]) in gallery.covering([truth])[0]
     return [SweepPoint(name, value, hits, photos) for (name, value), hits in right.items()]
 
 

@@ -33,6 +33,7 @@ from gallery.imagery.mosaic import look_at
 from gallery.imagery.raster_cache import open_raster
 from gallery.imagery.xyz import ranges_of
 from gallery.index.vector_index import bytes_per_vector
+from gallery.paths import write_whole
 from gallery.store.gallery import Gallery
 from gallery.store.health import ground_area_m2
 from gallery.store.tile_table import TableWriter, rows_of
@@ -157,9 +158,7 @@ def plan_gallery(
         opened = request.open(home, embedder, Path(workplace))
         plan = plan_of(opened, embedder, options.least_detail, KnownTiles(old), options.index or "auto")
         if file is not None:
-            unfinished = file.with_name(f"{file.stem}.unfinished{file.suffix}")
-            draw(plan.footprints, plan.outlines, opened, plan.title).savefig(unfinished)
-            unfinished.replace(file)
+            write_whole(file, draw(plan.footprints, plan.outlines, opened, plan.title).savefig)
     return plan
 
 

@@ -14,6 +14,7 @@ from gallery.build.checkpoint import Block
 from gallery.build.swap import KEY
 from gallery.errors import BuildError
 from gallery.index.vector_index import write_index
+from gallery.paths import write_whole
 from gallery.store.gallery import Gallery
 from gallery.store.manifest import FORMAT, INDEX, MANIFEST, TILES, VECTORS, data_files, file_facts
 from gallery.store.tile_table import ROW_SCHEMA, TableWriter, TileTable
@@ -64,9 +65,11 @@ def write_gallery(
     }
     manifest["files"] = file_facts(folder, data_files(manifest))
     for name in manifest["files"]:
-        _to_disk(folder / name)
-    _write_whole(folder / KEY, key)
-    _write_whole(folder / MANIFEST, json.dumps(manifest, indent=2, ensure_ascii=False) + "\n")
+        with (folder / name).open("rb+") as file:
+            os.fsync(file.fileno())
+    document = json.dumps(manifest, indent=2, ensure_ascii=False) + "\n"
+    write_whole(folder / KEY, lambda path: path.write_text(key, "utf-8"))
+    write_whole(folder / MANIFEST, lambda path: path.write_text(document, "utf-8"))
 
 
 def blocks_of(gallery: Gallery, kept: np.ndarray | None = None) -> Iterator[Block]:
@@ -92,16 +95,3 @@ def _with_scale(gallery: Gallery) -> Callable[[pa.Table], pa.Table]:
         return rows.set_column(at, ROW_SCHEMA.field(at), pc.if_else(rows["col_px"].is_valid(), float(size_m), None))
 
     return filled
-
-
-def _write_whole(file: Path, text: str) -> None:
-    """Write a file so that it is there complete or not at all."""
-    unfinished = file.with_name(f"{file.name}.unfinished")
-    unfinished.write_text(text, "utf-8")
-    _to_disk(unfinished)
-    unfinished.replace(file)
-
-
-def _to_disk(file: Path) -> None:
-    with file.open("rb+") as stream:
-        os.fsync(stream.fileno())

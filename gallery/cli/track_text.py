@@ -8,6 +8,7 @@ import numpy as np
 
 from gallery.errors import TrackError
 from gallery.export import clean
+from gallery.paths import write_whole
 from gallery.track import export
 from gallery.track.track import Track
 
@@ -30,10 +31,9 @@ def write(track: Track, file: Path) -> None:
     Raises:
         TrackError: the file cannot be written.
     """
-    beside = file.with_name(f"{file.name}.part")
+    rendered = export.render(track, cast(export.Format, file.suffix.lower().lstrip(".")))
     try:
-        beside.write_text(export.render(track, cast(export.Format, file.suffix.lower().lstrip("."))), "utf-8")
-        beside.replace(file)
+        write_whole(file, lambda path: path.write_text(rendered, "utf-8"))
     except OSError as error:
         raise TrackError(f"{file.name} cannot be written: check its folder's permissions.") from error
 

@@ -14,7 +14,7 @@ import numpy as np
 
 from gallery.errors import GalleryError
 from gallery.intervals import wilson
-from gallery.metrics import JUNK
+from gallery.metrics import CHUNK_ELEMENTS, JUNK
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -26,9 +26,6 @@ BLUE, GREEN, RED, GREY = "#0072B2", "#009E73", "#C62828", "#767676"
 
 BINS = 200
 """Bins of a histogram of cosine distances, 0 to 2."""
-
-CHUNK_ELEMENTS = 8_000_000
-"""Most distances that are held at once."""
 
 
 # --- distances (Fig. 4, a to e) ---

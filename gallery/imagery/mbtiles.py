@@ -5,6 +5,7 @@ import sqlite3
 import struct
 import zlib
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import mercantile
@@ -13,7 +14,7 @@ from pmtiles.tile import MagicNumberNotFound, SpecVersionUnsupported, TileType
 
 from gallery.errors import SourceError
 from gallery.imagery.xyz import TileRange, picture_format
-from gallery.paths import linked
+from gallery.paths import linked, write_whole
 
 PMTILES_SUFFIX = ".pmtiles"
 
@@ -140,31 +141,33 @@ def archive_of_pmtiles(
     file = folder / f"{source.stem}-{state}.mbtiles"
     if file.is_file() or is_taken_over(earlier, file):
         return file
-    unfinished = unfinished_name(file)
-    unfinished.unlink(missing_ok=True)
     try:
-        with source.open("rb") as stream, Archive(unfinished) as archive:
-            get_bytes = MmapSource(stream)
-            header = Reader(get_bytes).header()
-            if header["tile_type"] in (TileType.MVT, TileType.MLT):
-                raise SourceError(f"{source.name} holds vector tiles. A gallery needs pictures: PNG, JPEG or WebP.")
-            wanted = header["max_zoom"] if zoom is None else zoom
-            done = 0
-            for (z, x, y), picture in all_tiles(get_bytes):
-                if z == wanted:
-                    if not done:
-                        picture_format(picture, source.name)
-                    archive.put(mercantile.Tile(x, y, z), picture)
-                    done += 1
-                    if on_tile is not None:
-                        on_tile(done, max(done, header["addressed_tiles_count"]))
-            if not done:
-                raise SourceError(f"{source.name} has no tiles of zoom {wanted}; it reaches to {header['max_zoom']}.")
-            archive.describe()
+        write_whole(file, partial(_convert, source, zoom, on_tile))
     except _DAMAGE as error:
         raise SourceError(f"{source.name} is damaged, or no PMTiles of version 3. Copy it again.") from error
-    unfinished.replace(file)
     return file
+
+
+def _convert(source: Path, zoom: int | None, on_tile: OnTile | None, file: Path) -> None:
+    """The tiles of one zoom of PMTiles into an archive."""
+    with source.open("rb") as stream, Archive(file) as archive:
+        get_bytes = MmapSource(stream)
+        header = Reader(get_bytes).header()
+        if header["tile_type"] in (TileType.MVT, TileType.MLT):
+            raise SourceError(f"{source.name} holds vector tiles. A gallery needs pictures: PNG, JPEG or WebP.")
+        wanted = header["max_zoom"] if zoom is None else zoom
+        done = 0
+        for (z, x, y), picture in all_tiles(get_bytes):
+            if z == wanted:
+                if not done:
+                    picture_format(picture, source.name)
+                archive.put(mercantile.Tile(x, y, z), picture)
+                done += 1
+                if on_tile is not None:
+                    on_tile(done, max(done, header["addressed_tiles_count"]))
+        if not done:
+            raise SourceError(f"{source.name} has no tiles of zoom {wanted}; it reaches to {header['max_zoom']}.")
+        archive.describe()
 
 
 _DAMAGE = (MagicNumberNotFound, SpecVersionUnsupported, ValueError, EOFError, IndexError, struct.error, zlib.error)

@@ -18,11 +18,11 @@ from shapely.affinity import translate
 from shapely.geometry import Polygon, box
 
 from gallery.errors import SourceError
-from gallery.geo import LonLat, destination, wrap_lon
+from gallery.geo import LonLat, destination, turns, wrap_lon
 from gallery.imagery.bands import colour_bands, palette
 from gallery.imagery.raster import Raster
 from gallery.imagery.raster_io import LAYER, MOSAIC_SUFFIX, crs_of, lies_north_up, open_file
-from gallery.paths import noted_path
+from gallery.paths import noted_path, write_whole
 
 OPTIONS = ("RESX", "RESY", "SORT_FIELD", "MASK_BAND", "BAND_COUNT", "DATA_TYPE", "COLOR_INTERPRETATION", "RESAMPLING")
 """What an index may tell the driver; others name further files."""
@@ -97,10 +97,7 @@ def clusters(sheets: Sequence[MosaicSheet]) -> list[list[MosaicSheet]]:
     near_deg = [TOUCHING_PX * max(_pixel_deg(sheet)) for sheet in sheets]
     tree = shapely.STRtree(outlines)
     pairs = np.concatenate(
-        [
-            tree.query([translate(outline, turn) for outline in outlines], "dwithin", near_deg)
-            for turn in (0, 360, -360)
-        ],
+        [tree.query([translate(outline, turn) for outline in outlines], "dwithin", near_deg) for turn in turns()],
         axis=1,
     )
     fit = np.array([sheet.north_up for sheet in sheets])
@@ -141,10 +138,10 @@ def write_mosaic(sheets: Sequence[MosaicSheet], folder: Path) -> Path:
     )
     folder.mkdir(parents=True, exist_ok=True)
     file = folder / f"{_name(table, sheets[0].path)}{MOSAIC_SUFFIX}"
-    unfinished = file.with_name(f"unfinished-{file.name}")
-    unfinished.unlink(missing_ok=True)
-    table.to_file(unfinished, driver="GPKG", layer=LAYER, engine="pyogrio", layer_metadata=_options(ordered[0], pixel))
-    unfinished.replace(file)
+    options = _options(ordered[0], pixel)
+    write_whole(
+        file, lambda path: table.to_file(path, driver="GPKG", layer=LAYER, engine="pyogrio", layer_metadata=options)
+    )
     return file
 
 

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from gallery.geo import Position, diagonal_m, distance_m, moved, offsets_m, size_m
-from gallery.tiles import Match, Tile
+from gallery.geo import Position, diagonal_m, distance_m, moved, offsets_m
+from gallery.tiles import Match
 
 AGREEMENT_OF = 5
 """Best tiles that the rule for a position looks at, whatever number is shown."""
@@ -19,11 +19,6 @@ AGREEMENT_LEAST_ADDED_UP = 3
 
 AGREEMENT_MOST_BY_CHANCE = 0.2
 """Largest share of the searched tiles that may lie at that place anyway; the rule says nothing beyond it."""
-
-
-def place_size_m(tile: Tile) -> float:
-    """How far apart the centres of two tiles may lie to count as one place: the tile's longer side."""
-    return max(size_m(tile.bounds))
 
 
 @dataclass(frozen=True)
@@ -51,7 +46,7 @@ def agreement_of(matches: Sequence[Match]) -> Agreement:
     """What the best tiles say of the first one's place. Args: matches: at least one, best first."""
     best = matches[0].tile
     considered = matches[:AGREEMENT_OF]
-    reach_m = place_size_m(best)
+    reach_m = best.side_m
     agreeing = [match for match in considered if distance_m(best.centre, match.tile.centre) <= reach_m]
     weights = np.array([max(match.score, 1e-6) for match in agreeing])
     offsets = np.array([offsets_m(best.centre, match.tile.centre) for match in agreeing])

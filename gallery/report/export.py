@@ -8,6 +8,7 @@ from shapely.geometry import LineString, MultiLineString, box
 from shapely.geometry.base import BaseGeometry
 
 from gallery.export import Format, Row, clean, csv_text, document
+from gallery.geo import turns
 from gallery.report.flags import COLUMNS as FLAG_COLUMNS
 
 COLUMNS = (
@@ -61,7 +62,7 @@ def _cut(truth: np.ndarray, answer: np.ndarray) -> BaseGeometry:
     """A line over the 180th meridian, in two parts there (RFC 7946, 3.1.9)."""
     (lon, lat), (answered_lon, answered_lat) = truth, answer
     line = LineString([(lon, lat), (answered_lon + 360 * round((lon - answered_lon) / 360), answered_lat)])
-    parts = [translate(line.intersection(box(turn - 180, -90, turn + 180, 90)), -turn) for turn in (-360, 0, 360)]
+    parts = [translate(line.intersection(box(turn - 180, -90, turn + 180, 90)), -turn) for turn in turns()]
     lines = [part for part in parts if isinstance(part, LineString) and part.length]
     return lines[0] if len(lines) == 1 else MultiLineString(lines)
 

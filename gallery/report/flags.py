@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 
 from gallery.geo import overlapping
+from gallery.metrics import CHUNK_ELEMENTS
 from gallery.report.tiles import Tiles
 from gallery.store.health import LOOKALIKE_COSINE
 
@@ -30,9 +31,6 @@ SOURCES = {
     "dark": "brightness",
 }
 """What each flag is judged by: where a report knows none of it, the flag is unknown."""
-
-CHUNK_ELEMENTS = 8_000_000
-"""Most cosines that are held at once."""
 
 LEAST_SPREAD = {"sharpness": 0.2, "brightness": 5.0}
 """Least spread of the photos of a report (of log sharpness, of grey levels) that has outliers."""

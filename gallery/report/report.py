@@ -15,6 +15,7 @@ import pyarrow.parquet as pq
 
 from gallery.errors import GalleryError
 from gallery.geo import LonLat, distance_m
+from gallery.paths import write_whole
 from gallery.search.answer import Answer
 from gallery.tiles import Tile, overlap
 
@@ -260,9 +261,7 @@ def _columns(rows: Sequence[QueryRow]) -> dict[str, pa.Array]:
 
 def write_table(file: Path, table: pa.Table) -> None:
     """Write a Parquet file whole or not at all."""
-    unfinished = file.with_name(f"{file.name}.unfinished")
-    pq.write_table(table, unfinished, compression="zstd", row_group_size=ROW_GROUP)
-    unfinished.replace(file)
+    write_whole(file, lambda path: pq.write_table(table, path, compression="zstd", row_group_size=ROW_GROUP))
 
 
 def packed(vectors: np.ndarray) -> pa.Array:

@@ -14,6 +14,7 @@ import pandas as pd
 import shapely
 
 from gallery.figures.embeddings import Cloud, projected
+from gallery.paths import write_whole
 from gallery.report.table import Inspection
 
 log = logging.getLogger(__name__)
@@ -143,10 +144,7 @@ def _cached_points(
     for file in files:
         try:
             file.parent.mkdir(parents=True, exist_ok=True)
-            unfinished = file.with_name(f"{file.name}.{os.getpid()}.unfinished")
-            with unfinished.open("wb") as stream:
-                np.savez(stream, points=points.astype(np.float32), method=np.array(words))
-            unfinished.replace(file)
+            write_whole(file, lambda path: np.savez(path, points=points.astype(np.float32), method=np.array(words)))
         except OSError:
             continue
         return points, words

@@ -7,7 +7,7 @@ from gallery.constants import SHARES
 from gallery.embedder import Embedder, Photo
 from gallery.errors import GalleryError, WrongModel
 from gallery.geo import LonLat, distance_m, distances_m
-from gallery.judge.agreement import AGREEMENT_OF, place_size_m
+from gallery.judge.agreement import AGREEMENT_OF
 from gallery.judge.calibration import CALIBRATION, Calibration
 from gallery.judge.evidence import Evidence, evidence_of
 from gallery.judge.geometry import Check, Verifier
@@ -63,7 +63,7 @@ class Judge:
         by_score = np.argsort(-ranking.scores, kind="stable")  # a verified tile may stand before better ones
         ordered = Ranking(ranking.rows[by_score], ranking.scores[by_score])
         inliers = None if check is None else 0 if check.fit is None else check.fit.inliers
-        reach_m = place_size_m(self.gallery.tile(int(ordered.rows[0]))) if len(by_score) else 0.0
+        reach_m = self.gallery.tile(int(ordered.rows[0])).side_m if len(by_score) else 0.0
         return evidence_of(ordered, self.gallery.centres, reach_m, inliers)
 
     def answer(self, searched: Searched, k: int, near: Area | None = None) -> Answer:
@@ -118,7 +118,7 @@ class Judge:
     def _share_at(self, tile: Tile, among: np.ndarray | None) -> float:
         """Share of the searched tiles that lie at the place of this one."""
         searched = len(self.gallery) if among is None else np.count_nonzero(among)
-        reach_m = place_size_m(tile)
+        reach_m = tile.side_m
         lons, lats = self.gallery.centres.T
         chosen = np.abs(lats - tile.centre.lat) <= reach_m * MOST_DEG_PER_M  # few are left for the exact distance
         if among is not None:

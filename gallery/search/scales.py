@@ -4,7 +4,6 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from gallery.judge.agreement import place_size_m
 from gallery.photo.pose import Pose
 from gallery.photo.rectify import share_shown
 from gallery.store.gallery import Gallery
@@ -44,7 +43,7 @@ def typical_side_m(gallery: Gallery, among: np.ndarray | None = None) -> float:
     """Median of the tiles' longer sides, metres, over a sample spread evenly. Args: among: (N,) bool, None: all."""
     rows = np.arange(len(gallery)) if among is None else np.flatnonzero(among)
     chosen = rows[np.unique(np.linspace(0, len(rows) - 1, min(len(rows), SAMPLED)).astype(int))]
-    return float(np.median([place_size_m(gallery.tile(int(row))) for row in chosen]))
+    return float(np.median([gallery.tile(int(row)).side_m for row in chosen]))
 
 
 def suited(scales: tuple[Scale, ...], size: tuple[int, int], pose: Pose) -> Scale:

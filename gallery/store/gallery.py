@@ -2,7 +2,7 @@
 
 import logging
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -13,6 +13,7 @@ from PIL import Image
 
 from gallery.constants import EXACT_INDEX
 from gallery.errors import DamagedGallery, GalleryError, WrongModel
+from gallery.geo import LonLat, distances_m, turns
 from gallery.imagery.images import read_picture
 from gallery.imagery.raster_cache import open_raster
 from gallery.index.vector_index import VectorIndex, open_index
@@ -126,6 +127,21 @@ class Gallery:
     def tile(self, row: int) -> Tile:
         """The tile at a row of the vectors."""
         return self.table.tile(row)
+
+    def covering(self, points: Sequence[LonLat]) -> list[np.ndarray]:
+        """The rows of the tiles whose footprint covers each point, that with the nearest centre first."""
+        return [self._covering(point) for point in points]
+
+    def tile_at(self, point: LonLat) -> Tile | None:
+        """The tile with the nearest centre of those that cover a point; None where there is none."""
+        return next(map(self.tile, self._covering(point).tolist()), None)
+
+    def _covering(self, point: LonLat) -> np.ndarray:
+        west, south, east, north = self.boxes.T
+        level = np.flatnonzero((south <= point.lat) & (point.lat <= north))
+        near = np.any([(west[level] <= lon) & (lon <= east[level]) for lon in turns(point.lon)], axis=0)
+        rows = np.array([row for row in level[near].tolist() if self.tile(row).contains(point)], np.int64)
+        return rows[np.argsort(distances_m(point, *self.centres[rows].T), kind="stable")]
 
     def row(self, tile_id: str) -> int:
         """The row of a tile by its id.

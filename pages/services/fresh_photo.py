@@ -3,7 +3,6 @@
 import math
 from functools import partial
 
-import numpy as np
 from PIL import Image
 
 from gallery import Gallery, Localizer, Match
@@ -39,7 +38,7 @@ def fresh_pictures(photo: FreshPhoto, options: DisplayOptions) -> QueryPictures:
     """
     gallery, answer = photo.engine.wait().gallery, photo.answer
     point = None if answer.exif is None else LonLat(answer.exif.lon, answer.exif.lat)
-    true = None if point is None else covering(gallery, point)
+    true = None if point is None else gallery.tile_at(point)
     ranked = tuple(_ranked(gallery, match, point, true, options.near_m) for match in answer.matches[:STRIP_TILES])
     truth = None
     if true is not None:
@@ -55,17 +54,6 @@ def fresh_pictures(photo: FreshPhoto, options: DisplayOptions) -> QueryPictures:
         truth_missing="The photo states no position." if point is None else "No tile covers the place in its EXIF.",
     )
     return heatmaps.with_network_view(query, photo.engine, partial(_searched, photo, true), options)
-
-
-def covering(gallery: Gallery, point: LonLat) -> Tile | None:
-    """The tile whose centre lies next to a point, of those that cover it."""
-    west, south, east, north = gallery.boxes.T
-    inside = np.zeros(len(gallery), bool)
-    for turn in (0, 360, -360):
-        lon = point.lon + turn
-        inside |= (west <= lon) & (lon <= east) & (south <= point.lat) & (point.lat <= north)
-    tiles = [tile for tile in map(gallery.tile, np.flatnonzero(inside).tolist()) if tile.contains(point)]
-    return min(tiles, key=lambda tile: distance_m(point, tile.centre), default=None)
 
 
 def _ranked(gallery: Gallery, match: Match, point: LonLat | None, true: Tile | None, near_m: float) -> RankedTile:

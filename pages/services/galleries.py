@@ -12,7 +12,6 @@ from PIL import Image
 
 from gallery import Gallery, Tile
 from gallery.errors import GalleryError
-from gallery.geo import size_m
 from gallery.store.health import Health, coverage, examine, ground_area_m2
 from pages.common.gallery_map import gallery_map
 from pages.common.ground_image import ground_picture
@@ -150,7 +149,7 @@ class GalleriesService:
         twin = None if pair is None else gallery.tile(pair.twin)
         return TileView(
             tile,
-            max(size_m(tile.bounds)),
+            tile.side_m,
             _picture(gallery, tile),
             () if health is None else tuple(_remarks(gallery, health, row)),
             twin,

@@ -30,7 +30,6 @@ from pages.common.ground_image import ground_picture
 from pages.errors import BadQuestion, sentence
 from pages.services import heatmaps
 from pages.services.engine import Engine
-from pages.services.fresh_photo import covering
 from pages.services.heatmaps import DisplayOptions, Trio
 from pages.services.query_pictures import LARGE_PX, STRIP_PX, STRIP_TILES, QueryPictures, RankedTile, uri_of
 
@@ -258,7 +257,7 @@ class InspectionService:
         """The tile whose centre is next to a point that it covers."""
         if self.gallery is None or math.isnan(lon) or math.isnan(lat):
             return None
-        tile = covering(self.gallery, LonLat(lon, lat))
+        tile = self.gallery.tile_at(LonLat(lon, lat))
         return None if tile is None else tile.id
 
 

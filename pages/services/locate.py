@@ -12,7 +12,7 @@ from PIL import Image
 
 from gallery import Answer, Gallery, Localizer, Near
 from gallery.embedder import Photo, PhotoPosition
-from gallery.geo import LonLat, wrap_lon
+from gallery.geo import LonLat, turns, wrap_lon
 from gallery.judge.geometry import PICTURE_PX
 from gallery.judge.overlay import Overlay, overlay_of
 from gallery.search.answer import PhotoProblem
@@ -257,7 +257,7 @@ def outside(gallery: Gallery, answer: Answer) -> tuple[str, ...]:
         return ()
     west, south, east, north = _extent(gallery)
     point = LonLat(answer.exif.lon, answer.exif.lat)
-    if south <= point.lat <= north and any(west <= point.lon + turn <= east for turn in (0, 360)):
+    if south <= point.lat <= north and any(west <= lon <= east for lon in turns(point.lon)):
         return ()
     return ("By its EXIF the photo was taken outside this gallery: if that is right, every tile here is wrong.",)
 

@@ -17,6 +17,7 @@ import numpy as np
 
 from gallery import Gallery, Localizer, build_gallery
 from gallery.build.pipeline import Progress
+from gallery.paths import write_whole
 from pages.errors import PagesError
 from pages.services.catalog import CatalogEntry, GalleryCatalog
 from pages.services.engine import Engine
@@ -178,13 +179,16 @@ def zipped(entry: CatalogEntry) -> Path:
     file = entry.temp_folder / f"{entry.title}.zip"
     if file.is_file():
         return file
-    unfinished = file.with_suffix(".unfinished")
-    with zipfile.ZipFile(unfinished, "w", zipfile.ZIP_STORED) as archive:  # its files are compressed, or vectors
-        for path in sorted(entry.folder.rglob("*")):
-            if path.is_file():
-                archive.write(path, path.relative_to(entry.temp_folder))
-    unfinished.replace(file)
+    write_whole(file, partial(_zip, entry.folder, entry.temp_folder))
     return file
+
+
+def _zip(folder: Path, root: Path, file: Path) -> None:
+    """The files of a folder as a ZIP file, by their names below a root."""
+    with zipfile.ZipFile(file, "w", zipfile.ZIP_STORED) as archive:  # its files are compressed, or vectors
+        for path in sorted(folder.rglob("*")):
+            if path.is_file():
+                archive.write(path, path.relative_to(root))
 
 
 def title_of(upload: Path) -> str:

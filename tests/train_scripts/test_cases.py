@@ -15,7 +15,6 @@ from train_scripts.cases import MANIFEST
 from train_scripts.data.simulator.camera_files import Shot, camera_metadata
 from train_scripts.data.simulator.flat_ground import FOV_DEG
 from train_scripts.data.world.rasterise import Appearance
-from train_scripts.evaluation.photos import tiles_covering
 from train_scripts.evaluation.queries import read_queries
 
 HOME = LonLat(15.0, -6.0)
@@ -61,7 +60,7 @@ def test_cells_that_are_only_searched_are_not_asked(tmp_path):
     folder = write_cells(tmp_path / "c")
     gallery = cases.cells(folder, tmp_path / "out", Reading(), ["0", "1", "2", "3"], 5)
     queries = read_queries(tmp_path / "out" / "photos")
-    covering = tiles_covering(gallery, [query.truth for query in queries])
+    covering = gallery.covering([query.truth for query in queries])
     assert (len(gallery), len(queries)) == (6, 5)
     assert {gallery.tile(int(rows[0])).image for rows in covering} == {"cells/4.jpg", "cells/5.jpg"}
     with pytest.raises(GalleryError, match="No cell is left"):
@@ -76,7 +75,7 @@ def test_the_airfield_lies_among_the_others(tmp_path):
             Image.fromarray(picture).save(tmp_path / folder / f"{name}.jpg")
     gallery = cases.airfield(tmp_path, tmp_path / "out", Reading(), tmp_path / "other", 18)
     queries = read_queries(tmp_path / "out" / "photos")
-    covering = tiles_covering(gallery, [query.truth for query in queries])
+    covering = gallery.covering([query.truth for query in queries])
     assert (len(gallery), len(queries), {len(rows) for rows in covering}) == (25, 7, {1})
     for query, [row] in zip(queries, covering, strict=True):
         own = np.asarray(gallery.image(gallery.tile(int(row))), int)
@@ -96,7 +95,7 @@ def test_a_flight_is_halved(tmp_path):
     gallery = cases.flight(tmp_path / "f", tmp_path / "out", Reading())
     queries = read_queries(tmp_path / "out" / "photos")
     assert (len(gallery), [query.file.stem for query in queries]) == (5, ["01", "03", "05", "07"])
-    assert all(len(rows) == 0 for rows in tiles_covering(gallery, [query.truth for query in queries]))  # 20 m away
+    assert all(len(rows) == 0 for rows in gallery.covering([query.truth for query in queries]))  # 20 m away
     write_flight(tmp_path / "short", 3)
     with pytest.raises(GalleryError, match="3 photos with a position"):
         cases.flight(tmp_path / "short", tmp_path / "out", Reading())

@@ -15,7 +15,7 @@ from train_scripts import sweeps
 from train_scripts.data.simulator.camera_files import Shot
 from train_scripts.data.world.rasterise import Appearance
 from train_scripts.make_sample import sample_scene
-from train_scripts.sweeps import SWEEPS, Conditions, Spot, SweepPoint, draw, lattice, side_m, sweep, write_table
+from train_scripts.sweeps import SWEEPS, Conditions, Spot, SweepPoint, draw, lattice, sweep, write_table
 
 
 @pytest.fixture(scope="module")
@@ -33,7 +33,7 @@ def spot(gallery) -> Spot:
 def test_the_lattice_covers_the_region_once(gallery):
     tiles = [gallery.tile(int(row)) for row in np.flatnonzero(lattice(gallery))]
     assert len(tiles) == 25 * 25 and len({tile.window[:2] for tile in tiles}) == len(tiles)
-    assert {round(side_m(tile)) for tile in tiles} == {160}
+    assert {round(tile.side_m) for tile in tiles} == {160}
     west = sorted(tile.window.col_px for tile in tiles)
     assert set(np.diff(sorted(set(west)))) == {320}
 

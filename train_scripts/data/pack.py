@@ -45,12 +45,7 @@ def pack_world(scene: Scene, size_m: float, gsd_m: float, appearances: list[Appe
 
 def write_npz(path: Path, arrays: dict[str, np.ndarray]) -> None:
     """Write a world: a killed packer leaves no half of one."""
-
-    def write(beside: Path) -> None:
-        with beside.open("wb") as file:
-            np.savez(file, allow_pickle=False, **arrays)
-
-    replace(path, write)
+    replace(path, lambda beside: np.savez(beside, allow_pickle=False, **arrays))
 
 
 def pack(seed: int, order: Order) -> None:

@@ -16,7 +16,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import shapely
 from tqdm import tqdm
 
 from gallery import Gallery, Localizer
@@ -176,7 +175,7 @@ def run(options: PhotosOptions) -> Iterator[dict[str, Any]]:
         localizer = Localizer(searched, embedder)
         read = partial(_read, options, embedder)
         asked = asked_photos(options.photos, options.positions, read, progress=options.progress)
-        covering = tiles_covering(gallery, [query.truth for query in asked.queries])
+        covering = gallery.covering([query.truth for query in asked.queries])
         if not any(map(len, covering)):
             raise BadRequest(
                 f"None of the {len(asked.queries)} photos lies on a tile of {shown(gallery.folder.name)}. Choose the "
@@ -278,17 +277,6 @@ def _write(
     tiles_file(file).unlink(missing_ok=True)  # of an earlier report of this name
     if searched is not gallery:
         write_tiles(file, Tiles(gallery.tiles["id"].to_numpy(object), searched.vectors, *gallery.centres.T))
-
-
-def tiles_covering(gallery: Gallery, points: Sequence[LonLat]) -> list[np.ndarray]:
-    """The rows of the tiles whose footprint covers each point."""
-    lons, lats = np.array([(point.lon, point.lat) for point in points]).T
-    found: list[list[int]] = [[] for _ in points]
-    for turn in (0, 360, -360):  # footprints over the 180th meridian go on past it
-        pairs = gallery.tiles.sindex.query(shapely.points(lons + turn, lats), predicate="covered_by")
-        for number, row in pairs.T.tolist():
-            found[number].append(row)
-    return [np.array(sorted(rows), np.int64) for rows in found]
 
 
 def _compared(query: Query, answer: Answer, ranking: Ranking, right: np.ndarray) -> Found:

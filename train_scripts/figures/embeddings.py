@@ -9,7 +9,7 @@ import numpy as np
 
 from gallery.errors import GalleryError
 from gallery.report.tiles import read_tiles
-from train_scripts.figures.report_sheets import covering, truth_of
+from train_scripts.figures.report_sheets import truth_of
 
 if TYPE_CHECKING:
     from gallery.report.report import Report
@@ -81,7 +81,8 @@ def _places_in(gallery: Gallery, report: Report) -> tuple[list[int], np.ndarray]
     labels = np.arange(len(gallery))
     places: list[int] = []
     for row in report.rows.itertuples(index=False):
-        tiles = covering(gallery, truth_of(row))
+        truth = truth_of(row)
+        tiles = [] if truth is None else gallery.covering([truth])[0].tolist()
         known = [tile for tile in tiles if tile in places]  # two photos of one place share its tile
         places.append((known or tiles or [-1])[0])
         labels[[tile for tile in tiles if tile not in places]] = -1

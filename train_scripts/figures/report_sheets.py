@@ -125,19 +125,6 @@ def truth_of(row: Any) -> LonLat | None:
     return LonLat(row.true_lon, row.true_lat) if known else None
 
 
-def covering(gallery: Gallery, point: LonLat | None) -> list[int]:
-    """Rows of the tiles whose footprint covers a point on the ground, that with the nearest centre first."""
-    import shapely
-
-    from gallery.geo import distance_m
-
-    if point is None:
-        return []
-    places = [shapely.Point(point.lon + turn, point.lat) for turn in (0, 360, -360)]  # footprints go on past 180
-    _, rows = gallery.tiles.sindex.query(places, predicate="covered_by")
-    return sorted(map(int, rows), key=lambda row: distance_m(point, gallery.tile(row).centre))
-
-
 def _query(row: Any, pictures: ReportPictures, side_px: int) -> SheetPicture:
     told = isinstance(row.condition, str) and row.condition != CLEAR
     words = [row.id.replace("\n", " "), *([row.condition] if told else [])]
@@ -155,7 +142,9 @@ def _ranked(row: Any, rank: int, pictures: ReportPictures, side_px: int) -> Shee
 def _truth(row: Any, pictures: ReportPictures, side_px: int) -> SheetPicture | None:
     tile_id = row.true_tile_id
     if not isinstance(tile_id, str) and pictures.gallery is not None:
-        tile_id = next((pictures.gallery.tile(tile).id for tile in covering(pictures.gallery, truth_of(row))), None)
+        truth = truth_of(row)
+        tile = None if truth is None else pictures.gallery.tile_at(truth)
+        tile_id = tile and tile.id
     if not isinstance(tile_id, str):
         return None
     return _tile(tile_id, pictures, side_px, _metres(row, tile_id, pictures), True)

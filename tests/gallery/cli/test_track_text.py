@@ -25,4 +25,4 @@ def test_a_track_is_written_as_the_ending_says(tmp_path):
     for bad, words in ((tmp_path / "way.txt", "ends neither"), (tmp_path / "gone" / "way.gpx", "no folder gone")):
         with pytest.raises(TrackError, match=words):
             track_text.check_out(bad)
-    assert not list(tmp_path.glob("*.part"))
+    assert not list(tmp_path.glob("unfinished-*"))

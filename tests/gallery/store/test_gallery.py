@@ -10,6 +10,7 @@ import pytest
 from gallery import Gallery, build_gallery
 from gallery.build.options import BuildOptions
 from gallery.errors import DamagedGallery, GalleryError, NotAGallery, WrongModel
+from gallery.geo import LonLat, distances_m
 from gallery.store.check import check_gallery
 from gallery.store.gallery import is_within
 from gallery.store.manifest import DATA_FILES, INDEX, MANIFEST, TILES, VECTORS
@@ -252,3 +253,16 @@ def test_a_gallery_beside_its_raster_survives_git_and_moves(tmp_path, embedder):
 )
 def test_a_path_stays_in_its_folder_as_it_is_written(written, stays, tmp_path):
     assert is_within(tmp_path / "area" / written, tmp_path / "area") == stays
+
+
+@pytest.mark.parametrize("origin", [(1_000_000.0, 6_000_000.0), (20_037_308.0, 6_000_000.0)])  # over 180 degrees
+def test_the_tiles_that_cover_a_point(tmp_path, embedder, origin):
+    raster = write_raster(tmp_path / "r.tif", origin=origin)
+    gallery = build_gallery(raster, tmp_path / "g", embedder, tile_size_m=60)
+    points = [gallery.tile(row).centre for row in range(0, len(gallery), 7)]
+    for row, point, rows in zip(range(0, len(gallery), 7), points, gallery.covering(points), strict=True):
+        assert rows[0] == row and gallery.tile_at(point) == gallery.tile(row)
+        assert set(rows) == {row for row in range(len(gallery)) if gallery.tile(row).contains(point)}
+        away_m = distances_m(point, *gallery.centres[rows].T)
+        assert (np.diff(away_m) >= 0).all() and len(rows) > 1
+    assert gallery.tile_at(LonLat(0, 0)) is None and gallery.covering([]) == []

@@ -11,7 +11,6 @@ from gallery.geo import LonLat
 from gallery.report.report import QueryRow, read_report, write_report
 from gallery.report.tiles import read_tiles
 from train_scripts.figures.embeddings import Vectors, read_vectors, report_vectors
-from train_scripts.figures.report_sheets import covering
 
 
 @pytest.fixture
@@ -31,7 +30,9 @@ def test_the_place_of_a_query_is_the_nearest_tile_around_it(report, gallery):
     for row, label in zip(report.rows.itertuples(), held.query_labels, strict=True):
         assert gallery.tile(int(label)).centre.lon == pytest.approx(row.true_lon, abs=1e-9)
         assert held.gallery_labels[label] == label
-        others = set(covering(gallery, LonLat(row.true_lon, row.true_lat))) - set(held.query_labels.tolist())
+        others = set(gallery.covering([LonLat(row.true_lon, row.true_lat)])[0].tolist()) - set(
+            held.query_labels.tolist()
+        )
         assert others and (held.gallery_labels[sorted(others)] == -1).all()
     assert held.query_labels[5] == held.query_labels[2]
 
