@@ -1,10 +1,11 @@
 """Models and galleries by the names that commands are given: the only module here that knows `mean_model`."""
 
 import argparse
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from gallery.errors import GalleryError
+from gallery.errors import GalleryError, UnreadablePhoto
 
 if TYPE_CHECKING:
     from gallery.embedder import Embedder
@@ -35,6 +36,24 @@ def _matcher(source: str) -> "Matcher":
         return NetworkPoints(load_points(source))
     except MeanModelError as error:
         raise GalleryError(str(error)) from error
+
+
+def stated_by(photo: Path) -> dict[str, Any]:
+    """What a photo says beside its pixels, and each statement with what became of it; its errors told as ours."""
+    from mean_model.errors import PhotoError
+    from mean_model.photo import read_metadata
+
+    try:
+        said = read_metadata(photo)
+    except PhotoError as error:
+        raise UnreadablePhoto(str(error)) from error
+    return {
+        "position": None if said.position is None else asdict(said.position),
+        "pose": None if said.pose is None else asdict(said.pose),
+        "taken_at": None if said.taken_at is None else said.taken_at.isoformat(),
+        "statements": [asdict(statement) for statement in said.statements],
+        "notes": list(said.notes),
+    }
 
 
 def open_localizer(options: argparse.Namespace, trust: float = 0.95) -> "Localizer":

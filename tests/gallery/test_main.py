@@ -285,7 +285,7 @@ def test_check_finds_damage(region, tmp_path, capsys):
 
 def test_every_command_and_option_has_help():
     commands = next(action for action in parser()._actions if hasattr(action, "choices") and action.choices)
-    assert set(commands.choices) == {"build", "remove", "search", "track", "inspect", "info", "check"}
+    assert set(commands.choices) == {"build", "remove", "search", "track", "inspect", "photo", "info", "check"}
     for command in commands.choices.values():
         assert command.description
         for action in command._actions:
@@ -293,7 +293,9 @@ def test_every_command_and_option_has_help():
 
 
 @pytest.mark.process
-@pytest.mark.parametrize("command", [[], ["build"], ["remove"], ["search"], ["inspect"], ["info"], ["check"]])
+@pytest.mark.parametrize(
+    "command", [[], ["build"], ["remove"], ["search"], ["inspect"], ["photo"], ["info"], ["check"]]
+)
 def test_help_loads_nothing_heavy(command):
     done = subprocess.run(
         [sys.executable, "-m", "gallery", *command, "--help"], cwd=ROOT, capture_output=True, text=True
