@@ -1,16 +1,23 @@
-"""Whether a raster shows its own pixels only: one of somebody else's could point at any file of this machine."""
+"""Whether a raster shows its own pixels only: one of somebody else's could point at any file of this machine.
 
+GDAL follows what lies beside a raster (overviews, masks, notes) and what its metadata name, and opens each by its
+content: a VRT called `r.tif.ovr` is read as a VRT. What it could open is looked at first, what it did open comes last.
+"""
+
+from collections.abc import Iterable
 from pathlib import Path
 
 import geopandas
 import pyarrow.parquet as pq
 import pyogrio
+import rasterio
 from pyogrio.errors import DataSourceError
+from rasterio.errors import RasterioIOError
 
 from gallery.constants import EXACT_INDEX
 from gallery.errors import DamagedGallery, SourceError
 from gallery.imagery.mosaic import OPTIONS
-from gallery.imagery.raster_io import LAYER, NOTES, OWN_PIXELS, driver_of, is_mosaic, open_file
+from gallery.imagery.raster_io import GEOTIFF, LAYER, NOTES, OWN_PIXELS, driver_of, is_mosaic, open_file
 from gallery.paths import is_within
 from gallery.store.manifest import TILES, read_manifest
 
@@ -19,33 +26,85 @@ VIRTUAL = (b"<VRTDataset", b"<GDAL", b"<OGR")
 """What files that point at others begin with; no picture has it near its start."""
 
 
+OWN_NOTES = b"<GDALMetadata>"
+"""How a TIFF's own metadata begin; a mask beside a raster has some near its start."""
+
+POINTERS = (NOTES, ".aux", ".rrd", "-journal", "-wal", "-shm")
+"""Endings of what may name other files, and is opened because it lies beside a raster or a database."""
+
+COPIES = (".ovr", ".msk")
+"""Endings of smaller copies and masks beside a raster, which GDAL opens by whatever driver knows their content."""
+
+POINTING_DOMAINS = {"OVERVIEWS", "GEOLOCATION"}
+"""Metadata within a file that name further files."""
+
+FILE_ALONE = {"GDAL_DISABLE_READDIR_ON_OPEN": "EMPTY_DIR", "GDAL_PAM_ENABLED": False}
+"""Nothing beside a file is opened with it."""
+
+
 def require_own_pixels(raster: Path, folder: Path) -> None:
     """Refuse a raster that could show what lies outside a folder; an index of tiles must list rasters of the folder.
 
     Raises:
-        DamagedGallery: it is virtual, has notes of GDAL beside it (.aux.xml may name other files), or lists such.
+        DamagedGallery: it is virtual, names other files, has such beside it, or lists such.
     """
-    if is_mosaic(raster):
-        for listed in _listed(raster):
-            _require_plain(raster.parent / listed, folder)
-    else:
-        _require_plain(raster, folder)
+    rasters = [raster.parent / listed for listed in _listed(raster)] if is_mosaic(raster) else [raster]
+    for each in (raster, *rasters):
+        if not is_within(each, folder):
+            raise DamagedGallery(f"The gallery names imagery outside its folder ({each.name}): not opened.")
+    _require_plain_company({each.parent for each in (raster, *rasters)}, folder)
+    for each in rasters:
+        _require_plain(each, folder)
+
+
+def _require_plain_company(homes: Iterable[Path], folder: Path) -> None:
+    """Refuse folders of rasters that hold anything GDAL could follow elsewhere."""
+    for home in homes:
+        for file in home.iterdir() if home.is_dir() else ():
+            name = file.name.lower()
+            if name.endswith(POINTERS):
+                raise _pointing(file)
+            if name.endswith(COPIES):
+                if not is_within(file, folder):
+                    raise _pointing(file)
+                _require_no_pointer(file, GEOTIFF)
 
 
 def _require_plain(raster: Path, folder: Path) -> None:
-    if not is_within(raster, folder):
-        raise DamagedGallery(f"The gallery names imagery outside its folder ({raster.name}): not opened.")
-    refused = DamagedGallery(f"{raster.name} of the gallery may point at files outside its folder: not opened.")
-    if driver_of(raster) not in OWN_PIXELS.values() or raster.with_name(f"{raster.name}{NOTES}").exists():
-        raise refused
+    driver = driver_of(raster)
+    if driver not in OWN_PIXELS.values():
+        raise _pointing(raster)
+    _require_no_pointer(raster, driver)
     try:
-        open_file(raster).close()
-        with raster.open("rb") as file:
-            start = file.read(HEADER_BYTES)
-    except (OSError, SourceError) as error:
-        raise DamagedGallery(f"{raster.name} of the gallery is damaged. Fetch it again.") from error
-    if any(mark in start for mark in VIRTUAL):
-        raise refused
+        with open_file(raster) as opened:
+            files = [Path(file) for file in opened.files]
+    except SourceError as error:
+        raise _damaged(raster) from error
+    if not all(is_within(file, folder) and file.is_file() for file in files):
+        raise _pointing(raster)
+
+
+def _require_no_pointer(file: Path, driver: str | None) -> None:
+    """Refuse a file that is not of that driver, or whose content or metadata name further files."""
+    try:
+        with file.open("rb") as stream:
+            start = stream.read(HEADER_BYTES).replace(OWN_NOTES, b"")
+        if any(mark in start for mark in VIRTUAL):
+            raise _pointing(file)
+        with rasterio.Env(**FILE_ALONE), rasterio.open(file, driver=driver) as opened:
+            domains = set(opened.tag_namespaces())
+    except (OSError, RasterioIOError) as error:
+        raise _damaged(file) from error
+    if domains & POINTING_DOMAINS:
+        raise _pointing(file)
+
+
+def _pointing(file: Path) -> DamagedGallery:
+    return DamagedGallery(f"{file.name} of the gallery may point at files outside its folder: not opened.")
+
+
+def _damaged(file: Path) -> DamagedGallery:
+    return DamagedGallery(f"{file.name} of the gallery is damaged. Fetch it again.")
 
 
 def _listed(index: Path) -> list[str]:

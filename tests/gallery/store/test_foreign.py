@@ -1,9 +1,11 @@
 """Somebody else's gallery shows nothing that lies outside its folder, whatever its rasters point at."""
 
 import json
+import re
 
 import geopandas
 import pytest
+import rasterio
 from rasterio.shutil import copy
 from shapely.geometry import box
 
@@ -107,4 +109,51 @@ def test_a_picture_that_reads_as_a_pointer_too_is_refused(theirs):
     data = raster.read_bytes()
     raster.write_bytes(data[:200] + b"<VRTDataset>" + data[212:])
     with pytest.raises(DamagedGallery):
+        require_own_pixels(raster, theirs)
+
+
+@pytest.fixture
+def private(tmp_path):
+    """A raster of this machine that no gallery of others may show."""
+    raster = tmp_path / "private.tif"
+    write_raster(raster)
+    return raster
+
+
+@pytest.mark.parametrize("name", ["0.tif.ovr", "0.tif.OVR", "0.tif.msk", "0.tif.ovr.ovr", "0.tif.aux.xml", "0.aux"])
+@pytest.mark.parametrize("seen", ["a VRT", "a VRT of a server", "an index of tiles", "text"])
+def test_whatever_lies_beside_a_raster_shows_no_other_file(theirs, private, name, seen):
+    beside = theirs / "maps" / name
+    if seen == "an index of tiles":
+        beside.write_text(f"<GDALTileIndexDataset><IndexDataset>{private}</IndexDataset></GDALTileIndexDataset>")
+    elif seen == "text":
+        beside.write_text("nothing that GDAL knows")
+    else:
+        copy(private, beside, driver="VRT")
+        there = "/vsicurl/http://127.0.0.1:9/private.tif" if "server" in seen else str(private)
+        beside.write_text(re.sub("(<SourceFilename[^>]*>)[^<]*", rf"\1{there}", beside.read_text()))
+    with pytest.raises(DamagedGallery):
+        require_own_pixels(theirs / "maps" / "0.tif", theirs)
+
+
+@pytest.mark.parametrize("domain", [("OVERVIEWS", "OVERVIEW_FILE"), ("GEOLOCATION", "X_DATASET")])
+@pytest.mark.parametrize("there", ["/vsicurl/http://127.0.0.1:9/private.tif", "PRIVATE"])
+def test_metadata_that_name_another_file_are_refused(theirs, private, domain, there):
+    raster = theirs / "maps" / "0.tif"
+    with rasterio.open(raster, "r+") as file:
+        file.update_tags(ns=domain[0], **{domain[1]: there.replace("PRIVATE", str(private))})
+    with pytest.raises(DamagedGallery, match="point at files"):
+        require_own_pixels(raster, theirs)
+
+
+def test_smaller_copies_and_a_mask_beside_a_raster_are_taken(theirs):
+    raster = theirs / "maps" / "0.tif"
+    with rasterio.Env(TIFF_USE_OVR=True, GDAL_TIFF_INTERNAL_MASK=False), rasterio.open(raster, "r+") as file:
+        file.build_overviews([2])
+        file.write_mask(True)
+    raster.with_name("0.tif.aux.xml").unlink(missing_ok=True)
+    assert {"0.tif.ovr", "0.tif.msk"} <= {file.name for file in raster.parent.iterdir()}
+    require_own_pixels(raster, theirs)
+    raster.with_name("0.tif.ovr").write_bytes(b"II*\0" + bytes(20))
+    with pytest.raises(DamagedGallery, match="damaged"):
         require_own_pixels(raster, theirs)
