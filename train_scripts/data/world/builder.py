@@ -82,7 +82,7 @@ class Builder:
 
     # ---- buildings
 
-    def house(self, place: Footprint, eave: float, flat: float = 0.0, check: bool = True) -> bool:
+    def house(self, footprint: Footprint, eave: float, flat: float = 0.0, check: bool = True) -> bool:
         """A building with a roof of the region's palette, and what stands on the roof.
 
         Args:
@@ -95,75 +95,75 @@ class Builder:
         rng, style = self.rng, self.style
         wall = rng.choice(WALLS[style.walls])
         if rng.random() < flat:
-            if not self._build(place, eave, Look(Roof.FLAT, self.vary(rng.choice(FLATS)), wall), check):
+            if not self._build(footprint, eave, Look(Roof.FLAT, self.vary(rng.choice(FLATS)), wall), check):
                 return False
-            self.clutter(place, eave)
+            self.clutter(footprint, eave)
             return True
-        if place.half_v > place.half_u and check:
-            place = place.part(0, 0, place.half_v, place.half_u, math.pi / 2)
+        if footprint.half_v > footprint.half_u and check:
+            footprint = footprint.part(0, 0, footprint.half_v, footprint.half_u, math.pi / 2)
         colour, slope = self.vary(rng.choice(ROOFS[style.roofs])), rng.uniform(0.5, 0.95)
         look = Look(Roof.HIP if check and rng.random() < 0.28 else Roof.GABLE, colour, wall, slope)
-        if not self._build(place, eave, look, check):
+        if not self._build(footprint, eave, look, check):
             return False
-        self._chimney(place, eave, slope)
+        self._chimney(footprint, eave, slope)
         if check and rng.random() < 0.35:
-            self._wing(place, eave, look)
+            self._wing(footprint, eave, look)
         elif rng.random() < 0.16:
-            self._solar_panels(place, eave, slope)
+            self._solar_panels(footprint, eave, slope)
         elif look.roof == Roof.GABLE:
-            self._skylights(place, eave, slope)
+            self._skylights(footprint, eave, slope)
         return True
 
-    def _build(self, place: Footprint, height_m: float, look: Look, check: bool) -> bool:
+    def _build(self, footprint: Footprint, height_m: float, look: Look, check: bool) -> bool:
         if check:
-            return self.plan.box_if_free(place, height_m, look, room_m=0.3)
-        self.plan.box(place, height_m, look)
+            return self.plan.box_if_free(footprint, height_m, look, room_m=0.3)
+        self.plan.box(footprint, height_m, look)
         return True
 
-    def _chimney(self, place: Footprint, eave: float, slope: float) -> None:
+    def _chimney(self, footprint: Footprint, eave: float, slope: float) -> None:
         rng = self.rng
         if rng.random() < 0.7:
-            u, v = rng.uniform(-0.6, 0.6) * (place.half_u - place.half_v * 0.6), rng.choice([-1, 1]) * 0.5
-            self.plan.box(place.part(u, v, 0.45, 0.4), 1.5, CHIMNEY, above_m=eave + slope * place.half_v - 0.6)
+            u, v = rng.uniform(-0.6, 0.6) * (footprint.half_u - footprint.half_v * 0.6), rng.choice([-1, 1]) * 0.5
+            self.plan.box(footprint.part(u, v, 0.45, 0.4), 1.5, CHIMNEY, above_m=eave + slope * footprint.half_v - 0.6)
 
-    def _wing(self, place: Footprint, eave: float, look: Look) -> None:
+    def _wing(self, footprint: Footprint, eave: float, look: Look) -> None:
         rng = self.rng
-        side, half_v = rng.choice([-1, 1]), place.half_v * rng.uniform(0.55, 0.8)
-        u = rng.uniform(-0.4, 0.4) * (place.half_u - half_v)
-        wing = place.part(u, side * place.half_v * 0.7, place.half_v * 0.9, half_v, math.pi / 2)
+        side, half_v = rng.choice([-1, 1]), footprint.half_v * rng.uniform(0.55, 0.8)
+        u = rng.uniform(-0.4, 0.4) * (footprint.half_u - half_v)
+        wing = footprint.part(u, side * footprint.half_v * 0.7, footprint.half_v * 0.9, half_v, math.pi / 2)
         self.plan.box(wing, eave * rng.choice([1, 0.6]), look)
 
-    def _solar_panels(self, place: Footprint, eave: float, slope: float) -> None:
-        half_v = place.half_v
-        panels = place.part(0, half_v * 0.5, place.half_u * 0.6, half_v * 0.3)
+    def _solar_panels(self, footprint: Footprint, eave: float, slope: float) -> None:
+        half_v = footprint.half_v
+        panels = footprint.part(0, half_v * 0.5, footprint.half_u * 0.6, half_v * 0.3)
         look = Look(Roof.SHED, (40, 46, 66), (50, 50, 60), -slope)
         self.plan.box(panels, 0.12 + half_v * 0.6 * slope, look, above_m=eave + half_v * 0.2 * slope)
 
-    def _skylights(self, place: Footprint, eave: float, slope: float) -> None:
+    def _skylights(self, footprint: Footprint, eave: float, slope: float) -> None:
         rng, look = self.rng, Look(Roof.SHED, (74, 84, 96), (80, 76, 72), -slope)
         for _ in range(rng.choice([0, 0, 1, 2, 3])):
-            turn, v = rng.choice([0, math.pi]), rng.uniform(0.35, 0.65) * place.half_v
-            side = place.part(0, 0, place.half_u, place.half_v, turn)
-            window = side.part(rng.uniform(-0.75, 0.75) * place.half_u, v, 0.4, 0.5)
-            self.plan.box(window, slope + 0.08, look, above_m=eave + slope * (place.half_v - v - 0.5))
+            turn, v = rng.choice([0, math.pi]), rng.uniform(0.35, 0.65) * footprint.half_v
+            side = footprint.part(0, 0, footprint.half_u, footprint.half_v, turn)
+            window = side.part(rng.uniform(-0.75, 0.75) * footprint.half_u, v, 0.4, 0.5)
+            self.plan.box(window, slope + 0.08, look, above_m=eave + slope * (footprint.half_v - v - 0.5))
 
-    def box(self, place: Footprint, eave: float, roof: Roof, slope: float = 0.5, check: bool = False) -> None:
+    def box(self, footprint: Footprint, eave: float, roof: Roof, slope: float = 0.5, check: bool = False) -> None:
         """A plain building in the region's colours. Args: check: only where there is room."""
         colour = self.vary(self.rng.choice(FLATS if roof == Roof.FLAT else ROOFS[self.style.roofs]))
-        self._build(place, eave, Look(roof, colour, self.rng.choice(WALLS[self.style.walls]), slope), check)
+        self._build(footprint, eave, Look(roof, colour, self.rng.choice(WALLS[self.style.walls]), slope), check)
 
     def vary(self, colour: Rgb) -> Rgb:
         """A colour like it."""
         f, g = self.rng.uniform(0.86, 1.14), self.rng.uniform(-5, 5)
         return (int(colour[0] * f + g), int(colour[1] * f), int(colour[2] * f - g))
 
-    def clutter(self, place: Footprint, eave: float) -> None:
+    def clutter(self, footprint: Footprint, eave: float) -> None:
         """Machines on a flat roof."""
         rng = self.rng
-        for _ in range(rng.randrange(1, 3 + int(place.half_u * place.half_v / 60))):
-            u, v = rng.uniform(-0.8, 0.8) * place.half_u, rng.uniform(-0.75, 0.75) * place.half_v
+        for _ in range(rng.randrange(1, 3 + int(footprint.half_u * footprint.half_v / 60))):
+            u, v = rng.uniform(-0.8, 0.8) * footprint.half_u, rng.uniform(-0.75, 0.75) * footprint.half_v
             s = rng.uniform(0.6, 1.8)
-            machine = place.part(u, v, s * rng.uniform(0.7, 1.6), s)
+            machine = footprint.part(u, v, s * rng.uniform(0.7, 1.6), s)
             self.plan.box(machine, rng.uniform(0.7, 2), Look(Roof.FLAT, rng.choice(HALLS), GREY), above_m=eave - 0.2)
 
     # ---- car parks and sports
@@ -171,66 +171,66 @@ class Builder:
     def parking(self, middle: Point, angle: float, half_u: float, block: Polygon, rows: int = 1) -> None:
         """A car park, where there is room: aisles with bays on both sides."""
         plan, rng = self.plan, self.rng
-        place = Footprint(*middle, angle, half_u, 8.3 * rows)
+        footprint = Footprint(*middle, angle, half_u, 8.3 * rows)
         if (
             half_u < 8
-            or not self.inside(block, place.corners)
-            or not plan.is_free(place.corners)
-            or not self.dry(*middle, place.half_v + 12)
+            or not self.inside(block, footprint.corners)
+            or not plan.is_free(footprint.corners)
+            or not self.dry(*middle, footprint.half_v + 12)
         ):
             return
-        plan.area(place.corners, Kind.ASPHALT, 14, rng.random())
-        plan.take(place.corners)
+        plan.area(footprint.corners, Kind.ASPHALT, 14, rng.random())
+        plan.take(footprint.corners)
         busy = rng.uniform(0.25, 0.85)
         for row in range(rows):
-            v0 = -place.half_v + 8.3 + 16.6 * row
+            v0 = -footprint.half_v + 8.3 + 16.6 * row
             for side in (-1, 1):
                 for u in np.arange(-half_u + 1.6, half_u - 1.4, 2.6):
-                    plan.line(place.at(u - 1.3, v0 + side * 3.1), place.at(u - 1.3, v0 + side * 8.1), 0.12)
-                    plan.slot(*place.at(u, v0 + side * 5.6), angle + side * math.pi / 2, busy)
+                    plan.line(footprint.at(u - 1.3, v0 + side * 3.1), footprint.at(u - 1.3, v0 + side * 8.1), 0.12)
+                    plan.slot(*footprint.at(u, v0 + side * 5.6), angle + side * math.pi / 2, busy)
                 if row and rng.random() < 0.7:
                     for u in np.arange(-half_u + 6, half_u - 3, 13.0):
-                        self.tree(place.at(u, v0 - 8.3), rng.uniform(1.6, 2.4))
+                        self.tree(footprint.at(u, v0 - 8.3), rng.uniform(1.6, 2.4))
 
-    def pitch(self, place: Footprint) -> None:
+    def pitch(self, footprint: Footprint) -> None:
         """A football pitch."""
-        hu, hv = place.half_u, place.half_v
-        self.plan.quad(place.grown(1.5), Kind.PITCH, 14, self.rng.random(), 10.0)
-        areas = [place.part(side * hu * 0.84, 0, hu * 0.16, hv * 0.55).corners for side in (-1, 1)]
+        hu, hv = footprint.half_u, footprint.half_v
+        self.plan.quad(footprint.grown(1.5), Kind.PITCH, 14, self.rng.random(), 10.0)
+        areas = [footprint.part(side * hu * 0.84, 0, hu * 0.16, hv * 0.55).corners for side in (-1, 1)]
         circle = [
-            place.at(hv * 0.27 * math.cos(a), hv * 0.27 * math.sin(a)) for a in np.linspace(0, 2 * math.pi, 21)[:-1]
+            footprint.at(hv * 0.27 * math.cos(a), hv * 0.27 * math.sin(a)) for a in np.linspace(0, 2 * math.pi, 21)[:-1]
         ]
-        for loop in (place.corners, *areas, circle):
+        for loop in (footprint.corners, *areas, circle):
             self.plan.outline(loop, 0.14)
-        self.plan.line(place.at(0, -hv), place.at(0, hv), 0.14)
+        self.plan.line(footprint.at(0, -hv), footprint.at(0, hv), 0.14)
 
     def court(self, middle: Point, angle: float) -> None:
         """A tennis court."""
-        place = Footprint(*middle, angle, 17.5, 8.4)
-        self.plan.quad(place, Kind.COURT, 14, self.rng.random())
+        footprint = Footprint(*middle, angle, 17.5, 8.4)
+        self.plan.quad(footprint, Kind.COURT, 14, self.rng.random())
         for half in (5.48, 4.1):
-            self.plan.outline(place.resized(11.9, half).corners, 0.1)
+            self.plan.outline(footprint.resized(11.9, half).corners, 0.1)
         for u, v in ((6.4, 4.1), (-6.4, 4.1), (0, 5.6)):
-            self.plan.line(place.at(u, -v), place.at(u, v), 0.1)
+            self.plan.line(footprint.at(u, -v), footprint.at(u, v), 0.1)
 
     def stadium(self, middle: Point, angle: float) -> None:
         """A pitch within a track of eight lanes, and a stand."""
-        plan, place = self.plan, Footprint(*middle, angle, 80, 46)
+        plan, footprint = self.plan, Footprint(*middle, angle, 80, 46)
 
         def oval(extra: float) -> list[Point]:
             return [
-                place.at(end * 42.2 + (36.5 + extra) * math.cos(a), (36.5 + extra) * math.sin(a))
+                footprint.at(end * 42.2 + (36.5 + extra) * math.cos(a), (36.5 + extra) * math.sin(a))
                 for end, first in ((1, -math.pi / 2), (-1, math.pi / 2))
                 for a in np.linspace(first, first + math.pi, 19)
             ]
 
-        plan.take(place.corners)
+        plan.take(footprint.corners)
         plan.area(oval(8.5), Kind.TARTAN, 14, self.rng.random())
         for lane in np.arange(0, 8.6, 1.22):
             plan.outline(oval(float(lane)), 0.06)
         plan.area(oval(0), Kind.LAWN, 15, 0.3)
-        self.pitch(place.resized(41, 29))
-        plan.box(place.part(0, 53, 34, 5), 5, Look(Roof.SHED, (176, 178, 180), (150, 150, 150), 0.35))
+        self.pitch(footprint.resized(41, 29))
+        plan.box(footprint.part(0, 53, 34, 5), 5, Look(Roof.SHED, (176, 178, 180), (150, 150, 150), 0.35))
 
     # ---- paths and plants
 

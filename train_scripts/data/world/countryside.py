@@ -134,6 +134,6 @@ def _rows(builder: Builder, leaf: Polygon, step: float, half_v: float, eave: flo
     u0, u1, v0, v1 = extents(block, angle)
     for v in np.arange(v0 + step, v1 - step / 2, step):
         for u in np.arange(u0 + 14, u1 - 10, 26.0):
-            place = Footprint(*turned(u, float(v), angle), angle, 13, half_v)
-            if builder.inside(block, place.corners):
-                builder.plan.box(place.resized(12.8, half_v), eave, look)
+            footprint = Footprint(*turned(u, float(v), angle), angle, 13, half_v)
+            if builder.inside(block, footprint.corners):
+                builder.plan.box(footprint.resized(12.8, half_v), eave, look)

@@ -14,7 +14,7 @@ from train_scripts.data.world.streets import lay_streets
 
 def finish(plan: SitePlan) -> Scene:
     """The scene: everything bent, cut at the coast and the river, and set on the ground."""
-    works = lay_streets(plan)
+    streets = lay_streets(plan)
     areas = _areas(plan)
     boxes = _boxes(plan)
     return Scene(
@@ -23,11 +23,11 @@ def finish(plan: SitePlan) -> Scene:
         style=plan.style,
         terrain=plan.terrain,
         areas=areas,
-        roads=works.packed(),
-        lines=_lines(plan, works.lines),
+        roads=streets.packed(),
+        lines=_lines(plan, streets.lines),
         boxes=boxes,
-        trees=_trees(plan, boxes, works.polygons, [*works.trees, *works.islands]),
-        slots=_slots(plan, works.slots),
+        trees=_trees(plan, boxes, streets.polygons, [*streets.trees, *streets.islands]),
+        slots=_slots(plan, streets.slots),
     )
 
 

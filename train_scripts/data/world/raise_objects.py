@@ -133,16 +133,16 @@ def place_boxes(canvas: Canvas, scene: Scene, appearance: Appearance) -> None:
         one = _Building(hu, hv, c, s, float(boxes.eave_m[b]), float(boxes.slope[b]), int(boxes.roof[b]))
         edge = _outside_m(one, u, v)
         z, lit, tone = _roof(one, u, v, edge, sun, gsd)
-        place = (slice(top, bottom), slice(left, right))
-        free = z >= canvas.height[place] - 0.01
+        window = (slice(top, bottom), slice(left, right))
+        free = z >= canvas.height[window] - 0.01
         cover = np.clip(0.5 - edge / gsd, 0, 1)
         solid, alpha = (cover >= 0.5) & free, cover * free
-        spots = 1 + 0.05 * canvas.medium[place] + 0.04 * canvas.coarse[place] + 0.03 * canvas.fine[place]
+        spots = 1 + 0.05 * canvas.medium[window] + 0.04 * canvas.coarse[window] + 0.03 * canvas.fine[window]
         colour = boxes.colour[b].astype(np.float32) * (tone * spots)[..., None]
-        canvas.albedo[place] += (colour - canvas.albedo[place]) * alpha[..., None]
-        canvas.height[place][solid] = z[solid]
-        canvas.shade[place][solid] = lit[solid]
-        canvas.wall[place][solid] = boxes.wall[b]
+        canvas.albedo[window] += (colour - canvas.albedo[window]) * alpha[..., None]
+        canvas.height[window][solid] = z[solid]
+        canvas.shade[window][solid] = lit[solid]
+        canvas.wall[window][solid] = boxes.wall[b]
 
 
 def _outside_m(box: _Building, u: Floats, v: Floats) -> Floats:

@@ -78,9 +78,9 @@ class SitePlan:
             self.polygons.append(np.array([c[:2] for c in corners], np.float64))
             self.rows.append((int(kind), layer, variant, angle, period_m))
 
-    def quad(self, place: Footprint, kind: Kind, layer: int, variant: float = 0.5, period_m: float = 0.0) -> None:
+    def quad(self, footprint: Footprint, kind: Kind, layer: int, variant: float = 0.5, period_m: float = 0.0) -> None:
         """A turned rectangle on the ground."""
-        self.area(place.corners, kind, layer, variant, place.angle, period_m)
+        self.area(footprint.corners, kind, layer, variant, footprint.angle, period_m)
 
     def is_free(self, corners: Sequence[tuple[float, float]]) -> bool:
         """Whether nothing is built at the corners, the middles of the sides and the centre."""
@@ -108,22 +108,22 @@ class SitePlan:
         off = self.size_m / 2 + MARGIN_M
         cv2.fillPoly(self.taken, [np.round(np.array(corners) + off - 0.5).astype(np.int32)], 1)
 
-    def box(self, place: Footprint, height_m: float, look: Look, above_m: float = 0.0) -> None:
+    def box(self, footprint: Footprint, height_m: float, look: Look, above_m: float = 0.0) -> None:
         """A building, or with above_m > 0 a part that stands on one. Args: height_m: of its walls."""
         if above_m == 0:
-            self.take(place.corners)
-        self.boxes.append(_box_row(place, above_m, above_m + height_m, look))
+            self.take(footprint.corners)
+        self.boxes.append(_box_row(footprint, above_m, above_m + height_m, look))
 
-    def box_if_free(self, place: Footprint, height_m: float, look: Look, room_m: float) -> bool:
+    def box_if_free(self, footprint: Footprint, height_m: float, look: Look, room_m: float) -> bool:
         """A building, where nothing stands on its ground and this far around it. Returns: whether it was built."""
-        free = self.is_free(place.grown(room_m).corners)
+        free = self.is_free(footprint.grown(room_m).corners)
         if free:
-            self.box(place, height_m, look)
+            self.box(footprint, height_m, look)
         return free
 
-    def float_box(self, place: Footprint, above_m: float, top_m: float, look: Look) -> None:
+    def float_box(self, footprint: Footprint, above_m: float, top_m: float, look: Look) -> None:
         """A box in world coordinates, on water too, between two heights above it or above the ground."""
-        self.free_boxes.append(_box_row(place, above_m, top_m, look))
+        self.free_boxes.append(_box_row(footprint, above_m, top_m, look))
 
     def plant(
         self,
@@ -148,7 +148,7 @@ class SitePlan:
             self.line(a, b, width_m)
 
     def slot(self, x: float, y: float, angle: float, chance: float, play_m: float = 0.2, truck: bool = False) -> None:
-        """A place for a car."""
+        """Where a car may stand or drive."""
         self.slots.append((x, y, angle, chance, play_m, float(truck)))
 
     # ---- bending
@@ -170,14 +170,14 @@ class SitePlan:
         return here, np.arctan2(ahead[:, 1] - here[:, 1], ahead[:, 0] - here[:, 0])
 
 
-def _box_row(place: Footprint, above_m: float, top_m: float, look: Look) -> Row:
+def _box_row(footprint: Footprint, above_m: float, top_m: float, look: Look) -> Row:
     colours = *look.colour, *look.wall
     return (
-        place.x,
-        place.y,
-        place.half_u,
-        place.half_v,
-        place.angle,
+        footprint.x,
+        footprint.y,
+        footprint.half_u,
+        footprint.half_v,
+        footprint.angle,
         above_m,
         top_m,
         look.slope,

@@ -48,20 +48,20 @@ class Streets:
 def lay_streets(plan: SitePlan) -> Streets:
     """Asphalt strips, their markings, traffic and street trees, all in world coordinates."""
     rng = np.random.default_rng(plan.seed + 31)
-    works = Streets()
+    streets = Streets()
     for chord in plan.chords:
-        _pave(plan, works, chord, rng)
+        _pave(plan, streets, chord, rng)
     for rail in plan.rails:
-        _lay_rail(plan, works, rail)
+        _lay_rail(plan, streets, rail)
     plan.roundabouts = _roundabouts(plan, rng)
     for x, y in plan.roundabouts:
-        _build_roundabout(plan, works, x, y, rng)
+        _build_roundabout(plan, streets, x, y, rng)
     for polygon, kind in plan.piers:
-        works.surface(polygon, kind, 23)
-    return works
+        streets.surface(polygon, kind, 23)
+    return streets
 
 
-def _pave(plan: SitePlan, works: Streets, chord: Chord, rng: np.random.Generator) -> None:
+def _pave(plan: SitePlan, streets: Streets, chord: Chord, rng: np.random.Generator) -> None:
     """A street, as far as it runs over land or bridges."""
     steps = max(2, int(chord.length_m / 7) + 1)
     t = np.linspace(0, 1, steps)[:, None]
@@ -75,16 +75,16 @@ def _pave(plan: SitePlan, works: Streets, chord: Chord, rng: np.random.Generator
             continue
         bridge = bool(ground.river_m[a:b].min() < 5) and major
         if chord.width_m < 4.5:
-            works.surface(strip(run, chord.width_m), Kind.GRAVEL, 20, float(rng.random()), bridge)
+            streets.surface(strip(run, chord.width_m), Kind.GRAVEL, 20, float(rng.random()), bridge)
             continue
-        works.surface(strip(run, chord.width_m), Kind.ASPHALT, 21, float(rng.random()), bridge)
-        _mark(works, run, chord, rng)
+        streets.surface(strip(run, chord.width_m), Kind.ASPHALT, 21, float(rng.random()), bridge)
+        _mark(streets, run, chord, rng)
         chance = 0.42 * plan.style.trees if chord.urban else (0.3 if major else 0.12)
         if chord.length_m > 60 and rng.random() < chance:
-            works.trees.append(_street_trees(run, chord, rng))
+            streets.trees.append(_street_trees(run, chord, rng))
 
 
-def _lay_rail(plan: SitePlan, works: Streets, rail: Line2d) -> None:
+def _lay_rail(plan: SitePlan, streets: Streets, rail: Line2d) -> None:
     """A double track on ballast, with room on both sides."""
     inland = plan.terrain.coast_m(rail[:, 0], rail[:, 1]) > BEACH_M + 6
     for a, b in _runs(inland):
@@ -95,24 +95,24 @@ def _lay_rail(plan: SitePlan, works: Streets, rail: Line2d) -> None:
             for k in range(0, len(run) - 1, 12):
                 piece = run[k : k + 13]
                 wet = bool(plan.terrain.river_m(piece[:, 0], piece[:, 1]).min() < 5)
-                works.surface(strip(piece, width), kind, layer, bridge=wet and kind == Kind.BALLAST)
+                streets.surface(strip(piece, width), kind, layer, bridge=wet and kind == Kind.BALLAST)
         n = normals(run)
         for off in (-2.8, -1.36, 1.36, 2.8):
-            works.lines += [(*p, *q, 0.2, 2.0) for p, q in pairwise(run + n * off)]
+            streets.lines += [(*p, *q, 0.2, 2.0) for p, q in pairwise(run + n * off)]
         plan.clear += [(float(p[0]), float(p[1]), 9.0) for p in run]
 
 
-def _build_roundabout(plan: SitePlan, works: Streets, x: float, y: float, rng: np.random.Generator) -> None:
+def _build_roundabout(plan: SitePlan, streets: Streets, x: float, y: float, rng: np.random.Generator) -> None:
     """A ring of asphalt around a lawn with trees."""
     turn = np.linspace(0, 2 * np.pi, 41)[:-1]
     ring = np.stack([np.cos(turn), np.sin(turn)], axis=1)
     for reach, kind, layer in _ROUNDABOUT:
-        works.surface(np.array([[x, y]]) + reach * ring, kind, layer, 0.4)
+        streets.surface(np.array([[x, y]]) + reach * ring, kind, layer, 0.4)
     plan.clear.append((x, y, 18.5))
     count = int(rng.integers(0, 7))
     spots = rng.normal(0, 3.0, (count, 2)) + np.array([x, y])
     radius = rng.uniform(1.4, 3.0, count)
-    works.islands.append(np.stack([*spots.T, radius, radius * 2.2, np.zeros(count), rng.random(count)], axis=1))
+    streets.islands.append(np.stack([*spots.T, radius, radius * 2.2, np.zeros(count), rng.random(count)], axis=1))
 
 
 def _roundabouts(plan: SitePlan, rng: np.random.Generator) -> list[tuple[float, float]]:
@@ -159,7 +159,7 @@ def _along(line: Line2d, places: NDArray[np.floating]) -> tuple[Line2d, NDArray[
     return point, np.arctan2(ahead[:, 1] - behind[:, 1], ahead[:, 0] - behind[:, 0])
 
 
-def _mark(works: Streets, run: Line2d, chord: Chord, rng: np.random.Generator) -> None:
+def _mark(streets: Streets, run: Line2d, chord: Chord, rng: np.random.Generator) -> None:
     """Centre and edge lines, zebra crossings, cars that drive and cars that stand."""
     length = float(np.hypot(*np.diff(run, axis=0).T).sum())
     free = 9.0 if chord.urban else 6.0  # of markings at both ends
@@ -168,27 +168,27 @@ def _mark(works: Streets, run: Line2d, chord: Chord, rng: np.random.Generator) -
     w = chord.width_m
     wide = w >= 7.5
     if w >= 6.5:
-        _paint_centre(works.lines, run, (free, length - free), wide)
+        _paint_centre(streets.lines, run, (free, length - free), wide)
     if wide:
         n = normals(run)
         for side in (-1, 1):
             edge = run + n * side * (w / 2 - 0.35)
-            works.lines += [(*a, *b, 0.14, 0.0) for a, b in pairwise(edge[1:-1])]
+            streets.lines += [(*a, *b, 0.14, 0.0) for a, b in pairwise(edge[1:-1])]
     if chord.urban and w >= 6:
-        for place in (free - 3.0, length - free + 3.0):
+        for at_m in (free - 3.0, length - free + 3.0):
             if rng.random() < 0.45:
-                _paint_zebra(works.lines, run, place, w)
+                _paint_zebra(streets.lines, run, at_m, w)
     for side, turn in ((-1, 0.0), (1, np.pi)):
         x, y, heading = _beside(run, np.arange(8, length - 8, 13.0), side * w * (0.25 if wide else 0.2))
         chance = 0.11 if wide else 0.035
-        works.slots += [
+        streets.slots += [
             (a, b, h + turn, chance, 4.0, float(rng.random() < 0.09)) for a, b, h in zip(x, y, heading, strict=True)
         ]
     if chord.urban and not wide and w >= 6:
         for side in (-1, 1):
             if rng.random() < 0.6:
                 x, y, heading = _beside(run, np.arange(12, length - 12, 6.4), side * (w / 2 - 1.05))
-                works.slots += [(a, b, h, 0.42, 0.5, 0.0) for a, b, h in zip(x, y, heading, strict=True)]
+                streets.slots += [(a, b, h, 0.42, 0.5, 0.0) for a, b, h in zip(x, y, heading, strict=True)]
 
 
 def _paint_centre(lines: list[Row], run: Line2d, ends: tuple[float, float], wide: bool) -> None:
@@ -199,8 +199,8 @@ def _paint_centre(lines: list[Row], run: Line2d, ends: tuple[float, float], wide
     lines += [(*a, *b, 0.16, 0.0) for a, b in zip(p, q, strict=True)]
 
 
-def _paint_zebra(lines: list[Row], run: Line2d, place: float, width_m: float) -> None:
-    (p,), (heading,) = _along(run, np.array([place]))
+def _paint_zebra(lines: list[Row], run: Line2d, at_m: float, width_m: float) -> None:
+    (p,), (heading,) = _along(run, np.array([at_m]))
     t, n = np.array([np.cos(heading), np.sin(heading)]), np.array([-np.sin(heading), np.cos(heading)])
     for off in np.arange(-width_m / 2 + 0.6, width_m / 2 - 0.3, 1.0):
         lines.append((*(p + n * off - t * 1.5), *(p + n * off + t * 1.5), 0.5, 0.0))

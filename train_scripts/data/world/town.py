@@ -37,8 +37,8 @@ def core(builder: Builder, leaf: Polygon) -> None:
                 y = ay + (s + w / 2) * math.sin(angle) + d / 2 * math.cos(angle)
                 if margin_m(block, x, y) > d / 2 - 1.5:
                     eave = 3.1 * max(2, storeys + rng.choice([-1, 0, 0, 0, 1]))
-                    place = Footprint(x, y, angle, w / 2, d / 2)
-                    builder.house(place, eave, flat=builder.style.flat_roofs, check=False)
+                    footprint = Footprint(x, y, angle, w / 2, d / 2)
+                    builder.house(footprint, eave, flat=builder.style.flat_roofs, check=False)
             s += w
 
 
@@ -48,8 +48,8 @@ def _courtyard(builder: Builder, inner: Polygon) -> None:
     builder.scatter(inner, 0.012 * builder.style.trees, (2.0, 4.2))
     cx, cy = centroid(inner)
     if margin_m(inner, cx, cy) > 9 and rng.random() < 0.45:
-        place = Footprint(cx, cy, longest_edge(inner)[0], rng.uniform(4, 9), rng.uniform(3, 6))
-        builder.box(place, rng.uniform(3, 7), Roof.FLAT)
+        footprint = Footprint(cx, cy, longest_edge(inner)[0], rng.uniform(4, 9), rng.uniform(3, 6))
+        builder.box(footprint, rng.uniform(3, 7), Roof.FLAT)
 
 
 def apartments(builder: Builder, leaf: Polygon) -> None:
@@ -281,21 +281,21 @@ def sports(builder: Builder, leaf: Polygon) -> None:
         while u < u1 - 15:
             kind = rng.choice(["pitch", "court", "court", "small", "park"])
             hu, hv = {"pitch": (48.0, 31.0), "small": (22.0, 12.0), "court": (18.3, 9.2), "park": (20.0, 14.0)}[kind]
-            place = Footprint(*turned(u + hu, v + hv, angle), angle, hu, hv)
+            footprint = Footprint(*turned(u + hu, v + hv, angle), angle, hu, hv)
             if not (
-                builder.inside(block, place.corners)
-                and plan.is_free(place.corners)
-                and builder.dry(place.x, place.y, hu + 10)
+                builder.inside(block, footprint.corners)
+                and plan.is_free(footprint.corners)
+                and builder.dry(footprint.x, footprint.y, hu + 10)
             ):
                 u += 7
                 continue
-            plan.take(place.grown(1).corners)
+            plan.take(footprint.grown(1).corners)
             if kind in ("pitch", "small"):
-                builder.pitch(place.grown(-2))
+                builder.pitch(footprint.grown(-2))
             elif kind == "court":
-                builder.court((place.x, place.y), angle)
+                builder.court((footprint.x, footprint.y), angle)
             else:
-                builder.parking((place.x, place.y), angle, hu - 2, block)
+                builder.parking((footprint.x, footprint.y), angle, hu - 2, block)
             tallest = max(tallest, 2 * hv + 4)
             u += 2 * hu + 4
         v += tallest
@@ -321,10 +321,10 @@ def industry(builder: Builder, leaf: Polygon) -> None:
     for _ in range(14):
         builder.parking(builder.point(green or block), angle, rng.uniform(14, 30), block)
     for _ in range(rng.randrange(30)):
-        place = Footprint(*builder.point(green or block), angle, 6.1, 1.25)
+        footprint = Footprint(*builder.point(green or block), angle, 6.1, 1.25)
         height = 2.6 * rng.choice([1, 1, 2])
         look = Look(Roof.FLAT, rng.choice(CONTAINERS), rng.choice(CONTAINERS))
-        plan.box_if_free(place, height, look, room_m=0.4)
+        plan.box_if_free(footprint, height, look, room_m=0.4)
     for ax, ay, bx, by, _ in edges(block):
         if rng.random() < 0.5:
             builder.hedge((ax, ay), (bx, by), 1.6)
