@@ -106,6 +106,8 @@ _ROPE_VITS = {
 }
 """Channels, blocks and registers -> timm name of the vision transformers that Game4Loc trains."""
 
+_BATCH_NORM = ("weight", "bias", "running_mean", "running_var", "num_batches_tracked")
+
 _HALF = (0.5, 0.5, 0.5)  # mean and standard deviation that timm states for them
 
 
@@ -221,18 +223,6 @@ def _timm_vit(method: Method, state: Mapping[str, Tensor]) -> Layout:
     return config, _without("model.", state, tuple(method.dropped))
 
 
-_LAYOUTS = {
-    "DAC": _pooled_convnext,
-    "CAMP": _pooled_convnext,
-    "MCCG": _mccg,
-    "LPN": _lpn,
-    "Game4Loc": _timm_vit,
-    "Sample4Geo": _timm_convnext,
-}
-
-_BATCH_NORM = ("weight", "bias", "running_mean", "running_var", "num_batches_tracked")
-
-
 def _first_release(method: Method, state: Mapping[str, Tensor]) -> tuple[str, dict[str, str]]:
     stem, block = "model_1.convnext.downsample_layers.0.0.weight", "model_1.convnext.stages.{stage}.{block}.gamma"
     size, depths = size_of(state, stem, block) if stem in state else (None, ())
@@ -252,3 +242,13 @@ def _unknown_size(method: Method) -> CheckpointError:
         f"These weights are named as {method.name} names them ({method.code}), but their backbone is none that is "
         "known here: give its timm name, as timm:NAME=FILE."
     )
+
+
+_LAYOUTS = {
+    "DAC": _pooled_convnext,
+    "CAMP": _pooled_convnext,
+    "MCCG": _mccg,
+    "LPN": _lpn,
+    "Game4Loc": _timm_vit,
+    "Sample4Geo": _timm_convnext,
+}

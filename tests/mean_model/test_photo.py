@@ -12,8 +12,10 @@ from hypothesis import strategies as st
 from PIL import Image, PngImagePlugin
 
 from mean_model.errors import PhotoError
-from mean_model.photo import MAX_FILE_BYTES, Photo, load_photo, read_position, stretch_to_8_bit
+from mean_model.photo import Photo, load_photo, read_position
+from mean_model.photo_file import MAX_FILE_BYTES
 from mean_model.photo_metadata import StatedPose
+from mean_model.photo_pixels import stretch_to_8_bit
 from tests.helpers import ROOT
 from tests.helpers.bad_files import bomb_png, gps_exif, jpeg_bytes, make_bad_files, picture
 
