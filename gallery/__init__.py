@@ -4,22 +4,26 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from gallery.areas import Near
+    from gallery.build.options import BuildOptions
     from gallery.build.pipeline import build_gallery
     from gallery.build.plan import plan_gallery
     from gallery.build.remove import remove_tiles
     from gallery.errors import GalleryError
     from gallery.search.answer import Answer
     from gallery.search.localizer import Localizer
+    from gallery.search.options import SearchOptions
     from gallery.store.gallery import Gallery
     from gallery.tiles import Match, Tile
 
 __all__ = [
     "Answer",
+    "BuildOptions",
     "Gallery",
     "GalleryError",
     "Localizer",
     "Match",
     "Near",
+    "SearchOptions",
     "Tile",
     "build_gallery",
     "plan_gallery",
@@ -28,11 +32,13 @@ __all__ = [
 
 _HOMES = {
     "Answer": "search.answer",
+    "BuildOptions": "build.options",
     "Gallery": "store.gallery",
     "GalleryError": "errors",
     "Localizer": "search.localizer",
     "Match": "tiles",
     "Near": "areas",
+    "SearchOptions": "search.options",
     "Tile": "tiles",
     "build_gallery": "build.pipeline",
     "plan_gallery": "build.plan",
