@@ -63,6 +63,20 @@ def make_photos(tmp_path: Path) -> Callable[..., Path]:
     return make
 
 
+@pytest.fixture
+def refused(capsys: pytest.CaptureFixture[str]) -> Callable[..., str]:
+    """What a command line says when it ends with status 2: (main, *arguments)."""
+
+    def said(main: Callable[[list[str]], object], *arguments: object) -> str:
+        capsys.readouterr()
+        with pytest.raises(SystemExit) as ended:
+            main([str(argument) for argument in arguments])
+        assert ended.value.code == 2
+        return capsys.readouterr().err
+
+    return said
+
+
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
     """Workers of `-n auto`, which pyproject.toml asks for: few enough for the memory, none for a part of the suite."""

@@ -29,11 +29,8 @@ def test_options_come_from_the_line_then_from_the_environment(monkeypatch, tmp_p
 
 
 @pytest.mark.parametrize("line", [["--port", "many"], ["--report", "nowhere.parquet"], ["--colour", "red"]])
-def test_a_mistake_on_the_line_is_one_sentence(line, capsys):
-    with pytest.raises(SystemExit) as left:
-        app.options_of(line)
-    told = capsys.readouterr().err
-    assert left.value.code == 2
+def test_a_mistake_on_the_line_is_one_sentence(line, refused):
+    told = refused(app.options_of, *line)
     assert told.count("\n") == 1 and told.startswith("app.py: ")
 
 
@@ -85,7 +82,7 @@ def test_it_starts_serves_and_answers(tmp_path):
     assert str(answer["exif"]["lon"])[:6] not in process.log, "positions are not logged"
 
 
-def test_galleries_are_given_again_or_by_their_folder(tmp_path, capsys, monkeypatch):
+def test_galleries_are_given_again_or_by_their_folder(tmp_path, refused, monkeypatch):
     monkeypatch.delenv("MEAN_GALLERY", raising=False)
     assert app.options_of(["--gallery", "a", "--gallery", "b"]).galleries == (Path("a"), Path("b"))
     for name in ("two", "one", "no_gallery"):
@@ -94,9 +91,7 @@ def test_galleries_are_given_again_or_by_their_folder(tmp_path, capsys, monkeypa
         (tmp_path / name / "gallery.json").touch()
     found = app.options_of(["--galleries", str(tmp_path)]).galleries
     assert found == (tmp_path / "one", tmp_path / "two")
-    with pytest.raises(SystemExit):
-        app.options_of(["--galleries", str(tmp_path / "one")])
-    assert "there is no gallery in one" in capsys.readouterr().err
+    assert "there is no gallery in one" in refused(app.options_of, "--galleries", tmp_path / "one")
 
 
 def test_a_model_is_loaded_once_for_all_galleries_that_it_built(tmp_path, monkeypatch):

@@ -195,9 +195,7 @@ def test_a_prior_from_a_file(region, capsys):
     status, stdout, _ = run(capsys, *given, region / "area.geojson")
     found = json.loads(stdout)[0]["matches"]
     assert status == 0 and 1 <= len(found) < len(Gallery.open(region / "g"))
-    with pytest.raises(SystemExit):
-        main([str(each) for each in (*given, region / "0.jpg")])
-    assert "0.jpg is no area" in capsys.readouterr().err
+    assert "0.jpg is no area" in run(capsys, *given, region / "0.jpg")[2]
 
 
 def test_joining_leaves_everything_else():

@@ -77,9 +77,7 @@ def test_the_command_line_writes_a_model_of_the_first_ones_input_size(two, tmp_p
         (["{a}=1", "nowhere=1"], "There are no weights nowhere"),
     ],
 )
-def test_what_has_no_mean_is_refused(two, tmp_path, capsys, parts, said):
+def test_what_has_no_mean_is_refused(two, tmp_path, refused, parts, said):
     wide = made(tmp_path / "wide", 3, MeanConfig(backbone="convnext_femto", image_size=64, classes=3))
-    with pytest.raises(SystemExit) as stopped:
-        main([str(tmp_path / "out"), *(text.format(a=two[0], b=two[1], wide=wide) for text in parts)])
-    assert stopped.value.code == 2 and said in capsys.readouterr().err
+    assert said in refused(main, tmp_path / "out", *(text.format(a=two[0], b=two[1], wide=wide) for text in parts))
     assert not (tmp_path / "out").exists()

@@ -61,10 +61,8 @@ def test_points_are_thinned_evenly():
     assert len(thinned(features, 10_000)) == len(features)
 
 
-def test_a_mistake_is_one_line(home, capsys):
-    with pytest.raises(SystemExit) as left:
-        main([str(home / "photos"), str(home / "photos")])
-    assert left.value.code == 2 and "is no gallery" in capsys.readouterr().err
+def test_a_mistake_is_one_line(home, refused):
+    assert "is no gallery" in refused(main, home / "photos", home / "photos")
 
 
 def test_the_table_has_a_row_for_each():

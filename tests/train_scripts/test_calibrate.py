@@ -165,7 +165,7 @@ def test_figures_by_hand():
     assert strict is not None and (strict.located, strict.wrong_interval95, strict.median_error_m) == (0, None, None)
 
 
-def test_refusals_are_a_sentence(home, rows, tmp_path, capsys):
+def test_refusals_are_a_sentence(home, rows, tmp_path, refused):
     (tmp_path / "no.jsonl").write_text("{}\n{}\n")
     for arguments, word in (
         (["fit", str(tmp_path / "no.jsonl"), "--out", str(tmp_path / "c.json")], "no.jsonl"),
@@ -173,10 +173,8 @@ def test_refusals_are_a_sentence(home, rows, tmp_path, capsys):
         (["measure", str(rows), "--calibration", str(rows), "--plot", "a.txt"], "a.txt"),
         (["ask", str(home / "photos"), "--gallery", str(home / "photos"), "--out", str(tmp_path / "x")], "gallery"),
     ):
-        with pytest.raises(SystemExit) as stop:
-            main(arguments)
-        said = capsys.readouterr().err
-        assert stop.value.code == 2 and word in said and said.count("\n") == 1 and str(tmp_path) not in said
+        said = refused(main, *arguments)
+        assert word in said and said.count("\n") == 1 and str(tmp_path) not in said
     few = [judged(True, True)] * 3
     with pytest.raises(GalleryError, match="at least 10 of each"):
         calibrated(few, "f", "")

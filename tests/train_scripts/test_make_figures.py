@@ -131,19 +131,16 @@ def test_the_comparison_is_written_in_each_format(tmp_path, suffix):
         ((), "KIND"),
     ],
 )
-def test_a_mistake_gets_a_sentence_and_exit_code_2(place, capsys, arguments, words):
-    with pytest.raises(SystemExit) as exit_:
-        run(place, *arguments)
-    error = capsys.readouterr().err
-    assert exit_.value.code == 2 and words in error and str(place) not in error
+def test_a_mistake_gets_a_sentence_and_exit_code_2(place, refused, arguments, words):
+    error = refused(main, *(argument.format(here=place) for argument in arguments))
+    assert words in error and str(place) not in error
     assert not (place / "a.png").exists()
 
 
-def test_two_panels_of_one_name_are_refused(tmp_path, capsys):
+def test_two_panels_of_one_name_are_refused(tmp_path, refused):
     np.savez(tmp_path / "v.npz", **Vectors(np.eye(2), np.arange(2), np.eye(2), np.arange(2))._asdict())
-    with pytest.raises(SystemExit):
-        run(tmp_path, "distances", "{here}/v.npz", "v={here}/v.npz", "--out", "{here}/a.png")
-    assert "same name" in capsys.readouterr().err
+    file = tmp_path / "v.npz"
+    assert "same name" in refused(main, "distances", file, f"v={file}", "--out", tmp_path / "a.png")
 
 
 def test_names_of_panels():

@@ -71,9 +71,7 @@ def test_a_gallery_trains_and_is_measured(home, tmp_path, capsys):
     assert found[0]["fingerprint"] != found[1]["fingerprint"]
 
 
-def test_a_mistake_is_one_line(home, tmp_path, capsys):
+def test_a_mistake_is_one_line(home, tmp_path, refused):
     for folder, more, words in (("g", ["--count", "0"], "at least 1"), ("tiny", [], "is no gallery")):
-        with pytest.raises(SystemExit) as left:
-            region_photos.main([str(home / folder), "--out", str(tmp_path / "p"), *more])
-        refusal = capsys.readouterr().err
-        assert left.value.code == 2 and words in refusal and len(refusal.splitlines()) == 1
+        said = refused(region_photos.main, home / folder, "--out", tmp_path / "p", *more)
+        assert words in said and len(said.splitlines()) == 1

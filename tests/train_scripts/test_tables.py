@@ -186,7 +186,7 @@ def test_the_command_line_reads_reports_and_json(tmp_path, capsys):
     assert capsys.readouterr().out.count("### Table") == 7
 
 
-def test_mistakes_of_the_user_end_with_one_line(tmp_path, capsys):
+def test_mistakes_of_the_user_end_with_one_line(tmp_path, refused):
     (tmp_path / "list.json").write_text("[]")
     (tmp_path / "text.json").write_text("no JSON")
     for arguments, said in (
@@ -195,9 +195,7 @@ def test_mistakes_of_the_user_end_with_one_line(tmp_path, capsys):
         (["--ours", str(tmp_path / "list.json")], "no summary"),
         (["--ours", str(tmp_path / "text.json")], "neither a report nor JSON"),
     ):
-        with pytest.raises(SystemExit) as end:
-            tables.main(arguments)
-        assert end.value.code == 2 and said in capsys.readouterr().err
+        assert said in refused(tables.main, *arguments)
     with pytest.raises(GalleryError, match="no summary"):
         (tmp_path / "half.json").write_text('{"recall": {}, "ap": 3}')
         tables.read_summaries(tmp_path / "half.json")

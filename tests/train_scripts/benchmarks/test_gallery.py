@@ -53,10 +53,8 @@ def test_figures_as_tables():
 @pytest.mark.parametrize(
     ("given", "message"), [(["--sizes", "10"], "sizes from 1000 on"), (["--paper", "none.json"], "no file none.json")]
 )
-def test_what_cannot_be_measured(capsys, given, message):
-    with pytest.raises(SystemExit) as stopped:
-        benchmark.main(["gallery", *given])
-    assert stopped.value.code == 2 and message in capsys.readouterr().err
+def test_what_cannot_be_measured(refused, given, message):
+    assert message in refused(benchmark.main, "gallery", *given)
 
 
 BUILT = {

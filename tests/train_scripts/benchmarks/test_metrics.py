@@ -62,7 +62,7 @@ def test_memory_stays_within_a_few_chunks():
     assert measured.looped_queries == 2 and measured.ratio > 0 and measured.seconds > 0
 
 
-def test_the_command_line(capsys, monkeypatch):
+def test_the_command_line(capsys, refused, monkeypatch):
     small = university("drone-to-satellite", 4, asked=5, places=8, photos=3)
     monkeypatch.setattr(metrics, "university", lambda name, dimensions: small)
     metrics.main(["--looped", "3", "--rounds", "1", "--json"])
@@ -70,5 +70,4 @@ def test_the_command_line(capsys, monkeypatch):
     assert [case["queries"] for case in said["cases"]] == [16, 16] and said["process_peak_mib"] > 0
     metrics.main(["--looped", "3", "--rounds", "1"])
     assert "loop / vectorised" in capsys.readouterr().out
-    with pytest.raises(SystemExit):
-        metrics.main(["--rounds", "0"])
+    refused(metrics.main, "--rounds", 0)
