@@ -5,10 +5,9 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import shapely
 
 from gallery.errors import GalleryError
-from gallery.geo import LonLat, distances_m, turns
+from gallery.geo import LonLat, distances_m
 
 JUNK = -1
 """Gallery items with this label are removed before ranking."""
@@ -293,34 +292,6 @@ def sphere_m(points: np.ndarray, places: np.ndarray) -> np.ndarray:
     (lon, lat), (to_lon, to_lat) = np.radians(points).T, np.radians(places).T
     half = np.sin((lat - to_lat) / 2) ** 2 + np.cos(lat) * np.cos(to_lat) * np.sin((lon - to_lon) / 2) ** 2
     return np.asarray(2 * SPHERE_RADIUS_M * np.arcsin(np.sqrt(np.minimum(half, 1))))
-
-
-def first_containing(footprints: np.ndarray, ranked: np.ndarray, points: np.ndarray) -> np.ndarray:
-    """0-based rank of the first tile whose footprint covers the true ground point.
-
-    Args:
-        footprints: (N,) polygons in degrees, of all tiles.
-        ranked: (Q, K) rows of tiles, best first; -1 where fewer tiles were found.
-        points: (Q, 2) lon, lat of the ground point of each query.
-
-    Returns: (Q,) int64; -1 where none of the K covers it.
-    """
-    shapes = np.empty(len(footprints) + 1, object)  # the last row, also -1, is no tile and covers nothing
-    shapes[:-1] = footprints
-    ranked, points = np.asarray(ranked), np.asarray(points, np.float64).reshape(-1, 2)
-    covered = np.zeros(ranked.shape, bool)
-    for lons in turns(points[:, 0]):
-        places = shapely.points(lons, points[:, 1])
-        covered |= shapely.covers(shapes[ranked], places[:, None])
-    return np.where(covered.any(axis=1), covered.argmax(axis=1), -1) if ranked.shape[1] else np.full(len(points), -1)
-
-
-def recall_containing(
-    footprints: np.ndarray, ranked: np.ndarray, points: np.ndarray, ks: Iterable[int] = (1, 5, 10)
-) -> dict[int, float]:
-    """R@K by position, percent: among the K best tiles, one covers the true ground point. See `first_containing`."""
-    first = first_containing(footprints, ranked, points)
-    return {k: float(np.mean((first >= 0) & (first < k)) * 100) for k in ks}
 
 
 def average_precision(hits: np.ndarray) -> np.ndarray:

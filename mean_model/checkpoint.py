@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from .atomic_files import file_sha256, replace, replace_text
 from .config import MeanConfig
-from .embedder import Config, Embedder, Network, Precision
+from .embedder import Config, Embedder, Network, Precision, WeightsFacts
 from .errors import CheckpointError, ConfigError
 from .hub import Repo, fetch
 from .network import MEAN, START_TEMPERATURE
@@ -82,9 +82,7 @@ def load_model(
     return Embedder(
         loaded.network,
         loaded.config,
-        name=name,
-        sha256=loaded.sha256,
-        calibration=loaded.calibration,
+        WeightsFacts(name, loaded.sha256, loaded.calibration),
         device=device,
         precision=precision,
         compile=compile,

@@ -12,6 +12,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
 from itertools import islice
 from typing import Any, BinaryIO, Literal, Self, TypeVar
 
@@ -85,6 +86,24 @@ class _Job:
         self.vectors: np.ndarray | None = None  # (n, D) float32
 
 
+@dataclass(frozen=True)
+class WeightsFacts:
+    """What is known of a network's weights beside their numbers.
+
+    Attributes:
+        name: for people.
+        sha256: of the file that they came from; None: computed from the weights.
+        calibration: JSON that came with them, or None: what searches with them are worth.
+    """
+
+    name: str = "unnamed"
+    sha256: str | None = None
+    calibration: Any = None
+
+
+NOTHING_KNOWN = WeightsFacts()
+
+
 class Embedder:
     """Embeds photos; safe to call from many threads, whose photos then share batches.
 
@@ -104,10 +123,8 @@ class Embedder:
         self,
         network: Network,
         config: Config,
+        weights: WeightsFacts = NOTHING_KNOWN,
         *,
-        name: str = "unnamed",
-        sha256: str | None = None,
-        calibration: Any = None,
         device: str | torch.device | None = None,
         precision: Precision = "auto",
         compile: bool = False,
@@ -119,9 +136,7 @@ class Embedder:
         Args:
             network: switched to eval mode and moved to the device.
             config: of the network.
-            name: of the weights, for people.
-            sha256: of the file that the weights came from; computed from the weights when None.
-            calibration: what came with the weights on how far to believe a search; kept for who searches.
+            weights: what is known of the network's weights.
             device: such as "cpu" or "cuda:1"; None takes a GPU if there is one.
             precision: "auto" measures once which of the two is faster here, in about 0.2 s.
             compile: let torch.compile optimise for batches of one size. It takes a minute or two at the first batch
@@ -138,9 +153,9 @@ class Embedder:
         if compile and self.device.type == "cpu" and not (shutil.which("g++") or shutil.which("clang++")):
             raise ConfigError("Compiling needs a C++ compiler and there is none: install g++, or go without --compile.")
         self.config = config
-        self.name = name
-        self.calibration = calibration
-        self.fingerprint = fingerprint(sha256 or weights_sha256(network), config)
+        self.name = weights.name
+        self.calibration = weights.calibration
+        self.fingerprint = fingerprint(weights.sha256 or weights_sha256(network), config)
         self.max_batch = max_batch or MAX_BATCH.get(self.device.type, 8)
         self.network = network.eval().requires_grad_(False)
         self._lent = lent

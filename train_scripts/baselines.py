@@ -46,7 +46,7 @@ from gallery.search.options import ROTATIONS, SearchOptions
 from gallery.search.scales import typical_side_m
 from mean_model import MEAN, MeanModelError, PhotoError, load_model, load_photo
 from mean_model.checkpoint import load_network
-from mean_model.embedder import Embedder
+from mean_model.embedder import Embedder, WeightsFacts
 from mean_model.photo import Photo, read_position
 from mean_model.photo_metadata import PhotoPosition
 from train_scripts.errors import DatasetError
@@ -110,7 +110,7 @@ def random_network() -> Embedder:
     """The starter's network as it was before any training."""
     _, _, config, _ = load_network("starter")
     torch.manual_seed(0)
-    return Embedder(MEAN.from_config(config), config, name="random weights", precision="float32")
+    return Embedder(MEAN.from_config(config), config, WeightsFacts("random weights"), precision="float32")
 
 
 class BruteForceSift:

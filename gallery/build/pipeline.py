@@ -132,7 +132,7 @@ def build_from(
         old = _to_add_to(home, embedder) if add else _reusable(home, embedder.fingerprint)
         key = _key([settings, least_detail, add], embedder.fingerprint, files, old)
         if not is_whole(workplace, key):
-            sources = _looked(look, workplace)
+            sources = _opened(look, workplace)
             workplace.mkdir(exist_ok=True)
             with open_state(workplace / STATE) as state:
                 hashes = (part["content"].to_pylist() for part in old.table.batches("content")) if old else ()
@@ -184,7 +184,7 @@ def _write(
     write_gallery(workplace, key, blocks, count, model, build, skipped, build.get("index", "auto"))
 
 
-def _looked(look: Callable[[Path], Sequence[Source]], workplace: Path) -> Sequence[Source]:
+def _opened(look: Callable[[Path], Sequence[Source]], workplace: Path) -> Sequence[Source]:
     """The sources, opened in a workplace without a whole gallery or mosaics of another build."""
     begun = workplace.exists()
     for name in (MANIFEST, KEY, *DATA_FILES):

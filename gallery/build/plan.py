@@ -206,27 +206,16 @@ def plan_of(
         SourceError: a source is gone or damaged.
     """
     total = sum(source.total for source in sources)
-    measured = _spread(total, MEASURED * BATCH, BATCH // 2)
-    shown = _spread(total, SHOWN, 1)
-    parts: Counter[tuple[str, float | None]] = Counter()
-    present, sample, drawn = 0, [], []
-    for number, task in enumerate((source, candidate) for source in sources for candidate in source.candidates()):
-        source, candidate = task
-        parts[source.noted, candidate.scale_m] += 1
-        present += task in known
-        if number in measured:
-            sample.append(task)
-        if number in shown:
-            drawn.append(task)
+    tasks = _Tasks.of(sources, total, known)
     read = partial(read_batch, read_photo=partial(read_photo, embedder), least_detail=least_detail, known=KnownTiles())
-    batches, per_second = _measured(read_ahead(read, _batches(sample)), embedder)
+    batches, per_second = _measured(read_ahead(read, _batches(tasks.measured)), embedder)
     outcomes = [outcome for batch in batches for outcome in batch.outcomes]
     tiles = [outcome.tile for outcome in outcomes if outcome.tile is not None]
     outlines = tuple(map(_outline, sources))
     covered = shapely.union_all([outline for outline in outlines if outline is not None])
     return Plan(
-        parts=tuple(Part(source, scale_m, count) for (source, scale_m), count in parts.items()),
-        present=present,
+        parts=tuple(Part(source, scale_m, count) for (source, scale_m), count in tasks.parts.items()),
+        present=tasks.present,
         area_km2=ground_area_m2(covered) / 1e6,
         looked_at=len(outcomes),
         left_out=Counter(outcome.reason for outcome in outcomes if outcome.reason is not None),
@@ -234,8 +223,33 @@ def plan_of(
         bytes_per_tile=_row_bytes(tiles, [content for batch in batches for content in batch.contents])
         + bytes_per_vector(total, int(embedder.dimension), index),
         outlines=tuple(outline for outline in outlines if outline is not None),
-        footprints=tuple(filter(None, (_footprint(source, candidate) for source, candidate in drawn))),
+        footprints=tuple(filter(None, (_footprint(source, candidate) for source, candidate in tasks.drawn))),
     )
+
+
+@dataclass(frozen=True)
+class _Tasks:
+    """All candidates of some sources, counted, and some of them, evenly spread."""
+
+    parts: Mapping[tuple[str, float | None], int]  # by source and scale
+    present: int  # how many are in the gallery already
+    measured: Sequence[Task]  # to be read and embedded
+    drawn: Sequence[Task]  # to be shown in the picture
+
+    @classmethod
+    def of(cls, sources: Sequence[Source], total: int, known: KnownTiles) -> "_Tasks":
+        measured, shown = _spread(total, MEASURED * BATCH, BATCH // 2), _spread(total, SHOWN, 1)
+        parts: Counter[tuple[str, float | None]] = Counter()
+        present, sample, drawn = 0, [], []
+        for number, task in enumerate((source, candidate) for source in sources for candidate in source.candidates()):
+            source, candidate = task
+            parts[source.noted, candidate.scale_m] += 1
+            present += task in known
+            if number in measured:
+                sample.append(task)
+            if number in shown:
+                drawn.append(task)
+        return cls(parts, present, sample, drawn)
 
 
 def _spread(total: int, most: int, run: int) -> set[int]:

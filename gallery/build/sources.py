@@ -73,7 +73,7 @@ class ImagerySettings:
 
 def noted_source(source: str | Path, home: Path) -> str:
     """A source as the gallery in the folder `home` notes it: without the key that an address may hold."""
-    return TileServer(source).shown if isinstance(source, str) else noted_path(source, home)
+    return TileServer(source).public if isinstance(source, str) else noted_path(source, home)
 
 
 def open_sources(
@@ -105,9 +105,29 @@ def open_sources(
     """
     if stated.positions is not None and not any(isinstance(source, Path) and source.is_dir() for source in sources):
         raise PositionsError("Positions belong to a folder of images, but no folder is among the sources.")
+    rasters, folders = _rasters_and_folders(sources, (workplace / IMAGERY, home / IMAGERY), stated, on_tile)
+    used = set(taken)
+    opened: list[Source] = [*_raster_sources(rasters, home, workplace, tiling, stated.crs, used)]
+    opened += [
+        _folder_source(folder, images, home, tiling, read_position, stated, used)
+        for folder, images in folders
+        if images
+    ]
+    if not any(source.total for source in opened):
+        raise SourceError("The sources hold no image. Give a GeoTIFF or a folder of images with positions.")
+    return opened
+
+
+def _rasters_and_folders(
+    sources: Sequence[str | Path], archives: tuple[Path, Path], stated: ImagerySettings, on_tile: OnTile | None
+) -> tuple[list[Path], list[tuple[Path, list[Path]]]]:
+    """The rasters among some sources, those to be fetched or converted too; and each folder with its other images.
+
+    Args: archives: the folders for fetched imagery, of the build and of the gallery that it replaces.
+    """
     rasters: list[Path] = []
     folders: list[tuple[Path, list[Path]]] = []
-    fetched, earlier = workplace / IMAGERY, home / IMAGERY
+    fetched, earlier = archives
     for source in {source.resolve() if isinstance(source, Path) else source: source for source in sources}.values():
         if isinstance(source, str):
             rasters += fetch(stated.order(source), fetched, earlier, on_tile)
@@ -122,16 +142,7 @@ def open_sources(
             rasters.append(archive_of_pmtiles(source, fetched, earlier, stated.tile_names.zoom, on_tile))
         else:
             rasters.append(source)
-    used = set(taken)
-    opened: list[Source] = [*_raster_sources(rasters, home, workplace, tiling, stated.crs, used)]
-    opened += [
-        _folder_source(folder, images, home, tiling, read_position, stated, used)
-        for folder, images in folders
-        if images
-    ]
-    if not any(source.total for source in opened):
-        raise SourceError("The sources hold no image. Give a GeoTIFF or a folder of images with positions.")
-    return opened
+    return rasters, folders
 
 
 def _prefix(name: str, taken: set[str]) -> str:

@@ -123,7 +123,7 @@ def run(options: argparse.Namespace) -> int:
             options.tile_size_m,
             options.overlap,
             options.positions,
-            partial(_tell, bar),
+            partial(_move, bar),
             replace(choices, on_tile=fetching.move, model_source=model, workers=workers),
         )
     if options.json:
@@ -196,6 +196,6 @@ class _Bar:
             self._bar.close()
 
 
-def _tell(bar: _Bar, progress: "Progress") -> None:
+def _move(bar: _Bar, progress: "Progress") -> None:
     left_out = ", ".join(f"{count} {reason}" for reason, count in progress.reasons.items())
     bar.move(progress.done, progress.total, progress.resumed, f"left out: {left_out}" if left_out else "")

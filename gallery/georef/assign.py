@@ -6,6 +6,8 @@ from itertools import combinations
 from pathlib import Path, PurePosixPath
 from typing import Literal
 
+import mercantile
+
 from gallery.embedder import PhotoPosition
 from gallery.errors import AreaError, PositionsError, UnreadablePhoto
 from gallery.geo import LonLat, distance_m
@@ -60,13 +62,7 @@ def assign_positions(
     Raises:
         PositionsError: such images, by name, unless they are to be skipped; or map tiles of several zooms.
     """
-    tiles = {image: tile_in_path(PurePosixPath(image), names) for image in images} if known is None else {}
-    zooms = sorted({tile.z for tile in tiles.values() if tile is not None})
-    if len(zooms) > 1 and names.zoom is None:
-        raise PositionsError(
-            f"The folder {folder.name} holds map tiles of the zooms {', '.join(map(str, zooms))}. "
-            "Say by --zoom which of them the gallery shall show."
-        )
+    tiles = {} if known is not None else _map_tiles(folder, images, names)
     positions: dict[str, StatedPosition] = {}
     left_out: dict[str, str] = {}
     for image in images:
@@ -74,14 +70,15 @@ def assign_positions(
         if tile is not None and names.zoom not in (None, tile.z):
             left_out[image] = OTHER_ZOOM
             continue
-        try:
-            found = (
-                known.all_of(PurePosixPath(image))
-                if known is not None
-                else [*([position_of_tile(tile)] if tile else []), *_own(folder / image, read_position)]
-            )
-        except UnreadablePhoto:
-            continue
+        found: Sequence[StatedPosition]
+        if known is not None:
+            found = known.all_of(PurePosixPath(image))
+        else:
+            try:
+                own = _own(folder / image, read_position)
+            except UnreadablePhoto:
+                continue
+            found = own if tile is None else [position_of_tile(tile), *own]
         if not found:
             left_out[image] = WITHOUT if known is None else UNLISTED
         elif any(distance_m(a.centre, b.centre) > within_m for a, b in combinations(found, 2)):
@@ -91,6 +88,23 @@ def assign_positions(
     if unplaced == "error":
         _complain(left_out, len(images))
     return ImagePositions(positions, left_out)
+
+
+def _map_tiles(folder: Path, images: Sequence[str], names: TileNames) -> dict[str, mercantile.Tile]:
+    """The images whose path names a map tile.
+
+    Raises:
+        PositionsError: they are of several zooms, and nobody said which counts.
+    """
+    found = {image: tile_in_path(PurePosixPath(image), names) for image in images}
+    tiles = {image: tile for image, tile in found.items() if tile is not None}
+    zooms = sorted({tile.z for tile in tiles.values()})
+    if len(zooms) > 1 and names.zoom is None:
+        raise PositionsError(
+            f"The folder {folder.name} holds map tiles of the zooms {', '.join(map(str, zooms))}. "
+            "Say by --zoom which of them the gallery shall show."
+        )
+    return tiles
 
 
 def _own(image: Path, read_position: ReadPosition) -> list[StatedPosition]:

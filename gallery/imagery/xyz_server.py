@@ -67,11 +67,11 @@ class TileServer:
         host = urlsplit(self.template).hostname
         if urlsplit(self.template).scheme not in ("http", "https") or not host or "{" in host:
             raise SourceError(
-                f"{self.shown} is no address of tiles: give one like https://host/{{z}}/{{x}}/{{y}}.png, with the name "
-                "of one server (no {s})."
+                f"{self.public} is no address of tiles: give one like https://host/{{z}}/{{x}}/{{y}}.png, with the "
+                "name of one server (no {s})."
             )
         if names not in ({"q"}, {"z", "x", "y"}, {"z", "x", "-y"}):
-            raise SourceError(f"{self.shown} needs {{z}}, {{x}} and {{y}} (or {{-y}}), or {{q}}, and no other braces.")
+            raise SourceError(f"{self.public} needs {{z}}, {{x}} and {{y}} (or {{-y}}), or {{q}}, and no other braces.")
 
     @property
     def host(self) -> str:
@@ -79,7 +79,7 @@ class TileServer:
         return str(urlsplit(self.template).hostname)
 
     @property
-    def shown(self) -> str:
+    def public(self) -> str:
         """The template without what may be a key."""
         parts = urlsplit(self.template)
         return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"

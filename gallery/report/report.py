@@ -3,8 +3,9 @@
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
+from itertools import compress
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,7 @@ from gallery.errors import GalleryError
 from gallery.geo import LonLat, distance_m
 from gallery.paths import write_whole
 from gallery.search.answer import Answer
-from gallery.tiles import Tile, overlap
+from gallery.tiles import Match, Tile, overlap
 
 FORMAT = 1
 """Version of the columns; a report of a later version is refused."""
@@ -191,46 +192,56 @@ def row_of(
 
     Args: true_tile: where more than the answer's own tiles were ranked.
     """
-    matches = answer.matches
-    true = [truth is not None and match.tile.contains(truth) for match in matches]
-    place = None
-    if answer.place is not None:
-        place = LonLat(answer.place.lon, answer.place.lat)
-    elif matches:
-        place = matches[0].tile.centre
-    whole = true_tile is not None
-    if true_tile is None:
-        hits = [match for match, is_true in zip(matches, true, strict=True) if is_true]
-        misses = [match.score for match, is_true in zip(matches, true, strict=True) if not is_true]
-        margin = hits[0].score - max(misses) if hits and misses else None
-        true_tile = TrueTile(hits[0].tile, hits[0].rank, margin, None) if hits else TrueTile(None, None, None, None)
-    best = true_tile.tile
-    return QueryRow(
+    matches, place = answer.matches, _place_of(answer)
+    ranked = _true_tile_among(matches, truth) if true_tile is None else true_tile
+    best = ranked.tile
+    row = QueryRow(
         id=query_id,
         image=image,
         tile_ids=[match.tile.id for match in matches],
         scores=[match.score for match in matches],
-        true_lon=truth.lon if truth else None,
-        true_lat=truth.lat if truth else None,
-        lon=place.lon if place else None,
-        lat=place.lat if place else None,
         altitude_m=altitude_m,
         condition=condition,
-        true_tile_id=best.id if best else None,
-        truth_rank=true_tile.rank,
-        margin=true_tile.margin,
-        error_m=distance_m(truth, place) if truth and place else None,
-        ap=true_tile.ap,
-        covered=best is not None if whole else None,
-        tile_true=true if truth else None,
+        truth_rank=ranked.rank,
+        margin=ranked.margin,
+        ap=ranked.ap,
+        covered=None if true_tile is None else best is not None,
         tile_lons=[match.tile.centre.lon for match in matches],
         tile_lats=[match.tile.centre.lat for match in matches],
-        tile_m=[distance_m(truth, match.tile.centre) for match in matches] if truth else None,
-        tile_overlap=[overlap(match.tile, best) for match in matches] if best else None,
         verdict=answer.verdict,
         confidence=answer.confidence,
-        radius_m=answer.place.radius_m if answer.place else None,
+        radius_m=None if answer.place is None else answer.place.radius_m,
     )
+    if place is not None:
+        row = replace(row, lon=place.lon, lat=place.lat)
+    if truth is not None:
+        row = replace(
+            row,
+            true_lon=truth.lon,
+            true_lat=truth.lat,
+            error_m=None if place is None else distance_m(truth, place),
+            tile_true=[match.tile.contains(truth) for match in matches],
+            tile_m=[distance_m(truth, match.tile.centre) for match in matches],
+        )
+    if best is not None:
+        row = replace(row, true_tile_id=best.id, tile_overlap=[overlap(match.tile, best) for match in matches])
+    return row
+
+
+def _place_of(answer: Answer) -> LonLat | None:
+    if answer.place is not None:
+        return LonLat(answer.place.lon, answer.place.lat)
+    return answer.matches[0].tile.centre if answer.matches else None
+
+
+def _true_tile_among(matches: Sequence[Match], truth: LonLat | None) -> TrueTile:
+    """The best true tile of an answer's own."""
+    true = [truth is not None and match.tile.contains(truth) for match in matches]
+    best = next(compress(matches, true), None)
+    if best is None:
+        return TrueTile(None, None, None, None)
+    misses = [match.score for match, is_true in zip(matches, true, strict=True) if not is_true]
+    return TrueTile(best.tile, best.rank, best.score - max(misses) if misses else None, None)
 
 
 def write_report(file: str | Path, rows: Sequence[QueryRow], summary: Mapping[str, Any]) -> None:
@@ -245,11 +256,6 @@ def write_report(file: str | Path, rows: Sequence[QueryRow], summary: Mapping[st
         columns[VECTOR] = packed(np.stack(vectors))
     metadata = {_SUMMARY: json.dumps(dict(summary)).encode(), _FORMAT: str(FORMAT).encode()}
     write_table(Path(file), pa.table(columns).replace_schema_metadata(metadata))
-
-
-def report_of(rows: Sequence[QueryRow], summary: Mapping[str, Any] | None = None) -> Report:
-    """A report that was never written: a photo that was answered just now can be looked into like those of a file."""
-    return Report(pa.table(_columns(rows)).to_pandas(), summary or {})
 
 
 def _columns(rows: Sequence[QueryRow]) -> dict[str, pa.Array]:

@@ -5,7 +5,6 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from pyproj import Geod
-from shapely.geometry import box
 
 from gallery import metrics
 from gallery.errors import GalleryError
@@ -187,14 +186,6 @@ def test_refuses_what_does_not_fit():
         metrics.evaluate(np.ones((1, 2)), np.array([0]), np.array([[1, np.nan], [0, 1]]), np.array([0, 1]))
     with pytest.raises(GalleryError, match="not junk"):
         metrics.evaluate(np.ones((1, 2)), np.array([0]), np.ones((1, 2)), np.array([-1]))
-
-
-def test_recall_containing_asks_for_the_ground_point():
-    footprints = np.array([box(0, 0, 1, 1), box(1, 0, 2, 1), box(179.5, 0, 180.5, 1)], dtype=object)
-    ranked = np.array([[0, 1], [0, 1], [0, 2], [1, -1]])
-    points = [(0.5, 0.5), (1.5, 0.5), (-179.8, 0.5), (0.5, 0.5)]
-    assert metrics.first_containing(footprints, ranked, points).tolist() == [0, 1, 1, -1]
-    assert metrics.recall_containing(footprints, ranked, points, ks=(1, 2)) == {1: 25.0, 2: 75.0}
 
 
 def one_sdm(distances, k, decay):

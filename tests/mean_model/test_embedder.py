@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from mean_model.config import MeanConfig
-from mean_model.embedder import Embedder, fingerprint, normalised, square, weights_sha256
+from mean_model.embedder import Embedder, WeightsFacts, fingerprint, normalised, square, weights_sha256
 from mean_model.errors import ConfigError, MeanModelError, PhotoError
 from mean_model.network import MEAN
 from mean_model.photo import Photo
@@ -31,7 +31,7 @@ def network() -> MEAN:
 
 @pytest.fixture(scope="module")
 def embedder():
-    with Embedder(network(), ATTO, name="test", device="cpu", precision="float32", max_batch=4) as embedder:
+    with Embedder(network(), ATTO, WeightsFacts("test"), device="cpu", precision="float32", max_batch=4) as embedder:
         yield embedder
 
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import torch
 
-from mean_model.embedder import Embedder
+from mean_model.embedder import Embedder, WeightsFacts
 from train_scripts.data.readers.dataset import Dataset, Picture
 from train_scripts.evaluation.picture_vectors import CLEAR, PictureVectors
 from train_scripts.evaluation.places import measure
@@ -32,8 +32,7 @@ def evaluate_on(run: PlacesRun, tests: Sequence[Dataset]) -> Results:
     with Embedder(
         copy.deepcopy(run.network),
         config.model,
-        name="the network in training",
-        sha256="none",
+        WeightsFacts("the network in training", "none"),
         device=run.mine.device,
         precision="bfloat16" if half else "float32",
     ) as embedder:

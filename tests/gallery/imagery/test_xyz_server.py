@@ -278,7 +278,7 @@ def test_templates_that_are_none(template):
 
 def test_keys_are_not_shown():
     server = TileServer("https://me:word@host:8080/{z}/{x}/{y}.png?key=secret")
-    assert server.shown == "https://host:8080/{z}/{x}/{y}.png"
+    assert server.public == "https://host:8080/{z}/{x}/{y}.png"
     assert server.address(CORNER) == "https://me:word@host:8080/17/70000/45000.png?key=secret"
 
 

@@ -20,7 +20,6 @@ from gallery.report.report import (
     QueryRow,
     TrueTile,
     read_report,
-    report_of,
     row_of,
     write_report,
 )
@@ -85,15 +84,6 @@ def test_there_and_back(tmp_path):
     assert list(first["tile_ids"]) == ["t1", "t2", "t3"] and first["scores"] == pytest.approx([0.9, 0.8, 0.7])
     assert first["truth_rank"] == 2 and math.isnan(report.rows["truth_rank"][1])
     assert [path.name for path in tmp_path.iterdir()] == ["r.parquet"]
-
-
-def test_a_report_that_was_never_written_is_like_one_that_was(tmp_path):
-    rows = made_rows(4)
-    write_report(tmp_path / "r.parquet", rows, {"a": 1})
-    made, read = report_of(rows, {"a": 1}), read_report(tmp_path / "r.parquet")
-    pd.testing.assert_frame_equal(made.rows, read.rows)
-    assert made.row("q00002")["place"] == rows[2].place and made.summary == read.summary
-    assert made.vectors() is None and made.thumbnail("q00000") is None
 
 
 def test_an_empty_report(tmp_path):
