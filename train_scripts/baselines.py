@@ -116,9 +116,9 @@ def random_network() -> Embedder:
 class BruteForceSift:
     """Matches a photo with every tile of a gallery."""
 
-    def __init__(self, gallery: Gallery, *, progress: bool = True) -> None:
+    def __init__(self, gallery: Gallery) -> None:
         self._side_m = typical_side_m(gallery)
-        rows = tqdm(range(len(gallery)), unit="tile", desc="SIFT", file=sys.stderr, disable=not progress)
+        rows = tqdm(range(len(gallery)), unit="tile", desc="SIFT", file=sys.stderr)
         self._tiles = [thinned(root_sift(_picture(gallery, row)), SIFT_TILE_POINTS) for row in rows]
 
     def __call__(self, photo: Photo) -> np.ndarray:
@@ -164,20 +164,18 @@ def _agreeing(photo: Features, tile: Features, on_ground: bool) -> tuple[int, in
 
 
 @contextmanager
-def rankers(
-    name: str, gallery: Gallery, options: SearchOptions, *, progress: bool = True
-) -> Iterator[dict[str, RankTiles]]:
+def rankers(name: str, gallery: Gallery, options: SearchOptions) -> Iterator[dict[str, RankTiles]]:
     """What a contender ranks by, under its name in the table; a network also with the check by geometry if asked for.
 
     Raises:
         MeanModelError, GalleryError: no such weights, or imagery that is gone.
     """
     if name == "sift":
-        yield {"SIFT and RANSAC": BruteForceSift(gallery, progress=progress)}
+        yield {"SIFT and RANSAC": BruteForceSift(gallery)}
         return
     embedder: Any = ColourHistogram() if name == "histogram" else random_network() if name == "random" else None
     with tempfile.TemporaryDirectory(prefix="tiles-") as folder, _closing(embedder or load_model(name)) as opened:
-        localizer = Localizer(same_tiles(gallery, opened, Path(folder), name, progress=progress), opened)
+        localizer = Localizer(same_tiles(gallery, opened, Path(folder), name), opened)
 
         def rank(photo: Photo) -> np.ndarray:
             return localizer.rank(photo, len(gallery), options)[1].rows

@@ -50,6 +50,7 @@ log = logging.getLogger("make_sample")
 SEED = 6  # of Null Island; training uses seeds from 1000 on
 SIZE_M = 4096.0
 GSD_M = 0.5
+BLOCK_PX = 1024  # of the region that is rendered at a time
 TILE_M, OVERLAP = 160.0, 0.5
 SATELLITE = Appearance(season="summer", sun_azimuth_deg=150.0, sun_elevation_deg=52.0)
 REACH_M = 0.44 * SIZE_M  # photos are taken this far from the centre at most, so that their ground lies on the map
@@ -63,7 +64,7 @@ def sample_scene(world: int = SEED) -> Scene:
     return build_scene(world, SIZE_M, style)
 
 
-def write_region(scene: Scene, path: Path, *, gsd_m: float = GSD_M, block_px: int = 1024, quality: int = 80) -> None:
+def write_region(scene: Scene, path: Path, *, gsd_m: float = GSD_M) -> None:
     """Render the region block by block into one cloud-optimised GeoTIFF, JPEG inside."""
     pixels = round(SIZE_M / gsd_m)
     half = SIZE_M / 2
@@ -82,16 +83,16 @@ def write_region(scene: Scene, path: Path, *, gsd_m: float = GSD_M, block_px: in
     with tempfile.TemporaryDirectory(dir=path.parent) as folder:
         plain = Path(folder) / "plain.tif"
         with rasterio.open(plain, "w", **profile) as raster:
-            blocks = [(r, c) for r in range(0, pixels, block_px) for c in range(0, pixels, block_px)]
+            blocks = [(r, c) for r in range(0, pixels, BLOCK_PX) for c in range(0, pixels, BLOCK_PX)]
             for row, column in tqdm(blocks, unit="block"):
-                side = min(block_px, pixels - row), min(block_px, pixels - column)
+                side = min(BLOCK_PX, pixels - row), min(BLOCK_PX, pixels - column)
                 west, north = -half + column * gsd_m, half - row * gsd_m
                 window = (west, north - side[0] * gsd_m, west + side[1] * gsd_m, north)
                 rgb = rasterise(scene, window, gsd_m, SATELLITE).rgb
                 raster.write(np.moveaxis(rgb, 2, 0), window=Window(column, row, side[1], side[0]))
         done = Path(folder) / "region.tif"
         copy_raster(
-            plain, done, driver="COG", COMPRESS="JPEG", QUALITY=quality, BLOCKSIZE=512, OVERVIEW_RESAMPLING="AVERAGE"
+            plain, done, driver="COG", COMPRESS="JPEG", QUALITY=80, BLOCKSIZE=512, OVERVIEW_RESAMPLING="AVERAGE"
         )
         done.replace(path)
 

@@ -69,7 +69,7 @@ def start(parser: argparse.ArgumentParser, argv: Sequence[str] | None, run: Call
     except places.Stopped as stopped:
         log.info("%s", stopped)
         raise SystemExit(STOPPED) from None
-    except (MeanModelError, DatasetError, GalleryError, FileNotFoundError) as error:
+    except (MeanModelError, DatasetError, GalleryError) as error:
         parser.exit(2, f"{parser.prog}: error: {error}\n")  # one line: how to call it is not what went wrong
     finally:
         torch.set_flush_denormal(False)  # for whatever else this process does

@@ -103,7 +103,7 @@ def ablate(config: WorldsConfig, held_out: Path, seeds: int, device: torch.devic
 
     Raises:
         ConfigError: a world is both trained on and held out.
-        FileNotFoundError: there are no worlds, or none held out.
+        MissingPart: there are no worlds, or none held out.
         MeanModelError: a loss that is not finite, or weights that do not fit.
     """
     both = sorted(world_names(Path(config.worlds)) & world_names(held_out))

@@ -190,7 +190,7 @@ def run_config(config: WorldsConfig) -> None:
 
     Raises:
         MeanModelError: a loss that is not finite, or weights that do not fit.
-        FileNotFoundError: there are no worlds.
+        MissingPart: there are no worlds.
         GalleryError: there is no gallery, or too little ground in it.
     """
     for stop in (signal.SIGINT, signal.SIGTERM):  # a background job starts with Ctrl-C ignored

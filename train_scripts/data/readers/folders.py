@@ -6,14 +6,13 @@ same below ROOT/train and ROOT/test. Positions: positions.csv or positions.kml i
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping
 from pathlib import Path
 
 from train_scripts.data.readers.dataset import Dataset, Kind, Picture, pictures_of
 from train_scripts.data.readers.listing import Listing, files_in, places_in, shown, subfolders
 from train_scripts.data.readers.positions import NOTHING, KnownPositions, read_positions
-from train_scripts.errors import BadRequest, WrongFolder
+from train_scripts.errors import WrongFolder
 
 VIEWS: dict[str, Kind] = {
     "drone": "drone",
@@ -57,36 +56,25 @@ def scan_folders(root: Path) -> dict[str, Listing]:
     return found
 
 
-def read_folders(
-    root: Path | str, *, training_share: float = 0.0, positions: Path | str | None = None, name: str | None = None
-) -> Dataset:
+def read_folders(root: Path | str, *, positions: Path | str | None = None) -> Dataset:
     """Read pictures of one's own. A place with drone pictures asks; a place with satellite pictures only distracts.
+
+    Without train/ and test/ all of them are for testing.
 
     Args:
         root: the folder, see the head of this module.
-        training_share: part of the places to train with, 0 to 1, when there is no train/ and test/; which ones depends
-            on their names alone, so the split stays when places are added.
         positions: CSV (place or file, lon, lat) or KML; without it, positions.csv or positions.kml in root.
-        name: of the dataset; without it the folder's.
 
     Raises:
         WrongFolder: no picture lies where one is looked for.
-        BadRequest: the share is no share, or there are train/ and test/ already.
         BadPositions: the file of positions cannot be read.
     """
     top = Path(root)
     found = scan_folders(top)
-    divided = any("/" in part for part in found)
-    if not 0 <= training_share <= 1:
-        raise BadRequest(f"A share of {training_share:g} is not between 0 and 1.")
-    if divided and training_share:
-        raise BadRequest(f"{top.name} has train/ or test/ already. Leave out the training share.")
     places = {place for listing in found.values() for place in listing.filled}
     known = positions_beside(top, places, None if positions is None else Path(positions))
-
     train, test, undivided = (_pictures_of_half(found, half, known) for half in (*HALVES, ""))
-    train += tuple(one for one in undivided if _share(one.place) < training_share)
-    test += tuple(one for one in undivided if _share(one.place) >= training_share)
+    test += undivided
     asking = {picture.place for picture in test if picture.kind == "drone"}
     notes = []
     if lacking := asking - {picture.place for picture in test if picture.kind == "satellite"}:
@@ -94,7 +82,7 @@ def read_folders(
     if places - known.places.keys() and known is not NOTHING:
         notes.append(f"{len(places - known.places.keys())} of {len(places)} places have no position.")
     queries = tuple(picture for picture in test if picture.place in asking)
-    return Dataset(name or top.name, train, queries, test, tuple(notes))
+    return Dataset(top.name, train, queries, test, tuple(notes))
 
 
 def _pictures_of_half(found: Mapping[str, Listing], half: str, known: KnownPositions) -> tuple[Picture, ...]:
@@ -139,8 +127,3 @@ def _views(folder: Path) -> dict[Kind, Listing]:
             of[place] = of.get(place, ()) + pictures
             strays.setdefault(kind, []).extend(f"{place}/{other}" for other in others)
     return {kind: Listing(of, tuple(strays.get(kind, ()))) for kind, of in places.items()}
-
-
-def _share(place: str) -> float:
-    """A number in [0, 1) that the name decides."""
-    return int.from_bytes(hashlib.sha256(place.encode()).digest()[:6]) / 2**48

@@ -70,7 +70,6 @@ def read_dataset(
     tiles: Tiles = "all",
     kinds: Sequence[Kind] = TWO_VIEWS,
     positions: Path | str | None = None,
-    training_share: float = 0.0,
 ) -> Dataset:
     """Read a dataset of any kind.
 
@@ -81,7 +80,6 @@ def read_dataset(
         tiles: of DenseUAV.
         kinds: views to read; SUES-200 and DenseUAV have two, plain folders are read with all they have.
         positions: KML or CSV of University-1652 or plain folders.
-        training_share: of the places of plain folders.
 
     Raises:
         DatasetError: see the readers.
@@ -92,7 +90,6 @@ def read_dataset(
         for name, given, of in (
             ("height", height is not None, ("sues200", "denseuav")),
             ("tiles", tiles != "all", ("denseuav",)),
-            ("training_share", training_share != 0, ("folders",)),
             ("positions", positions is not None, ("university1652", "folders")),
         )
         if given and kind not in of
@@ -110,4 +107,4 @@ def read_dataset(
         case "denseuav":
             return denseuav.read_denseuav(root, tiles=tiles, height=height)
         case "folders":
-            return folders.read_folders(root, positions=positions, training_share=training_share)
+            return folders.read_folders(root, positions=positions)

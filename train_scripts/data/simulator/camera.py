@@ -12,6 +12,7 @@ from torch import Tensor
 
 # A 24 mm equivalent lens, the usual wide camera of a small drone, sees 73.7 degrees across a 4:3 frame's long side.
 DRONE_HFOV_DEG = 73.7
+ASPECT = 0.75  # height of its photos over their width
 
 
 @dataclass(frozen=True)
@@ -68,7 +69,7 @@ def rays(cameras: Cameras, pixels: Tensor, width: int) -> Tensor:
 
 
 def ground_grid_rays(
-    believed: Cameras, true: Cameras, centre: Tensor, side_m: Tensor, size_px: int, aspect: float = 0.75
+    believed: Cameras, true: Cameras, centre: Tensor, side_m: Tensor, size_px: int
 ) -> tuple[Tensor, Tensor]:
     """Directions in which a camera saw the points of a north-up square on flat ground, as far as it knows its pose.
 
@@ -79,7 +80,6 @@ def ground_grid_rays(
         centre: (B, 3) middle of the square.
         side_m: (B,) side of the square.
         size_px: pixels along it.
-        aspect: height of the photo over its width.
 
     Returns:
         (B, size_px ** 2, 3) directions from the true camera, and (B, size_px ** 2) which of them its picture holds.
@@ -90,7 +90,7 @@ def ground_grid_rays(
     ahead = local[..., 2:]
     slopes = local[..., :2] / ahead.clamp_min(1e-3)
     half = torch.tan(0.5 * torch.deg2rad(believed.hfov_deg))[:, None]
-    held = (ahead[..., 0] > 0) & (slopes[..., 0].abs() <= half) & (slopes[..., 1].abs() <= half * aspect)
+    held = (ahead[..., 0] > 0) & (slopes[..., 0].abs() <= half) & (slopes[..., 1].abs() <= half * ASPECT)
     zoom = torch.tan(0.5 * torch.deg2rad(true.hfov_deg))[:, None] / half
     seen = torch.cat([slopes * zoom[..., None], torch.ones_like(ahead)], -1)
     return seen @ rotation(true).transpose(1, 2), held

@@ -15,6 +15,7 @@ from torch import Tensor
 from train_scripts.data.simulator.camera import Cameras, ground_grid_rays, looking_at
 from train_scripts.data.simulator.renderer import Surfaces, colours_of, height_at, intersect, north_up, render
 from train_scripts.data.simulator.sensor import add_haze, photometry, weather
+from train_scripts.errors import MissingPart
 
 SAME_GROUND = 0.15
 """Largest share of a view that the tile of another pair may hold for both to be negatives."""
@@ -110,13 +111,15 @@ class Pool:
         return order[:count]
 
 
-def load_pool(folder: Path, limit: int | None = None) -> Pool:
-    """The worlds that `train_scripts.data.pack` wrote into `folder`, in the order of their names."""
-    files = sorted(folder.glob("world_*.npz"))[:limit]
+def load_pool(folder: Path) -> Pool:
+    """The worlds that `train_scripts.data.pack` wrote into `folder`, in the order of their names.
+
+    Raises:
+        MissingPart: there are none.
+    """
+    files = sorted(folder.glob("world_*.npz"))
     if not files:
-        raise FileNotFoundError(
-            f"No packed worlds in {folder}. Make some: python -m train_scripts.data.pack --out {folder}"
-        )
+        raise MissingPart(f"No packed worlds in {folder}. Make some: python -m train_scripts.data.pack --out {folder}")
     rgb, heights, walls, suns = [], [], [], []
     for file in files:
         with np.load(file) as packed:

@@ -17,6 +17,8 @@ from torch import Tensor
 from train_scripts.data.simulator.camera import Cameras, pixel_grid, rays
 
 WALL_STEP_M = 1.0  # a ray that enters this far below the top of a cell has met a wall
+LEVELS = 4  # of each orthophoto, every one half as fine as the one before
+EXACT_STEPS = 256  # of the descent, where single points are asked for
 BISECTIONS = 4
 LEAST_DESCENT = 0.05  # rays flatter than this slope are bent down to it: they meet haze far away, never the sky
 
@@ -56,13 +58,12 @@ class Surfaces:
         west_m: Sequence[float],
         north_m: Sequence[float],
         walls: Tensor | None = None,
-        levels: int = 4,
     ) -> Surfaces:
         """Join (S, H, W, 3) uint8 orthophotos, (S, H, W) heights and optionally (S, H, W, 3) uint8 walls."""
         count, height_px, width_px = heights.shape
         tables = [rgb.reshape(-1, 3)]
         level = rgb
-        for _ in range(levels - 1):
+        for _ in range(LEVELS - 1):
             if min(level.shape[1:3]) < 4:
                 break
             pooled = [F.avg_pool2d(one.permute(2, 0, 1)[None].float(), 2)[0] for one in level]  # one by one: memory
@@ -276,14 +277,14 @@ def colours_of(
     return colour
 
 
-def ground_points(surfaces: Surfaces, which: Tensor, cameras: Cameras, steps: int = 256) -> Tensor:
+def ground_points(surfaces: Surfaces, which: Tensor, cameras: Cameras) -> Tensor:
     """(B, 3) points under the image centres."""
     centre = torch.zeros(1, 2, device=which.device)
-    return intersect(surfaces, which, cameras, rays(cameras, centre, 1), steps).points[:, 0]
+    return intersect(surfaces, which, cameras, rays(cameras, centre, 1), EXACT_STEPS).points[:, 0]
 
 
 def footprints(
-    surfaces: Surfaces, which: Tensor, cameras: Cameras, width: int, height: int, *, per_side: int = 4, steps: int = 256
+    surfaces: Surfaces, which: Tensor, cameras: Cameras, width: int, height: int, *, per_side: int = 4
 ) -> Tensor:
     """(B, 4 * per_side, 2) ground polygons of the pictures' borders, clockwise from the upper left corner."""
     t = torch.linspace(0, 1, per_side + 1, device=which.device)[:-1]
@@ -296,30 +297,23 @@ def footprints(
             torch.stack([torch.full_like(t, -w), h - 2 * h * t], -1),
         ]
     )
-    return intersect(surfaces, which, cameras, rays(cameras, border, width), steps).points[..., :2]
+    return intersect(surfaces, which, cameras, rays(cameras, border, width), EXACT_STEPS).points[..., :2]
 
 
-def north_up(
-    surfaces: Surfaces, which: Tensor, centres: Tensor, side_m: Tensor, size: int, turn_deg: Tensor | None = None
-) -> Tensor:
+def north_up(surfaces: Surfaces, which: Tensor, centres: Tensor, side_m: Tensor, size: int) -> Tensor:
     """Square pictures straight from the orthophoto, as a satellite tile shows it.
 
     Args:
         centres: (B, 2) metres east, north.
         side_m: (B,) side of the square on the ground.
         size: pixels of a side.
-        turn_deg: (B,) clockwise rotation of the square's up direction from north; none = north up.
 
     Returns:
         (B, 3, size, size) float 0..255.
     """
     grid = pixel_grid(size, size, which.device) / size
-    dx = grid[None, :, 0] * side_m[:, None]
-    dy = -grid[None, :, 1] * side_m[:, None]
-    if turn_deg is not None:
-        turn = torch.deg2rad(turn_deg)[:, None]
-        dx, dy = dx * torch.cos(turn) + dy * torch.sin(turn), -dx * torch.sin(turn) + dy * torch.cos(turn)
-    x, y = centres[:, :1] + dx, centres[:, 1:] + dy
+    x = centres[:, :1] + grid[None, :, 0] * side_m[:, None]
+    y = centres[:, 1:] - grid[None, :, 1] * side_m[:, None]
     level = (torch.log2(side_m / size / surfaces.gsd_m).round().clamp(0, len(surfaces.colours) - 1)).long()
     colour = torch.empty(*x.shape, 3, device=x.device)
     for one in level.unique().tolist():

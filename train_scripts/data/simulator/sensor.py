@@ -87,7 +87,11 @@ def on_device(
     return draw(shape, generator=torch.Generator(device).manual_seed(seed), device=device)
 
 
-def weather(pictures: Tensor, generator: torch.Generator, share: float, again: float = 0.35) -> Tensor:
+STRUCK_AGAIN = 0.35
+"""Share of the pictures in weather that are changed a second time, by any of the kinds."""
+
+
+def weather(pictures: Tensor, generator: torch.Generator, share: float) -> Tensor:
     """Fog, darkness, glare, rain, snow or a shaken camera on some of the pictures, as batched tensor code.
 
     Rougher than `train_scripts.data.training.weather`, the benchmark's recipe, which training does not see: what is
@@ -97,7 +101,6 @@ def weather(pictures: Tensor, generator: torch.Generator, share: float, again: f
         pictures: (B, 3, H, W) 0..255; they are not changed.
         generator: CPU generator.
         share: of the pictures that are changed, 0 to 1.
-        again: share of those that are changed a second time, by any of the kinds.
 
     Returns:
         (B, 3, H, W) 0..255.
@@ -112,7 +115,7 @@ def weather(pictures: Tensor, generator: torch.Generator, share: float, again: f
             members = (struck & (kinds == number)).nonzero()[:, 0].to(pictures.device)
             if len(members):
                 result[members] = kind(result[members], generator).clamp(0, 255)
-        struck &= torch.rand(len(pictures), generator=generator) < again
+        struck &= torch.rand(len(pictures), generator=generator) < STRUCK_AGAIN
     return result
 
 

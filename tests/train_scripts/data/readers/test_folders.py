@@ -8,7 +8,7 @@ from gallery.geo import LonLat, distance_m
 from tests.helpers.dataset_files import distractors, lay, unanswered
 from train_scripts.data.readers.folders import read_folders
 from train_scripts.data.simulator.make_dataset import Size, make_folders
-from train_scripts.errors import BadPositions, BadRequest, WrongFolder
+from train_scripts.errors import BadPositions, WrongFolder
 
 FACTS = {
     ("drone", "school", "1.jpg"),
@@ -62,23 +62,6 @@ def test_a_photo_without_its_tile_is_counted(tmp_path: Path) -> None:
     data = read_folders(lay(tmp_path / "m", {"drone": {"a": ["1.jpg"], "b": ["1.jpg"]}, "satellite": {"a": ["s.png"]}}))
     assert data.notes == ("1 places have no satellite picture, such as b.",)
     assert unanswered(data.retrieval()) == {"b"}
-
-
-def test_the_split_depends_on_names_alone(tmp_path: Path) -> None:
-    root = lay(tmp_path / "m", {"drone": {f"p{i}": ["1.jpg"] for i in range(40)}})
-    lay(root, {"satellite": {f"p{i}": ["s.jpg"] for i in range(40)}})
-    before = read_folders(root, training_share=0.5)
-    assert 10 < len(before.classes) < 30
-    assert not {one.place for one in before.train} & {one.place for one in before.gallery}
-    lay(root, {"drone": {f"q{i}": ["1.jpg"] for i in range(40)}, "satellite": {f"q{i}": ["s.jpg"] for i in range(40)}})
-    after = read_folders(root, training_share=0.5)
-    assert set(before.classes) == {place for place in after.classes if place.startswith("p")}
-    assert set(before.classes) < set(read_folders(root, training_share=0.8).classes)
-    assert read_folders(root, training_share=1.0).queries == ()
-    with pytest.raises(BadRequest, match="not between 0 and 1"):
-        read_folders(root, training_share=2)
-    with pytest.raises(BadRequest, match="has train/ or test/ already"):
-        read_folders(below_test(tmp_path / "divided"), training_share=0.5)
 
 
 @pytest.mark.parametrize(("layout", "positions"), [("split", "csv"), ("place-first", "kml")])

@@ -27,6 +27,7 @@ from train_scripts.data.simulator.pairs import (
     views_from_above,
 )
 from train_scripts.data.simulator.renderer import Surfaces, north_up
+from train_scripts.errors import MissingPart
 
 SIDE_M = 1000
 
@@ -52,7 +53,7 @@ def packed(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_a_pool_without_worlds_says_how_to_make_some(tmp_path: Path) -> None:
-    with pytest.raises(FileNotFoundError, match="Make some"):
+    with pytest.raises(MissingPart, match="Make some"):
         load_pool(tmp_path)
 
 
