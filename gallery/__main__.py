@@ -5,8 +5,11 @@ A thin shell over the package. Heavy imports wait until a command runs, so that 
 
 import argparse
 import logging
+import signal
 import sys
 from collections.abc import Sequence
+from types import FrameType
+from typing import NoReturn
 
 from gallery.arguments import Parser
 from gallery.cli import build, check, info, inspect, photo, remove, search, track
@@ -42,5 +45,11 @@ def parser() -> argparse.ArgumentParser:
     return top
 
 
+def _stop(number: int, frame: FrameType | None) -> NoReturn:
+    """End as after an error, so that locks and temporary files are cleared away."""
+    sys.exit(128 + number)
+
+
 if __name__ == "__main__":
+    signal.signal(signal.SIGTERM, _stop)
     sys.exit(main())

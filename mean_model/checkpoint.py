@@ -125,9 +125,9 @@ def _load(source: str | os.PathLike[str]) -> tuple[str, Loaded]:
         model, _, file = source.removeprefix("timm:").partition("=")
         return f"timm:{model}", _from_timm(model, Path(file).expanduser() if file else None)
     path = Path(source).expanduser()
-    if path.is_dir():
+    if os.path.isdir(path):  # not Path.is_dir, which raises for a name that is too long
         return path.resolve().name, _from_folder(path)
-    if path.is_file():
+    if os.path.isfile(path):
         return path.name, _from_file(path)
     repo = Repo.parse(source) if isinstance(source, str) and path.suffix not in WEIGHTS_SUFFIXES else None
     if repo is None:

@@ -3,6 +3,7 @@
 import contextlib
 import errno
 import logging
+import os
 import re
 import shutil
 from collections.abc import Iterator, Sequence
@@ -99,7 +100,7 @@ def folder_of(source: Path, files: Sequence[str], wanted: Sequence[str] = (), ki
     Raises:
         HubError: as for `fetch`.
     """
-    repo = None if source.exists() else Repo.parse(source.as_posix(), kind)
+    repo = None if os.path.exists(source) else Repo.parse(source.as_posix(), kind)
     return source if repo is None else fetch(repo, files, wanted)
 
 

@@ -22,7 +22,8 @@ def remove_tiles(folder: str | Path, *, area: Area | None = None, source: str | 
 
     Args:
         area: goes with every tile that touches it.
-        source: a raster or folder as the gallery notes it, or its name with or without the ending: goes with its tiles.
+        source: a raster or folder as the gallery notes it, its name with or without the ending, or the path that the
+            build took: goes with its tiles.
 
     Raises:
         NotAGallery, DamagedGallery: the gallery cannot be read.
@@ -65,6 +66,7 @@ def _named(gallery: Gallery, source: str) -> list[str]:
     """The sources that a user means."""
     known = gallery.sources
     found = [each for each in known if source in (each, Path(each).name, stem_of(Path(each)))]
+    found = found or [each for each in known if (gallery.folder / each).resolve() == Path(source).resolve()]
     if not found:
         names = ", ".join(Path(each).name for each in known[:5]) + (", …" if len(known) > 5 else "")
         raise BuildError(f"The gallery has no source {source}. It has {names}.")

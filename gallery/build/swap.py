@@ -44,6 +44,11 @@ def locked(home: Path) -> Iterator[Path]:
             finally:
                 file.unlink(missing_ok=True)
     except Timeout as error:
+        if not file.exists():
+            raise BuildError(
+                f"Beside {home.name} nothing can be written, or another build ended just now. Check the rights of the "
+                "folder, then build again."
+            ) from error
         raise BuildError(f"Another build is writing {home.name}. Wait for it, or stop it.") from error
     except OSError as error:
         what = f" ({Path(error.filename).name})" if isinstance(error.filename, str) else ""

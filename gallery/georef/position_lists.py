@@ -4,9 +4,11 @@ import csv
 import math
 import os
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
+from typing import Any
 
 from shapely.geometry import MultiPolygon, Point, Polygon
 from shapely.geometry.base import BaseGeometry
@@ -83,18 +85,45 @@ def read_positions(file: Path, folder: Path) -> PositionList:
     raise PositionsError(f"{file.name} is neither .csv nor .kml. Give positions as one of these.")
 
 
-def read_table(file: Path) -> "csv.DictReader[str]":
+class Table(csv.DictReader):  # type: ignore[type-arg]  # takes its argument from Python 3.12 on
+    """The rows of a CSV by their columns.
+
+    Raises:
+        PositionsError: a cell is longer than any reader takes, as where a quotation mark is not closed; names the line.
+    """
+
+    def __init__(self, name: str, lines: list[str], delimiter: str) -> None:
+        self._name = name
+        super().__init__(lines, delimiter=delimiter)
+        with self._told():
+            self.fieldnames  # noqa: B018  # reads the first line
+
+    def __next__(self) -> dict[str | Any, str | Any]:
+        with self._told():
+            return super().__next__()
+
+    @contextmanager
+    def _told(self) -> Iterator[None]:
+        try:
+            yield
+        except csv.Error as error:
+            raise PositionsError(
+                f"{self._name}, line {self.line_num}: a cell is too long. Is a quotation mark not closed?"
+            ) from error
+
+
+def read_table(file: Path) -> Table:
     """The rows of a CSV, whatever separates its cells.
 
     Raises:
-        PositionsError: it is no UTF-8 text.
+        PositionsError: it is no UTF-8 text, or has a cell that is too long.
     """
     try:
         text = file.read_text("utf-8-sig")
     except UnicodeDecodeError as error:
         raise PositionsError(f"{file.name} is not UTF-8 text. Save it as CSV in UTF-8.") from error
     delimiter = max(",;\t", key=text.split("\n", 1)[0].count)
-    return csv.DictReader(text.splitlines(), delimiter=delimiter)
+    return Table(file.name, text.splitlines(), delimiter)
 
 
 def first_column(header: Sequence[str], aliases: Sequence[str]) -> str | None:

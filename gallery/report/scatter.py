@@ -7,6 +7,7 @@ import zipfile
 from collections.abc import Container, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from tokenize import TokenError
 from typing import Literal
 
 import numpy as np
@@ -136,7 +137,7 @@ def _cached_points(
         try:
             with np.load(file, allow_pickle=False) as held:
                 points, words = held["points"], str(held["method"])
-        except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
+        except (OSError, ValueError, KeyError, EOFError, ArithmeticError, MemoryError, TokenError, zipfile.BadZipFile):
             continue  # not there, or damaged: it is computed again
         if points.shape == (len(vectors), 2) and np.isfinite(points).all():
             return points, words

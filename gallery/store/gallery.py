@@ -5,6 +5,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
+from tokenize import TokenError  # of numpy's look at a damaged header
 from typing import Any
 
 import geopandas
@@ -91,8 +92,10 @@ class Gallery:
         """(N, D) float16, memory-mapped, rows of length 1."""
         try:
             vectors: np.ndarray = np.load(self.folder / VECTORS, mmap_mode="r", allow_pickle=False)
-        except (OSError, ValueError, EOFError) as error:
+        except (OSError, ValueError, EOFError, ArithmeticError, MemoryError, TokenError) as error:
             raise DamagedGallery(f"{VECTORS} of the gallery {self.folder.name} is damaged. Build it again.") from error
+        if vectors.ndim != 2:
+            raise DamagedGallery(f"{VECTORS} of the gallery {self.folder.name} is damaged. Build it again.")
         return vectors
 
     @cached_property

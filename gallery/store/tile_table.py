@@ -166,7 +166,7 @@ class TileTable:
             DamagedGallery: they cannot be read; so all methods.
         """
         try:
-            return self._reader().read(list(names))
+            return _whole(self._reader().read(list(names)))
         except _UNREADABLE as error:
             raise self._damaged() from error
 
@@ -178,7 +178,7 @@ class TileTable:
             for batch in self._reader().iter_batches(4 * GROUP_ROWS, columns=there):
                 columns = {name: batch[name] for name in there}
                 lacking = {name: pa.nulls(len(batch), SCHEMA.field(name).type) for name in set(wanted) - set(there)}
-                yield pa.table(columns | lacking).select(wanted)
+                yield _whole(pa.table(columns | lacking)).select(wanted)
         except _UNREADABLE as error:
             raise self._damaged() from error
 
@@ -225,7 +225,7 @@ class TileTable:
     def _read_group(self, group: int) -> pa.Table:
         names = [name for name in SCHEMA.names if name in self.columns and name not in ("bbox", "content", "detail")]
         try:
-            return self._reader().read_row_group(group, names)
+            return _whole(self._reader().read_row_group(group, names))
         except _UNREADABLE as error:
             raise self._damaged() from error
 
@@ -233,6 +233,12 @@ class TileTable:
         """All of it; geometry is the footprint in WGS84."""
         names = [name for name in ROW_SCHEMA.names if name in self.columns and name != "geometry"]
         return geopandas.GeoDataFrame(self.read(*names).to_pandas(), geometry=self.footprints(), crs="OGC:CRS84")
+
+
+def _whole(table: pa.Table) -> pa.Table:
+    """The table, unless it is not what it says: its texts could hold what is no text. Raises: ValueError."""
+    table.validate(full=True)
+    return table
 
 
 def _tile(record: dict[str, Any]) -> Tile:

@@ -89,10 +89,7 @@ class InspectionService:
 
     def _open(self) -> Inspection:
         if self._report is None:
-            raise BadQuestion(
-                "There is no report here. Make one with python -m train_scripts.evaluate --out FILE, "
-                "then start with python app.py --report FILE."
-            )
+            raise BadQuestion("There is no report here. Whoever runs this page can show one: its read-me says how.")
         notes: list[str] = []
         try:
             self.gallery = None if self._gallery_folder is None else Gallery.open(self._gallery_folder)
@@ -102,7 +99,7 @@ class InspectionService:
         if self.gallery is not None and not _holds(self.gallery, inspection):
             self.gallery = None
             notes.append(
-                "The gallery at hand is not this report's: its tiles are shown as far as --pictures names their folder."
+                "The gallery at hand is not this report's: its tiles are shown as far as their folder is known."
             )
         self.pictures = ReportPictures.of(self._report, inspection.report, self.gallery, self._folders, self._read)
         return replace(inspection, notes=(*inspection.notes, *notes))

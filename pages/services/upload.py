@@ -100,8 +100,11 @@ def _check_sizes(path: Path) -> None:
             sample_bytes = max(np.dtype(kind).itemsize for kind in file.dtypes)
             pixels, bands = file.width * file.height, file.count
             largest_block = max(height * width for height, width in file.block_shapes)
+            stated = file.crs or file.gcps[1]
     except (RasterioIOError, RasterioError, TypeError, ValueError) as error:
         raise BadUpload("This GeoTIFF is damaged or of a kind that is not read.") from error
+    if stated is None:
+        raise BadUpload("This GeoTIFF has no coordinate reference system (CRS). Save it with one.")
     if (
         pixels > MOST_PX
         or bands > MOST_BANDS

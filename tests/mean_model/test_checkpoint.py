@@ -294,3 +294,9 @@ def test_a_plain_timm_model_from_a_file(tmp_path):
     assert "timm knows no model nothing" in refusal("timm:nothing")
     assert "There is no file absent.pth" in refusal("timm:test_vit=some/absent.pth")
     assert "not the weights of timm (resnet18)" in refusal(f"timm:resnet18={tmp_path / 'vit.safetensors'}")
+
+
+@pytest.mark.parametrize("source", ["a" * 5000, "a/" * 2500, "a\0b"])
+def test_a_name_that_no_file_can_have_is_a_sentence(source):
+    with pytest.raises(MeanModelError):
+        load_model(source)

@@ -2,6 +2,9 @@
 
 import os
 import shutil
+import subprocess
+import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -9,11 +12,13 @@ import pytest
 from gallery import Gallery, Near, build_gallery
 from gallery.build.options import BuildOptions
 from gallery.build.remove import remove_tiles
+from gallery.build.swap import locked
 from gallery.constants import SAMPLE
 from gallery.errors import BuildError, DamagedGallery, NotAGallery, WrongModel
 from gallery.geo import Bounds
 from gallery.store.check import check_gallery
 from gallery.store.manifest import VECTORS, aside
+from tests.helpers import ROOT
 from tests.helpers.builders import FakeEmbedder, FakePosition, textured
 from tests.helpers.old_gallery import as_format_1
 
@@ -171,3 +176,38 @@ def test_a_removal_leaves_a_stopped_build_alone(rasters, tmp_path, embedder):
     other = FakeEmbedder()
     gallery = build_gallery(rasters, tmp_path / "g", other, 50)
     assert other.embedded == len(gallery) - 32, "the first batch is known"
+
+
+def test_a_source_is_removed_by_the_path_that_the_build_took(rasters, tmp_path, embedder, monkeypatch):
+    build_gallery(rasters, tmp_path / "g", embedder, 100)
+    monkeypatch.chdir(tmp_path)
+    assert remove_tiles("g", source="./west.tif").sources == ["../east.tif"]
+
+
+def test_a_folder_that_cannot_be_written_is_no_other_build():
+    with pytest.raises(BuildError, match="rights") as told, locked(Path("/proc/gallery")):
+        pass
+    assert "Another build" not in str(told.value)
+
+
+def test_a_build_that_is_asked_to_end_takes_its_lock_away(tmp_path):
+    """SIGTERM, as systemd and containers send it."""
+    program = """
+import runpy, sys, time
+import gallery.cli.check as check
+from gallery.build.swap import locked
+from pathlib import Path
+def run(options):
+    with locked(Path(sys.argv[-1])):
+        print("locked", flush=True)
+        time.sleep(60)
+check.run = run
+sys.argv = ["gallery", "check", sys.argv[1]]
+runpy.run_module("gallery", run_name="__main__")
+"""
+    line = [sys.executable, "-c", program, str(tmp_path / "g")]
+    with subprocess.Popen(line, cwd=ROOT, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout.readline() == "locked\n" and aside(tmp_path / "g", "lock").exists()
+        process.terminate()
+        assert process.wait(20) == 143
+    assert not aside(tmp_path / "g", "lock").exists()

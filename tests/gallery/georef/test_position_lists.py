@@ -129,3 +129,18 @@ def test_broken_lists(folder, tmp_path):
     (tmp_path / "latin.csv").write_bytes(b"file,lon,lat\n\xff,1,2\n")
     with pytest.raises(PositionsError, match="UTF-8"):
         read_positions(tmp_path / "latin.csv", folder)
+
+
+@pytest.mark.parametrize(
+    "text", ["file,lon,lat\n" + "a" * 200_000 + ",1,2\n", 'file,lon,lat\n"a,1,2\n' + "b.jpg,1,2\n" * 20_000]
+)
+def test_a_cell_without_end_is_a_sentence(folder, text):
+    (folder / "long.csv").write_text(text)
+    with pytest.raises(PositionsError, match="too long"):
+        read_positions(folder / "long.csv", folder)
+
+
+def test_a_header_without_end_is_a_sentence(folder):
+    (folder / "long.csv").write_text("f" * 200_000)
+    with pytest.raises(PositionsError, match="too long"):
+        read_positions(folder / "long.csv", folder)

@@ -5,6 +5,7 @@ import shutil
 
 import geopandas
 import numpy as np
+import pyarrow.parquet as pq
 import pytest
 
 from gallery import Gallery, build_gallery
@@ -14,6 +15,7 @@ from gallery.geo import LonLat, distances_m
 from gallery.store.check import check_gallery
 from gallery.store.gallery import is_within
 from gallery.store.manifest import DATA_FILES, INDEX, MANIFEST, TILES, VECTORS
+from gallery.store.tile_table import TileTable
 from tests.helpers import ROOT
 from tests.helpers.builders import FakeEmbedder, textured, write_raster
 
@@ -266,3 +268,26 @@ def test_the_tiles_that_cover_a_point(tmp_path, embedder, origin):
         away_m = distances_m(point, *gallery.centres[rows].T)
         assert (np.diff(away_m) >= 0).all() and len(rows) > 1
     assert gallery.tile_at(LonLat(0, 0)) is None and gallery.covering([]) == []
+
+
+@pytest.mark.parametrize("shape", ["(", "()}", f"({2**61}, 96)}}", f"({2**61}, {2**61})}}"])
+def test_a_header_of_vectors_that_makes_no_sense_is_a_sentence(gallery, shape):
+    """Numpy lets a TokenError pass for a header that ends early, and an OverflowError for a size beyond all memory."""
+    text = f"{{'descr': '<f2', 'fortran_order': False, 'shape': {shape}".encode().ljust(117) + b"\n"
+    file = gallery.folder / VECTORS
+    file.write_bytes(b"\x93NUMPY\x01\x00" + len(text).to_bytes(2, "little") + text + bytes(500))
+    with pytest.raises(DamagedGallery, match="damaged"):
+        print(Gallery(gallery.folder, gallery.manifest).vectors)
+
+
+def test_a_tile_id_that_is_no_text_is_a_sentence(gallery):
+    table = gallery.folder / TILES
+    name = gallery.tile(0).id.encode()
+    plain = pq.read_table(table)
+    pq.write_table(plain, table, compression="none", use_dictionary=False)
+    content = table.read_bytes()
+    assert content.count(name)
+    table.write_bytes(content.replace(name, b"\xff" * len(name)))
+    for ask in (lambda tiles: tiles.tile(0), lambda tiles: tiles.prefixes(), lambda tiles: tiles.frame()):
+        with pytest.raises(DamagedGallery, match="damaged"):
+            ask(TileTable(table, plain.num_rows))

@@ -11,7 +11,7 @@ from rasterio.transform import from_origin
 
 from gallery import Gallery
 from gallery.build.pipeline import Progress
-from gallery.errors import GalleryError, NotGeoreferenced
+from gallery.errors import GalleryError
 from gallery.store.check import check_gallery
 from pages.services import upload as services_upload
 from pages.services import visitor_builds
@@ -181,7 +181,7 @@ def test_a_large_file_is_refused(tmp_path, monkeypatch):
 
 
 def test_what_lies_nowhere_is_told(tmp_path):
-    with pytest.raises(NotGeoreferenced, match="CRS"):
+    with pytest.raises(BadUpload, match=r"\(CRS\)\. Save it with one\.$"):  # names no option of the command line
         plan(tiff(tmp_path / "a.tif", 300, 300, crs=None), 100, 0.5)
     with pytest.raises(GalleryError):
         plan(tiff(tmp_path / "b.tif", 300, 300, transform=from_origin(8e9, 47, 1, 1)), 100, 0.5)
@@ -190,7 +190,7 @@ def test_what_lies_nowhere_is_told(tmp_path):
 def test_a_file_beside_the_upload_is_not_read(tmp_path):
     path = tiff(tmp_path / "a.tif", 300, 300, crs=None)
     (tmp_path / "a.tif.aux.xml").write_text("<PAMDataset><SRS>EPSG:4326</SRS></PAMDataset>")
-    with pytest.raises(NotGeoreferenced):
+    with pytest.raises(BadUpload, match="CRS"):
         plan(path, 100, 0.5)
 
 
