@@ -2,9 +2,11 @@
 
 import warnings
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import rasterio
+from affine import Affine
 from pyproj import CRS, Transformer
 from pyproj.exceptions import CRSError, ProjError
 from rasterio._err import CPLE_BaseError  # what a warp raises; rasterio.errors has no name for it
@@ -128,13 +130,38 @@ def _world_files(image: Path) -> list[Path]:
 def crs_of(file: rasterio.DatasetReader, path: Path, assumed: str | None = None) -> CRS:
     """The coordinate system of an open raster: its own, that of a .prj beside it, or else the assumed one.
 
+    That of its control points is its own where they alone say where it lies. One that is local, or of another planet,
+    gives way to the assumed one.
+
     Args:
         assumed: what pyproj takes, such as "EPSG:32633".
 
     Raises:
-        NotGeoreferenced: there is none, or one that is not understood.
+        NotGeoreferenced: there is none, or one that is not understood or not of the Earth.
     """
-    own = file.crs or file.gcps[1]
+    crs = _stated_crs(file, path, assumed)
+    if _of_the_earth(crs):
+        return crs
+    if assumed is not None and _of_the_earth(named := CRS.from_user_input(assumed)):
+        return named
+    raise NotGeoreferenced(
+        f"The coordinate system of {path.name} is local or not of the Earth. Name the right one with --crs EPSG:…."
+    )
+
+
+def _of_the_earth(crs: CRS) -> bool:
+    """Whether places of a coordinate system can be told as longitude and latitude on the Earth."""
+    try:
+        Transformer.from_crs(crs, "OGC:CRS84", always_xy=True)
+    except ProjError:
+        return False
+    return True
+
+
+def _stated_crs(file: rasterio.DatasetReader, path: Path, assumed: str | None) -> CRS:
+    """The coordinate system as it is stated. Raises: NotGeoreferenced: there is none, or one not understood."""
+    by_points = file.gcps[1] if file.gcps[0] and file.transform.is_identity else None
+    own = by_points or file.crs or file.gcps[1]
     beside = path.with_suffix(".prj")
     try:
         if own is not None:
@@ -153,7 +180,7 @@ def crs_of(file: rasterio.DatasetReader, path: Path, assumed: str | None = None)
     )
 
 
-def lies_north_up(file: rasterio.DatasetReader) -> bool:
+def lies_north_up(file: rasterio.DatasetReader | WarpedVRT) -> bool:
     """Whether rows run from west to east and columns from north to south, without control points."""
     transform = file.transform
     return not transform.is_identity and transform.b == transform.d == 0 and transform.a > 0 > transform.e
@@ -181,13 +208,21 @@ def north_up(file: rasterio.DatasetReader, path: Path, crs: CRS) -> rasterio.Dat
         raise NotGeoreferenced(f"{path.name} lies outside the area of its coordinate system. Check its CRS.") from error
     zone = min(60, int((wrap_lon(lon) + 180) // 6) + 1)
     masked = ColorInterp.alpha in file.colorinterp or file.nodata is not None
+    how: dict[str, Any] = {
+        "src_crs": crs.to_wkt(),
+        "crs": f"EPSG:{(32600 if lat >= 0 else 32700) + zone}",
+        "resampling": Resampling.nearest if ColorInterp.palette in file.colorinterp else Resampling.bilinear,
+        "add_alpha": not masked,
+    }
     try:
-        return WarpedVRT(
-            file,
-            src_crs=crs.to_wkt(),
-            crs=f"EPSG:{(32600 if lat >= 0 else 32700) + zone}",
-            resampling=Resampling.nearest if ColorInterp.palette in file.colorinterp else Resampling.bilinear,
-            add_alpha=not masked,
-        )
+        view = WarpedVRT(file, **how)
+        if lies_north_up(view):
+            return view
+        # Where the raster is in that zone already, GDAL keeps its grid, whichever way that one runs.
+        grid, width, height = view.transform, view.width, view.height
+        view.close()
+        west, north = min(grid.c, grid.c + grid.a * width), max(grid.f, grid.f + grid.e * height)
+        laid = Affine(abs(grid.a), 0, west, 0, -abs(grid.e), north)
+        return WarpedVRT(file, **how, transform=laid, width=width, height=height)
     except CPLE_BaseError as error:
         raise NotGeoreferenced(f"{path.name} cannot be laid on the map by its control points. Check them.") from error

@@ -188,6 +188,45 @@ def test_a_rotated_raster_is_seen_north_up(make_raster):
     assert all(size_m(tile.bounds) == pytest.approx((50, 50), rel=0.05) for tile in tiles)
 
 
+ORIENTATIONS = {
+    f"{'transposed ' if turned else ''}{across:+d} {down:+d}": (turned, across, down)
+    for turned in (False, True)
+    for across in (1, -1)
+    for down in (1, -1)
+}
+
+
+@pytest.mark.parametrize(("turned", "across", "down"), ORIENTATIONS.values(), ids=ORIENTATIONS.keys())
+@pytest.mark.parametrize(
+    ("crs", "upper_left", "pixel"),
+    [
+        ("EPSG:32633", (500_000, 5_200_000), 0.5),  # the UTM zone of its middle
+        ("EPSG:32632", (957_000, 5_213_000), 0.5),
+        ("EPSG:25833", (500_000, 5_200_000), 0.5),
+        ("EPSG:3857", (1_669_792, 5_929_000), 0.7),
+        ("EPSG:4326", (15.0, 46.9), 5e-6),
+        ("EPSG:32733", (500_000, 5_200_000), 0.5),
+    ],
+)
+def test_pixels_lie_where_their_footprint_says_however_the_columns_run(
+    make_raster, crs, upper_left, pixel, turned, across, down
+):
+    cols, rows = 300, 200
+    grid = Affine(0, across * pixel, 0, down * pixel, 0, 0) if turned else Affine.scale(across * pixel, down * pixel)
+    transform = Affine.translation(*upper_left) @ grid
+    ramps = [np.tile(np.linspace(20, 235, cols), (rows, 1)), np.tile(np.linspace(20, 235, rows)[:, None], (1, cols))]
+    pixels = np.stack([*ramps, ramps[0] * 0 + 90]).round().astype(np.uint8)
+    path = make_raster(crs=crs, transform=transform, pixels=pixels)
+    with Raster(path) as raster:
+        assert raster.lonlat(10, 10).lat > raster.lonlat(10, 60).lat, "rows run from north to south"
+        tile = raster.tile("t", Window(raster.width_px // 3, raster.height_px // 3, 60, 60), "r")
+        seen = np.asarray(raster.image(tile.window, 60))[28:32, 28:32].mean((0, 1))
+    x, y = Transformer.from_crs("OGC:CRS84", crs, always_xy=True).transform(tile.centre.lon, tile.centre.lat)
+    col, row = ~transform @ (x, y)
+    meant = (20 + 215 * (col - 0.5) / (cols - 1), 20 + 215 * (row - 0.5) / (rows - 1), 90)
+    assert seen == pytest.approx(meant, abs=3)
+
+
 def test_tiles_across_the_180th_meridian_stay_whole(make_raster):
     with Raster(make_raster(crs="EPSG:4326", origin=(179.998, 10.0), pixel=1e-5)) as raster:
         tiles = [raster.tile("t", window, "r") for window in raster.windows(80, 0.5)]
@@ -258,6 +297,45 @@ def test_a_picture_with_a_world_file(tmp_path, suffix, world, size):
 def test_what_states_no_crs_takes_the_assumed_one_and_others_keep_theirs(make_raster):
     with Raster(make_raster(crs=None), crs="EPSG:3857") as raster, Raster(make_raster("b.tif"), crs="EPSG:4326") as own:
         assert raster.lonlat(0, 0) == own.lonlat(0, 0)
+
+
+MARS = (
+    'GEOGCS["Mars 2000",DATUM["D_Mars_2000",SPHEROID["Mars_2000_IAU_IAG",3396190,169.89]],'
+    'PRIMEM["Reference_Meridian",0],UNIT["Degree",0.0174532925199433]]'
+)
+
+
+@pytest.mark.parametrize("crs", [MARS, 'LOCAL_CS["site grid",UNIT["metre",1]]'], ids=["mars", "local"])
+def test_a_crs_that_is_not_of_the_earth_is_refused_unless_another_is_named(make_raster, crs):
+    path = make_raster(crs=crs, origin=(1_000_000, 6_000_000))
+    for assumed in (None, crs):
+        with pytest.raises(NotGeoreferenced, match=r"not of the Earth. Name the right one with --crs") as caught:
+            Raster(path, crs=assumed)
+        assert "\n" not in str(caught.value)
+    with Raster(path, crs="EPSG:3857") as raster, Raster(make_raster("b.tif", origin=(1_000_000, 6_000_000))) as own:
+        assert raster.lonlat(0, 0) == own.lonlat(0, 0)
+
+
+def test_control_points_lie_in_their_own_crs(make_raster, tmp_path):
+    path = make_raster(crs="EPSG:32633", origin=(500_000, 5_200_000), pixel=0.5, pixels=textured(400, 400))
+    points = "".join(
+        f'<GCP Pixel="{col}" Line="{row}" X="{15 + col * 6.5625e-6}" Y="{46.9 - row * 4.5e-6}"/>'
+        for col in (0, 400)
+        for row in (0, 400)
+    )
+    bands = "".join(
+        f'<VRTRasterBand dataType="Byte" band="{band}"><SimpleSource><SourceFilename relativeToVRT="1">{path.name}'
+        f"</SourceFilename><SourceBand>{band}</SourceBand></SimpleSource></VRTRasterBand>"
+        for band in (1, 2, 3)
+    )
+    vrt = tmp_path / "points.vrt"
+    vrt.write_text(
+        '<VRTDataset rasterXSize="400" rasterYSize="400"><SRS>EPSG:32633</SRS><GCPList Projection="EPSG:4326" '
+        f'dataAxisToSRSAxisMapping="2,1">{points}</GCPList>{bands}</VRTDataset>'
+    )
+    with Raster(vrt) as raster:
+        middle = raster.lonlat(raster.width_px / 2, raster.height_px / 2)
+    assert distance_m(middle, LonLat(15 + 200 * 6.5625e-6, 46.9 - 200 * 4.5e-6)) < 2
 
 
 DEPTHS = {
