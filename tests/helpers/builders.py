@@ -154,6 +154,11 @@ def digest(file: Path) -> str:
     return hashlib.sha256(file.read_bytes()).hexdigest()
 
 
+def digests(folder: Path) -> dict[str, str]:
+    """Checksums of all files below a folder."""
+    return {path.relative_to(folder).as_posix(): digest(path) for path in folder.rglob("*") if path.is_file()}
+
+
 def build_region(folder: Path, embedder: Any, pixels: np.ndarray, tile_size_m: float = 100, **more: Any) -> Gallery:
     """The gallery `g` of `region.tif`, a raster of one metre a pixel.
 

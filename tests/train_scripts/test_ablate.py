@@ -10,8 +10,8 @@ import torch
 
 from mean_model.config import MeanConfig
 from mean_model.losses import LossWeights
+from tests.helpers.worlds import pack_blocks
 from train_scripts import ablate
-from train_scripts.data.pack import write_npz
 from train_scripts.data.simulator.make_dataset import Size, make_university1652
 from train_scripts.data.simulator.pairs import FlightRange, easier, load_pool, places_of
 from train_scripts.training import ablate_worlds
@@ -66,20 +66,7 @@ def test_it_trains_each_row_once(
 
 
 def packed(folder: Path, name: str, seed: int) -> Path:
-    random = np.random.default_rng(seed)
-    folder.mkdir(exist_ok=True)
-    rgb = np.kron(random.integers(20, 235, (20, 20, 3), dtype=np.uint8), np.ones((10, 10, 1), np.uint8))
-    write_npz(
-        folder / name,
-        {
-            "rgb": rgb[None],
-            "height": np.zeros(rgb.shape[:2], np.float16),
-            "wall": rgb,
-            "suns": np.array([[0, 0, 1]], np.float32),
-            "meta": np.array('{"size_m": 400, "gsd_m": 2.0}'),
-        },
-    )
-    return folder
+    return pack_blocks(folder / name, seed, 20, 10)
 
 
 @pytest.fixture

@@ -1,7 +1,6 @@
 """Tiles embedded again: the rows and vectors of a fresh build, into another folder, stopped and gone on with."""
 
 import shutil
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -11,15 +10,11 @@ from gallery.build.reembed import embed_again
 from gallery.errors import BuildError, GalleryError
 from gallery.search.options import SearchOptions
 from gallery.store.check import check_gallery
-from tests.helpers.builders import FakeEmbedder, FakePosition, digest
+from tests.helpers.builders import FakeEmbedder, FakePosition, digests
 
 
 def other(**options) -> FakeEmbedder:
     return FakeEmbedder(grid=4, fingerprint="fake-4x4", **options)
-
-
-def contents(folder: Path) -> dict[str, str]:
-    return {path.relative_to(folder).as_posix(): digest(path) for path in folder.rglob("*") if path.is_file()}
 
 
 @pytest.fixture
@@ -28,7 +23,7 @@ def gallery(make_raster, tmp_path, embedder) -> Gallery:
 
 
 def test_it_is_what_the_other_model_would_have_built(gallery, tmp_path):
-    before = contents(tmp_path / "home")
+    before = digests(tmp_path / "home")
     again = embed_again(gallery, tmp_path / "again", other(), model_source="theirs")
     built = build_gallery(tmp_path / "home" / "region.tif", tmp_path / "built", other(), tile_size_m=80)
     assert np.array_equal(again.vectors, built.vectors)
@@ -43,7 +38,7 @@ def test_it_is_what_the_other_model_would_have_built(gallery, tmp_path):
         .score
         > 0.99
     )
-    assert contents(tmp_path / "home") == before, "the gallery's own folder is left alone"
+    assert digests(tmp_path / "home") == before, "the gallery's own folder is left alone"
 
 
 def test_images_of_a_folder_keep_their_places_without_their_list(make_photos, tmp_path):

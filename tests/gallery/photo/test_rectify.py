@@ -11,9 +11,9 @@ from PIL import Image
 
 from gallery.photo.pose import FILM_DIAGONAL_MM, Pose
 from gallery.photo.rectify import LEAST_PX, MOST_PX, NOT_SEEN, seen_from_above, share_shown
-from tests.helpers.builders import textured
+from tests.helpers.known_ground import GROUND
 from train_scripts.data.simulator.camera import ground_grid_rays, looking_at
-from train_scripts.data.simulator.renderer import Surfaces, north_up, render
+from train_scripts.data.simulator.renderer import north_up, render
 
 WIDTH, HEIGHT = 400, 300
 HFOV_DEG = 70.0
@@ -27,15 +27,6 @@ heights = st.floats(60, 200)
 def focal_35mm(hfov_deg: float, width_px: int, height_px: int) -> float:
     diagonal = math.hypot(width_px, height_px)
     return FILM_DIAGONAL_MM * 0.5 * width_px / math.tan(math.radians(hfov_deg) / 2) / diagonal
-
-
-def flat_ground(side_px: int = 1200, gsd_m: float = 1.0) -> Surfaces:
-    rgb = torch.from_numpy(np.ascontiguousarray(np.moveaxis(textured(side_px, side_px, seed=3), 0, -1)))[None]
-    half = side_px * gsd_m / 2
-    return Surfaces.stack(rgb, torch.zeros(1, side_px, side_px), gsd_m, [-half], [half])
-
-
-GROUND = flat_ground()
 
 
 def one(value: float) -> torch.Tensor:

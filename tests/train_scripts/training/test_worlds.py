@@ -12,7 +12,7 @@ from PIL import Image
 from mean_model.config import MeanConfig
 from mean_model.errors import ConfigError, MeanModelError
 from mean_model.losses import LossWeights
-from train_scripts.data.pack import write_npz
+from tests.helpers.worlds import pack_blocks
 from train_scripts.data.simulator.orthophotos import picture_pool
 from train_scripts.data.simulator.pairs import FlightRange, Pool, easier, load_pool, places_of, random_pairs
 from train_scripts.train import main
@@ -27,18 +27,7 @@ CPU = torch.device("cpu")
 
 @pytest.fixture(scope="module")
 def pool(tmp_path_factory: pytest.TempPathFactory) -> Pool:
-    folder = tmp_path_factory.mktemp("worlds")
-    random = np.random.default_rng(0)
-    rgb = np.kron(random.integers(20, 235, (30, 30, 3), dtype=np.uint8), np.ones((10, 10, 1), np.uint8))
-    arrays = {
-        "rgb": rgb[None],
-        "height": np.zeros(rgb.shape[:2], np.float16),
-        "wall": rgb,
-        "suns": np.array([[0, 0, 1]], np.float32),
-        "meta": np.array('{"size_m": 600, "gsd_m": 2.0}'),
-    }
-    write_npz(folder / "world_000000.npz", arrays)
-    return load_pool(folder)
+    return load_pool(pack_blocks(tmp_path_factory.mktemp("worlds") / "world_000000.npz", 0, 30, 10))
 
 
 @pytest.fixture

@@ -1,12 +1,12 @@
 """Procedural datasets: the same seed makes the same files, and drone views show the place of their tile."""
 
-import hashlib
 from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
 
+from tests.helpers.builders import digests
 from tests.helpers.dataset_files import unanswered
 from train_scripts.data.__main__ import main
 from train_scripts.data.readers.check import check_dataset
@@ -18,22 +18,16 @@ from train_scripts.errors import BadRequest
 TINY = Size(train=1, test=1, distractors=1, views=2, size_px=32)
 
 
-def digest(root: Path) -> dict[str, str]:
-    return {
-        file.relative_to(root).as_posix(): hashlib.sha256(file.read_bytes()).hexdigest()
-        for file in sorted(root.rglob("*"))
-        if file.is_file()
-    }
-
-
 def test_the_seed_decides_everything(tmp_path: Path) -> None:
     first, again, other = (tmp_path / name for name in ("first", "again", "other"))
     make_folders(first, TINY)
     make_folders(again, TINY)
     make_folders(other, Size(1, 1, 1, 2, 32, seed=1))
-    assert digest(first) == digest(again)
-    assert digest(first).keys() == digest(other).keys()
-    assert all(digest(first)[name] != digest(other)[name] for name in digest(first) if name.endswith((".jpg", ".png")))
+    assert digests(first) == digests(again)
+    assert digests(first).keys() == digests(other).keys()
+    assert all(
+        digests(first)[name] != digests(other)[name] for name in digests(first) if name.endswith((".jpg", ".png"))
+    )
 
 
 def test_the_view_from_straight_above_resembles_its_own_tile_most(tmp_path: Path) -> None:
@@ -65,7 +59,7 @@ def test_workers_make_the_same_files(tmp_path: Path, monkeypatch: pytest.MonkeyP
     monkeypatch.setattr("train_scripts.data.simulator.sites.PER_WORLD", 1)
     for workers in (1, 2):
         make_folders(tmp_path / str(workers), Size(0, 2, 0, 1, 32, workers=workers))
-    assert digest(tmp_path / "1") == digest(tmp_path / "2")
+    assert digests(tmp_path / "1") == digests(tmp_path / "2")
 
 
 def test_a_folder_with_something_in_it_stays(tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from shapely import box
 
-from train_scripts.data.pack import write_npz
+from tests.helpers.worlds import pack_blocks
 from train_scripts.data.simulator.pairs import (
     NOT_SEEN,
     FlightRange,
@@ -37,18 +37,7 @@ def packed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Two worlds of coloured blocks in two appearances each."""
     folder = tmp_path_factory.mktemp("worlds")
     for number in range(2):
-        random = np.random.default_rng(number)
-        coarse = random.integers(20, 235, (25, 25, 3), dtype=np.uint8)
-        rgb = np.kron(coarse, np.ones((20, 20, 1), np.uint8))
-        dimmed = (rgb * 0.8).astype(np.uint8)
-        arrays = {
-            "rgb": np.stack([rgb, dimmed]),
-            "height": np.zeros(rgb.shape[:2], np.float16),
-            "wall": np.full_like(rgb, 200),
-            "suns": np.array([[0, 0, 1], [0.5, 0, 0.8]], np.float32),
-            "meta": np.array(f'{{"size_m": {SIDE_M}, "gsd_m": 2.0}}'),
-        }
-        write_npz(folder / f"world_{number:06d}.npz", arrays)
+        pack_blocks(folder / f"world_{number:06d}.npz", number, 25, 20, days=2)
     return folder
 
 
