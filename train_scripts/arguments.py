@@ -1,10 +1,19 @@
-"""What the programs share: the files that they write, and how these are named."""
+"""What the programs share: their parser, and the files that they write."""
 
+import argparse
 import re
 from collections.abc import Sequence
 from pathlib import Path
 
+from gallery.arguments import Parser
 from train_scripts.errors import BadRequest
+
+
+def program(name: str, text: str | None) -> Parser:
+    """The parser of `python -m train_scripts.NAME`. Args: text: the module's docstring, printed as it stands."""
+    return Parser(
+        f"python -m train_scripts.{name}", description=text, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
 
 
 def check_out(out: Path | None) -> None:

@@ -13,11 +13,11 @@ from pathlib import Path
 
 import torch
 
-from gallery.arguments import Parser
 from mean_model.checkpoint import load_network, save_model
 from mean_model.config import MeanConfig
 from mean_model.errors import CheckpointError, MeanModelError
 from mean_model.network import MEAN
+from train_scripts.arguments import program
 
 
 def average(parts: Sequence[tuple[str, float]]) -> tuple[MEAN, MeanConfig]:
@@ -67,11 +67,7 @@ def part(text: str) -> tuple[str, float]:
 
 def main(argv: Sequence[str] | None = None) -> None:
     """Average and save."""
-    parser = Parser(
-        "python -m train_scripts.average_weights",
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+    parser = program("average_weights", __doc__)
     parser.add_argument("out", type=Path, metavar="OUT", help="the model folder to write")
     parser.add_argument("parts", type=part, nargs="+", metavar="MODEL=SHARE")
     options = parser.parse_args(argv)

@@ -16,7 +16,6 @@ in one run, as a folder is one or the other.
 
 from __future__ import annotations
 
-import argparse
 import json
 import math
 import sys
@@ -35,7 +34,6 @@ from PIL import Image
 from tqdm import tqdm
 
 from gallery import Gallery, GalleryError, Localizer
-from gallery.arguments import Parser
 from gallery.embedder import read_photo
 from gallery.intervals import wilson
 from gallery.judge.geometry import ALIKE_DEG, ALIKE_OCTAVES, PICTURE_PX, WITHIN_PX
@@ -49,6 +47,7 @@ from mean_model.checkpoint import load_network
 from mean_model.embedder import Embedder, WeightsFacts
 from mean_model.photo import Photo, read_position
 from mean_model.photo_metadata import PhotoPosition
+from train_scripts.arguments import program
 from train_scripts.errors import DatasetError
 from train_scripts.evaluation.queries import Query, asked_photos
 from train_scripts.evaluation.reembedded import same_tiles
@@ -231,9 +230,7 @@ def _cells(one: Result) -> list[str]:
 
 def main(argv: list[str] | None = None) -> None:
     """Rank the tiles by each means, and print what it finds."""
-    parser = Parser(
-        "python -m train_scripts.baselines", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = program("baselines", __doc__)
     parser.add_argument("gallery", type=Path, metavar="GALLERY")
     parser.add_argument("folder", type=Path, metavar="PHOTOS")
     parser.add_argument("--with", dest="names", action="append", metavar="NAME", help="see above; again for each")

@@ -43,6 +43,7 @@ from gallery.search.scales import typical_side_m
 from mean_model.atomic_files import replace_text
 from mean_model.errors import MeanModelError
 from mean_model.photo import Photo
+from train_scripts.arguments import program
 from train_scripts.data.readers.listing import shown
 from train_scripts.errors import BadRequest, DatasetError
 from train_scripts.evaluation.photos import PoseError, disturbed
@@ -346,11 +347,7 @@ def _manners(text: str) -> tuple[str, ...]:
 
 def parser() -> Parser:
     """The options."""
-    top = Parser(
-        "python -m train_scripts.calibrate",
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+    top = program("calibrate", __doc__)
     parts = top.add_subparsers(required=True, metavar="ask|fit|measure")
     one = parts.add_parser("ask", help="search photos of known place")
     one.add_argument("photos", type=Path, metavar="FOLDER", help="photos, with truth.csv (file, lon, lat) or EXIF")

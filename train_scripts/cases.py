@@ -13,7 +13,6 @@ Each writes --out with `gallery/`, embedded by --model, and `photos/` with truth
 
 from __future__ import annotations
 
-import argparse
 import csv
 import math
 import shutil
@@ -27,13 +26,13 @@ import torch
 from tqdm import tqdm
 
 from gallery import Gallery, GalleryError, build_gallery
-from gallery.arguments import Parser
 from gallery.embedder import Embedder, read_photo
 from gallery.errors import UnreadablePhoto
 from gallery.geo import LonLat, area_m2, destination, rectangle
 from gallery.imagery.images import IMAGE_SUFFIXES, images_below
 from gallery.tiles import Tile
 from mean_model.errors import MeanModelError
+from train_scripts.arguments import program
 from train_scripts.data.simulator.flat_ground import FOV_DEG, FlatGround, GroundView, random_view, write_view
 from train_scripts.evaluation.queries import TRUTH
 
@@ -146,9 +145,7 @@ def positioned(folder: Path, embedder: Embedder) -> Iterator[tuple[Path, LonLat]
 
 def main(argv: list[str] | None = None) -> None:
     """Make a case's gallery and photos."""
-    parser = Parser(
-        "python -m train_scripts.cases", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = program("cases", __doc__)
     parser.add_argument("case", choices=("cells", "airfield", "flight"))
     parser.add_argument("folder", type=Path, metavar="FOLDER")
     parser.add_argument("--out", type=Path, required=True, metavar="DIR")

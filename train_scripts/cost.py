@@ -12,7 +12,6 @@ not in meaning.
 
 from __future__ import annotations
 
-import argparse
 import json
 import sys
 from collections.abc import Callable, Iterable
@@ -20,9 +19,9 @@ from dataclasses import asdict, dataclass
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
-from gallery.arguments import Parser
 from mean_model.config import MeanConfig
 from mean_model.errors import ConfigError, MeanModelError
+from train_scripts.arguments import program
 
 if TYPE_CHECKING:
     from mean_model.embedder import Config
@@ -155,9 +154,7 @@ def render(config: Config, counted: Cost) -> str:
 
 def main(argv: list[str] | None = None) -> None:
     """Count, and print it."""
-    parser = Parser(
-        "python -m train_scripts.cost", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = program("cost", __doc__)
     parser.add_argument("settings", nargs="*", metavar="key=value", help="such as backbone=convnext_base")
     parser.add_argument("--model", metavar="SOURCE", help="a folder, file, timm:NAME[=FILE], Hub id, or 'starter'")
     parser.add_argument("--json", action="store_true", help="print one JSON document")

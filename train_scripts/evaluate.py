@@ -35,6 +35,7 @@ from gallery.arguments import Parser
 from gallery.search.options import ROTATIONS
 from mean_model.errors import MeanModelError
 from mean_model.malloc import keep_freed_memory
+from train_scripts.arguments import program
 from train_scripts.data.readers.dataset import BOTH_WAYS, KINDS, PROTOCOLS, Protocol, check_protocol
 from train_scripts.data.readers.denseuav import Tiles
 from train_scripts.data.readers.listing import shown
@@ -79,11 +80,7 @@ def _side(value: str) -> int:
 
 def parser() -> Parser:
     """The options."""
-    top = Parser(
-        "python -m train_scripts.evaluate",
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+    top = program("evaluate", __doc__)
     _add_common(top)
     _add_places(top.add_argument_group("pictures of places"))
     _add_photos(top.add_argument_group("gallery and world"))

@@ -32,13 +32,7 @@ from gallery.build.options import BuildOptions
 from gallery.constants import SAMPLE
 from mean_model.atomic_files import replace as replace_file
 from mean_model.malloc import keep_freed_memory
-from train_scripts.data.simulator.camera_files import (
-    REGION_CRS,
-    RenderedPhoto,
-    Shot,
-    random_shot,
-    take_photo,
-)
+from train_scripts.data.simulator.camera_files import REGION_CRS, RenderedPhoto, Shot, random_shot, take_photo
 from train_scripts.data.simulator.flights import Leg, Moment, clock, flown, shots_of
 from train_scripts.data.world.generate import build_scene, random_style
 from train_scripts.data.world.rasterise import rasterise

@@ -6,16 +6,15 @@ FILE alone. `join` makes FILE of what lies beside FILE.pieces, only if every pie
 
 from __future__ import annotations
 
-import argparse
 import hashlib
 import json
 import sys
 from functools import partial
 from pathlib import Path
 
-from gallery.arguments import Parser
 from mean_model.atomic_files import replace, replace_text
 from mean_model.errors import CheckpointError
+from train_scripts.arguments import program
 
 PIECE_MIB = 15.0
 LIST = ".pieces"
@@ -87,9 +86,7 @@ def list_of(file: Path) -> Path:
 
 def main(argv: list[str] | None = None) -> None:
     """Split a file, or join it."""
-    parser = Parser(
-        "python -m train_scripts.pieces", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = program("pieces", __doc__)
     parser.add_argument("way", choices=("split", "join"))
     parser.add_argument("file", type=Path, metavar="FILE")
     parser.add_argument("--mib", type=float, default=PIECE_MIB, help=f"of a piece at most (default {PIECE_MIB:g})")

@@ -10,7 +10,6 @@ Photo and map are one acquisition, taken as flat: this says nothing about season
 
 from __future__ import annotations
 
-import argparse
 import csv
 import math
 import sys
@@ -22,9 +21,9 @@ import torch
 from tqdm import tqdm
 
 from gallery import Gallery, GalleryError
-from gallery.arguments import Parser
 from gallery.geo import LonLat
 from gallery.tiles import Tile
+from train_scripts.arguments import program
 from train_scripts.data.simulator.flat_ground import FOV_DEG, VIEW_PX, FlatGround, GroundView, random_view, write_view
 from train_scripts.data.simulator.gallery_blocks import GalleryBlocks, blocks_of
 from train_scripts.evaluation.queries import TRUTH
@@ -83,11 +82,7 @@ def described(view: GroundView, point: LonLat) -> tuple[float, ...]:
 
 def main(argv: list[str] | None = None) -> None:
     """Write photos of a gallery's ground."""
-    parser = Parser(
-        "python -m train_scripts.region_photos",
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+    parser = program("region_photos", __doc__)
     parser.add_argument("gallery", type=Path, metavar="GALLERY", help="the folder of a gallery")
     parser.add_argument("--out", type=Path, required=True, metavar="FOLDER")
     parser.add_argument("--count", type=int, default=200, help="photos (default 200)")

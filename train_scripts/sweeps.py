@@ -8,7 +8,6 @@ gallery with their stated pose, for the offset among tiles that do not overlap.
 
 from __future__ import annotations
 
-import argparse
 import csv
 import sys
 from collections.abc import Iterator, Mapping, Sequence
@@ -24,7 +23,6 @@ from PIL import Image
 from tqdm import tqdm
 
 from gallery import Gallery, GalleryError, Localizer
-from gallery.arguments import Parser
 from gallery.constants import SAMPLE
 from gallery.geo import LonLat, moved, offsets_m
 from gallery.intervals import wilson
@@ -32,6 +30,7 @@ from gallery.tiles import Tile
 from mean_model import MeanModelError
 from mean_model.photo import Photo
 from mean_model.photo_metadata import StatedPose
+from train_scripts.arguments import program
 from train_scripts.data.simulator.camera import DRONE_HFOV_DEG, looking_at
 from train_scripts.data.simulator.camera_files import Shot, focal_35mm
 from train_scripts.data.simulator.renderer import Surfaces, height_at, render
@@ -237,9 +236,7 @@ def draw(points: Sequence[SweepPoint], title: str) -> Figure:
 
 def main(argv: list[str] | None = None) -> None:
     """Sweep, and write the table and its figure."""
-    parser = Parser(
-        "python -m train_scripts.sweeps", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = program("sweeps", __doc__)
     parser.add_argument("--out", type=Path, required=True, metavar="FOLDER")
     parser.add_argument("--photos", type=int, default=20, metavar="N", help="for each value (default 20)")
     parser.add_argument("--sweep", action="append", choices=tuple(SWEEPS), help="again for each (default: all)")

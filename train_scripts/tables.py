@@ -6,21 +6,18 @@ methods side by side that were measured under different ones. "?" marks methods 
 
 from __future__ import annotations
 
-import argparse
 import sys
 from pathlib import Path
 
-from gallery.arguments import Parser
 from gallery.errors import GalleryError
+from train_scripts.arguments import program
 from train_scripts.evaluation.paper_comparison import our_rows, place, read_summaries, render
 from train_scripts.evaluation.paper_tables import PAPER
 
 
 def main(argv: list[str] | None = None) -> None:
     """Print the paper's tables."""
-    parser = Parser(
-        "python -m train_scripts.tables", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = program("tables", __doc__)
     parser.add_argument("numbers", nargs="*", metavar="NUMBER", help="I to VII; all when none is named")
     parser.add_argument("--ours", nargs="+", type=Path, default=[], metavar="FILE", help="reports or JSON summaries")
     parser.add_argument("--markdown", action="store_true", help="Markdown instead of plain text")

@@ -7,7 +7,6 @@ depend on the machine and on who else uses it, the ratio much less.
 
 from __future__ import annotations
 
-import argparse
 import json
 import resource
 import sys
@@ -17,8 +16,8 @@ from dataclasses import asdict, dataclass
 
 import numpy as np
 
-from gallery.arguments import Parser
 from gallery.metrics import JUNK, Evaluation, evaluate
+from train_scripts.arguments import program
 from train_scripts.benchmarks.timing import alternating
 
 DIMENSIONS = 768  # of a vector, as ConvNeXt-Tiny gives it
@@ -137,11 +136,7 @@ def product(case: Case) -> None:
 
 def main(argv: list[str] | None = None) -> None:
     """Measure the evaluation, and print it."""
-    parser = Parser(
-        "python -m train_scripts.benchmark metrics",
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+    parser = program("benchmark metrics", __doc__)
     parser.add_argument("--looped", type=int, default=200, help="queries that the loop answers")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--json", action="store_true")

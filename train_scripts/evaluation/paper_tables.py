@@ -15,14 +15,7 @@ Score = tuple[float | None, float | None]
 """R@1 and AP in percent; None where nothing is printed."""
 
 HEIGHTS = ("150 m", "200 m", "250 m", "300 m")
-ABLATIONS = (
-    "baseline",
-    "PEE",
-    "PEE+GEE",
-    "PEE+GEE+CEA",
-    "PEE+GEE+CEA+L(D)",
-    "PEE+GEE+CEA+L(D)+L(C)",
-)
+ABLATIONS = ("baseline", "PEE", "PEE+GEE", "PEE+GEE+CEA", "PEE+GEE+CEA+L(D)", "PEE+GEE+CEA+L(D)+L(C)")
 
 _D2S, _S2D = BOTH_WAYS
 

@@ -10,12 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from gallery.metrics import (
-    JUNK,
-    evaluate,
-    multi_query,
-    position_scores,
-)
+from gallery.metrics import JUNK, evaluate, multi_query, position_scores
 from gallery.paths import noted_path
 from gallery.report.report import write_report
 from gallery.report.tiles import write_tiles

@@ -51,10 +51,7 @@ def optimizers_of(network: MEAN, weight_decay: float) -> list[torch.optim.Optimi
         {"params": [p for p in others if p.ndim > 1], "weight_decay": weight_decay},
         {"params": [p for p in others if p.ndim <= 1], "weight_decay": 0.0},
     ]
-    return [
-        Muon(matrices, lr=0.0, weight_decay=weight_decay),
-        torch.optim.AdamW(groups, lr=0.0, betas=(0.9, 0.98)),
-    ]
+    return [Muon(matrices, lr=0.0, weight_decay=weight_decay), torch.optim.AdamW(groups, lr=0.0, betas=(0.9, 0.98))]
 
 
 def copied(network: MEAN) -> dict[str, Tensor]:

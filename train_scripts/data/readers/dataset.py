@@ -32,10 +32,7 @@ BOTH_WAYS: tuple[Direction, ...] = ("drone-to-satellite", "satellite-to-drone")
 
 Protocol = Literal["paper", "full"]
 
-PROTOCOLS: Mapping[Protocol, str] = {
-    "paper": "gallery without the places that no query shows",
-    "full": "whole gallery",
-}
+PROTOCOLS: Mapping[Protocol, str] = {"paper": "gallery without the places that no query shows", "full": "whole gallery"}
 """What becomes of gallery places that no query shows (distractors), in words.
 
 `paper`: they are junk and removed before ranking, as in the code of Sample4Geo, DAC, CAMP and MEAN: University-1652

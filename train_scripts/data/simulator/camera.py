@@ -119,11 +119,7 @@ def looking_at(
     back = altitude_m / torch.tan(torch.deg2rad(-pitch_deg))
     heading = torch.deg2rad(heading_deg)
     position = torch.stack(
-        [
-            target[:, 0] - back * torch.sin(heading),
-            target[:, 1] - back * torch.cos(heading),
-            target[:, 2] + altitude_m,
-        ],
+        [target[:, 0] - back * torch.sin(heading), target[:, 1] - back * torch.cos(heading), target[:, 2] + altitude_m],
         -1,
     )
     hfov = torch.as_tensor(hfov_deg, dtype=torch.float32, device=target.device).expand(len(target))

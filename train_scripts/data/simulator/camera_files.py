@@ -101,13 +101,7 @@ def focal_35mm(hfov_deg: float, aspect: float) -> float:
 
 
 def camera_metadata(
-    lon: float,
-    lat: float,
-    z_m: float,
-    shot: Shot,
-    hfov_deg: float,
-    aspect: float,
-    taken_at: datetime | None = None,
+    lon: float, lat: float, z_m: float, shot: Shot, hfov_deg: float, aspect: float, taken_at: datetime | None = None
 ) -> tuple[Image.Exif, bytes]:
     """EXIF with position, altitude, heading and focal length, and XMP with the gimbal's attitude as drones write it.
 

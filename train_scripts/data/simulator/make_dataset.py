@@ -133,12 +133,7 @@ def _counts(kind: DatasetKind, files: Iterable[str], empty: Iterable[str]) -> di
 
 
 def make_university1652(
-    out: Path,
-    size: Size = Size(),
-    *,
-    release_name: bool = False,
-    street: bool = False,
-    positions: Positions = "kml",
+    out: Path, size: Size = Size(), *, release_name: bool = False, street: bool = False, positions: Positions = "kml"
 ) -> dict[str, LonLat]:
     """A dataset in the layout of University-1652: `size.views` drone pictures per place, place 0000 with one more.
 
@@ -204,10 +199,7 @@ def make_sues200(
     if size.train > len(TRAINING_PLACES) or size.test > len(TEST_PLACES):
         raise BadRequest(f"SUES-200 has {len(TRAINING_PLACES)} training and {len(TEST_PLACES)} test places, no more.")
     sites = []
-    for part, places in (
-        ("train", sorted(TRAINING_PLACES)[: size.train]),
-        ("test", sorted(TEST_PLACES)[: size.test]),
-    ):
+    for part, places in (("train", sorted(TRAINING_PLACES)[: size.train]), ("test", sorted(TEST_PLACES)[: size.test])):
         for place in places:
             satellite = PlaceView(f"satellite-view/{place}/0.png")
             if layout == "original":

@@ -258,10 +258,7 @@ def random_pairs(
     above = round(count * flight.from_above)  # the batch is in no order but that of its worlds
     shuffled = torch.randperm(count, generator=generator).to(centre.device)
     drone = torch.empty_like(satellite)
-    for members, draw, of in (
-        (shuffled[:above], views_from_above, above_seen),
-        (shuffled[above:], drone_views, seen),
-    ):
+    for members, draw, of in ((shuffled[:above], views_from_above, above_seen), (shuffled[above:], drone_views, seen)):
         if len(members):
             asked = Views(pool, cells.views[members], points[members], size_px, of, steps, photometry_strength)
             drone[members] = draw(asked, generator)

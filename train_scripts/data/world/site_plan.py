@@ -12,11 +12,7 @@ from numpy.typing import NDArray
 from train_scripts.data.world.footprint import Footprint, Point
 from train_scripts.data.world.noise import noise
 from train_scripts.data.world.partition import Chord
-from train_scripts.data.world.scene import (
-    Kind,
-    Roof,
-    Style,
-)
+from train_scripts.data.world.scene import Kind, Roof, Style
 from train_scripts.data.world.terrain import Terrain
 
 Rgb = tuple[int, int, int]

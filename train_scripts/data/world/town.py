@@ -253,9 +253,7 @@ def park(builder: Builder, leaf: Polygon) -> None:
         plan.take(pond)
     else:
         plan.area(
-            [(x + 5 * math.cos(a), y + 5 * math.sin(a)) for a in np.linspace(0, 2 * math.pi, 20)[:-1]],
-            Kind.PLAZA,
-            16,
+            [(x + 5 * math.cos(a), y + 5 * math.sin(a)) for a in np.linspace(0, 2 * math.pi, 20)[:-1]], Kind.PLAZA, 16
         )
     builder.scatter(block, 0.011, (2.4, 5.5), clumps=0.6)
 
