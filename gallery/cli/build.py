@@ -7,14 +7,13 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from gallery.cli.loading import load
+from gallery.cli.loading import load, on_ray
 from gallery.cli.options import bbox, json_option, model_option, numbers
 from gallery.cli.output import say, say_json
 from gallery.constants import INDEX_KINDS
 from gallery.errors import BuildError
 
 if TYPE_CHECKING:
-    from gallery.build.batches import Workers
     from gallery.build.options import BuildOptions
     from gallery.build.pipeline import Progress
     from gallery.build.sources import ImagerySettings
@@ -114,7 +113,7 @@ def run(options: argparse.Namespace) -> int:
     choices = BuildOptions(stated, options.keep_featureless, options.index, options.add)
     if options.dry_run:
         return _plan(options, embedder, choices)
-    workers = None if options.ray is None else _on_ray(model, options, embedder)
+    workers = None if options.ray is None else on_ray(model, options, embedder)
     with _Bar(" tiles fetched") as fetching, _Bar(" tiles") as bar:
         gallery = build_gallery(
             options.sources,
@@ -145,14 +144,6 @@ def _plan(options: argparse.Namespace, embedder: "Embedder", choices: "BuildOpti
         for sentence in plan.sentences():
             say(sentence)
     return 0
-
-
-def _on_ray(model: str, options: argparse.Namespace, embedder: "Embedder") -> "Workers":
-    """Workers with the same model as this process, in the precision that it chose."""
-    from gallery.build.ray_workers import RayWorkers
-
-    precision = getattr(embedder, "precision", "auto")
-    return RayWorkers(partial(load, model, compile=options.compile, precision=precision), options.ray)
 
 
 def _stated(options: argparse.Namespace) -> "ImagerySettings":

@@ -2,15 +2,17 @@
 
 import argparse
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from gallery.errors import GalleryError, UnreadablePhoto
 
 if TYPE_CHECKING:
-    from gallery.embedder import Embedder
+    from gallery.build.batches import Workers
     from gallery.judge.local_features import Matcher
     from gallery.search.localizer import Localizer
+    from mean_model.embedder import Embedder
 
 
 def load(source: str, **options: Any) -> "Embedder":
@@ -24,6 +26,13 @@ def load(source: str, **options: Any) -> "Embedder":
         return load_model(source, **options)
     except MeanModelError as error:
         raise GalleryError(str(error)) from error
+
+
+def on_ray(model: str, options: argparse.Namespace, embedder: "Embedder") -> "Workers":
+    """Workers with the same model as this process, in the precision that it chose."""
+    from gallery.build.ray_workers import RayWorkers
+
+    return RayWorkers(partial(load, model, compile=options.compile, precision=embedder.precision), options.ray)
 
 
 def _matcher(source: str) -> "Matcher":
