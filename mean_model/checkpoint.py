@@ -69,7 +69,7 @@ def load_model(
             whose weights come from the Hub, or "timm:NAME=FILE"; or a Hub id "user/name[@revision]". What the Hub's
             cache holds is used without asking the network; name a revision (best a commit) to be sure which it is.
         device: such as "cpu" or "cuda:1"; None takes a GPU if there is one.
-        precision: "auto" (measured once), "float32" or "bfloat16".
+        precision: "auto" (by what the machine has instructions for), "float32" or "bfloat16".
         compile: optimise for long builds; takes a minute or two at the first batch.
         lent: a GPU that a Space lends for one call at a time.
 

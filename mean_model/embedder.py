@@ -4,11 +4,9 @@ import copy
 import hashlib
 import json
 import logging
-import math
 import os
 import shutil
 import threading
-import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -138,7 +136,7 @@ class Embedder:
             config: of the network.
             weights: what is known of the network's weights.
             device: such as "cpu" or "cuda:1"; None takes a GPU if there is one.
-            precision: "auto" measures once which of the two is faster here, in about 0.2 s.
+            precision: "auto" takes bfloat16 where the machine multiplies it in hardware: the same choice at every load.
             compile: let torch.compile optimise for batches of one size. It takes a minute or two at the first batch
                 and pays for itself from some thousand photos on. Needs a C++ compiler on a CPU.
             max_batch: most photos in one pass.
@@ -305,9 +303,9 @@ class Embedder:
     def _prepare(self, precision: Precision, compile: bool) -> None:
         """Move the network to its device and choose what computes."""
         self.network = self.network.to(self.device).to(memory_format=torch.channels_last)
-        half = copy.deepcopy(self.network).to(torch.bfloat16) if precision != "float32" else None
-        if half is not None and precision == "auto" and not self._half_is_faster(half):
-            half = None
+        if precision == "auto":
+            precision = "bfloat16" if _multiplies_halves(self.device) else "float32"
+        half = copy.deepcopy(self.network).to(torch.bfloat16) if precision == "bfloat16" else None
         fast = half or self.network
         self._dtype = torch.bfloat16 if half else torch.float32
         self._fixed_batch = compile
@@ -319,36 +317,20 @@ class Embedder:
     def _normalised(self, pixels: torch.Tensor) -> torch.Tensor:
         return normalised(pixels, self.config.mean, self.config.std)
 
-    def _half_is_faster(self, half: Network) -> bool:
-        """Ask the machine by measuring: brands and flags say little, and emulated bfloat16 is slower than float32."""
-        if self.device.type == "cuda":
-            return torch.cuda.get_device_capability(self.device) >= (8, 0)
-        if self.device.type != "cpu":
-            return False
-        # Half the side: a quarter of the work, and the same layers. A transformer takes its own size only.
-        side = max(32, self.image_size // 64 * 32) if isinstance(self.network, MEAN) else self.image_size
-        images = self._normalised(torch.full((1, side, side, 3), 100, dtype=torch.uint8))
-        full_s = _fastest_s(self.network, images, math.inf)
-        half_s = _fastest_s(half, images.to(torch.bfloat16), 4 * full_s)
-        _log.info("one image of %d px: float32 %.0f ms, bfloat16 %.0f ms", side, 1e3 * full_s, 1e3 * half_s)
-        return half_s < 0.9 * full_s
-
     @property
     def precision(self) -> str:
         """What `embed` computes in: "float32" or "bfloat16"."""
         return str(self._dtype).removeprefix("torch.")
 
 
-def _fastest_s(network: Network, images: torch.Tensor, give_up_s: float) -> float:
-    """The fastest of three runs in seconds, of which the first warms up; no further run after `give_up_s`."""
-    times_s = []
-    for _ in range(3):
-        start = time.perf_counter()
-        network(images)
-        times_s.append(time.perf_counter() - start)
-        if times_s[-1] > give_up_s:
-            break
-    return min(times_s)
+def _multiplies_halves(device: torch.device) -> bool:
+    """Whether the machine has instructions for bfloat16, which it would emulate otherwise, slower than float32.
+
+    Asked of the machine and not of a stopwatch: two builds on it must not differ because it was busy during one.
+    """
+    if device.type == "cuda":
+        return torch.cuda.get_device_capability(device) >= (8, 0)
+    return device.type == "cpu" and torch.cpu._is_avx512_bf16_supported()  # and so has every one with AMX
 
 
 def _device(name: str | torch.device | None) -> torch.device:

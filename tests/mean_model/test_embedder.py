@@ -3,6 +3,7 @@
 import subprocess
 import sys
 import threading
+import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
@@ -135,9 +136,12 @@ def test_bfloat16_agrees_with_float32(embedder, pictures, image_size):
         assert torch.equal(half.network(images), full.network(images))
 
 
-def test_auto_chooses_one_of_the_two_and_says_which():
+@pytest.mark.parametrize(("has_instructions", "chosen"), [(True, "bfloat16"), (False, "float32")])
+def test_auto_chooses_by_what_the_machine_has_however_busy_it_is(monkeypatch, has_instructions, chosen):
+    monkeypatch.setattr(torch.cpu, "_is_avx512_bf16_supported", lambda: has_instructions)
+    monkeypatch.setattr(time, "perf_counter", iter(range(100, 0, -1)).__next__)  # a clock that tells nonsense
     with Embedder(network(), ATTO, device="cpu") as embedder:
-        assert embedder.precision in ("float32", "bfloat16")
+        assert embedder.precision == chosen
 
 
 def test_wrong_choices_are_refused():
