@@ -2,6 +2,7 @@
 
 import logging
 import os
+import socket
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
@@ -27,6 +28,7 @@ PRIVATE_FOLDERS = (".git", "mean_model", "train_scripts", "tests", "pages")  # n
 LARGEST_UPLOAD = "50mb"
 FILES_LIVE_S = 3600  # uploads and downloads are looked through once in this time, and go when they are older
 MOST_WAITING = 32
+LAST_PORT = 65_535
 LENT_S = 20  # seconds of a lent GPU that one call may take; visitors have a daily allowance
 PHOTO_ENDINGS = (".jpg", ".jpeg", ".png", ".webp", ".tif", ".tiff")
 
@@ -128,6 +130,29 @@ def _parser() -> Parser:
     parser.add_argument("--host", help="address to serve on (default: GRADIO_SERVER_NAME, or 127.0.0.1)")
     parser.add_argument("--port", type=int, help="port to serve on (default: GRADIO_SERVER_PORT, or 7860)")
     return parser
+
+
+def port_fault(port: int | None) -> str | None:
+    """Why a port cannot be served on, and which one can; None where nothing is wrong or no port was asked for."""
+    if port is None:
+        return None
+    if not 0 <= port <= LAST_PORT:
+        return f"there is no port {port}; give one from 1024 to {LAST_PORT}"
+    if _is_free(port):
+        return None
+    free = next((other for other in range(max(1024, port + 1), min(LAST_PORT, port + 2_000)) if _is_free(other)), None)
+    return f"port {port} is taken; " + ("give another" if free is None else f"the next free one is: --port {free}")
+
+
+def _is_free(port: int) -> bool:
+    """Whether a server could listen on the port now; asked as Gradio asks it."""
+    with socket.socket() as asked:
+        asked.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            asked.bind(("127.0.0.1", port))
+        except OSError:
+            return False
+    return True
 
 
 def galleries_below(folder: Path) -> list[Path]:
@@ -305,7 +330,10 @@ def serve(app: "gr.Blocks", catalog: "GalleryCatalog", host: str | None = None, 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Serve until interrupted. Returns: the exit status."""
-    options = with_galleries(options_of(sys.argv[1:] if arguments is None else arguments))
+    options = options_of(sys.argv[1:] if arguments is None else arguments)
+    if fault := port_fault(options.port):
+        _parser().error(fault)  # before the model is loaded
+    options = with_galleries(options)
     logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(message)s", stream=sys.stderr)
     os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"
     from mean_model.malloc import keep_freed_memory

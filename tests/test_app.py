@@ -1,6 +1,7 @@
 """The app: options, what it says when something is missing, and a real start in its own process."""
 
 import os
+import socket
 from pathlib import Path
 
 import pytest
@@ -32,6 +33,20 @@ def test_options_come_from_the_line_then_from_the_environment(monkeypatch, tmp_p
 def test_a_mistake_on_the_line_is_one_sentence(line, refused):
     told = refused(app.options_of, *line)
     assert told.count("\n") == 1 and told.startswith("app.py: ")
+
+
+def test_a_port_that_is_taken_is_one_sentence_with_the_next_free_one(capsys):
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        with pytest.raises(SystemExit) as left:
+            app.main(["--port", str(port)])
+        told = capsys.readouterr().err
+        free = int(told.strip().rpartition(" ")[2])
+        assert left.value.code == 2 and told.count("\n") == 1 and told.startswith(f"app.py: port {port} is taken")
+        assert free > port and app.port_fault(free) is None
+    assert app.port_fault(None) is None and "no port" in str(app.port_fault(70_000))
 
 
 def test_a_missing_sample_says_what_to_do(monkeypatch, tmp_path):

@@ -1,5 +1,6 @@
 """Where images of a folder lie: positions from CSV, KML, file names, and footprints from what is known."""
 
+import codecs
 import csv
 import math
 import os
@@ -30,6 +31,7 @@ COLUMNS: Mapping[str, tuple[str, ...]] = {
 NAME_LIST = "new_name_list.txt"
 """The list of ids and names beside a KML."""
 
+_DECIMAL_COMMA = re.compile(r"[+-]?\d*,\d+")
 _NAMED_ID = re.compile(r"\s*(\d{4})\s+(.+?)\s*$")
 
 EXTENT = ("west", "south", "east", "north")
@@ -116,14 +118,40 @@ def read_table(file: Path) -> Table:
     """The rows of a CSV, whatever separates its cells.
 
     Raises:
-        PositionsError: it is no UTF-8 text, or has a cell that is too long.
+        PositionsError: it is no text in UTF-8, UTF-16 or Windows-1252.
     """
-    try:
-        text = file.read_text("utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise PositionsError(f"{file.name} is not UTF-8 text. Save it as CSV in UTF-8.") from error
+    text = _decoded(file.read_bytes())
+    if text is None:
+        raise PositionsError(f"{file.name} is not UTF-8 text. Save it as CSV in UTF-8.")
     delimiter = max(",;\t", key=text.split("\n", 1)[0].count)
     return Table(file.name, text.splitlines(), delimiter)
+
+
+def _decoded(data: bytes) -> str | None:
+    """Text in UTF-8, in UTF-16 or, as spreadsheets of Western Europe save it, in Windows-1252; None where unclear."""
+    if data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        encodings = ["utf-16"]
+    elif b"\0" in data[:200]:  # UTF-16 without its mark: every other byte of plain letters is 0
+        halves = {"utf-16-be": data[:200:2], "utf-16-le": data[1:200:2]}
+        encodings = [name for name, half in halves.items() if half.count(0) > len(half) / 2]
+    else:
+        encodings = ["utf-8-sig", "cp1252"]
+    for encoding in encodings:
+        try:
+            text = data.decode(encoding)
+        except UnicodeDecodeError:
+            continue
+        return text if all(letter.isprintable() or letter.isspace() for letter in text) else None
+    return None
+
+
+def decimal(text: str | None) -> float:
+    """A number with a decimal point or comma. Raises: ValueError: it is none, or not finite."""
+    plain = (text or "").strip()
+    number = float(plain.replace(",", ".") if _DECIMAL_COMMA.fullmatch(plain) else plain)
+    if not math.isfinite(number):
+        raise ValueError("The number is not finite.")
+    return number
 
 
 def first_column(header: Sequence[str], aliases: Sequence[str]) -> str | None:
@@ -193,12 +221,9 @@ def _position_of_row(values: Mapping[str, str | None]) -> StatedPosition | None:
 
 def _number(key: str, text: str | None) -> float:
     try:
-        number = float(text or "")
-    except ValueError:
-        number = math.nan
-    if not math.isfinite(number):
-        raise ValueError(f"{key} is not a number. Write degrees with a decimal point.")
-    return number
+        return decimal(text)
+    except ValueError as error:
+        raise ValueError(f"{key} is not a number. Write degrees with a decimal point.") from error
 
 
 def _below(name: str, folder: Path, list_folder: Path) -> str:

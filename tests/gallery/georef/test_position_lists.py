@@ -6,7 +6,7 @@ import pytest
 
 from gallery.errors import PositionsError
 from gallery.geo import LonLat
-from gallery.georef.position_lists import read_positions
+from gallery.georef.position_lists import decimal, read_positions
 
 
 @pytest.fixture
@@ -67,7 +67,7 @@ def test_rows_without_a_position_are_counted(folder):
         ("name,x,y\na.jpg,1,2\n", "file,lon,lat"),
         ("", "file,lon,lat"),
         ("file,lon,lat,west\na.jpg,1,2,3\n", "south, east, north are missing"),
-        ('file,lon,lat\na.jpg,"8,5",50\n', "line 2: lon is not a number"),
+        ('file,lon,lat\na.jpg,"8,5,1",50\n', "line 2: lon is not a number"),
         ("file,lon,lat\na.jpg,nan,50\n", "line 2: lon is not a number"),
         ("file,lon,lat\na.jpg,1,2\nb.jpg,50,100\n", "line 3: Latitude 100"),
         ("file,lon,lat,west,south,east,north\na.jpg,1,2,0,5,1,4\n", "line 2: South"),
@@ -126,9 +126,29 @@ def test_broken_lists(folder, tmp_path):
         listed(folder, "x", "places.doc")
     with pytest.raises(PositionsError, match="no file"):
         read_positions(tmp_path / "absent.csv", folder)
-    (tmp_path / "latin.csv").write_bytes(b"file,lon,lat\n\xff,1,2\n")
+    (tmp_path / "latin.csv").write_bytes(b"file,lon,lat\n\x81,1,2\n")
     with pytest.raises(PositionsError, match="UTF-8"):
         read_positions(tmp_path / "latin.csv", folder)
+    (tmp_path / "odd.csv").write_bytes(b"file,lon,lat\na.jpg,1,2\n\0")
+    with pytest.raises(PositionsError, match="UTF-8"):
+        read_positions(tmp_path / "odd.csv", folder)
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-16-le", "utf-16-be", "cp1252"])
+@pytest.mark.parametrize(
+    "text",
+    ["file;lon;lat\nä.jpg;7,5;-47,25\n", 'file,lon,lat\nä.jpg,"7,5","-47,25"\n', "file\tlon\tlat\nä.jpg\t7.5\t-47,25"],
+)
+def test_what_spreadsheets_save(folder, tmp_path, encoding, text):
+    (tmp_path / "list.csv").write_bytes(text.encode(encoding))
+    place = read_positions(tmp_path / "list.csv", folder).of(PurePosixPath("ä.jpg"))
+    assert place is not None and (place.centre.lon, place.centre.lat) == (7.5, -47.25)
+
+
+@pytest.mark.parametrize("number", ["1.234,5", "1,2,3", "inf", "", "sieben"])
+def test_a_number_that_is_not_clear_is_refused(number):
+    with pytest.raises(ValueError, match=r".*"):
+        decimal(number)
 
 
 @pytest.mark.parametrize(

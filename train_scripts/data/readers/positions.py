@@ -9,7 +9,7 @@ from pathlib import Path, PurePosixPath
 
 from gallery.errors import AreaError, PositionsError
 from gallery.geo import LonLat
-from gallery.georef.position_lists import COLUMNS, first_column, read_placemarks, read_table
+from gallery.georef.position_lists import COLUMNS, decimal, first_column, read_placemarks, read_table
 from train_scripts.data.readers.dataset import Picture
 from train_scripts.errors import BadPositions
 
@@ -181,7 +181,7 @@ def read_positions(file: Path, places: set[str], names: Mapping[str, str] | None
 
 def _lon_lat(lon: object, lat: object, where: str) -> LonLat:
     try:
-        return LonLat(float(str(lon)), float(str(lat)))
+        return LonLat(decimal(str(lon)), decimal(str(lat)))
     except ValueError as error:
         raise BadPositions(f"{where}: lon or lat is not a number. Write degrees with a decimal point.") from error
     except AreaError as error:

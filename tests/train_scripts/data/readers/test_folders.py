@@ -112,7 +112,7 @@ def test_files_of_positions_of_another_make(tmp_path: Path) -> None:
     (root / "p.xlsx").touch()
     with pytest.raises(BadPositions, match=r"neither \.kml nor \.csv"):
         read_folders(root, positions=root / "p.xlsx")
-    (root / "p.csv").write_bytes("place,lon,lat\nMühle,3,4\n".encode("latin-1"))
+    (root / "p.csv").write_bytes(b"place,lon,lat\nM\x81hle,3,4\n")
     with pytest.raises(BadPositions, match="not UTF-8"):
         read_folders(root, positions=root / "p.csv")
 
