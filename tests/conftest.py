@@ -25,9 +25,13 @@ from typing import Any
 
 import numpy as np
 import pytest
+from hypothesis import HealthCheck, settings
 from PIL import Image
 
 from tests.helpers.builders import FakeEmbedder, textured, write_raster
+
+settings.register_profile("any machine", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("any machine")  # a busy one fails no property
 
 MOST_WORKERS = 4
 """Each holds torch, Gradio and what its tests make: two gigabytes at most."""

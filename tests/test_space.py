@@ -52,6 +52,7 @@ def distributions(requirements: Iterable[str]) -> set[str]:
     return {name[0].lower().replace("_", "-") for name in names if name}
 
 
+@pytest.mark.slow
 def test_the_requirements_bring_all_that_is_imported():
     """A Space installs them and nothing else; `spaces` is in its image, `pillow_heif` is the user's choice."""
     sources = [ROOT / "app.py", *(path for name in PACKAGES for path in (ROOT / name).rglob("*.py"))]

@@ -3,7 +3,7 @@
 import geopandas
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from shapely.affinity import translate
 from shapely.geometry import LineString, MultiPolygon, Point, Polygon, box
@@ -40,7 +40,6 @@ boxes = st.tuples(st.floats(-180, 179), st.floats(-80, 79), st.floats(0.001, 2),
 
 
 @given(st.lists(boxes, min_size=1, max_size=20), boxes)
-@settings(deadline=None)
 def test_box_prior_equals_shapely(tiles, area):
     bounds = Bounds(area[0], area[1], area[2] if area[2] <= 180 else area[2] - 360, area[3])
     expected = [
@@ -51,7 +50,6 @@ def test_box_prior_equals_shapely(tiles, area):
 
 
 @given(boxes, st.floats(0, 360), st.floats(0.1, 300))
-@settings(deadline=None)
 def test_circle_prior_reaches_what_lies_within_the_radius(tile, azimuth_deg, radius_km):
     corner = LonLat((tile[0] + 180) % 360 - 180, tile[1])
     inside = destination(corner, azimuth_deg, radius_km * 1000 * 0.98)
@@ -76,7 +74,6 @@ def polygon_areas(draw):
 
 
 @given(polygon_areas(), st.lists(st.tuples(st.floats(-1, 4), st.floats(-1, 4), st.floats(0.001, 1)), max_size=20))
-@settings(deadline=None)
 def test_polygon_prior_equals_shapely_on_every_turn(area, places):
     shape, west, south = area
     tiles = [(west + east, south + north, west + east + side, south + north + side) for east, north, side in places]

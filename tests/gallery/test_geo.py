@@ -43,19 +43,16 @@ def test_places_that_do_not_exist_are_refused(lon, lat):
 
 
 @given(points, st.floats(0, 360), st.floats(0, 50_000))
-@settings(deadline=None)
 def test_destination_lies_at_its_distance(start, azimuth_deg, metres):
     assert distance_m(start, destination(start, azimuth_deg, metres)) == pytest.approx(metres, abs=1e-3)
 
 
 @given(points, st.floats(-3000, 3000), st.floats(-3000, 3000))
-@settings(deadline=None)
 def test_there_and_back_in_metres(origin, east_m, north_m):
     assert offsets_m(origin, moved(origin, east_m, north_m)) == pytest.approx((east_m, north_m), abs=1e-3)
 
 
 @given(points, st.floats(0, 360), st.floats(-90, -1), st.floats(0, 500))
-@settings(deadline=None)
 def test_what_a_camera_looks_at_by_the_closed_form_and_back(camera, heading_deg, pitch_deg, height_m):
     ground = looked_at(camera, heading_deg, pitch_deg, height_m)
     assert distance_m(camera, ground) == pytest.approx(height_m / math.tan(math.radians(-pitch_deg)), abs=1e-3)
@@ -74,14 +71,13 @@ def test_looking_down_and_looking_at_nothing():
 
 
 @given(points, st.lists(points, min_size=1, max_size=5))
-@settings(deadline=None)
 def test_many_distances_equal_single_ones(start, others):
     many = distances_m(start, np.array([p.lon for p in others]), np.array([p.lat for p in others]))
     assert many == pytest.approx([distance_m(start, other) for other in others])
 
 
 @given(points, st.floats(0.01, 500), st.floats(0, 360), st.floats(0, 0.999))
-@settings(deadline=None, max_examples=300)
+@settings(max_examples=300)
 def test_box_around_holds_the_circle(centre, radius_km, azimuth_deg, share):
     box = Bounds.around(centre, radius_km)
     assert box.contains(destination(centre, azimuth_deg, radius_km * 1000 * share))
@@ -104,14 +100,12 @@ def test_bounds_refuses_south_above_north():
 
 
 @given(points, st.floats(5, 2000), st.floats(5, 2000), st.floats(0, 360))
-@settings(deadline=None)
 def test_rectangle_has_its_area_on_the_ground_at_any_latitude(centre, width_m, height_m, heading_deg):
     shape = rectangle(centre, width_m, height_m, heading_deg)
     assert area_m2(shape) == pytest.approx(width_m * height_m, rel=1e-3)
 
 
 @given(points)
-@settings(deadline=None)
 def test_box_of_a_square_has_its_size(centre):
     assert size_m(bounds_of(rectangle(centre, 100, 60))) == pytest.approx((100, 60), rel=1e-3)
 
@@ -129,7 +123,6 @@ def test_wrapped_meridian_is_the_same(lon):
 
 
 @given(points, st.floats(-3000, 3000), st.floats(-3000, 3000))
-@settings(deadline=None)
 def test_many_places_move_as_one_does(place, east_m, north_m):
     lons, lats = moved_all(np.array([place.lon, place.lon]), np.array([place.lat, place.lat]), east_m, north_m)
     one = moved(place, east_m, north_m)
@@ -137,7 +130,6 @@ def test_many_places_move_as_one_does(place, east_m, north_m):
 
 
 @given(points, st.floats(0, 360), st.floats(0, 2000))
-@settings(deadline=None)
 def test_near_places_are_as_near_in_cartesian_metres(place, azimuth_deg, metres):
     other = destination(place, azimuth_deg, metres)
     points = cartesian_m(np.array([place.lon, other.lon]), np.array([place.lat, other.lat]))

@@ -60,7 +60,7 @@ def cases(draw):
 
 
 @given(cases())
-@settings(deadline=None, max_examples=150)
+@settings(max_examples=150)
 def test_equals_brute_force(case):
     result = metrics.evaluate(*case)
     first_hits, aps, tied = brute_force(*case)
@@ -74,7 +74,7 @@ def test_equals_brute_force(case):
 
 
 @given(cases(), st.sampled_from([0, 1, 100]), st.sampled_from([1, 4, 10**6]))
-@settings(deadline=None, max_examples=100)
+@settings(max_examples=100)
 def test_comparing_picking_and_sorting_give_the_same_standing(case, few, far_fewer):
     plain = metrics.evaluate(*case)
     before = metrics.FEW_MATCHES, metrics.FAR_FEWER
@@ -88,7 +88,7 @@ def test_comparing_picking_and_sorting_give_the_same_standing(case, few, far_few
 
 
 @given(st.integers(0, 2**32 - 1), st.integers(1, 9), st.integers(1, 60))
-@settings(deadline=None, max_examples=40)
+@settings(max_examples=40)
 def test_average_precision_of_ranks_is_that_of_hits(seed, queries, items):
     hits = np.random.default_rng(seed).random((queries, items)) < 0.3
     counts = hits.sum(axis=1)
@@ -99,7 +99,7 @@ def test_average_precision_of_ranks_is_that_of_hits(seed, queries, items):
 
 
 @given(cases(), st.integers(1, 15))
-@settings(deadline=None, max_examples=100)
+@settings(max_examples=100)
 def test_nearest_is_the_head_of_the_published_order(case, k):
     queries, _, gallery, labels = case
     found = metrics.nearest(queries, gallery, k, labels)
@@ -121,7 +121,7 @@ def test_nearest_agrees_with_evaluate_without_ties():
 
 
 @given(st.integers(0, 2**32 - 1), st.integers(1, 30), st.integers(1, 6))
-@settings(deadline=None, max_examples=40)
+@settings(max_examples=40)
 def test_multi_query_is_the_mean_of_each_place(seed, photos, places):
     random = np.random.default_rng(seed)
     vectors = random.standard_normal((photos, 5)).astype(np.float32)
@@ -142,7 +142,7 @@ def test_multi_query_refuses_photos_that_cancel_out():
 
 
 @given(cases())
-@settings(deadline=None, max_examples=30)
+@settings(max_examples=30)
 def test_chunks_do_not_change_the_result(case):
     whole = metrics.evaluate(*case)
     before, metrics.CHUNK_ELEMENTS = metrics.CHUNK_ELEMENTS, 1
@@ -195,7 +195,7 @@ def one_sdm(distances, k, decay):
 
 
 @given(st.integers(0, 2**32 - 1), st.integers(1, 6), st.integers(1, 8))
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 def test_position_scores_equal_their_definitions(seed, queries, items):
     random = np.random.default_rng(seed)
     truth, tiles = random.uniform(-1, 1, (queries, 2)) * 2e-3, random.uniform(-1, 1, (items, 2)) * 2e-3

@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 from functools import cache
 from pathlib import Path
-from tempfile import mkdtemp
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
@@ -30,6 +30,7 @@ from tests.helpers.bad_files import BadFile, gps_exif, make_bad_files
 WEST_DEG, NORTH_DEG = 0.01, 0.012
 METRES_PER_DEG = 111_320.0
 CONDITIONS = ("fog", "clear")
+BAD_FILES = TemporaryDirectory(prefix="bad-files-")
 
 
 class ColourEmbedder:
@@ -204,4 +205,4 @@ def free_port() -> int:
 @cache
 def bad_files() -> dict[str, BadFile]:
     """The 13 bad files, made once for all tests of a run: the bomb takes seconds."""
-    return make_bad_files(Path(mkdtemp(prefix="bad-files-")))
+    return make_bad_files(Path(BAD_FILES.name))

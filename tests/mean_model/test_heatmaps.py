@@ -99,7 +99,7 @@ def test_a_picture_is_more_like_itself_than_like_others(embedder, pictures, vect
 
 
 @given(factor=st.floats(1e-3, 1e3))
-@settings(max_examples=5, deadline=None)
+@settings(max_examples=5)
 def test_the_length_of_the_vector_means_nothing_and_its_sign_turns_the_map(factor):
     with small() as embedder:
         image, vector = picture(64, 64, 1), np.random.default_rng(0).normal(size=embedder.dimension)
@@ -290,7 +290,6 @@ def test_the_map_lies_as_the_picture_does():
 
 
 @given(st.lists(st.floats(-1, 1, width=32), min_size=1, max_size=20))
-@settings(deadline=None)
 def test_a_span_lies_within_the_values_and_is_never_empty(values):
     low, high = span_of(np.array(values, np.float32))
     assert min(values) <= low < high <= max(values) + 1e-5

@@ -40,7 +40,7 @@ def info_nce_in_loops(a: Tensor, b: Tensor, scale: float) -> float:
     return sum(terms) / len(terms)
 
 
-@settings(deadline=None, max_examples=25)
+@settings(max_examples=25)
 @given(seed=st.integers(0, 1000), pairs=st.integers(1, 6), scale=st.floats(0.1, 30))
 def test_info_nce_is_equation_14(seed: int, pairs: int, scale: float) -> None:
     a, b = noise(pairs, 5, seed=seed), noise(pairs, 5, seed=seed + 1)
@@ -76,7 +76,7 @@ def test_info_nce_falls_to_zero_for_perfect_pairs() -> None:
     assert losses.info_nce(corners, corners, 50.0) < 1e-6 < losses.info_nce(corners, corners.roll(1, 0), 50.0)
 
 
-@settings(deadline=None, max_examples=25)
+@settings(max_examples=25)
 @given(seed=st.integers(0, 1000), pairs=st.integers(1, 5))
 def test_cda_is_equations_11_to_13(seed: int, pairs: int) -> None:
     a, b = noise(pairs, 4, 3, seed=seed), noise(pairs, 4, 3, seed=seed + 1)
@@ -147,7 +147,7 @@ def test_labels_may_lack_only_without_classification() -> None:
         losses.total(outputs(0), outputs(10), None, 5.0)
 
 
-@settings(deadline=None, max_examples=25)
+@settings(max_examples=25)
 @given(seed=st.integers(0, 2**31), pairs=st.integers(2, 9), smoothing=st.floats(0, 0.5))
 def test_pairs_of_one_place_are_no_negatives(seed: int, pairs: int, smoothing: float) -> None:
     generator = torch.Generator().manual_seed(seed)

@@ -7,7 +7,7 @@ import struct
 
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image, PngImagePlugin
 
@@ -388,7 +388,7 @@ SEEDS = [saved(picture(48, 40), kind) for kind in ("JPEG", "MPO", "PNG", "WEBP",
 
 
 @pytest.mark.filterwarnings("ignore::UserWarning")  # of Pillow, about broken EXIF
-@settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=300)
 @given(
     seed=st.sampled_from(SEEDS),
     changes=st.lists(st.tuples(st.integers(0, 1 << 16), st.integers(0, 255)), max_size=12),

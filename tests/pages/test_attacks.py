@@ -86,6 +86,7 @@ def paths(world, tmp_path_factory):
     link.unlink()
 
 
+@pytest.mark.slow
 def test_no_function_of_any_page_reads_a_path_that_was_not_uploaded(world, paths):
     _, address = world
     config = json.load(urllib.request.urlopen(f"{address}config"))

@@ -38,7 +38,8 @@ def weights(source: str) -> dict[str, torch.Tensor]:
     return load_network(source)[1].inference_state_dict()
 
 
-@settings(max_examples=8, deadline=None)
+@pytest.mark.slow
+@settings(max_examples=8)
 @given(first=st.floats(0.01, 100), second=st.floats(0, 100))
 def test_every_weight_is_the_mean(two, first, second):
     network, config = average([(two[0], first), (two[1], second)])

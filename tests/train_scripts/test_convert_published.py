@@ -24,6 +24,7 @@ def published(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return file
 
 
+@pytest.mark.slow
 def test_the_folder_gives_the_embeddings_of_the_file(published, tmp_path, capsys):
     assert main([str(published), str(tmp_path / "mean")]) == 0
     told = capsys.readouterr().out

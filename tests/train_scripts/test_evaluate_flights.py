@@ -20,7 +20,7 @@ from train_scripts.evaluate_flights import Claim, PhotoAnswers, figures, table, 
 ORIGIN = LonLat(0.0, 0.0)
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(st.floats(2, 25), st.floats(0, 359), st.lists(st.tuples(st.floats(50, 400), st.floats(-170, 170)), max_size=4))
 def test_a_flight_keeps_its_speed_and_turns_by_its_legs(speed_m_s, course_deg, legs):
     moments = flown(Moment(0, 0, course_deg, 0), [Leg(*leg) for leg in [*legs, (200, 0)]], speed_m_s, 1.0)

@@ -43,7 +43,7 @@ def embeddings(noise: float, places: int = 12, per_place: int = 5, seed: int = 0
 
 
 @given(st.integers(0, 10_000), st.integers(2, 9), st.integers(3, 9))
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 def test_distances_are_those_of_a_loop_over_pairs(seed, queries, tiles):
     random = np.random.default_rng(seed)
     a, b = unit(random.normal(size=(queries, 6))), unit(random.normal(size=(tiles, 6)))

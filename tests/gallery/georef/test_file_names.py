@@ -4,7 +4,7 @@ from pathlib import PurePosixPath
 
 import mercantile
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from pyproj import Transformer
 
@@ -13,7 +13,6 @@ from gallery.georef.file_names import TileNames, position_of_tile, positions_in_
 
 
 @given(st.decimals(-180, 180, places=6), st.decimals(-90, 90, places=6))
-@settings(deadline=None)
 def test_longitude_and_latitude_in_a_name(lon, lat):
     (place,) = positions_in_name(f"tile_@{lon}@{lat}@_7.jpg")
     assert place.centre == LonLat(float(lon), float(lat))
@@ -25,7 +24,6 @@ def test_names_without_a_place(name):
 
 
 @given(st.floats(-179.9, 179.9), st.one_of(st.floats(-79, -0.01), st.floats(0.01, 83)))
-@settings(deadline=None)
 def test_utm_names_state_one_place_twice(lon, lat):
     zone = int((lon + 180) // 6) + 1
     east, north = Transformer.from_crs(4326, (32600 if lat >= 0 else 32700) + zone, always_xy=True).transform(lon, lat)
@@ -66,7 +64,6 @@ def test_numbers_of_map_tiles(path, names, expected):
 
 
 @given(st.floats(-179.9, 179.9), st.floats(-84, 84), st.integers(10, 20))
-@settings(deadline=None)
 def test_the_tile_of_a_place_holds_it(lon, lat, zoom):
     place = position_of_tile(mercantile.tile(lon, lat, zoom))
     west, south, east, north = place.footprint.bounds

@@ -67,7 +67,7 @@ def regions(draw):
     return crs, (x, y), draw(st.sampled_from((1_000.0, 50_000.0, 300_000.0)))
 
 
-@settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=25, suppress_health_check=list(HealthCheck))
 @given(region=regions(), overlap=st.sampled_from((0.0, 0.3, 0.5)))
 def test_tiles_are_equal_on_the_ground_and_leave_nothing_out(tmp_path_factory, region, overlap):
     crs, (x, y), side_m = region
@@ -453,7 +453,7 @@ def test_a_turned_palette_keeps_its_colours(make_raster):
 
 
 @given(st.floats(-80, 80), st.floats(0.2, 2), st.floats(0, 0.8))
-@settings(deadline=None, max_examples=15, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=15, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_equal_ground_size_at_any_latitude(make_raster, lat, pixel_m, overlap):
     pixel_deg = pixel_m / 111_320
     path = make_raster("any.tif", "EPSG:4326", (10.0, lat), (pixel_deg, pixel_deg), textured(120, 200))

@@ -9,7 +9,7 @@ import time
 import mercantile
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from gallery.errors import SourceError
@@ -253,7 +253,6 @@ MICRODEGREES = st.integers(100, 500_000)
 
 
 @given(st.integers(-179_000_000, 178_000_000), st.integers(-80_000_000, 79_000_000), MICRODEGREES, MICRODEGREES, ZOOMS)
-@settings(deadline=None)
 def test_ranges_are_what_mercantile_lists(west, south, width, height, zoom):
     bounds = Bounds(west / 1e6, south / 1e6, (west + width) / 1e6, (south + height) / 1e6)
     (tiles,) = ranges_of(bounds, zoom)

@@ -92,7 +92,7 @@ def test_equal_scores_stand_in_the_order_of_rows(tmp_path):
 
 
 @given(st.integers(0, 2**32 - 1), st.sampled_from([0.0, 0.01, 0.05, 0.3, 0.9, 1.0]), st.integers(1, 400), st.booleans())
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 def test_a_filter_gives_all_that_it_permits(index, vectors, seed, share, k, together):
     """Spread rows, and rows that are all far from the query: as many as brute force finds, all allowed, none twice."""
     rng = np.random.default_rng(seed)

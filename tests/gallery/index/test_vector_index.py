@@ -28,7 +28,7 @@ def cases(draw):
 
 
 @given(cases())
-@settings(deadline=None, max_examples=200)
+@settings(max_examples=200)
 def test_equals_brute_force_with_ties_in_the_order_of_rows(tmp_path_factory, case):
     vectors, queries, k, allowed = case
     scores, rows = make(vectors, tmp_path_factory.mktemp("index")).search(queries, k, allowed)

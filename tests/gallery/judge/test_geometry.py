@@ -187,7 +187,7 @@ points = np.random.default_rng(0).uniform((60, 60), (WIDTH - 60, HEIGHT - 60), (
 
 
 @given(st.floats(0, 360), st.floats(-90, -35), st.floats(20, 500))
-@settings(deadline=None, max_examples=80)
+@settings(max_examples=80)
 def test_every_camera_above_the_ground_is_plausible_and_no_mirror_is(heading_deg, pitch_deg, height_m):
     to_ground = camera_homography(heading_deg, pitch_deg, height_m)
     size = (WIDTH, HEIGHT)
@@ -198,7 +198,7 @@ def test_every_camera_above_the_ground_is_plausible_and_no_mirror_is(heading_deg
 
 
 @given(st.floats(0, 360), st.floats(-90, -35), st.floats(0, WIDTH), st.floats(0, HEIGHT))
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 def test_the_jacobian_is_the_derivative(heading_deg, pitch_deg, x, y):
     to_ground = camera_homography(heading_deg, pitch_deg, 100)
     assume(to_ground[2] @ [x, y, 1] > 0.1)

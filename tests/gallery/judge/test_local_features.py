@@ -51,7 +51,7 @@ def test_a_blank_picture_has_no_points_and_matches_nothing():
 
 
 @given(st.integers(0, 10_000), st.integers(2, 12), st.integers(2, 12), st.floats(0.5, 1.0))
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 def test_matching_equals_a_plain_loop(seed, many, others, ratio):
     random = np.random.default_rng(seed)
     first, second = features_of(random.random((many, 8))), features_of(random.random((others, 8)))

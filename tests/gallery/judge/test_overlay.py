@@ -120,7 +120,7 @@ def test_what_a_fit_keeps_is_small_and_is_not_compared(fit):
 
 
 @given(st.integers(0, 10_000), st.integers(1, 60), st.integers(1, 20))
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 def test_chosen_points_lie_evenly(seed, count, most):
     """No point is farther from the chosen ones than those are from each other."""
     points = np.random.default_rng(seed).integers(0, 12, (count, 2)).astype(float)

@@ -42,7 +42,7 @@ def pose(heading_deg: float, pitch_deg: float, height_m: float) -> Pose:
 
 
 @given(headings, pitches, heights)
-@settings(deadline=None, max_examples=25)
+@settings(max_examples=25)
 def test_a_photo_of_flat_ground_becomes_the_map_again(heading_deg, pitch_deg, height_m):
     """Taken by the renderer, brought back by the stated pose: the orthophoto, wherever the photo holds it."""
     taken, _ = render(GROUND, FIRST, camera(heading_deg, pitch_deg, height_m), WIDTH, HEIGHT, facades=False)
@@ -56,8 +56,9 @@ def test_a_photo_of_flat_ground_becomes_the_map_again(heading_deg, pitch_deg, he
     assert (np.asarray(ground.image)[~ground.held] == NOT_SEEN).all()
 
 
+@pytest.mark.slow
 @given(headings, st.floats(-89.9, -31), heights, st.floats(50, 600))
-@settings(deadline=None, max_examples=40)
+@settings(max_examples=40)
 def test_what_is_held_equals_the_training_simulators_rule(heading_deg, pitch_deg, height_m, side_m):
     ground = seen_from_above(Image.new("RGB", (WIDTH, HEIGHT)), pose(heading_deg, pitch_deg, height_m), side_m)
     one_camera = camera(heading_deg, pitch_deg, height_m)
@@ -88,7 +89,7 @@ def test_nothing_from_behind_the_camera():
 
 
 @given(st.integers(32, 3000), st.integers(32, 3000), st.floats(1, 5000), st.floats(1, 4000), st.floats(-90, -30))
-@settings(deadline=None, max_examples=30)
+@settings(max_examples=30)
 def test_the_size_stays_in_its_bounds(width_px, height_px, height_m, side_m, pitch_deg):
     ground = seen_from_above(Image.new("RGB", (width_px, height_px)), Pose(10, pitch_deg, height_m, 24), side_m)
     assert ground.image.size == ground.held.shape == (ground.image.width,) * 2
@@ -108,7 +109,7 @@ def test_cuts_lie_where_they_should():
 
 
 @given(headings, pitches, heights, st.floats(20, 500))
-@settings(deadline=None, max_examples=25)
+@settings(max_examples=25)
 def test_the_share_that_a_photo_shows_is_known_without_drawing_it(heading_deg, pitch_deg, height_m, side_m):
     stated = pose(heading_deg, pitch_deg, height_m)
     drawn = seen_from_above(Image.new("RGB", (WIDTH, HEIGHT)), stated, side_m).held.mean()

@@ -23,7 +23,7 @@ def middle(image: Image.Image, side_px: int) -> np.ndarray:
 
 
 @given(headings, st.sampled_from([(400, 400), (401, 401)]))
-@settings(deadline=None, max_examples=40)
+@settings(max_examples=40)
 def test_a_picture_turned_away_and_back_is_its_own_centre(heading_deg, size):
     original = smooth(*size)
     taken = original.rotate(heading_deg, Image.Resampling.BICUBIC)  # its up points to heading_deg
@@ -35,7 +35,7 @@ def test_a_picture_turned_away_and_back_is_its_own_centre(heading_deg, size):
 
 
 @given(sides, sides)
-@settings(deadline=None, max_examples=30)
+@settings(max_examples=30)
 def test_heading_zero_is_the_centred_square(width_px, height_px):
     image = smooth(width_px, height_px)
     square = turned_north_up(image, 0)
@@ -44,7 +44,7 @@ def test_heading_zero_is_the_centred_square(width_px, height_px):
 
 
 @given(sides, sides, st.integers(-8, 8))
-@settings(deadline=None, max_examples=30)
+@settings(max_examples=30)
 def test_quarters_are_exact(width_px, height_px, quarters):
     image = smooth(width_px, height_px)
     square = np.asarray(turned_north_up(image, 0))
@@ -61,7 +61,7 @@ def test_clockwise_by_the_heading():
 
 
 @given(st.integers(32, 1500), st.integers(32, 1500), headings)
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 def test_no_corner_is_empty_and_the_size_is_as_stated(width_px, height_px, heading_deg):
     turned = turned_north_up(Image.new("RGB", (width_px, height_px), (250, 251, 252)), heading_deg)
     assert turned.width == turned.height and (np.asarray(turned) == (250, 251, 252)).all()

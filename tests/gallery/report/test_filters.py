@@ -79,14 +79,14 @@ def means(chosen: Filter, query_id: str, row: pd.Series) -> bool:
 
 
 @given(chosen=filters)
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_a_filter_keeps_what_brute_force_keeps(table, chosen):
     expected = [query_id for query_id, row in table.iterrows() if means(chosen, query_id, row)]
     assert list(select(table, chosen).index) == expected
 
 
 @given(chosen=filters)
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 def test_filters_commute_with_orders_and_are_idempotent(table, chosen):
     kept = select(table, chosen)
     assert select(kept, chosen).equals(kept)
@@ -115,7 +115,7 @@ def test_an_unknown_order_keeps_the_rows(table):
 
 
 @given(number=st.integers(-5, 100), size=st.integers(20, 400))
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 def test_pages_part_the_rows(table, number, size):
     page = page_of(table, number, size)
     assert 1 <= page.number <= page.pages == max(1, math.ceil(300 / size)) and page.total == 300
@@ -168,7 +168,7 @@ views = st.builds(
 
 
 @given(view=views)
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 def test_a_link_brings_back_its_view(view):
     assert from_query(to_query(view)) == (view, ()) and fits_link(view)
 
@@ -215,7 +215,6 @@ def test_nonsense_gives_the_default_and_a_sentence(query, word):
 @given(st.text(max_size=300) | st.lists(st.tuples(st.sampled_from(
     ["wrong", "rank", "margin", "metres", "altitude", "condition", "place", "flag", "change", "text", "id", "sort",
      "page", "query", "against"]), st.text(max_size=20))).map(urlencode))  # fmt: skip
-@settings(deadline=None)
 def test_no_link_raises_and_every_view_works(table, query):
     view, notes = from_query(query)
     assert all(isinstance(note, str) and "\n" not in note for note in notes)

@@ -38,7 +38,7 @@ def same_place(tiles: Tiles, a: int, b: int) -> bool:
 
 
 @given(seed=st.integers(0, 10_000), boxes=st.booleans(), chunk=st.sampled_from([1, 30, 10**6]))
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 def test_twins_are_those_of_brute_force(seed, boxes, chunk):
     tiles = some_tiles(seed, boxes=boxes)
     with pytest.MonkeyPatch.context() as patch:

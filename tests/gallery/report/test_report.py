@@ -181,7 +181,7 @@ def test_damaged_vectors_are_a_sentence(tmp_path):
 
 
 @given(cut=st.floats(0, 1), flips=st.lists(st.tuples(st.floats(0, 0.999), st.integers(1, 255)), max_size=4))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_cut_or_disturbed_files_are_read_or_refused(tmp_path_factory, cut, flips):
     folder = tmp_path_factory.mktemp("flips")
     write_report(folder / "r.parquet", made_rows(2), {})

@@ -111,7 +111,7 @@ corners = st.lists(st.tuples(st.floats(-1, 1), st.floats(-1, 1)), min_size=3, ma
 
 
 @given(polygon=corners)
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 def test_a_triangle_holds_what_another_library_finds_in_it(inspection, polygon):
     found = scatter(inspection)
     (x1, y1), (x2, y2), (x3, y3) = polygon

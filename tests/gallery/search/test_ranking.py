@@ -30,7 +30,7 @@ def nearest_by_hand(gallery: Gallery, row: int, east_m: float, north_m: float) -
 
 
 @given(st.integers(0, 1000), st.integers(1, 12))
-@settings(deadline=None, max_examples=15)
+@settings(max_examples=15)
 def test_best_of_equals_brute_force(gallery, seed, k):
     vectors = random_rows(4, gallery.dimension, seed)
     scores = (np.asarray(gallery.vectors, np.float32) @ vectors.T).max(axis=1)
@@ -40,7 +40,7 @@ def test_best_of_equals_brute_force(gallery, seed, k):
 
 
 @given(st.integers(0, 1000))
-@settings(deadline=None, max_examples=8)
+@settings(max_examples=8)
 def test_adding_up_equals_brute_force(gallery, seed):
     offsets = [(0, 0), (50, 0), (-50, 100), (300, 0), (20, 20)]
     random = np.random.default_rng(seed)
@@ -60,7 +60,7 @@ def test_adding_up_equals_brute_force(gallery, seed):
 
 
 @given(st.integers(0, 1000), st.booleans())
-@settings(deadline=None, max_examples=8)
+@settings(max_examples=8)
 def test_among_some_tiles_the_others_neither_rank_nor_stand_for_views(gallery, seed, with_area):
     random = np.random.default_rng(seed)
     among = random.random(len(gallery)) < 0.5

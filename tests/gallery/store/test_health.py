@@ -151,6 +151,7 @@ def test_a_gallery_across_the_antimeridian_is_one_area():
     assert covered.geom_type == "Polygon" and covered.bounds[2] > 180
 
 
+@pytest.mark.slow
 def test_a_hundred_thousand_tiles_take_seconds():
     gallery = plain_gallery(grid(316, 316, west=8, south=47))
     begun = time.monotonic()

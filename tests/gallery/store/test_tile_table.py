@@ -77,7 +77,8 @@ def test_it_is_geoparquet_for_others(written):
     assert pq.read_metadata(file).num_row_groups == 3
 
 
-@settings(max_examples=20, deadline=None)
+@pytest.mark.slow
+@settings(max_examples=20)
 @given(cuts=st.lists(st.integers(1, 1500), max_size=4))
 def test_the_file_is_the_same_however_the_rows_come(tmp_path_factory, cuts):
     folder = tmp_path_factory.mktemp("cuts")

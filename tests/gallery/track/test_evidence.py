@@ -15,7 +15,7 @@ def fit_at(point: LonLat, radius_m: float = 4.0) -> Position:
     return Position(point.lon, point.lat, radius_m)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(st.integers(0, 1000), st.floats(-0.5, 0.9))
 def test_evidence_has_the_mean_of_silence_and_likes_the_best_tile_most(seed, least):
     random = np.random.default_rng(seed)

@@ -26,7 +26,7 @@ def ground_of(random: np.random.Generator, tiles: int, across_m: float = 300.0) 
     return TilePlane(LonLat(0, 0), random.uniform(0, across_m, (tiles, 2)), 100.0)
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(st.floats(0.1, 60), seeds)
 def test_moves_are_symmetric_and_their_mean_over_the_courses_lets_nothing_grow(seconds, seed):
     ground = ground_of(np.random.default_rng(seed), 20, 1000)

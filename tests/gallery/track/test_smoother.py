@@ -95,7 +95,7 @@ def test_it_equals_the_sum_over_all_paths(seed, tiles, photos):
     assert np.abs(posterior.away - away).max() < 1e-9
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(seeds)
 def test_chances_sum_to_one_backwards_is_the_same_and_the_order_of_tiles_means_nothing(seed):
     random = np.random.default_rng(seed)

@@ -162,6 +162,7 @@ def test_figures_come_in_one_archive(service):
     assert set(archive.namelist()) == {"margins.svg", "reliability.svg", "distances.svg", "embeddings.png", "query.png"}
 
 
+@pytest.mark.slow
 def test_a_second_report_is_compared_and_nothing_that_it_names_is_opened(service, tmp_path):
     other = write_small_report(tmp_path / "before.parquet", service.gallery, HOSTILE, flipped=2)
     inspection, comparison = service.compared(other)

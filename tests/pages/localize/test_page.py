@@ -64,6 +64,7 @@ def test_questions_that_cannot_be_asked_get_a_sentence(client, service, given, w
     assert answer["photo"] == "photo_1.jpg" and words in answer["error"]
 
 
+@pytest.mark.slow
 def test_bad_files_get_their_sentence_and_the_server_goes_on(client, service):
     for kind, bad in bad_files().items():
         answer = ask(client, bad.path)

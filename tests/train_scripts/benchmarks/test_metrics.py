@@ -25,7 +25,7 @@ def test_the_loop_and_the_vectorised_evaluation_agree(name, removed):
 
 
 @given(st.integers(0, 2**32 - 1), st.integers(1, 40), st.integers(1, 200))
-@settings(deadline=None, max_examples=40)
+@settings(max_examples=40)
 def test_they_agree_where_scores_tie(seed, queries, items):
     """Whole numbers: scores are exact on any machine, ties frequent, junk among them."""
     random = np.random.default_rng(seed)

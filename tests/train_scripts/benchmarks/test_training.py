@@ -12,6 +12,7 @@ CONFIGS = ROOT / "train_scripts" / "configs"
 TINY = ["model.backbone=convnext_atto", "model.image_size=32", "batch=4", "accumulate=2", "--rounds=1"]
 
 
+@pytest.mark.slow
 def test_figures_agree(capsys: pytest.CaptureFixture[str]) -> None:
     config = str(CONFIGS / "university1652.toml")
     training.main([config, *TINY, "precision=float32", "--json"])

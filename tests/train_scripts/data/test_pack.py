@@ -3,10 +3,12 @@
 from pathlib import Path
 
 import numpy as np
+import pytest
 
 from train_scripts.data.pack import Order, main, pack_all
 
 
+@pytest.mark.slow
 def test_processes_do_not_change_worlds(tmp_path: Path) -> None:
     options = ["--worlds", "2", "--first-seed", "7", "--appearances", "2", "--size-m", "256", "--workers", "2"]
     main(["--out", str(tmp_path / "two"), *options])

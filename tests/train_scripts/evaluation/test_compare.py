@@ -63,6 +63,7 @@ def asked(home):
     return ("--dataset", f"gallery:{home / 'g'}", "--photos", home / "photos", "--rotations", 1)
 
 
+@pytest.mark.slow
 def test_one_table_and_reports_that_compare(home, models, tmp_path, capsys):
     before = {path.name: (digest(path), path.stat().st_mtime_ns) for path in (home / "g").iterdir()}
     (tmp_path / "r-tiny.tiles").write_bytes(b"of an earlier report, by a model that had not built the gallery")

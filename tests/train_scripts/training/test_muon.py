@@ -2,13 +2,12 @@
 
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from train_scripts.training.muon import Muon, orthogonalised
 
 
-@settings(deadline=None)
 @given(st.integers(2, 12), st.integers(2, 12), st.integers(0, 1000), st.floats(1e-3, 1e3))
 def test_singular_values_come_near_one_and_directions_stay(rows: int, columns: int, seed: int, size: float) -> None:
     generator = torch.Generator().manual_seed(seed)

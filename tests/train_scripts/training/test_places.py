@@ -181,6 +181,7 @@ def test_it_overfits_a_tiny_set_and_what_it_keeps_can_be_loaded(
     assert json.loads((Path(config.out) / "settings.json").read_text())["epochs"] == 12
 
 
+@pytest.mark.slow
 def test_across_domains_one_test_for_each_height(config: PlacesConfig, tmp_path: Path) -> None:
     make_sues200(tmp_path / "SUES", Size(train=2, test=2, distractors=0, views=1, size_px=32))
     damaged = sorted((tmp_path / "SUES" / "drone_view_512").glob("*/300/*.jpg"))[0]
@@ -310,6 +311,7 @@ def test_curves_are_written(config: PlacesConfig) -> None:
     assert list((Path(config.out) / "tensorboard").glob("events.*"))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("precision", ["bfloat16", "float16"])
 def test_half_precision_trains_and_float16_is_scaled(config: PlacesConfig, precision: str) -> None:
     run: PlacesRun = run_config(replace(config, epochs=1, batch=6, precision=precision))  # type: ignore[arg-type]

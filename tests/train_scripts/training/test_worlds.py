@@ -54,6 +54,7 @@ def test_every_parameter_has_one_optimizer_and_vectors_do_not_decay(config: Worl
         assert len({p.ndim > 1 for p in group["params"]}) == 1
 
 
+@pytest.mark.slow
 def test_a_few_steps_on_one_batch_lower_its_loss(config: WorldsConfig, pool: Pool) -> None:
     run = start_run(config, CPU)
     pairs = random_pairs(pool, 16, 32, FlightRange(tile_m=60), torch.Generator().manual_seed(5), worlds_per_batch=1)
@@ -134,6 +135,7 @@ def test_branches_without_weight_are_left_out_and_change_nothing(config: WorldsC
         assert torch.allclose(short, whole, atol=1e-5)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("weights", [LossWeights(1.0, 0.0, 0.0), LossWeights(1.0, 0.0, 1e-30)])
 @pytest.mark.parametrize("chunk", [2, 3, 7])
 def test_gradient_caching_gives_the_gradient_of_the_whole_batch(

@@ -38,7 +38,7 @@ def ground_of(seed: int, up_deg: float = 0.0) -> FlatGround:
 
 
 @given(st.integers(0, 2**32), st.floats(30, 300), st.floats(0.7, 1.4), st.floats(1, 500))
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 def test_a_view_stays_in_its_picture(seed, width_m, aspect, most_m):
     height_m = width_m * aspect
     view = random_view((width_m, height_m), (most_m / 2, most_m), np.random.default_rng(seed))

@@ -74,6 +74,7 @@ def test_a_folder_with_something_in_it_stays(tmp_path: Path) -> None:
             Size(**wrong)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("kind", "options"),
     [

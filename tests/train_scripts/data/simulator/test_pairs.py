@@ -129,7 +129,7 @@ def test_from_above_is_a_share_of_the_batch(packed: Path) -> None:
         assert int(unseen.sum()) == pytest.approx(expected, abs=2)
 
 
-@settings(deadline=None, max_examples=30)
+@settings(max_examples=30)
 @given(seed=st.integers(0, 2**31))
 def test_shared_ground_is_the_area_that_squares_have_in_common(seed: int) -> None:
     generator = torch.Generator().manual_seed(seed)

@@ -53,7 +53,7 @@ def test_the_camera_axes_are_a_rotation(heading: float, pitch: float, roll: floa
     assert torch.linalg.det(axes) == pytest.approx(1, abs=1e-4)
 
 
-@settings(deadline=None, max_examples=40)
+@settings(max_examples=40)
 @given(st.floats(0, 360), st.floats(-89, -45), st.floats(20, 90), st.floats(-20, 20), st.floats(-20, 20))
 def test_the_image_centre_shows_the_target_on_flat_ground(
     heading: float, pitch: float, altitude: float, x: float, y: float
@@ -116,7 +116,7 @@ def test_a_wall_hides_the_ground_behind_it_and_shows_its_own_colour() -> None:
     assert not bool(shadow.any())  # the ground close behind the block is out of sight
 
 
-@settings(deadline=None, max_examples=20)
+@settings(max_examples=20)
 @given(st.integers(0, 2**31), st.floats(-89, -45), st.floats(0, 360))
 def test_the_march_agrees_with_a_fine_walk_along_the_ray(seed: int, pitch: float, heading: float) -> None:
     """Brute force: walk every ray in 5 cm steps; the fast descent finds the same point but for its step of height."""

@@ -50,7 +50,7 @@ def test_the_ten_stand_in_the_order_of_the_papers_table():
 
 @pytest.mark.parametrize("condition", CONDITIONS)
 @given(arrays(np.uint8, st.tuples(st.integers(1, 40), st.integers(1, 40), st.just(3))), st.integers(0, 2**64))
-@settings(max_examples=10, deadline=None)
+@settings(max_examples=10)
 def test_shape_and_type_stay_and_the_picture_is_untouched(condition, picture, seed):
     before = picture.copy()
     result = apply(condition, picture, seed)

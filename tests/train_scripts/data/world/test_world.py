@@ -65,7 +65,7 @@ def test_another_seed_is_another_place(town: Scene) -> None:
     assert np.abs(other - own).mean() > 15
 
 
-@settings(max_examples=6, deadline=None)
+@settings(max_examples=6)
 @given(column=st.integers(0, 300), row=st.integers(0, 300))
 def test_a_window_cut_out_equals_the_window_painted_alone(column: int, row: int) -> None:
     scene = build_scene(5, 512, TOWN)
@@ -111,7 +111,7 @@ def test_season_and_sun_change_the_picture_and_not_the_height(town: Scene) -> No
     assert np.abs(first.rgb.astype(float) - second.rgb).mean() > 8
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(azimuth=st.floats(0, 360), elevation=st.floats(20, 70))
 def test_shadows_lie_opposite_the_sun_and_have_the_right_length(azimuth: float, elevation: float) -> None:
     height = np.zeros((161, 161), np.float32)
@@ -227,7 +227,7 @@ def test_random_appearances_follow_their_generator() -> None:
     assert a != random_appearance(np.random.default_rng(5))
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(cell=st.floats(0.3, 300), seed=st.integers(0, 1 << 40), x0=st.floats(-5000, 5000), y0=st.floats(-5000, 5000))
 def test_noise_on_a_grid_equals_noise_at_points(cell: float, seed: int, x0: float, y0: float) -> None:
     x, y = (x0 + np.arange(7) * 0.7)[None, :], (y0 + np.arange(5) * 0.9)[:, None]
