@@ -172,13 +172,8 @@ def make_university1652(
         copies = {view.file.replace("gallery_", "query_"): view.file for view in views} if asked else {}
         sites.append(Site(place, "test", tuple(views), copies))
 
-    def finish(top: Path, where: Mapping[str, LonLat]) -> None:
-        if positions == "kml":
-            write_kml(top / "positions.kml", {f"{place} Hall {int(place)}": at for place, at in where.items()})
-        elif positions == "csv":
-            write_csv(top / "positions.csv", where)
-
     inside = "University-Release" if release_name else ""
+    finish = partial(_write_positions, kind=positions, title=lambda place: f"{place} Hall {int(place)}")
     return make("university1652", out, sites, size, spacing_m=170, inside=inside, empty=empty, finish=finish)
 
 
@@ -283,13 +278,17 @@ def make_folders(
             views += spiral(size.views, folder.format("drone"), lambda i: f"image-{i + 1:02d}.jpg")
         sites.append(Site(place, part, tuple(views), {}))
 
-    def finish(top: Path, where: Mapping[str, LonLat]) -> None:
-        if positions == "kml":
-            write_kml(top / "positions.kml", where)
-        elif positions == "csv":
-            write_csv(top / "positions.csv", where)
+    return make("folders", out, sites, size, spacing_m=170, finish=partial(_write_positions, kind=positions))
 
-    return make("folders", out, sites, size, spacing_m=170, finish=finish)
+
+def _write_positions(
+    top: Path, where: Mapping[str, LonLat], *, kind: Positions, title: Callable[[str], str] = str
+) -> None:
+    """Args: title: names a place in a KML."""
+    if kind == "kml":
+        write_kml(top / "positions.kml", {title(place): at for place, at in where.items()})
+    elif kind == "csv":
+        write_csv(top / "positions.csv", where)
 
 
 def write_kml(file: Path, where: Mapping[str, LonLat]) -> None:

@@ -7,56 +7,12 @@ from random import Random
 
 import numpy as np
 
+from train_scripts.data.world.colours import FLATS, HALLS, ROOFS, WALLS, Rgb
 from train_scripts.data.world.footprint import Footprint, Point
 from train_scripts.data.world.noise import noise
 from train_scripts.data.world.partition import Polygon, edges, extents, inset, margin_m
 from train_scripts.data.world.scene import Kind, Roof, Tree
-from train_scripts.data.world.site_plan import BEACH_M, Look, Rgb, SitePlan
-
-ROOFS: tuple[tuple[Rgb, ...], ...] = (
-    ((148, 94, 74), (138, 86, 68), (158, 106, 84), (126, 80, 66), (92, 88, 88), (118, 98, 86), (136, 100, 82)),  # clay
-    ((96, 94, 96), (82, 82, 86), (112, 108, 106), (128, 96, 82), (104, 92, 84), (74, 76, 82)),  # slate
-    ((178, 124, 92), (188, 138, 104), (168, 108, 80), (196, 152, 118), (150, 98, 76), (176, 164, 148)),  # south
-    ((118, 90, 74), (138, 98, 78), (100, 84, 74), (128, 116, 106), (90, 94, 90), (150, 130, 110)),  # shingle
-)
-FLATS: tuple[Rgb, ...] = (
-    (168, 166, 162),
-    (148, 146, 144),
-    (186, 184, 180),
-    (120, 120, 122),
-    (158, 152, 142),
-    (134, 138, 132),
-)
-HALLS: tuple[Rgb, ...] = (
-    (176, 180, 184),
-    (150, 156, 162),
-    (196, 196, 194),
-    (128, 140, 150),
-    (162, 150, 140),
-    (110, 118, 126),
-)
-WALLS: tuple[tuple[Rgb, ...], ...] = (
-    ((214, 206, 190), (200, 188, 168), (226, 222, 212), (190, 170, 146), (180, 130, 108), (206, 196, 150)),
-    ((152, 104, 84), (168, 118, 96), (196, 190, 182), (142, 96, 80), (178, 170, 160), (130, 92, 78)),
-    ((232, 226, 214), (224, 210, 184), (214, 186, 150), (222, 200, 178), (236, 232, 226), (204, 172, 140)),
-)
-CONTAINERS: tuple[Rgb, ...] = (
-    (150, 62, 48),
-    (48, 84, 122),
-    (64, 108, 78),
-    (176, 130, 60),
-    (150, 150, 150),
-    (110, 60, 50),
-)
-BOATS: tuple[Rgb, ...] = (
-    (226, 226, 222),
-    (206, 210, 212),
-    (60, 84, 120),
-    (190, 176, 150),
-    (150, 60, 54),
-    (236, 234, 228),
-)
-
+from train_scripts.data.world.site_plan import BEACH_M, Look, SitePlan
 
 CHIMNEY = Look(Roof.FLAT, (120, 96, 88), (128, 84, 70))
 GREY: Rgb = (130, 130, 130)

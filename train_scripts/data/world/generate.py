@@ -10,7 +10,8 @@ from random import Random
 import numpy as np
 
 from train_scripts.data.world import countryside, town
-from train_scripts.data.world.builder import ROOFS, WALLS, Builder
+from train_scripts.data.world.builder import Builder
+from train_scripts.data.world.colours import ROOFS, WALLS
 from train_scripts.data.world.finish import finish
 from train_scripts.data.world.harbour import harbour, railway
 from train_scripts.data.world.noise import noise

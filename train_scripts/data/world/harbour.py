@@ -8,7 +8,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from train_scripts.data.world.builder import BOATS, CONTAINERS, HALLS, WALLS, Builder
+from train_scripts.data.world.builder import Builder
+from train_scripts.data.world.colours import BOATS, CONTAINERS, HALLS, WALLS
 from train_scripts.data.world.footprint import Footprint, Point
 from train_scripts.data.world.scene import Kind, Roof
 from train_scripts.data.world.site_plan import Look, SitePlan

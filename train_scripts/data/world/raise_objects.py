@@ -9,17 +9,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from train_scripts.data.world.canvas import Canvas
+from train_scripts.data.world.colours import CARS, TREES
 from train_scripts.data.world.noise import Floats, hashed_unit
 from train_scripts.data.world.scene import Roof, Scene, Tree
-from train_scripts.data.world.shading import TREE_COLOURS, TREE_OPACITY, Appearance, sun_vector
+from train_scripts.data.world.shading import TREE_OPACITY, Appearance, sun_vector
 
-_CAR_COLOURS = np.array(
-    [
-        *[(214, 214, 212), (190, 192, 194), (150, 152, 156), (96, 98, 102), (52, 54, 58), (40, 42, 46)],
-        *[(72, 84, 112), (60, 72, 100), (140, 52, 46), (226, 226, 224), (168, 160, 146), (84, 96, 88)],
-    ],
-    np.float32,
-)
+_CAR_COLOURS = np.array(CARS, np.float32)
 
 
 # --- cars ---
@@ -286,7 +281,7 @@ def _paint_crowns(
     nx, ny = dx / np.maximum(away, 1e-3) * bulge, dy / np.maximum(away, 1e-3) * bulge
     leaf = 0.35 * canvas.fine[row, column]
     lit = (up + nx * east + ny * north) / (up * np.sqrt(1 + nx * nx + ny * ny)) * (1 + leaf)
-    table = np.array(TREE_COLOURS[appearance.season], np.float32)
+    table = np.array(TREES[appearance.season], np.float32).reshape(-1, 2, 3)
     hue = crowns.hue[m][:, None]
     colour = table[kind, 0] * (1 - hue) + table[kind, 1] * hue
     colour *= (0.88 + 0.24 * hashed_unit(crowns.number[m], 5))[:, None] * (

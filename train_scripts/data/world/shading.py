@@ -9,11 +9,11 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from train_scripts.data.world.colours import CROPS, GREENS, GROUNDS
 from train_scripts.data.world.noise import Float32, hashed_unit
 from train_scripts.data.world.scene import Areas, Kind
 
 SEASONS = ("spring", "summer", "autumn", "winter")
-Rgb = tuple[int, int, int]
 
 
 @dataclass(frozen=True)
@@ -50,131 +50,6 @@ def random_appearance(rng: np.random.Generator) -> Appearance:
     )
 
 
-# (first colour, last colour) between which an area's variant chooses, for spring, summer, autumn, winter
-_GREENS: dict[Kind, tuple[tuple[Rgb, Rgb], ...]] = {
-    Kind.MEADOW: (
-        ((92, 112, 58), (118, 130, 72)),
-        ((100, 112, 64), (150, 140, 92)),
-        ((120, 116, 72), (136, 124, 82)),
-        ((122, 116, 84), (140, 130, 98)),
-    ),
-    Kind.LAWN: (
-        ((84, 112, 56), (106, 126, 68)),
-        ((78, 102, 52), (134, 128, 84)),
-        ((98, 106, 62), (120, 116, 76)),
-        ((112, 112, 78), (128, 122, 92)),
-    ),
-    Kind.FOREST: (
-        ((66, 78, 46), (84, 90, 56)),
-        ((52, 62, 40), (66, 72, 46)),
-        ((96, 78, 50), (112, 88, 56)),
-        ((98, 88, 68), (112, 98, 76)),
-    ),
-    Kind.ORCHARD: (
-        ((104, 122, 66), (132, 132, 88)),
-        ((118, 120, 76), (150, 136, 96)),
-        ((126, 116, 78), (144, 124, 88)),
-        ((128, 118, 90), (144, 130, 104)),
-    ),
-    Kind.PITCH: (
-        ((74, 112, 54), (88, 122, 62)),
-        ((72, 108, 56), (92, 120, 66)),
-        ((78, 106, 58), (96, 114, 66)),
-        ((98, 110, 72), (110, 116, 80)),
-    ),
-}
-_CROPS: dict[str, tuple[Rgb, ...]] = {
-    "spring": (
-        (86, 116, 54),
-        (98, 124, 60),
-        (186, 174, 66),
-        (138, 112, 86),
-        (152, 126, 98),
-        (112, 128, 68),
-        (76, 104, 52),
-        (122, 100, 78),
-    ),
-    "summer": (
-        (192, 170, 116),
-        (176, 156, 104),
-        (92, 114, 58),
-        (78, 102, 52),
-        (204, 186, 136),
-        (152, 140, 88),
-        (110, 122, 66),
-        (146, 120, 92),
-    ),
-    "autumn": (
-        (138, 110, 82),
-        (120, 96, 74),
-        (176, 156, 112),
-        (110, 118, 66),
-        (158, 132, 98),
-        (96, 108, 60),
-        (148, 122, 94),
-        (186, 166, 124),
-    ),
-    "winter": (
-        (126, 104, 82),
-        (112, 94, 76),
-        (104, 114, 70),
-        (142, 124, 98),
-        (134, 116, 92),
-        (118, 122, 82),
-        (152, 138, 112),
-        (98, 84, 70),
-    ),
-}
-_FIXED: dict[Kind, tuple[Rgb, Rgb]] = {
-    Kind.SOIL: ((118, 94, 72), (136, 110, 84)),
-    Kind.ASPHALT: ((98, 98, 100), (122, 120, 118)),
-    Kind.PAVING: ((146, 142, 136), (168, 160, 150)),
-    Kind.CONCRETE: ((164, 160, 152), (184, 180, 172)),
-    Kind.GRAVEL: ((164, 150, 126), (182, 168, 144)),
-    Kind.SAND: ((204, 188, 154), (216, 202, 168)),
-    Kind.POND: ((60, 78, 70), (72, 92, 80)),
-    Kind.POOL: ((108, 182, 196), (124, 194, 204)),
-    Kind.TARTAN: ((158, 84, 66), (168, 92, 76)),
-    Kind.COURT: ((72, 108, 112), (166, 98, 70)),
-    Kind.PLAZA: ((172, 160, 144), (186, 176, 162)),
-    Kind.WOOD: ((142, 124, 102), (156, 138, 116)),
-    Kind.SOLAR: ((48, 54, 74), (56, 62, 84)),
-    Kind.YARD: ((138, 132, 122), (158, 148, 136)),
-    Kind.SEA: ((60, 90, 100), (60, 90, 100)),
-    Kind.RIVER: ((78, 92, 76), (78, 92, 76)),
-    Kind.ROCK: ((128, 120, 110), (128, 120, 110)),
-    Kind.BALLAST: ((122, 112, 104), (122, 112, 104)),
-}
-TREE_COLOURS: dict[str, tuple[tuple[Rgb, Rgb], ...]] = {  # broadleaf, conifer, bush, fruit, palm
-    "spring": (
-        ((84, 106, 54), (114, 126, 72)),
-        ((48, 70, 44), (62, 80, 50)),
-        ((76, 102, 50), (96, 116, 60)),
-        ((150, 140, 122), (112, 126, 72)),
-        ((84, 106, 58), (96, 112, 62)),
-    ),
-    "summer": (
-        ((66, 88, 48), (98, 110, 64)),
-        ((46, 64, 46), (60, 76, 52)),
-        ((60, 84, 44), (80, 98, 52)),
-        ((74, 96, 50), (98, 112, 62)),
-        ((78, 100, 54), (92, 108, 60)),
-    ),
-    "autumn": (
-        ((156, 108, 48), (98, 104, 54)),
-        ((44, 62, 40), (56, 72, 46)),
-        ((100, 92, 50), (84, 92, 52)),
-        ((148, 112, 56), (112, 104, 58)),
-        ((84, 100, 56), (92, 106, 60)),
-    ),
-    "winter": (
-        ((112, 98, 80), (92, 86, 68)),
-        ((46, 62, 44), (56, 72, 50)),
-        ((88, 88, 62), (76, 82, 56)),
-        ((112, 100, 84), (98, 90, 72)),
-        ((86, 98, 62), (92, 102, 64)),
-    ),
-}
 TREE_OPACITY = {"spring": 0.93, "summer": 1.0, "autumn": 0.92, "winter": 0.5}  # of broadleaf crowns
 
 # by kind: how much noise of 0.5 m, 2.5 m, 14 m and how much drift of hue
@@ -215,15 +90,15 @@ def area_colours(areas: Areas, appearance: Appearance, dryness: float) -> Float3
     """(N, 3) colours in 0..255 of the areas."""
     season = SEASONS.index(appearance.season)
     ends = np.zeros((len(Kind), 2, 3), np.float32)
-    for kind, greens in _GREENS.items():
-        ends[kind] = np.array(greens[season], np.float32)
-    for kind, pair in _FIXED.items():
-        ends[kind] = np.array(pair, np.float32)
+    for kind, greens in GREENS.items():
+        ends[kind] = greens[2 * season : 2 * season + 2]
+    for kind, pair in GROUNDS.items():
+        ends[kind] = pair
     t = areas.variant[:, None]
     colours = ends[areas.kind, 0] * (1 - t) + ends[areas.kind, 1] * t
     court = areas.kind == Kind.COURT
     colours[court] = np.where(t[court] < 0.5, ends[Kind.COURT, 0], ends[Kind.COURT, 1])
-    crops = np.array(_CROPS[appearance.season], np.float32)
+    crops = np.array(CROPS[appearance.season], np.float32)
     number = np.arange(len(areas.kind))
     drawn = hashed_unit(number, appearance.crop_seed * 7 + 3)
     field = areas.kind == Kind.FIELD

@@ -9,13 +9,13 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from train_scripts.data.world.colours import Rgb
 from train_scripts.data.world.footprint import Footprint, Point
 from train_scripts.data.world.noise import noise
 from train_scripts.data.world.partition import Chord
 from train_scripts.data.world.scene import Kind, Roof, Style
 from train_scripts.data.world.terrain import Terrain
 
-Rgb = tuple[int, int, int]
 Row = tuple[float, ...]
 Line2d = NDArray[np.floating]  # (n, 2) points
 MARGIN_M = 260.0  # what is laid out beyond the region, so that its edge looks like its middle

@@ -6,7 +6,8 @@ import math
 
 import numpy as np
 
-from train_scripts.data.world.builder import CONTAINERS, FLATS, HALLS, ROOFS, WALLS, Builder
+from train_scripts.data.world.builder import Builder
+from train_scripts.data.world.colours import CONTAINERS, FLATS, HALLS, ROOFS, WALLS
 from train_scripts.data.world.footprint import Footprint, Point, turned
 from train_scripts.data.world.partition import Polygon, area_m2, centroid, edges, extents, inset, longest_edge, margin_m
 from train_scripts.data.world.scene import Kind, Roof
