@@ -108,7 +108,7 @@ def _parser() -> Parser:
         "--matcher",
         metavar="xfeat:FILE",
         help="find the points of the geometric check by the network XFeat with the weights in this file "
-        "(pip install -r requirements-matchers.txt; default: SIFT, which needs none)",
+        "(default: SIFT, which needs none)",
     )
     parser.add_argument(
         "--trust",
@@ -194,12 +194,14 @@ def catalog_of(options: Options, load: "Callable[[Path], Localizer]") -> "Galler
     from pages.services.engine import Engine
     from pages.services.expiring import ExpiringStore
     from pages.services.flight import FlightService
+    from pages.services.ground import prepare_ground
     from pages.services.locate import FreshPhoto, LocateService
 
     store: ExpiringStore[FreshPhoto] = ExpiringStore()
     entries = []
     for key, folder in zip(keys_of(options.galleries), options.galleries, strict=True):
         service = LocateService(Engine(partial(load, folder)), photos_beside(folder), store)
+        service.engine.then(prepare_ground)
         entries.append(CatalogEntry(key, key, folder, service, FlightService(service, photos_beside(folder, "flight"))))
     return GalleryCatalog(entries)
 
@@ -265,6 +267,7 @@ def loader(options: Options, lent: "LentGpu | None" = None) -> "Callable[[Path],
     def load(folder: Path) -> "Localizer":
         from gallery import Gallery, Localizer
         from gallery.errors import NotAGallery
+        from mean_model.xfeat import package_points
         from pages.errors import NotReady
 
         try:
@@ -279,7 +282,7 @@ def loader(options: Options, lent: "LentGpu | None" = None) -> "Callable[[Path],
 
         embedder = embedders.get(options.model or opened.model_source, opened.fingerprint)
         matcher = None if options.matcher is None else matcher_of(options.matcher)
-        return Localizer(opened, embedder, matcher, trust=options.trust)
+        return Localizer(opened, embedder, matcher, trust=options.trust, points=package_points())
 
     return load
 

@@ -1,4 +1,4 @@
-"""The command line: python -m gallery build | remove | search | track | inspect | photo | info | check.
+"""The command line: python -m gallery build | ground | remove | search | track | inspect | photo | info | check.
 
 A thin shell over the package. Heavy imports wait until a command runs, so that --help is quick.
 """
@@ -12,7 +12,7 @@ from types import FrameType
 from typing import NoReturn
 
 from gallery.arguments import Parser
-from gallery.cli import build, check, info, inspect, photo, remove, search, track
+from gallery.cli import build, check, ground, info, inspect, photo, remove, search, track
 from gallery.cli.options import joined
 from gallery.cli.output import INTERRUPTED, fail
 from gallery.errors import GalleryError
@@ -40,7 +40,7 @@ def parser() -> argparse.ArgumentParser:
     """The commands and their options."""
     top = Parser(prog="python -m gallery", description="Build and search galleries of tiles with positions.")
     commands = top.add_subparsers(title="commands", required=True, metavar="COMMAND", parser_class=Parser)
-    for command in (build, remove, search, track, inspect, photo, info, check):
+    for command in (build, ground, remove, search, track, inspect, photo, info, check):
         command.add(commands)
     return top
 

@@ -10,6 +10,7 @@ GalleryError
 ├── IndexServerError      the server that holds the vectors does not answer
 ├── WrongModel            the gallery was embedded by other weights
 ├── UnreadablePhoto       one photo that cannot be read
+├── RegistrationError     a photo, a pose or ground that cannot be laid on each other
 ├── TrackError            photos or a video that make no flight
 └── AreaError             coordinates or an area that do not exist
 """
@@ -53,6 +54,10 @@ class WrongModel(GalleryError):
 
 class UnreadablePhoto(GalleryError):
     """One photo that cannot be read."""
+
+
+class RegistrationError(GalleryError):
+    """A photo, a pose or ground that cannot be laid on each other."""
 
 
 class TrackError(GalleryError):

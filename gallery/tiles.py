@@ -7,7 +7,7 @@ import numpy as np
 from shapely.affinity import translate
 from shapely.geometry import Point, Polygon
 
-from gallery.geo import Bounds, LonLat, bounds_of, size_m, turns
+from gallery.geo import Bounds, LonLat, bounds_of, distance_m, size_m, turns, wrap_lon
 
 
 class Window(NamedTuple):
@@ -45,6 +45,28 @@ class Tile:
     def side_m(self) -> float:
         """The longer side of the box, metres. Tiles count as of one place when their centres lie no farther apart."""
         return max(size_m(self.bounds))
+
+    @property
+    def corners(self) -> list[LonLat]:
+        """Where the corners of its picture lie: upper left, upper right, lower right, lower left."""
+        ring = [LonLat(wrap_lon(lon), lat) for lon, lat in list(self.footprint.exterior.coords)[:4]]
+        if self.window is not None:
+            return ring  # in this order from the raster
+        if self.placed == "stated extent":
+            west, south, east, north = self.bounds.as_list()
+            return [LonLat(west, north), LonLat(east, north), LonLat(east, south), LonLat(west, south)]
+        return [ring[-1], *ring[:-1]]  # `rectangle` begins at the upper right
+
+    @property
+    def sides_m(self) -> tuple[float, float]:
+        """Width and height of its picture on the ground, metres."""
+        upper_left, upper_right, _, lower_left = self.corners
+        return distance_m(upper_left, upper_right), distance_m(upper_left, lower_left)
+
+    @property
+    def assumed_m(self) -> float:
+        """How far off its place may be, metres: half its longer side where its extent was assumed."""
+        return max(self.sides_m) / 2 if self.placed.startswith(("assumed", "estimated")) else 0.0
 
     def contains(self, point: LonLat) -> bool:
         """Whether the footprint covers the ground point (edges included)."""

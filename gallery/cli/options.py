@@ -24,10 +24,7 @@ _NORTH_UP_HELP = (
 _VERIFY_HELP = (
     "lay the photo on the ground around the best tiles by points found in both (default); --no-verify spares the time"
 )
-_MATCHER_HELP = (
-    "find the points by the network XFeat with the weights in this file (pip install -r requirements-matchers.txt); "
-    "default: SIFT, which needs none"
-)
+_MATCHER_HELP = "find the points by the network XFeat with the weights in this file; default: SIFT, which needs none"
 
 
 def area_options(group: Any, what: str) -> None:

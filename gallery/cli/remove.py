@@ -4,6 +4,7 @@ import argparse
 from pathlib import Path
 from typing import Any
 
+from gallery.cli.loading import with_ground
 from gallery.cli.options import area_options, json_option
 from gallery.cli.output import say, say_json
 
@@ -29,6 +30,7 @@ def run(options: argparse.Namespace) -> int:
 
     area = options.near or options.bbox or options.area
     gallery = remove_tiles(options.gallery, area=area, source=options.source)
+    with_ground(gallery)
     if options.json:
         say_json(gallery.info())
     else:

@@ -16,6 +16,7 @@ from gallery.errors import GalleryError
 from gallery.geo import LonLat, distance_m, moved, offsets_m, wrap_lon
 from gallery.judge.local_features import Features, Matcher, RootSift, alike
 from gallery.photo.pose import FILM_DIAGONAL_MM, Pose
+from gallery.photo.projection import apply, focal_length_px, jacobian, outline_px
 from gallery.photo.rectify import seen_from_above
 from gallery.store.gallery import Gallery
 from gallery.tiles import Match, Tile
@@ -96,12 +97,7 @@ class Alignment:
     @property
     def outline_px(self) -> np.ndarray:
         """(4, 2) corners of the part of the photo that lies well below the horizon, upper left first."""
-        width, height = self.size_px
-        corners = np.array([(0, 0), (width, 0), (width, height), (0, height)], float)
-        middle = np.array([width / 2, height / 2])
-        ahead = np.column_stack([corners, np.ones(4)]) @ self.to_ground[2]
-        reach = np.where(ahead < LEAST_AHEAD, (1 - LEAST_AHEAD) / np.maximum(1 - ahead, 1e-9), 1.0)
-        return np.asarray(middle + reach[:, None] * (corners - middle))
+        return outline_px(self.to_ground, self.size_px, LEAST_AHEAD)
 
     @property
     def outline_m(self) -> np.ndarray:
@@ -142,10 +138,13 @@ class Check:
     seconds: float
     problem: str = ""  # why the ground of some tile could not be read
     alike: bool = False  # the best tiles of two places look alike
+    sentence: str = ""  # what a registration says; empty: the fit says it
 
     @property
     def reason(self) -> str:
         """A sentence on it."""
+        if self.sentence:
+            return self.sentence
         if self.fit is None and self.problem:
             return f"Not all of the best tiles could be checked by geometry. {self.problem}"
         if self.fit is None:
@@ -212,7 +211,7 @@ class Verifier:
             matches: best first.
         """
         begun = time.perf_counter()
-        side_m = max((offset for match in matches[:1] for offset in sides_m(match.tile)), default=0.0)
+        side_m = max((offset for match in matches[:1] for offset in match.tile.sides_m), default=0.0)
         photo: Looks | None = None
         best: Fit | None = None
         tried: list[LonLat] = []
@@ -320,26 +319,13 @@ def _fit(
         radius_m=math.hypot(
             _scatter_m(photo_px, metres, to_ground, middle),
             RELIEF_M * _tangent(at_centre),
-            0.5 * max(sides_m(tile)) if tile.placed.startswith(("assumed", "estimated")) else 0.0,
+            tile.assumed_m,
         ),
-        footprint=_polygon(tile.centre, alignment.outline_m),
+        footprint=polygon_of(tile.centre, alignment.outline_m),
         heading_deg=math.degrees(math.atan2(up[0], up[1])) % 360,
-        camera=_camera(photo_px, metres, pose, photo.size_px, tile.centre),
+        camera=camera_of(alignment, pose),
         alignment=alignment,
     )
-
-
-def apply(homography: np.ndarray, points: np.ndarray) -> np.ndarray:
-    """(N, 2) points through a (3, 3) homography."""
-    moved_points = np.column_stack([points, np.ones(len(points))]) @ homography.T
-    return np.asarray(moved_points[:, :2] / moved_points[:, 2:])
-
-
-def jacobian(homography: np.ndarray, x: float, y: float) -> np.ndarray:
-    """(2, 2) derivative of a homography at a point."""
-    u, v, w = homography @ [x, y, 1.0]
-    top = homography[:2, :2] * w - np.outer([u, v], homography[2, :2])
-    return np.asarray(top / w**2)
 
 
 def plausible(to_ground: np.ndarray, photo_px: np.ndarray, size_px: tuple[int, int], pose: Pose | None) -> bool:
@@ -376,32 +362,16 @@ def _metres_per_px(to_metres: np.ndarray) -> float:
     return math.sqrt(abs(np.linalg.det(to_metres[:2, :2])))
 
 
-def sides_m(tile: Tile) -> tuple[float, float]:
-    """(width, height) in metres on the ground of a tile's picture."""
-    upper_left, upper_right, _, lower_left = _corners(tile)
-    return distance_m(upper_left, upper_right), distance_m(upper_left, lower_left)
-
-
-def _corners(tile: Tile) -> list[LonLat]:
-    """Where the corners of a tile's picture lie: upper left, upper right, lower right, lower left."""
-    ring = [LonLat(wrap_lon(lon), lat) for lon, lat in list(tile.footprint.exterior.coords)[:4]]
-    if tile.window is not None:
-        return ring  # in this order from the raster
-    if tile.placed == "stated extent":
-        west, south, east, north = tile.bounds.as_list()
-        return [LonLat(west, north), LonLat(east, north), LonLat(east, south), LonLat(west, south)]
-    return [ring[-1], *ring[:-1]]  # `rectangle` begins at the upper right
-
-
 def _to_metres(place: Tile, origin: LonLat, size_px: tuple[int, int]) -> np.ndarray:
     """(3, 3): pixels of a picture to metres east and north of a point."""
     width, height = size_px
-    there = np.array([offsets_m(origin, corner) for corner in _corners(place)], np.float32)
+    there = np.array([offsets_m(origin, corner) for corner in place.corners], np.float32)
     corners = np.array([(0, 0), (width, 0), (width, height), (0, height)], np.float32)
     return np.asarray(cv2.getPerspectiveTransform(corners, there))
 
 
-def _polygon(origin: LonLat, metres: np.ndarray) -> Polygon:
+def polygon_of(origin: LonLat, metres: np.ndarray) -> Polygon:
+    """(N, 2) metres east and north of a point as a polygon of WGS84 degrees."""
     corners = [moved(origin, float(east), float(north)) for east, north in metres]
     return Polygon([(origin.lon + wrap_lon(corner.lon - origin.lon), corner.lat) for corner in corners])
 
@@ -434,21 +404,19 @@ def _scatter_m(photo_px: np.ndarray, metres: np.ndarray, to_ground: np.ndarray, 
     return float(2 * math.sqrt(max(np.linalg.eigvalsh(lever @ covariance @ lever.T)[-1], 0.0)))
 
 
-def _camera(
-    photo_px: np.ndarray, metres: np.ndarray, pose: Pose | None, size_px: tuple[int, int], origin: LonLat
-) -> tuple[LonLat, float] | None:
+def camera_of(alignment: Alignment, pose: Pose | None) -> tuple[LonLat, float] | None:
     """Where a camera of the stated focal length was, from points on flat ground."""
     if pose is None:
         return None
-    focal_px = pose.focal_35mm / FILM_DIAGONAL_MM * math.hypot(*size_px)
-    lens = np.array([[focal_px, 0, size_px[0] / 2], [0, focal_px, size_px[1] / 2], [0, 0, 1]])
-    middle = metres.mean(axis=0)
-    flat = np.column_stack([metres - middle, np.zeros(len(metres))])
-    found, turn, shift = cv2.solvePnP(flat, photo_px, lens, None, flags=cv2.SOLVEPNP_IPPE)
+    focal_px = focal_length_px(pose.focal_35mm, alignment.size_px)
+    lens = np.array([[focal_px, 0, alignment.size_px[0] / 2], [0, focal_px, alignment.size_px[1] / 2], [0, 0, 1]])
+    middle = alignment.ground_m.mean(axis=0)
+    flat = np.column_stack([alignment.ground_m - middle, np.zeros(len(alignment.ground_m))])
+    found, turn, shift = cv2.solvePnP(flat, alignment.photo_px, lens, None, flags=cv2.SOLVEPNP_IPPE)
     if not found:
         return None
-    turn, shift = cv2.solvePnPRefineLM(flat, photo_px, lens, None, turn, shift)
+    turn, shift = cv2.solvePnPRefineLM(flat, alignment.photo_px, lens, None, turn, shift)
     east_m, north_m, height_m = (-cv2.Rodrigues(turn)[0].T @ shift).ravel()
     if height_m <= 0:
         return None
-    return moved(origin, float(east_m + middle[0]), float(north_m + middle[1])), float(height_m)
+    return moved(alignment.tile.centre, float(east_m + middle[0]), float(north_m + middle[1])), float(height_m)

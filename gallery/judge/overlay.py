@@ -8,7 +8,8 @@ import cv2
 import numpy as np
 from PIL import Image
 
-from gallery.judge.geometry import PICTURE_PX, Alignment, Fit, apply, ground_around, jacobian, sides_m
+from gallery.judge.geometry import PICTURE_PX, Alignment, Fit, ground_around
+from gallery.photo.projection import apply, jacobian
 from gallery.store.gallery import Gallery
 
 MOST_LINES = 60
@@ -118,7 +119,7 @@ def _reach_sides(alignment: Alignment, ups_deg: Sequence[float]) -> float:
     """How many tile sides wide the ground has to be read to fill the frames."""
     frames = [apply(np.linalg.inv(turn), frame) for turn, frame in (_frame(alignment, up_deg) for up_deg in ups_deg)]
     farthest_m = max(float(np.abs(frame).max()) for frame in frames)
-    return min(max(2 * farthest_m / min(sides_m(alignment.tile)), 1.0), MOST_SIDES)
+    return min(max(2 * farthest_m / min(alignment.tile.sides_m), 1.0), MOST_SIDES)
 
 
 def lay(photo: np.ndarray, alignment: Alignment, ground: GroundPicture) -> np.ndarray:

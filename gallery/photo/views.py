@@ -140,6 +140,16 @@ def guessed_views(image: Image.Image, pose: Pose, side_m: float, tried: int) -> 
     return QueryViews(frames_of(image, pose, side_m), note, side_m, guessed=True, pose=pose)
 
 
+def laid_views(image: Image.Image, pose: Pose, side_m: float) -> QueryViews:
+    """The views of a photo under the pose that the ground gave it; turned north up where they show too little."""
+    note = (
+        "The pose that the photo does not state was found on the ground: its upper side points towards "
+        f"{pose.heading_deg:.0f} degrees."
+    )
+    frames = frames_of(image, pose, side_m)
+    return QueryViews(frames or (QueryCrop(turned_north_up(image, pose.heading_deg)),), note, side_m, pose=pose)
+
+
 def frames_of(image: Image.Image, pose: Pose, side_m: float) -> tuple[QueryCrop, ...]:
     """Squares of a tile's size, half a side apart, that a photo fills well enough once it lies on the ground plane.
 

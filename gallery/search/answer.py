@@ -6,6 +6,7 @@ from typing import Any, Literal
 from gallery.geo import LonLat, Position, distance_m
 from gallery.judge.evidence import is_right
 from gallery.judge.geometry import Check, Fit
+from gallery.registration.registrar import Registration
 from gallery.tiles import Match
 
 
@@ -43,6 +44,10 @@ class Answer:
     notes: tuple[str, ...] = ()
     seen: Any = field(default=None, compare=False, repr=False)  # the middle one of the pictures that were embedded
     check: Check | None = None  # what geometry says; None: it was not asked
+
+    ground: Registration | None = field(
+        default=None, compare=False, repr=False
+    )  # how it lies on the ground, believed or not
 
     @property
     def fit(self) -> Fit | None:

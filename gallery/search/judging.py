@@ -6,22 +6,28 @@ from gallery.areas import MOST_DEG_PER_M, Area, distances_to_boxes_m
 from gallery.constants import SHARES
 from gallery.embedder import Embedder, Photo
 from gallery.errors import GalleryError, WrongModel
-from gallery.geo import LonLat, distance_m, distances_m
+from gallery.geo import LonLat, Position, distance_m, distances_m
 from gallery.judge.agreement import AGREEMENT_OF
-from gallery.judge.calibration import CALIBRATION, Calibration
+from gallery.judge.calibration import CALIBRATION, Calibration, percent
 from gallery.judge.evidence import Evidence, evidence_of
 from gallery.judge.geometry import Check, Verifier
 from gallery.judge.local_features import Matcher
-from gallery.judge.verdict import judge
+from gallery.judge.verdict import Verdict, judge
 from gallery.photo.pose import stated_place
 from gallery.photo.views import QueryViews
+from gallery.registration.registrar import Registration
 from gallery.search.answer import Answer, ExifCheck
+from gallery.search.registering import check_of
 from gallery.search.view_search import Searched
 from gallery.store.gallery import Gallery
 from gallery.tiles import Match, Ranking, Tile
 
 CHECKED_AMONG = 50
 """Best tiles from among which a place that geometry confirms moves to the front."""
+
+
+UNCALIBRATED = 0.25
+"""Probability above which the ground's best place goes before that of the best tile, where nothing was calibrated."""
 
 
 class Judge:
@@ -82,9 +88,12 @@ class Judge:
         evidence = None if self.calibration is None else self.evidence(searched.ranking, check)
         by_chance = self._share_at(best, searched.among)
         verdict = judge(matches, views, by_chance, check, evidence, self.calibration, self.trust)
+        verdict = _with_ground(verdict, searched.registration)
         fit = None if check is None else check.fit
-        exif, exif_notes = _exif_check(photo, best.centre if fit is None else fit.point)
-        notes = [*photo.notes, views.note, *verdict.reasons, *exif_notes]
+        found = searched.registration
+        point = LonLat(verdict.place.lon, verdict.place.lat) if found is not None and found.located else best.centre
+        exif, exif_notes = _exif_check(photo, point if fit is None else fit.point)
+        notes = [*photo.notes, views.note, *searched.notes, *verdict.reasons, *exif_notes]
         if len(matches) < k:
             notes.append(f"Only {len(matches)} tiles could be searched.")
         if best.placed.startswith(("assumed", "estimated")):
@@ -101,6 +110,7 @@ class Judge:
             notes=tuple(notes),
             seen=seen,
             check=check,
+            ground=searched.registration,
         )
 
     def _matches(self, ranking: Ranking, most: int) -> list[Match]:
@@ -124,6 +134,19 @@ class Judge:
         if among is not None:
             chosen &= among
         return float(np.count_nonzero(distances_m(tile.centre, lons[chosen], lats[chosen]) <= reach_m) / searched)
+
+
+def _with_ground(verdict: Verdict, found: Registration | None) -> Verdict:
+    """The verdict with what the ground says: believed where that is located, and taken where it is the likelier one."""
+    if found is None or (not found.located and found.probability <= (verdict.confidence or UNCALIBRATED)):
+        return verdict
+    if verdict.located and not found.located:
+        return verdict
+    place = Position(found.point.lon, found.point.lat, found.radius_m)
+    told = f"The place is right within 25 m with a probability of {percent(found.probability)}, by the ground."
+    if found.located:
+        return Verdict(place, True, found.probability, (check_of(found).reason, told))
+    return Verdict(place, False, found.probability, (*verdict.reasons, told))
 
 
 def calibration_for(gallery: Gallery, embedder: Embedder) -> Calibration | None:

@@ -17,11 +17,14 @@ from gallery.judge.evidence import BEST, Evidence
 from gallery.judge.geometry import LIMIT_S, PICTURE_PX, Check
 from gallery.judge.local_features import Matcher
 from gallery.paths import printable
-from gallery.photo.views import QueryViews
+from gallery.photo.views import QueryViews, laid_views
+from gallery.registration.fine import Points
 from gallery.search.answer import Answer, PhotoProblem
-from gallery.search.guessing import guesses_of, search_guessed
+from gallery.search.guessing import Guess, guesses_of, search_guessed
 from gallery.search.judging import CHECKED_AMONG, Judge, calibration_for
 from gallery.search.options import DEFAULTS, SearchOptions
+from gallery.search.registering import Registering, check_of, notes_of, stated_of
+from gallery.search.scales import suited
 from gallery.search.view_search import Question, Searched, ViewSearch
 from gallery.store.gallery import Gallery
 from gallery.tiles import Ranking
@@ -38,6 +41,7 @@ class Localizer:
         calibration: turns evidence into probabilities; None takes calibration.json of the gallery's folder, else what
             came with the weights; both were fitted to SIFT, and are not taken for another matcher. Without any, a
             simple rule says what is located.
+        points: a network's, that photos are laid down finely by; None: SIFT's.
         trust: share of right answers that the located ones shall have, one of `gallery.constants.SHARES`.
 
     Raises:
@@ -52,6 +56,7 @@ class Localizer:
         matcher: Matcher | None = None,
         calibration: Calibration | None = None,
         trust: float = 0.95,
+        points: Points | None = None,
     ) -> None:
         gallery.require_model(embedder.fingerprint, embedder.name)
         self.calibration = calibration or (calibration_for(gallery, embedder) if matcher is None else None)
@@ -59,6 +64,12 @@ class Localizer:
         self.embedder = embedder
         self._search = ViewSearch(gallery, embedder)
         self._judge = Judge(gallery, matcher, self.calibration, trust)
+        self._points = points
+        self._ground = Registering(gallery, points)
+
+    def lay_down(self) -> None:
+        """Use the gallery's ground from now on, where it was made since the gallery was opened."""
+        self._ground = Registering(self.gallery, self._points)
 
     def localize(self, photo: Any, k: int = 5, near: Area | None = None, options: SearchOptions = DEFAULTS) -> Answer:
         """Search the place of one photo.
@@ -171,13 +182,60 @@ class Localizer:
         judged_of = max(question.k, BEST, CHECKED_AMONG if verify else 0)  # more tiles than are shown
         answers = []
         for searched, read_s in zip(self._searched(photos, replace(question, k=judged_of)), read_seconds, strict=True):
-            timings, check, ranking = {"read": read_s, **searched.timings}, None, searched.ranking
-            if verify and len(ranking.rows):
-                check, ranking = self.verify(searched.photo, searched.views, ranking)
-                timings["verify"] = check.seconds
-            judged = replace(searched, ranking=ranking, check=check, timings=timings)
-            answers.append(self._judge.answer(judged, question.k, question.near))
+            searched = replace(searched, timings={"read": read_s, **searched.timings})
+            if verify and len(searched.ranking.rows):
+                searched = self._checked(self._registered(searched, question), question)
+            answers.append(self._judge.answer(searched, question.k, question.near))
         return answers
+
+    def _without_pose(self, photo: Photo, poses: Sequence[Guess], question: Question) -> Searched:
+        """A photo that does not state its pose: the ground gives it where it can, else it is guessed."""
+        search, options = self._search, question.options
+        if not (options.verify and self._ground.first(photo, options)):
+            return search_guessed(search, photo, poses, question)
+        found, note = self._ground.register(photo, options, question.near)
+        if found is None or not found.located:
+            guessed = search_guessed(search, photo, poses, question)
+            timings = guessed.timings if found is None else {"register": found.seconds, **guessed.timings}
+            return replace(guessed, registration=found, notes=(note,) if note else (), timings=timings)
+        begun = time.perf_counter()
+        side_m = suited(search.scales, photo.image.size, found.pose).side_m
+        views = laid_views(photo.image, found.pose, side_m)
+        [vectors] = search.embed([views.views])
+        timings = {"register": found.seconds, "embed": time.perf_counter() - begun}
+        begun = time.perf_counter()
+        ranking = search.rank(views, vectors, question)
+        timings["search"] = time.perf_counter() - begun
+        among = search.ranker(side_m).ranked(question.allowed)
+        return Searched(photo, views, ranking, among, registration=found, timings=timings)
+
+    def _registered(self, searched: Searched, question: Question) -> Searched:
+        """The photo laid on the ground around its best tiles, unless that was done before."""
+        before = searched.registration
+        if (before is not None and before.located) or searched.notes or not self._ground.ready:
+            return searched
+        all_ground = before is None and self._ground.first(searched.photo, question.options)
+        ranking = None if all_ground else searched.ranking
+        found, note = self._ground.register(searched.photo, question.options, question.near, ranking)
+        notes = (note,) if note else ()
+        timings = searched.timings
+        if found is not None:
+            timings = {**timings, "register": timings.get("register", 0.0) + found.seconds}
+        if before is not None and (found is None or found.probability < before.probability):
+            found = before
+        return replace(searched, registration=found, notes=notes, timings=timings)
+
+    def _checked(self, searched: Searched, question: Question) -> Searched:
+        """The tile at the place that the ground or geometry confirms comes first."""
+        found = searched.registration
+        if found is not None and found.located:
+            first = self.gallery.tile(int(searched.ranking.rows[0]))
+            notes = notes_of(found, stated_of(searched.photo, question.options), first)
+            ranking = self._ground.moved_first(searched.ranking, found)
+            return replace(searched, ranking=ranking, check=check_of(found), notes=tuple(notes))
+        check, ranking = self.verify(searched.photo, searched.views, searched.ranking)
+        timings = {**searched.timings, "verify": check.seconds}
+        return replace(searched, ranking=ranking, check=check, timings=timings)
 
     def _searched(self, photos: Sequence[Photo], question: Question) -> list[Searched]:
         """The best tiles of each photo; those whose pose is not guessed share batches."""
@@ -190,7 +248,7 @@ class Localizer:
         found = []
         for photo, poses in zip(photos, guesses, strict=True):
             if poses:
-                found.append(search_guessed(search, photo, poses, question))
+                found.append(self._without_pose(photo, poses, question))
                 continue
             begun = time.perf_counter()
             views, vectors = next(embedded)

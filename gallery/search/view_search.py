@@ -11,6 +11,7 @@ from gallery.errors import GalleryError
 from gallery.judge.geometry import Check
 from gallery.photo.pose import complete_pose
 from gallery.photo.views import QueryCrop, QueryViews, query_views
+from gallery.registration.registrar import Registration
 from gallery.search.options import DEFAULTS, SearchOptions
 from gallery.search.ranking import Ranker
 from gallery.search.scales import scales_of, suited
@@ -52,6 +53,8 @@ class Searched:
         ranking: the best tiles.
         among: (N,) bool, the tiles that were searched; None: all.
         check: what geometry says; None: it was not asked.
+        registration: the photo on the ground, believed or not; None: it was not laid there.
+        notes: why it was not, and what it says of the photo's own statements.
         timings: seconds of each stage.
     """
 
@@ -60,6 +63,8 @@ class Searched:
     ranking: Ranking
     among: np.ndarray | None
     check: Check | None = None
+    registration: Registration | None = None
+    notes: tuple[str, ...] = ()
     timings: dict[str, float] = field(default_factory=dict)
 
 

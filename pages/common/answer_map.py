@@ -7,6 +7,7 @@ from PIL import Image
 
 from gallery import Answer, Match, Near
 from gallery.geo import LonLat, distance_m
+from gallery.registration.heat import heat_patches
 from gallery.search.answer import PhotoProblem
 from pages.common import formatting, maps
 
@@ -41,6 +42,7 @@ def answer_map(
         pins=[] if answer.exif is None else [_pin(answer, camera)],
         rings=_rings(answer, near),
         outlines=shown,
+        heats=_heats(answer),
         backdrop=backdrop,
         focus=shown[0].shape.bounds if shown else None,
     )
@@ -82,6 +84,15 @@ def _rings(answer: Answer, near: Near | None) -> list[maps.Ring]:
         text = f"Position, within {formatting.metres(found.radius_m)}"
         circles.append(maps.Ring(found.lon, found.lat, found.radius_m, text, found=True))
     return circles
+
+
+def _heats(answer: Answer) -> list[maps.Heat]:
+    """The probability of the place over the ground that was searched."""
+    if answer.ground is None:
+        return []
+    patches = heat_patches(answer.ground)
+    most = max((float(patch.probability.max()) for patch in patches), default=0.0)
+    return [maps.Heat(maps.heat_uri(patch.probability, most), patch.box) for patch in patches]
 
 
 def _outlines(answer: Answer) -> list[maps.Outline]:

@@ -112,6 +112,14 @@ class Outline:
     text: str
 
 
+@dataclass(frozen=True)
+class Heat:
+    """A picture of probabilities. Attributes: picture: a data URI. box: where it lies, degrees."""
+
+    picture: str
+    box: Box
+
+
 def data_uri(data: bytes, kind: str) -> str:
     """The bytes as a `data:` address. `kind` is the part after `image/`."""
     return f"data:image/{kind};base64,{base64.b64encode(data).decode('ascii')}"
@@ -371,12 +379,35 @@ def draw_outline(plan: OfflineMap, outline: Outline) -> None:
     shape.add_to(plan)
 
 
+def _draw_heat(plan: OfflineMap, heats: Sequence[Heat]) -> None:
+    """Draw the probability of the place as a layer that can be switched on."""
+    layer = folium.FeatureGroup("Probability of the place", show=False)
+    for heat in heats:
+        _overlay(heat.picture, heat.box, 0.75).add_to(layer)
+    layer.add_to(plan)
+    folium.LayerControl(collapsed=False).add_to(plan)
+
+
+def heat_uri(probability: np.ndarray, most: float) -> str:
+    """Probabilities as a picture from clear to red, its square root drawn: what is unlikely stays visible.
+
+    Args: probability: (H, W). most: the largest of all pictures of one map.
+    """
+    share = np.sqrt(np.clip(probability / max(most, 1e-12), 0, 1))
+    red, green, blue = 255 * np.ones_like(share), 220 * (1 - share), 60 * (1 - share)
+    pixels = np.stack([red, green, blue, 255 * np.clip(share * 1.6, 0, 1)], axis=-1).astype(np.uint8)
+    stream = io.BytesIO()
+    Image.fromarray(pixels).save(stream, "PNG")
+    return data_uri(stream.getvalue(), "image/png")
+
+
 def draw_map(
     *,
     spots: Sequence[Spot] = (),
     pins: Sequence[Pin] = (),
     rings: Sequence[Ring] = (),
     outlines: Sequence[Outline] = (),
+    heats: Sequence[Heat] = (),
     backdrop: Backdrop | None = None,
     frame: Box | None = None,
     focus: Box | None = None,
@@ -389,6 +420,7 @@ def draw_map(
         pins: what photos state of their places.
         rings: circles on the ground.
         outlines: shapes on the ground.
+        heats: pictures of the place's probability; a layer that can be switched on.
         backdrop: what lies under everything; None: nothing.
         frame: what the map shows when there is nothing else to frame.
         focus: what it shows first; a button shows everything.
@@ -396,6 +428,8 @@ def draw_map(
     """
     plan, backdrop = OfflineMap(), backdrop or Backdrop()
     lay_under(plan, backdrop)
+    if heats:
+        _draw_heat(plan, heats)
     for ring in rings:
         _draw_ring(plan, ring)
     for outline in outlines:

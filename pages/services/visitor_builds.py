@@ -22,6 +22,7 @@ from pages.errors import PagesError
 from pages.services.catalog import CatalogEntry, GalleryCatalog
 from pages.services.engine import Engine
 from pages.services.flight import FlightService
+from pages.services.ground import prepare_ground
 from pages.services.locate import LocateService
 from pages.services.upload import plan
 
@@ -116,6 +117,7 @@ class VisitorBuilds:
         build_gallery(raster, home, careful, tile_size_m=order.tile_size_m, overlap=order.overlap, progress=progress)
 
         service = LocateService(Engine(partial(_opened, home, embedder)))
+        service.engine.then(prepare_ground)
         return CatalogEntry(secrets.token_urlsafe(16), title, home, service, FlightService(service), temp_folder)
 
     @contextmanager

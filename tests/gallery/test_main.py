@@ -283,7 +283,8 @@ def test_check_finds_damage(region, tmp_path, capsys):
 
 def test_every_command_and_option_has_help():
     commands = next(action for action in parser()._actions if hasattr(action, "choices") and action.choices)
-    assert set(commands.choices) == {"build", "remove", "search", "track", "inspect", "photo", "info", "check"}
+    named = {"build", "ground", "remove", "search", "track", "inspect", "photo", "info", "check"}
+    assert set(commands.choices) == named
     for command in commands.choices.values():
         assert command.description
         for action in command._actions:

@@ -11,7 +11,7 @@ from gallery import Gallery
 from gallery.geo import LonLat, distance_m
 from gallery.judge.local_features import root_sift
 from gallery.photo.pose import FILM_DIAGONAL_MM, Pose
-from gallery.photo.rectify import _ground_to_photo
+from gallery.photo.projection import ground_to_photo
 from gallery.tiles import Match
 from tests.helpers.builders import textured
 from train_scripts.data.simulator.camera import looking_at
@@ -55,8 +55,7 @@ def matches_near(gallery: Gallery, place: LonLat, count: int = 1) -> list[Match]
 def camera_homography(heading_deg: float, pitch_deg: float, height_m: float) -> np.ndarray:
     """(3, 3): pixels of the photo to metres east and north of the point under its centre."""
     pose = Pose(heading_deg, pitch_deg, height_m, FOCAL_35MM)
-    focal_px = FOCAL_35MM / FILM_DIAGONAL_MM * math.hypot(WIDTH, HEIGHT)
-    to_ground = np.linalg.inv(_ground_to_photo(pose, focal_px, (WIDTH, HEIGHT)))
+    to_ground = np.linalg.inv(ground_to_photo(pose, (WIDTH, HEIGHT)))
     return to_ground / (to_ground[2] @ [WIDTH / 2, HEIGHT / 2, 1])
 
 

@@ -21,7 +21,7 @@ PICTURE = np.ascontiguousarray(np.moveaxis(textured(SIDE_PX, SIDE_PX, seed=5), 0
 @pytest.fixture(scope="module")
 def weights() -> dict[str, torch.Tensor]:
     """Weights of a network that was never trained, made to fire: evenly unsure, it would find no point."""
-    feature = pytest.importorskip("kornia.feature", reason="kornia is not installed (requirements-matchers.txt)")
+    feature = pytest.importorskip("kornia.feature", reason="kornia is not installed (requirements.txt)")
     torch.manual_seed(0)
     state = feature.XFeat().net.state_dict()
     state["keypoint_head.3.weight"] *= 200
@@ -95,7 +95,7 @@ def test_a_file_that_runs_something_is_not_run(weights, tmp_path):
 
 def test_without_the_package_a_sentence_says_what_to_install(monkeypatch, tmp_path):
     monkeypatch.setitem(sys.modules, "kornia.feature", None)
-    with pytest.raises(ConfigError, match=r"pip install -r requirements-matchers.txt"):
+    with pytest.raises(ConfigError, match=r"pip install -r requirements.txt"):
         load_points(f"xfeat:{tmp_path / 'xfeat.pt'}")
 
 

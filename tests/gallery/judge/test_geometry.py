@@ -13,9 +13,10 @@ from shapely.geometry import Point
 
 from gallery import Localizer, build_gallery
 from gallery.geo import LonLat, distance_m, moved
-from gallery.judge.geometry import Verifier, _scatter_m, apply, jacobian, look_alike, plausible
+from gallery.judge.geometry import Verifier, _scatter_m, look_alike, plausible
 from gallery.judge.local_features import NetworkPoints
 from gallery.photo.pose import Pose
+from gallery.photo.projection import apply, jacobian
 from gallery.search.options import SearchOptions
 from gallery.tiles import Match
 from tests.gallery.judge.test_local_features import PlainSift

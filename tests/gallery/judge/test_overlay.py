@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from gallery.judge.geometry import LEAST_AHEAD, Alignment, Fit, Verifier, apply, ground_around
+from gallery.judge.geometry import LEAST_AHEAD, Alignment, Fit, Verifier, ground_around
 from gallery.judge.overlay import (
     COLOURS,
     GAP_PX,
@@ -24,6 +24,7 @@ from gallery.judge.overlay import (
     spread,
 )
 from gallery.photo.pose import Pose
+from gallery.photo.projection import apply
 from tests.helpers.known_ground import FOCAL_35MM, GROUND, camera_homography, matches_near, place_of, taken
 
 POSE = Pose(200, -65, 120, FOCAL_35MM)

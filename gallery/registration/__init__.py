@@ -1,0 +1,1 @@
+"""Where on the ground a photo lies: points that vote, gradients that correlate, one likelihood, and a fine fit."""

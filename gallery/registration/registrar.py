@@ -1,0 +1,263 @@
+"""Lays photos on the ground of one gallery: what is searched, and what is made of the result."""
+
+import logging
+import math
+import threading
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+from PIL import Image
+
+from gallery.geo import LonLat, offsets_m
+from gallery.ground.picture import LaidPhoto, laid_by_pose, laid_by_scale
+from gallery.ground.sheets import Ground
+from gallery.judge.geometry import Alignment, Fit, camera_of, polygon_of
+from gallery.photo.pose import FILM_DIAGONAL_MM, Pose
+from gallery.registration.canvas import Canvas, Part, around, whole
+from gallery.registration.fine import FineFit, Points
+from gallery.registration.locate import GroundMap, Known
+from gallery.registration.placement import Placement, placed
+from gallery.tiles import Tile
+
+log = logging.getLogger(__name__)
+
+MOST_PX = 1600
+"""Pixels, longer side of the photo that is laid on the ground: finer than the map takes time for nothing."""
+
+ASSUMED_WIDTH_M = 240.0
+"""Metres, width of the ground that a photo of unknown height or lens is taken to show; scales from a third to three
+times of it are tried."""
+
+ASSUMED_FOCAL_MM = 24.0
+"""Millimetres, focal length for 35 mm film of a photo that states none: that of most drones' wide cameras."""
+
+WHOLE_STATED_KM2 = 3.0
+"""Square kilometres of ground up to which all of it is searched for a photo whose pose is stated; of more, what lies
+around the best tiles: the embedding of a photo that lies north up seldom misses."""
+
+WHOLE_GUESSED_KM2 = 36.0
+"""Square kilometres, the same for a photo whose pose is not stated: its votes find heading and scale better than
+guesses."""
+
+PLACES_STATED, PLACES_GUESSED = 8, 32
+"""Places around which a large gallery is searched, for a photo with stated pose and without: each takes time."""
+
+
+@dataclass(frozen=True)
+class Stated:
+    """What a photo says of how its camera looked; None where it says nothing.
+
+    Attributes:
+        heading_deg: clockwise from north.
+        pitch_deg: -90 looks straight down.
+        height_m: above the ground.
+        focal_35mm: for the diagonal of 36 x 24 mm film, millimetres.
+    """
+
+    heading_deg: float | None = None
+    pitch_deg: float | None = None
+    height_m: float | None = None
+    focal_35mm: float | None = None
+
+    @property
+    def known(self) -> Known:
+        """Which of heading and scale are about known."""
+        return Known(self.heading_deg is not None, self.height_m is not None and self.focal_35mm is not None)
+
+
+@dataclass(frozen=True, eq=False)
+class Registration:
+    """A photo laid on the ground, believed or not.
+
+    Attributes:
+        point: the ground under its centre.
+        radius_m: that holds 95 % of the probability in this gallery.
+        probability: that the point is right within 25 m.
+        located: whether that is enough.
+        heading_deg: of its upper side, clockwise from north.
+        growth: the scale found over the stated or assumed one.
+        turned_round: a stated heading points the other way.
+        pose: of the camera as it was found; where no lens is stated, of an assumed one that shows as much.
+        fit: the points that agree, where a fine fit was found.
+        placement: what all this was read off, for maps of the probability.
+        canvas: that it was found on.
+        seconds: that it took.
+        searched_km2: of ground.
+    """
+
+    point: LonLat
+    radius_m: float
+    probability: float
+    located: bool
+    heading_deg: float
+    growth: float
+    turned_round: bool
+    pose: Pose
+    fit: Fit | None
+    placement: Placement = field(repr=False)
+    canvas: Canvas = field(repr=False)
+    seconds: float
+    searched_km2: float
+
+
+class Registrar:
+    """Lays photos on a gallery's ground. The map of the whole ground is kept, where it is small enough.
+
+    Args:
+        ground: of the gallery.
+        tile_at: the tile that covers a point best; a fit's points are told from its centre.
+        points: a network's for the fine fit; None: SIFT's.
+        assumed_width_m: ground that a photo of unknown height or lens is taken to show.
+    """
+
+    def __init__(
+        self,
+        ground: Ground,
+        tile_at: Callable[[LonLat], Tile],
+        points: Points | None = None,
+        assumed_width_m: float = ASSUMED_WIDTH_M,
+    ) -> None:
+        self.ground = ground
+        self._tile_at = tile_at
+        self._points = points
+        self._assumed_width_m = assumed_width_m
+        self._lock = threading.Lock()
+        self._whole: tuple[Canvas, GroundMap] | None = None
+
+    def searches_all(self, stated: Stated) -> bool:
+        """Whether such a photo is searched in all of the ground, so that no place need be proposed."""
+        limit_km2 = WHOLE_STATED_KM2 if stated.known.pose else WHOLE_GUESSED_KM2
+        return self.ground.area_km2 <= limit_km2
+
+    def register(
+        self,
+        image: Image.Image,
+        stated: Stated,
+        places: Sequence[LonLat] = (),
+        allowed: Callable[[LonLat], bool] | None = None,
+    ) -> Registration | None:
+        """Search the place of a photo.
+
+        Args:
+            image: the photo, upright and whole.
+            stated: what it says of its camera.
+            places: around which it may lie, most promising first; none: all of the ground is searched.
+            allowed: whether a place lies in the area that is asked about; None: all do.
+
+        Returns:
+            None where no place was found at all.
+
+        Raises:
+            RegistrationError: the photo cannot be laid on the ground, with the reason in one sentence.
+        """
+        begun = time.perf_counter()
+        photo, known = laid_photo(image, stated, self._assumed_width_m)
+        canvas, ground_map = self._searched(stated, places)
+        if not canvas.parts:
+            return None
+        found = ground_map.search(photo, known)
+        if allowed is not None:
+            kept = [each for each in found.candidates if allowed(canvas.lonlat(each.east_m, each.north_m))]
+            found = replace(found, candidates=tuple(kept))
+        place = placed(photo, ground_map, found, known, self._points)
+        if place is None:
+            return None
+        part = canvas.part_at(place.east_m, place.north_m)
+        point = part.lonlat(place.east_m, place.north_m)
+        pose = _found_pose(stated, place, image.size, self._assumed_width_m)
+        fine = None if place.fine is None else _Lain(place.fine, part, photo, image.size, point)
+        return Registration(
+            point=point,
+            radius_m=math.hypot(place.radius_m, part.sheet.assumed_m),
+            probability=place.probability,
+            located=place.located,
+            heading_deg=place.heading_deg,
+            growth=place.growth,
+            turned_round=place.turned_round,
+            pose=pose,
+            fit=None if fine is None else fine.fit(self._tile_at(point), pose),
+            placement=place,
+            canvas=canvas,
+            seconds=time.perf_counter() - begun,
+            searched_km2=ground_map.area_m2 / 1e6,
+        )
+
+    def _searched(self, stated: Stated, places: Sequence[LonLat]) -> tuple[Canvas, GroundMap]:
+        if not places:
+            with self._lock:
+                if self._whole is None:
+                    canvas = whole(self.ground)
+                    self._whole = canvas, GroundMap(canvas.picture, canvas.keypoints)
+                return self._whole
+        most = PLACES_STATED if stated.known.pose else PLACES_GUESSED
+        canvas = around(self.ground, places[:most])
+        return canvas, GroundMap(canvas.picture, canvas.keypoints)
+
+
+@dataclass(frozen=True, eq=False)
+class _Lain:
+    """A fine fit on a canvas.
+
+    Attributes:
+        fine: the fit.
+        part: of the canvas, that it lies on.
+        photo: that was laid.
+        size_px: width and height of the whole photo, from which that was shrunk.
+        point: the ground under its centre.
+    """
+
+    fine: FineFit
+    part: Part
+    photo: LaidPhoto
+    size_px: tuple[int, int]
+    point: LonLat
+
+    def fit(self, tile: Tile, pose: Pose) -> Fit:
+        """The same as the pages and exports know it: metres from the centre of a tile, pixels of the whole photo."""
+        east, north = offsets_m(self.part.sheet.origin, tile.centre)
+        origin = np.array([self.part.east_m + east, self.part.north_m + north])
+        to_tile = np.array([[1, 0, -origin[0]], [0, 1, -origin[1]], [0, 0, 1.0]])
+        shrunk = self.photo.size_px[0] / self.size_px[0]
+        to_ground = to_tile @ self.fine.to_ground @ np.diag([shrunk, shrunk, 1.0])
+        to_ground /= to_ground[2] @ [self.size_px[0] / 2, self.size_px[1] / 2, 1]
+        photo_px = (self.fine.photo_px / shrunk).astype(np.float32)
+        ground_m = (self.fine.ground_m - origin).astype(np.float32)
+        alignment = Alignment(tile, self.size_px, photo_px, ground_m, to_ground)
+        return Fit(
+            inliers=self.fine.inliers,
+            point=self.point,
+            radius_m=self.fine.radius_m,
+            footprint=polygon_of(tile.centre, alignment.outline_m),
+            heading_deg=self.fine.heading_deg,
+            camera=camera_of(alignment, pose),
+            alignment=alignment,
+        )
+
+
+def laid_photo(image: Image.Image, stated: Stated, assumed_width_m: float = ASSUMED_WIDTH_M) -> tuple[LaidPhoto, Known]:
+    """A photo brought to the ground plane by what it states; what it does not state is assumed, and searched.
+
+    Raises:
+        RegistrationError: the stated pose is nonsense, or looks too near the horizon.
+    """
+    grey = image.convert("L")
+    if max(grey.size) > MOST_PX:
+        grey.thumbnail((MOST_PX, MOST_PX), Image.Resampling.BICUBIC, reducing_gap=3.0)
+    pixels, known = np.asarray(grey), stated.known
+    heading = 0.0 if stated.heading_deg is None else stated.heading_deg
+    if stated.height_m is None or stated.focal_35mm is None:
+        return laid_by_scale(pixels, assumed_width_m / max(pixels.shape), heading), known
+    pitch = -90.0 if stated.pitch_deg is None else max(stated.pitch_deg, -90.0)
+    return laid_by_pose(pixels, Pose(heading, pitch, stated.height_m, stated.focal_35mm)), known
+
+
+def _found_pose(stated: Stated, place: Placement, size_px: tuple[int, int], assumed_width_m: float) -> Pose:
+    """The pose of the camera that a placement means: the scale found is put down to the height."""
+    pitch = -90.0 if stated.pitch_deg is None else max(stated.pitch_deg, -90.0)
+    if stated.height_m is not None and stated.focal_35mm is not None:
+        return Pose(place.heading_deg, pitch, stated.height_m * place.growth, stated.focal_35mm)
+    focal = ASSUMED_FOCAL_MM if stated.focal_35mm is None else stated.focal_35mm
+    diagonal_m = assumed_width_m * place.growth * math.hypot(*size_px) / max(size_px)
+    return Pose(place.heading_deg, -90.0, diagonal_m * focal / FILM_DIAGONAL_MM, focal)

@@ -1,0 +1,158 @@
+"""Photos laid on the ground of a gallery, as a step of the search: before the embedding where no pose is stated."""
+
+import logging
+import math
+from functools import partial
+
+import numpy as np
+
+from gallery.areas import Area, tiles_in
+from gallery.embedder import Photo
+from gallery.errors import DamagedGallery, RegistrationError
+from gallery.geo import Bounds, LonLat
+from gallery.ground.sheets import open_ground
+from gallery.judge.geometry import Check
+from gallery.registration.fine import Points
+from gallery.registration.registrar import Registrar, Registration, Stated
+from gallery.search.options import SearchOptions
+from gallery.search.scales import typical_side_m
+from gallery.store.gallery import Gallery
+from gallery.tiles import Ranking, Tile
+
+log = logging.getLogger(__name__)
+
+NEAR_KM = 0.1
+"""Kilometres from an area within which the centre of a photo of it may lie: the photo shows ground of it."""
+
+ASSUMED_SIDES = 1.3
+"""Tile sides, width of the ground that a photo of unknown height or lens is taken to show: galleries are cut to about
+what their photos show."""
+
+PLACES_AMONG = 200
+"""Best tiles whose places a large gallery is searched around."""
+
+HEADING_OFF_DEG = 20.0
+"""Degrees by which a stated heading must be wrong to be told: compasses are off by ten."""
+
+GROWTHS_AS_STATED = (0.8, 1.25)
+"""Factors between which the ground shown is as height and lens state it: heights count from the take-off."""
+
+
+class Registering:
+    """Lays photos on the ground of one gallery, if its ground was made.
+
+    Args:
+        gallery: on whose ground.
+        points: a network's, for the fine fit; None: SIFT's.
+    """
+
+    def __init__(self, gallery: Gallery, points: Points | None) -> None:
+        self.gallery = gallery
+        try:
+            ground = open_ground(gallery)
+        except DamagedGallery as error:  # the embedding's answers stay
+            log.warning("%s", error)
+            ground = None
+        self._registrar: Registrar | None = None
+        if ground is not None:
+            self._registrar = Registrar(ground, self._tile_at, points, ASSUMED_SIDES * typical_side_m(gallery))
+
+    @property
+    def ready(self) -> bool:
+        """Whether the gallery has its ground."""
+        return self._registrar is not None
+
+    def first(self, photo: Photo, options: SearchOptions) -> bool:
+        """Whether a photo is laid on the ground before its tiles are ranked: all of the ground is searched for it."""
+        return self._registrar is not None and self._registrar.searches_all(stated_of(photo, options))
+
+    def register(
+        self, photo: Photo, options: SearchOptions, near: Area | None, ranking: Ranking | None = None
+    ) -> tuple[Registration | None, str]:
+        """Lay a photo on the ground.
+
+        Args:
+            photo: as the embedder reads it.
+            options: of the search.
+            near: the area that is asked about.
+            ranking: whose best tiles say where to look; None: all of the ground is searched.
+
+        Returns:
+            The result, and a sentence where the photo cannot be laid there.
+        """
+        if self._registrar is None:
+            return None, ""
+        rows = [] if ranking is None else ranking.rows[:PLACES_AMONG].tolist()
+        places = [self._centre(row) for row in rows]
+        allowed = None if near is None else partial(_touches, near)
+        try:
+            return self._registrar.register(photo.image, stated_of(photo, options), places, allowed), ""
+        except RegistrationError as error:
+            return None, str(error)
+
+    def moved_first(self, ranking: Ranking, found: Registration) -> Ranking:
+        """A ranking with the tile at the found place before the others."""
+        row = self._row_at(found.point)
+        at = np.flatnonzero(ranking.rows == row)
+        score = float(ranking.scores[at[0]]) if len(at) else float(ranking.scores.min(initial=0.0))
+        rest = ranking.rows != row
+        return Ranking(
+            np.r_[row, ranking.rows[rest]].astype(ranking.rows.dtype),
+            np.r_[score, ranking.scores[rest]].astype(ranking.scores.dtype),
+        )
+
+    def _centre(self, row: int) -> LonLat:
+        lon, lat = self.gallery.centres[row].tolist()
+        return LonLat(lon, lat)
+
+    def _tile_at(self, point: LonLat) -> Tile:
+        """The tile whose centre lies nearest to a point."""
+        return self.gallery.tile(self._row_at(point))
+
+    def _row_at(self, point: LonLat) -> int:
+        lons, lats = self.gallery.centres.T
+        off = np.hypot((lons - point.lon + 180) % 360 - 180, (lats - point.lat) / math.cos(math.radians(point.lat)))
+        return int(off.argmin())
+
+
+def _touches(near: Area, point: LonLat) -> bool:
+    """Whether ground that lies around a point touches an area."""
+    box = Bounds.around(point, NEAR_KM)
+    return bool(tiles_in(np.array([[box.west, box.south, box.east, box.north]]), near)[0])
+
+
+def stated_of(photo: Photo, options: SearchOptions) -> Stated:
+    """What a photo states of its camera, as far as it is to be believed."""
+    view = photo.pose
+    if view is None:
+        return Stated()
+    if not options.north_up:
+        return Stated(focal_35mm=view.focal_35mm)  # a wrong pose leads astray; the lens is a fact
+    return Stated(view.heading_deg, view.pitch_deg, view.height_m, view.focal_35mm)
+
+
+def check_of(found: Registration) -> Check:
+    """A registration as the geometry's word on an answer."""
+    km2 = f"{found.searched_km2:.2g} km²"
+    if found.fit is not None:
+        told = f"The photo fits the ground here as nowhere else in {km2}: {found.fit.inliers} matching points agree."
+    else:
+        told = f"The photo fits the ground here as nowhere else in {km2}, by the direction of its edges."
+    return Check(found.fit, 1, found.seconds, sentence=told)
+
+
+def notes_of(found: Registration, stated: Stated, first: Tile | None) -> list[str]:
+    """What a registration says of the photo's own statements and of the embedding."""
+    notes = []
+    if found.turned_round:
+        notes.append("The heading that the photo states points the other way: it is turned by 180 degrees.")
+    elif stated.heading_deg is not None:
+        off = abs((found.heading_deg - stated.heading_deg + 180) % 360 - 180)
+        if off >= HEADING_OFF_DEG:
+            notes.append(f"The heading that the photo states is {off:.0f} degrees off.")
+    least, most = GROWTHS_AS_STATED
+    if stated.known.scale and not least < found.growth < most:
+        notes.append(f"The photo shows {found.growth:.2g} times as much ground as its height and lens state.")
+    if first is not None and not first.contains(found.point):
+        notes.append("The most similar tile lies elsewhere: this place was found by the structure of the ground.")
+    return notes
