@@ -166,7 +166,8 @@ def _of_block(ground: GroundImage, top: int, left: int, most: int, contrast: flo
     whole = bool(held.all())
     if not whole:  # the colour outside must make no edge: the mean of what is near it inside
         grey = _filled(grey, held)
-    found, values = cv2.SIFT.create(nfeatures=0, contrastThreshold=contrast).detectAndCompute(grey, None)
+    detector = cv2.SIFT.create(nfeatures=0, contrastThreshold=contrast)
+    found = detector.detect(grey, held.astype(np.uint8))
     if not found:
         return nothing(), np.empty(0, np.float32)
     table = np.array([(*point.pt, point.size, point.angle, point.response) for point in found], np.float32)
@@ -180,7 +181,10 @@ def _of_block(ground: GroundImage, top: int, left: int, most: int, contrast: flo
     if len(order) > most:
         order = order[np.argsort(-table[order, 4], kind="stable")[:most]]
     order = order[np.lexsort((table[order, 3], table[order, 2], column[order], row[order]))]
-    values = np.sqrt(values[order] / np.maximum(values[order].sum(axis=1, keepdims=True), 1e-9))
+    if not len(order):
+        return nothing(), np.empty(0, np.float32)
+    _, values = detector.compute(grey, [found[number] for number in order.tolist()])  # of these only: it takes time
+    values = np.sqrt(values / np.maximum(values.sum(axis=1, keepdims=True), 1e-9))
     codes = np.clip(values * CODE + 0.5, 0, 255).astype(np.uint8)
     x_m, y_m = ground.metres(column[order], row[order])
     size_m = table[order, 2] * ground.m_per_px

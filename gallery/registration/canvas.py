@@ -63,12 +63,17 @@ class Part:
         """That it was cut from."""
         return self.cut.sheet
 
-    def away_m(self, east_m: float, north_m: float) -> float:
-        """How far a place of the canvas lies from it, 0 within, metres."""
+    @property
+    def bounds_m(self) -> tuple[float, float, float, float]:
+        """West, south, east and north edge on the canvas, metres."""
         sheet, rows, columns = self.sheet, self.cut.rows, self.cut.columns
         west, north = sheet.west_m + self.east_m, sheet.north_m + self.north_m
         left, right = west + columns.start * sheet.m_per_px, west + columns.stop * sheet.m_per_px
-        top, bottom = north - rows.start * sheet.m_per_px, north - rows.stop * sheet.m_per_px
+        return left, north - rows.stop * sheet.m_per_px, right, north - rows.start * sheet.m_per_px
+
+    def away_m(self, east_m: float, north_m: float) -> float:
+        """How far a place of the canvas lies from it, 0 within, metres."""
+        left, bottom, right, top = self.bounds_m
         return math.hypot(max(left - east_m, east_m - right, 0), max(bottom - north_m, north_m - top, 0))
 
     def lonlat(self, east_m: float, north_m: float) -> LonLat:

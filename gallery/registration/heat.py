@@ -30,11 +30,7 @@ def heat_patches(found: Registration) -> list[HeatPatch]:
     grid, most = belief.grid, float(belief.probability.max(initial=0.0))
     patches = []
     for part in found.canvas.parts:
-        sheet = part.sheet
-        west = sheet.west_m + part.columns.start * sheet.m_per_px + part.east_m
-        north = sheet.north_m - part.rows.start * sheet.m_per_px + part.north_m
-        east = west + (part.columns.stop - part.columns.start) * sheet.m_per_px
-        south = north - (part.rows.stop - part.rows.start) * sheet.m_per_px
+        west, south, east, north = part.bounds_m
         left, top = (grid.west_m - grid.cell_m / 2, grid.north_m + grid.cell_m / 2)
         columns = slice(max(0, math.floor((west - left) / grid.cell_m)), math.ceil((east - left) / grid.cell_m))
         rows = slice(max(0, math.floor((top - north) / grid.cell_m)), math.ceil((top - south) / grid.cell_m))
@@ -44,8 +40,6 @@ def heat_patches(found: Registration) -> list[HeatPatch]:
         height, width = cells.shape
         upper_left = left + columns.start * grid.cell_m, top - rows.start * grid.cell_m
         lower_right = upper_left[0] + width * grid.cell_m, upper_left[1] - height * grid.cell_m
-        first, last = (
-            sheet.place(east_m - part.east_m, north_m - part.north_m) for east_m, north_m in (upper_left, lower_right)
-        )
+        first, last = part.lonlat(*upper_left), part.lonlat(*lower_right)
         patches.append(HeatPatch((first.lon, last.lat, last.lon, first.lat), cells))
     return patches
