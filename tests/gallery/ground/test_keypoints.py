@@ -24,7 +24,7 @@ def test_points_are_the_same_twice_and_after_saving(tmp_path):
 def test_a_damaged_file_is_named(tmp_path, content):
     keypoints_of(ground_of(2, 200, 0.7)).save(tmp_path)
     (tmp_path / "x_m.npy").write_bytes(content)
-    with pytest.raises(RegistrationError, match="x_m.npy"):
+    with pytest.raises(RegistrationError, match=r"x_m.npy"):
         Keypoints.load(tmp_path)
 
 
