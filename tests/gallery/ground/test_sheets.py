@@ -79,7 +79,7 @@ def test_the_sheets_show_what_the_tiles_show(made):
 
 
 def test_a_turned_raster_lies_where_its_tiles_lie(tmp_path):
-    turned = Affine.translation(500_000, 5_000_000) * Affine.rotation(33) * Affine.scale(1, -1)
+    turned = Affine.translation(500_000, 5_000_000) @ Affine.rotation(33) @ Affine.scale(1, -1)
     raster = write_raster(tmp_path / "turned.tif", "EPSG:32633", pixels=PIXELS, transform=turned)
     gallery = build_gallery(raster, tmp_path / "g", FakeEmbedder(), tile_size_m=80)
     ground = make_ground(gallery)
