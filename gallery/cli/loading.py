@@ -10,19 +10,13 @@ from typing import TYPE_CHECKING, Any
 from gallery.errors import GalleryError, UnreadablePhoto
 
 if TYPE_CHECKING:
-<<<<<<< HEAD
     from gallery.build.batches import Workers
-=======
-    from gallery.embedder import Embedder
     from gallery.ground.sheets import Ground
->>>>>>> 66c8208 (A photo finds its place on the map by the ground itself: votes of points, correlation of edges, one likelihood)
     from gallery.judge.local_features import Matcher
     from gallery.registration.fine import Points
     from gallery.search.localizer import Localizer
-<<<<<<< HEAD
-    from mean_model.embedder import Embedder
-=======
     from gallery.store.gallery import Gallery
+    from mean_model.embedder import Embedder
 
 log = logging.getLogger(__name__)
 
@@ -31,7 +25,6 @@ NO_POINTS = "Photos of another season are confirmed less often: the packages scm
 
 AT_ONCE_KM2 = 5.0
 """Square kilometres of ground that a search makes by itself, where a gallery has none: some ten seconds."""
->>>>>>> 66c8208 (A photo finds its place on the map by the ground itself: votes of points, correlation of edges, one likelihood)
 
 
 def load(source: str, **options: Any) -> "Embedder":
