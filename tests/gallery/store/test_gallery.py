@@ -1,4 +1,4 @@
-"""A gallery on disk: what opens, what is refused, and what `check` finds."""
+"""A gallery on disk: what opens, and what is refused."""
 
 import json
 import shutil
@@ -14,43 +14,11 @@ from gallery.errors import DamagedGallery, GalleryError, NotAGallery, WrongModel
 from gallery.geo import LonLat, distances_m
 from gallery.store.check import check_gallery
 from gallery.store.gallery import is_within
-from gallery.store.manifest import DATA_FILES, INDEX, MANIFEST, TILES, VECTORS
+from gallery.store.manifest import INDEX, MANIFEST, TILES, VECTORS, file_facts
 from gallery.store.tile_table import TileTable
 from tests.helpers import ROOT
-from tests.helpers.builders import FakeEmbedder, textured, write_raster
-
-
-@pytest.fixture(scope="module")
-def built(tmp_path_factory):
-    """A folder with region.tif and the gallery g, built once."""
-    folder = tmp_path_factory.mktemp("built")
-    write_raster(folder / "region.tif")
-    build_gallery(folder / "region.tif", folder / "g", FakeEmbedder(), options=BuildOptions(model_source="starter"))
-    return folder
-
-
-@pytest.fixture
-def gallery(built, tmp_path):
-    """A copy that a test may damage."""
-    shutil.copytree(built, tmp_path, dirs_exist_ok=True)
-    return Gallery.open(tmp_path / "g")
-
-
-def paths_of(value, path=()):
-    """Every place in a nested dict."""
-    for key, inner in value.items():
-        yield (*path, key)
-        if isinstance(inner, dict):
-            yield from paths_of(inner, (*path, key))
-
-
-def rewrite(gallery, **changes):
-    file = gallery.folder / MANIFEST
-    file.write_text(json.dumps(json.loads(file.read_text()) | changes))
-
-
-def kinds(gallery, fingerprint=None):
-    return sorted({problem.kind for problem in check_gallery(Gallery(gallery.folder, gallery.manifest), fingerprint)})
+from tests.helpers.builders import write_raster
+from tests.helpers.damage import kinds, rewrite
 
 
 def test_files_say_what_the_contract_says(gallery):
@@ -96,106 +64,12 @@ def test_what_is_no_gallery(tmp_path, gallery):
         Gallery.open(gallery.folder)
 
 
-@pytest.mark.parametrize("text", ["", "{", "[]", '{"format": 1}', '{"format": 1, "files": {}, "model": {}}', "\0\xff"])
-def test_a_damaged_manifest(gallery, text):
-    (gallery.folder / MANIFEST).write_text(text)
-    with pytest.raises(DamagedGallery):
-        Gallery.open(gallery.folder)
-
-
-@pytest.mark.parametrize("value", [None, -1, "x", [], {}, 1e300, True])
-def test_any_entry_of_the_manifest_may_be_wrong(gallery, value):
-    original = json.dumps(gallery.manifest)
-    for path in paths_of(gallery.manifest):
-        manifest = json.loads(original)
-        inner = manifest
-        for key in path[:-1]:
-            inner = inner[key]
-        inner[path[-1]] = value
-        (gallery.folder / MANIFEST).write_text(json.dumps(manifest))
-        try:
-            opened = Gallery.open(gallery.folder)
-        except GalleryError:
-            continue
-        free = path[0] in ("build", "skipped") or path in (
-            ("model", "name"),
-            ("model", "source"),
-            ("model", "fingerprint"),
-        )
-        assert free or check_gallery(opened), path
-
-
 def test_tables_without_columns_or_rows(gallery):
-    from gallery.store.manifest import file_facts
-
     for damaged in (gallery.tiles.drop(columns="lon"), gallery.tiles.iloc[1:]):
         damaged.to_parquet(gallery.folder / TILES, index=False)
         rewrite(gallery, files=file_facts(gallery.folder))
         with pytest.raises(DamagedGallery, match="rows or columns"):
             Gallery.open(gallery.folder).tile(0)
-
-
-@pytest.mark.parametrize("name", DATA_FILES)
-@pytest.mark.parametrize("damage", ["missing", "cut", "empty", "other content", "noise"])
-def test_damaged_files_are_found(gallery, name, damage):
-    file = gallery.folder / name
-    content = file.read_bytes()
-    if damage == "missing":
-        file.unlink()
-    elif damage == "noise":  # same size, so that opening can only notice what it reads
-        file.write_bytes(bytes(len(content)))
-    else:
-        file.write_bytes({"cut": content[:-1], "empty": b"", "other content": content + b"x"}[damage])
-    if damage != "noise":
-        with pytest.raises(DamagedGallery, match=name):
-            Gallery.open(gallery.folder)
-    assert ("missing" if damage == "missing" else "checksum") in kinds(gallery)
-
-
-def test_one_flipped_bit_is_found(gallery):
-    for name in DATA_FILES:
-        content = bytearray((gallery.folder / name).read_bytes())
-        content[len(content) // 2] ^= 1
-        (gallery.folder / name).write_bytes(content)
-    messages = [problem.message for problem in check_gallery(gallery) if problem.kind == "checksum"]
-    assert len(messages) == 3 and all(
-        problem.damage for problem in check_gallery(gallery) if problem.kind == "checksum"
-    )
-
-
-def test_files_of_different_galleries_do_not_open(gallery, make_raster, tmp_path, embedder):
-    from gallery.store.manifest import file_facts
-
-    other = build_gallery(make_raster("b.tif", pixels=textured(300, 300)), tmp_path / "b", embedder)
-    (gallery.folder / INDEX).write_bytes((other.folder / INDEX).read_bytes())
-    rewrite(gallery, files=file_facts(gallery.folder))
-    with pytest.raises(DamagedGallery, match="different counts"):
-        Gallery.open(gallery.folder)
-    assert "counts" in kinds(gallery)
-
-
-def test_duplicates_are_remarks(make_raster, tmp_path, embedder):
-    plain = make_raster(pixels=np.full((3, 400, 400), 90, np.uint8))
-    gallery = build_gallery(plain, tmp_path / "g", embedder, options=BuildOptions(keep_featureless=True))
-    problems = check_gallery(gallery)
-    assert {problem.kind for problem in problems} == {"duplicate"} and not any(problem.damage for problem in problems)
-    assert len([problem for problem in problems if "pixels" in problem.message]) >= len(gallery) // 2
-
-
-def test_tiles_without_position_and_lost_sources(gallery):
-    from gallery.store.manifest import file_facts
-
-    tiles = gallery.tiles.copy()
-    tiles.loc[2, "lon"] = np.nan
-    tiles.to_parquet(gallery.folder / TILES, index=False)
-    rewrite(gallery, files=file_facts(gallery.folder))
-    (gallery.folder.parent / "region.tif").unlink()
-    broken = Gallery.open(gallery.folder)
-    problems = check_gallery(broken)
-    assert sorted(problem.kind for problem in problems) == ["position", "source"]
-    assert tiles["id"][2] in problems[0].message
-    with pytest.raises(GalleryError, match=r"no file region\.tif"):
-        broken.image(broken.tile(0))
 
 
 def test_an_image_outside_its_folder_is_not_read(gallery, make_photos, tmp_path):
