@@ -105,7 +105,7 @@ def paper(figures: Mapping[str, Any], prices: Prices) -> str:
         f"search at {searched['tiles']:,} tiles. The rest is extrapolated, and imagery is not counted.",
     ]
     for built in figures["build"]:
-        rows = [_told(cost) for cost in costs(built, searched, prices)]
+        rows = [_cells(cost) for cost in costs(built, searched, prices)]
         lines += [
             "",
             f"{built['model']}, {1e3 * built['build_core_s_a_tile']:.1f} ms of a core for each tile:",
@@ -120,7 +120,7 @@ def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> list[str]:
     return [f"| {' | '.join(row)} |" for row in (head, ["---:"] * len(head), *rows)]
 
 
-def _told(cost: AreaCost) -> list[str]:
+def _cells(cost: AreaCost) -> list[str]:
     """A row below HEAD."""
     return [
         cost.area,

@@ -10,7 +10,6 @@
 
 from __future__ import annotations
 
-import argparse
 import json
 import multiprocessing
 import shutil
@@ -29,6 +28,7 @@ from tqdm import tqdm
 
 from gallery.arguments import Parser
 from gallery.constants import SAMPLE
+from train_scripts.arguments import program
 from train_scripts.benchmarks.extrapolation import PRICES, Prices, paper, table
 from train_scripts.benchmarks.product import build_ratio
 from train_scripts.benchmarks.synthetic_vectors import tile_vectors
@@ -206,7 +206,7 @@ def random_tiny(folder: Path) -> str:
     return str(folder)
 
 
-def build_figures(raster: Path, tile_size_m: float, rounds: int, bar: tqdm) -> list[dict[str, Any]]:
+def build_figures(tile_size_m: float, rounds: int, bar: tqdm) -> list[dict[str, Any]]:
     """`build_ratio` of the starter weights and of MEAN as published."""
     with tempfile.TemporaryDirectory() as temporary:
         cases = {
@@ -215,7 +215,7 @@ def build_figures(raster: Path, tile_size_m: float, rounds: int, bar: tqdm) -> l
         }
         found = []
         for name, (source, side_m) in cases.items():
-            found.append({"model": name, **build_ratio(source, raster, rounds, side_m)})
+            found.append({"model": name, **build_ratio(source, rounds, side_m)})
             bar.update(1)
     return found
 
@@ -252,14 +252,9 @@ def text(figures: dict[str, Any]) -> str:
 
 def arguments() -> Parser:
     """The options."""
-    parser = Parser(
-        prog="python -m train_scripts.benchmark gallery",
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+    parser = program("benchmark gallery", __doc__)
     parser.add_argument("--sizes", type=int, nargs="*", default=SIZES, metavar="TILES", help="galleries to search")
     parser.add_argument("--dimension", type=int, default=768, help="numbers of each vector (default 768)")
-    parser.add_argument("--raster", type=Path, default=SAMPLE / "region.tif", help="to build from")
     parser.add_argument("--tile-size-m", type=float, default=160, help="of the starter's build (default 160)")
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--json", action="store_true")
@@ -289,7 +284,7 @@ def main(argv: list[str] | None = None) -> None:
     keep_freed_memory()
     like = np.load(SAMPLE / "vectors.npy")
     with tqdm(total=sum(options.sizes) + 2, unit=" tiles", file=sys.stderr) as bar:
-        built = build_figures(options.raster, options.tile_size_m, options.rounds, bar)
+        built = build_figures(options.tile_size_m, options.rounds, bar)
         searched = [
             asdict(search_figures(tiles, options.dimension, like, options.rounds, bar)) for tiles in options.sizes
         ]

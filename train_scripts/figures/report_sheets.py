@@ -132,10 +132,10 @@ def _query(row: Any, pictures: ReportPictures, side_px: int) -> SheetPicture:
 
 
 def _ranked(row: Any, rank: int, pictures: ReportPictures, side_px: int) -> SheetPicture:
-    right = _told(row, "tile_true", rank)
+    right = _stated(row, "tile_true", rank)
     if right is None:
         right = _judged(row, rank, pictures)
-    words = [f"{row.scores[rank]:.3f}", *_metres(row, row.tile_ids[rank], pictures, _told(row, "tile_m", rank))]
+    words = [f"{row.scores[rank]:.3f}", *_metres(row, row.tile_ids[rank], pictures, _stated(row, "tile_m", rank))]
     return _tile(row.tile_ids[rank], pictures, side_px, words, right)
 
 
@@ -158,7 +158,7 @@ def _tile(
     return SheetPicture(_readable(lambda: pictures.tile(tile_id, side_px)), " · ".join(words), right)
 
 
-def _told(row: Any, column: str, rank: int) -> Any:
+def _stated(row: Any, column: str, rank: int) -> Any:
     """What the report says of a ranked tile; None where it does not."""
     values = getattr(row, column, None)
     return values[rank] if isinstance(values, list | np.ndarray) and values[rank] is not None else None

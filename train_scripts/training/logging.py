@@ -36,7 +36,7 @@ def curves_of(run: PlacesRun) -> Any:
     return SummaryWriter(str(Path(run.config.out) / "tensorboard"), purge_step=run.step)
 
 
-def tell_step(
+def log_step(
     run: PlacesRun, losses: Sequence[float], rate: float, pairs_per_s: float, batches: int, curves: Any
 ) -> None:
     """A line on the batch that was just done, and its points. Args: losses: as `LOSSES`."""
@@ -52,7 +52,7 @@ def tell_step(
             curves.add_scalar(name, value, run.step)
 
 
-def tell_results(epoch: int, results: Results, curves: Any) -> None:
+def log_results(epoch: int, results: Results, curves: Any) -> None:
     """A line on every trial, and its points."""
     for name, of in results.items():
         for one in of:

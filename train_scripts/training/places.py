@@ -35,7 +35,7 @@ from train_scripts.errors import BadPicture
 from train_scripts.training.checkpoint import PlacesRun, begin_run
 from train_scripts.training.distributed import Processes, mean_over_all, processes
 from train_scripts.training.epoch_evaluation import evaluate_on
-from train_scripts.training.logging import LOSSES, Results, curves_of, tell_results, tell_step, write_history
+from train_scripts.training.logging import LOSSES, Results, curves_of, log_results, log_step, write_history
 from train_scripts.training.optimisation import rate_at, set_rate, update_average
 from train_scripts.training.places_config import PlacesConfig
 from train_scripts.training.step import losses_of, network_input, precision_of
@@ -210,7 +210,7 @@ def train_epoch(
         update(run, rate)
         run.step, run.batch = run.step + 1, end
         if mine.first and (run.step % config.log_every_steps == 0 or end == batches):
-            tell_step(run, values, rate, seen / (time.monotonic() - since), batches, curves)
+            log_step(run, values, rate, seen / (time.monotonic() - since), batches, curves)
             since, seen = time.monotonic(), 0
         if stops or run.step % config.save_every_steps == 0:
             run.save()
@@ -274,7 +274,7 @@ def evaluate_epoch(run: PlacesRun, tests: Sequence[Dataset], curves: Any) -> Non
         run.best = float(score)
         keep(run, "best")
     if run.mine.first:
-        tell_results(run.epoch, results, curves)
+        log_results(run.epoch, results, curves)
         write_history(run)
     run.save()
 

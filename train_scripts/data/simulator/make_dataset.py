@@ -108,8 +108,8 @@ def make(
     positions = {site.place: region.position(i) for region in regions for i, site in enumerate(region.sites)}
     finish(top, positions)
     files = [file for site in sites for file in (*(view.file for view in site.views), *site.copies)]
-    told = {"kind": kind, "seed": size.seed, "parts": _counts(kind, files, empty)}
-    (top / MADE_FILE).write_text(json.dumps(told, indent=1))
+    made = {"kind": kind, "seed": size.seed, "parts": _counts(kind, files, empty)}
+    (top / MADE_FILE).write_text(json.dumps(made, indent=1))
     if out.exists():
         out.rmdir()
     beside.rename(out)
