@@ -191,12 +191,14 @@ def make_ground(gallery: Gallery, progress: Progress | None = None) -> Ground:
         GalleryError: the imagery is gone or damaged, or the folder cannot be written.
     """
     folder = gallery.folder / GROUND
-    unfinished = gallery.folder / f"{GROUND}.unfinished"
+    unfinished, previous = (gallery.folder / f"{GROUND}.{state}" for state in ("unfinished", "previous"))
     try:
         shutil.rmtree(unfinished, ignore_errors=True)
         unfinished.mkdir()
         _write(gallery, unfinished, progress)
-        shutil.rmtree(folder, ignore_errors=True)
+        shutil.rmtree(previous, ignore_errors=True)
+        if folder.exists():
+            folder.rename(previous)
         unfinished.rename(folder)
     except OSError as error:
         raise GalleryError(
@@ -204,6 +206,7 @@ def make_ground(gallery: Gallery, progress: Progress | None = None) -> Ground:
         ) from error
     finally:
         shutil.rmtree(unfinished, ignore_errors=True)
+        shutil.rmtree(previous, ignore_errors=True)
     made = open_ground(gallery)
     assert made is not None
     return made

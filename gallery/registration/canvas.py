@@ -109,17 +109,20 @@ def whole(ground: Ground) -> Canvas:
     return _laid(ground, [Cut(sheet, slice(0, sheet.height_px), slice(0, sheet.width_px)) for sheet in ground.sheets])
 
 
-def around(ground: Ground, places: Sequence[LonLat], near_m: float = NEAR_M) -> Canvas:
+def around(ground: Ground, places: Sequence[LonLat], most: int | None = None, near_m: float = NEAR_M) -> Canvas:
     """The ground around some places, most promising first; places near each other share a part.
 
     Args:
         ground: of the gallery.
         places: those that no sheet holds are left out.
+        most: places that are looked around, those near each other counted once; None: all.
         near_m: to each side.
     """
     cuts: list[Cut] = []
     done: list[LonLat] = []
     for place in places:
+        if len(done) == most:
+            break
         if any(math.hypot(*offsets_m(other, place)) < SAME_M for other in done):
             continue
         cut = _cut(ground, place, near_m)

@@ -44,7 +44,7 @@ def exact_neighbours(descriptors: np.ndarray) -> Neighbours:
 def near_neighbours(descriptors: np.ndarray, probed: int = PROBED) -> Neighbours:
     """Neighbours in the lists of alike points that lie nearest; a byte a number, as the points themselves.
 
-    On one core 438,615 points take 1.2 s to build and a third of a second for 1,000 rows, where a comparison with all
+    On one core 438,615 points take 1.7 s to build and a third of a second for 1,000 rows, where a comparison with all
     takes 1.9 s.
 
     Args:

@@ -135,7 +135,7 @@ class Registrar:
         self,
         image: Image.Image,
         stated: Stated,
-        places: Sequence[LonLat] = (),
+        places: Sequence[LonLat] | None = None,
         allowed: Callable[[LonLat], bool] | None = None,
     ) -> Registration | None:
         """Search the place of a photo.
@@ -143,7 +143,7 @@ class Registrar:
         Args:
             image: the photo, upright and whole.
             stated: what it says of its camera.
-            places: around which it may lie, most promising first; none: all of the ground is searched.
+            places: around which it may lie, most promising first; None: all of the ground is searched.
             allowed: whether a place lies in the area that is asked about; None: all do.
 
         Returns:
@@ -184,15 +184,15 @@ class Registrar:
             searched_km2=ground_map.area_m2 / 1e6,
         )
 
-    def _searched(self, stated: Stated, places: Sequence[LonLat]) -> tuple[Canvas, GroundMap]:
-        if not places:
+    def _searched(self, stated: Stated, places: Sequence[LonLat] | None) -> tuple[Canvas, GroundMap]:
+        if places is None:
             with self._lock:
                 if self._whole is None:
                     canvas = whole(self.ground)
                     self._whole = canvas, GroundMap(canvas.picture, canvas.keypoints)
                 return self._whole
         most = PLACES_STATED if stated.known.pose else PLACES_GUESSED
-        canvas = around(self.ground, places[:most])
+        canvas = around(self.ground, places, most)
         return canvas, GroundMap(canvas.picture, canvas.keypoints)
 
 

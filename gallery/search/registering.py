@@ -29,7 +29,7 @@ ASSUMED_SIDES = 1.3
 what their photos show."""
 
 PLACES_AMONG = 200
-"""Best tiles whose places a large gallery is searched around."""
+"""Tiles, the best of a large gallery or all of a small prior area, whose places may be searched around."""
 
 HEADING_OFF_DEG = 20.0
 """Degrees by which a stated heading must be wrong to be told: compasses are off by ten."""
@@ -82,8 +82,11 @@ class Registering:
         """
         if self._registrar is None:
             return None, ""
-        rows = [] if ranking is None else ranking.rows[:PLACES_AMONG].tolist()
-        places = [self._centre(row) for row in rows]
+        places = None if ranking is None else [self._centre(row) for row in ranking.rows[:PLACES_AMONG].tolist()]
+        if near is not None and ranking is None:
+            inside = np.flatnonzero(tiles_in(self.gallery.boxes, near))
+            if len(inside) <= PLACES_AMONG:  # else all of the ground, and of what is found there what touches the area
+                places = [self._centre(row) for row in inside.tolist()]
         allowed = None if near is None else partial(_touches, near)
         try:
             return self._registrar.register(photo.image, stated_of(photo, options), places, allowed), ""

@@ -65,7 +65,7 @@ def test_the_ground_around_a_place_is_enough(registrar):
 
 def test_a_place_that_is_not_allowed_is_not_answered(registrar):
     photo, truth = photo_of(patchwork(), 300, 340, 40.0)
-    found = registrar.register(photo, Stated(40.0, -90.0, HEIGHT_M, FOCAL_MM), (), lambda point: False)
+    found = registrar.register(photo, Stated(40.0, -90.0, HEIGHT_M, FOCAL_MM), None, lambda point: False)
     assert found is None or distance_m(found.point, truth) > 25
 
 
