@@ -60,7 +60,7 @@ def test_a_video_is_a_flight_too(flights, tmp_path):
 def test_the_gallery_can_be_gone_for_the_pictures(flights, monkeypatch):
     from gallery.errors import SourceError
 
-    def gone(*arguments):
+    def gone(*arguments, **options):
         raise SourceError("The raster is gone.")
 
     with monkeypatch.context() as patch:

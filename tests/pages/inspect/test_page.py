@@ -232,7 +232,7 @@ def test_every_part_of_the_page_bears_a_poor_report(world, tmp_path, rows):
 
 def test_without_a_report_or_gallery_a_sentence_says_so(world, tmp_path):
     _, engine, report = world
-    with pytest.raises(BadQuestion, match=r"--report FILE"):
+    with pytest.raises(BadQuestion, match="There is no report here"):
         InspectionService(engine, None).inspection()
     without = InspectionService(engine, report, tmp_path / "nowhere").inspection()
     assert any(note.startswith("No tile pictures") for note in without.notes)
