@@ -11,6 +11,8 @@ import pytest
 
 from tests.helpers import ROOT
 
+pytestmark = [pytest.mark.process, pytest.mark.slow]
+
 PACKAGES = ("gallery", "mean_model", "pages", "train_scripts")
 BUILD = "import sys; from setuptools import build_meta; print(build_meta.build_wheel(sys.argv[1]))"
 EXTRAS = {"cluster", "dev"}
@@ -29,7 +31,6 @@ def wheel(tmp_path_factory) -> Path:
     return out / built.split()[-1]
 
 
-@pytest.mark.process
 def test_the_wheel_holds_every_file_of_the_packages_and_no_other(wheel):
     files = (path for name in PACKAGES for path in (ROOT / name).rglob("*") if path.is_file())
     ours = {path.relative_to(ROOT).as_posix() for path in files if path.suffix != ".pyc"}
@@ -37,7 +38,6 @@ def test_the_wheel_holds_every_file_of_the_packages_and_no_other(wheel):
     assert packed == ours | {"app.py"}
 
 
-@pytest.mark.process
 def test_the_wheel_asks_for_what_the_requirements_files_list(wheel):
     lists = [ROOT / "requirements.txt", *(ROOT / f"requirements-{extra}.txt" for extra in EXTRAS)]
     lines = [line for path in lists for line in path.read_text("utf-8").splitlines()]
@@ -48,7 +48,6 @@ def test_the_wheel_asks_for_what_the_requirements_files_list(wheel):
     assert set(re.findall(r"^Provides-Extra: (.+)$", told, re.M)) == EXTRAS
 
 
-@pytest.mark.process
 def test_an_unpacked_wheel_runs_from_any_folder(wheel, tmp_path):
     site, elsewhere = tmp_path / "site", tmp_path / "elsewhere"
     ZipFile(wheel).extractall(site)

@@ -295,11 +295,15 @@ def test_every_command_and_option_has_help():
 @pytest.mark.parametrize(
     "command", [[], ["build"], ["remove"], ["search"], ["inspect"], ["photo"], ["info"], ["check"]]
 )
-def test_help_loads_nothing_heavy(command):
+def test_every_command_has_help(command):
     done = subprocess.run(
         [sys.executable, "-m", "gallery", *command, "--help"], cwd=ROOT, capture_output=True, text=True
     )
     assert done.returncode == 0 and "usage: python -m gallery" in done.stdout and not done.stderr
+
+
+@pytest.mark.process
+def test_the_parser_loads_nothing_heavy():
     code = "import sys, gallery.__main__ as m; m.parser(); print(*sys.modules)"
     loaded = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True).stdout.split()
     assert not {"torch", "geopandas", "faiss", "rasterio", "numpy"} & set(loaded)
