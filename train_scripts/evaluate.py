@@ -36,11 +36,11 @@ from gallery.search.options import ROTATIONS
 from mean_model.errors import MeanModelError
 from mean_model.malloc import keep_freed_memory
 from train_scripts.arguments import program
+from train_scripts.data.loading import weather
 from train_scripts.data.readers.dataset import BOTH_WAYS, KINDS, PROTOCOLS, Protocol, check_protocol
 from train_scripts.data.readers.denseuav import Tiles
 from train_scripts.data.readers.listing import shown
 from train_scripts.data.readers.read_dataset import DATASET_KINDS
-from train_scripts.data.training import weather
 from train_scripts.errors import BadRequest, DatasetError
 from train_scripts.evaluation import compare, text
 from train_scripts.evaluation.paper_tables import ABLATIONS

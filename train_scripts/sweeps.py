@@ -31,11 +31,11 @@ from mean_model import MeanModelError
 from mean_model.photo import Photo
 from mean_model.photo_metadata import StatedPose
 from train_scripts.arguments import program
+from train_scripts.data.loading import weather
 from train_scripts.data.simulator.camera import DRONE_HFOV_DEG, looking_at
 from train_scripts.data.simulator.camera_files import Shot, focal_35mm
 from train_scripts.data.simulator.renderer import Surfaces, height_at, render
 from train_scripts.data.simulator.sensor import add_haze, photometry
-from train_scripts.data.training import weather
 from train_scripts.data.world.rasterise import rasterise
 from train_scripts.data.world.scene import Scene
 from train_scripts.data.world.shading import SEASONS, sun_direction

@@ -25,9 +25,9 @@ from PIL import Image
 from torch.utils.flop_counter import FlopCounterMode
 
 from mean_model.errors import ConfigError
+from train_scripts.data.loading.pictures import Recipe, TrainingPictures
 from train_scripts.data.readers.dataset import Picture, TrainingPair
 from train_scripts.data.readers.expected import DENSEUAV, SUES200_SPLIT, UNIVERSITY1652
-from train_scripts.data.training.pictures import Recipe, TrainingPictures
 from train_scripts.train import start
 from train_scripts.training.checkpoint import PlacesRun, begin_run
 from train_scripts.training.distributed import Processes

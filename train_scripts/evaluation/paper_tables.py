@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
+from train_scripts.data.loading.weather import CONDITIONS
 from train_scripts.data.readers.dataset import BOTH_WAYS, Direction
-from train_scripts.data.training.weather import CONDITIONS
 
 Cell = tuple[Direction, str]
 """What a pair of R@1 and AP was measured on: direction and condition ("", a weather, or a height)."""

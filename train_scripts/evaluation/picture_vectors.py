@@ -15,9 +15,9 @@ from PIL import Image
 from tqdm import tqdm
 
 from gallery.report.photo_quality import PictureFacts, picture_facts
+from train_scripts.data.loading import weather
 from train_scripts.data.readers.dataset import Picture, read_picture
 from train_scripts.data.readers.listing import shown
-from train_scripts.data.training import weather
 from train_scripts.errors import BadPicture
 
 if TYPE_CHECKING:
@@ -64,7 +64,7 @@ class PictureVectors:
         """Embed what is not known yet.
 
         Args:
-            condition: a weather of `train_scripts.data.training.weather.CONDITIONS`.
+            condition: a weather of `train_scripts.data.loading.weather.CONDITIONS`.
 
         Returns: (N, D) float32 rows of length 1, and the N pictures that they are of: those that can be read.
 

@@ -26,11 +26,11 @@ from torch.utils.data import DataLoader
 from mean_model.checkpoint import Contents, save_model
 from mean_model.errors import ConfigError, MeanModelError
 from mean_model.losses import Losses
+from train_scripts.data.loading.pictures import Recipe, TrainingPictures, collate, deaf
+from train_scripts.data.loading.sampler import unique_place_batches
 from train_scripts.data.readers.dataset import Dataset, Picture
 from train_scripts.data.readers.listing import some
 from train_scripts.data.readers.read_dataset import parse_spec, read_dataset
-from train_scripts.data.training.pictures import Recipe, TrainingPictures, collate, deaf
-from train_scripts.data.training.sampler import unique_place_batches
 from train_scripts.errors import BadPicture
 from train_scripts.training.checkpoint import PlacesRun, begin_run
 from train_scripts.training.distributed import Processes, mean_over_all, processes

@@ -6,9 +6,9 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from mean_model.errors import ConfigError
+from train_scripts.data.loading import weather
+from train_scripts.data.loading.pictures import Unreadable
 from train_scripts.data.readers.dataset import BOTH_WAYS, Direction, Protocol, views_of
-from train_scripts.data.training import weather
-from train_scripts.data.training.pictures import Unreadable
 from train_scripts.training.common_config import TrainingConfig
 from train_scripts.training.initial_weights import Parts
 

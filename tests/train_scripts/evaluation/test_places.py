@@ -13,10 +13,10 @@ from gallery.metrics import evaluate
 from gallery.report.report import read_report
 from gallery.report.tiles import read_tiles
 from tests.helpers.evaluate_line import refusal, say
+from train_scripts.data.loading.weather import CONDITIONS
 from train_scripts.data.readers.dataset import BOTH_WAYS
 from train_scripts.data.readers.expected import MADE_FILE
 from train_scripts.data.simulator.make_dataset import Size, make_denseuav, make_sues200, make_university1652
-from train_scripts.data.training.weather import CONDITIONS
 from train_scripts.errors import BadRequest, MissingPart
 from train_scripts.evaluation.paper_comparison import our_rows, read_summaries
 from train_scripts.evaluation.places import PlacesOptions, run

@@ -94,7 +94,7 @@ STRUCK_AGAIN = 0.35
 def weather(pictures: Tensor, generator: torch.Generator, share: float) -> Tensor:
     """Fog, darkness, glare, rain, snow or a shaken camera on some of the pictures, as batched tensor code.
 
-    Rougher than `train_scripts.data.training.weather`, the benchmark's recipe, which training does not see: what is
+    Rougher than `train_scripts.data.loading.weather`, the benchmark's recipe, which training does not see: what is
     measured there is weather of another making.
 
     Args:

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from train_scripts.data.training.augmentation import (
+from train_scripts.data.loading.augmentation import (
     CoarseDropout,
     GridDropout,
     QuarterTurn,

@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from tests.helpers import DATA
-from train_scripts.data.training import weather
-from train_scripts.data.training.weather import CONDITIONS, RECIPES, apply, chosen, picture_seed
+from train_scripts.data.loading import weather
+from train_scripts.data.loading.weather import CONDITIONS, RECIPES, apply, chosen, picture_seed
 from train_scripts.errors import BadRequest
 
 WEATHERS = CONDITIONS[1:]

@@ -10,8 +10,8 @@ import pytest
 import torch
 from PIL import Image
 
+from train_scripts.data.loading.pictures import Recipe, TrainingPictures, deaf
 from train_scripts.data.readers.dataset import Picture, TrainingPair
-from train_scripts.data.training.pictures import Recipe, TrainingPictures, deaf
 from train_scripts.errors import BadPicture
 
 

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from train_scripts.data.training.sampler import unique_place_batches
+from train_scripts.data.loading.sampler import unique_place_batches
 from train_scripts.errors import BadRequest
 
 

@@ -15,9 +15,9 @@ from PIL import Image
 from torch import Tensor
 from torch.utils.data import Dataset, default_collate
 
+from train_scripts.data.loading import weather
+from train_scripts.data.loading.augmentation import augmentation, flipped_together, plain
 from train_scripts.data.readers.dataset import Picture, TrainingPair, read_picture
-from train_scripts.data.training import weather
-from train_scripts.data.training.augmentation import augmentation, flipped_together, plain
 from train_scripts.errors import BadPicture
 
 log = logging.getLogger("train")
