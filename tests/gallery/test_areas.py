@@ -81,6 +81,8 @@ def test_polygon_prior_equals_shapely_on_every_turn(area, places):
         with pytest.raises(AreaError, match="no polygon"):
             Polygons(shape)
         return
+    wider, narrower = shape.buffer(1e-9), shape.buffer(-1e-9)  # a tenth of a millimetre: a turn rounds so much away
+    tiles = [tile for tile in tiles if wider.intersects(box(*tile)) == narrower.intersects(box(*tile))]
     expected = [shape.intersects(box(*tile)) for tile in tiles]
     for turn in (-360, 0, 360):
         turned = np.add(np.array(tiles).reshape(-1, 4), [turn, 0, turn, 0])
