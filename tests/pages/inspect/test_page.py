@@ -52,7 +52,9 @@ def world(tmp_path_factory):
 @pytest.fixture(scope="module")
 def service(world):
     folder, engine, report = world
-    return InspectionService(engine, report, folder / "gallery")
+    made = InspectionService(engine, report, folder / "gallery")
+    made.inspection()  # opened before a test asks what it holds, whichever comes first
+    return made
 
 
 def bare(count=4, **known):
