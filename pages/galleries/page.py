@@ -44,24 +44,31 @@ class Events:
     def opening(self, remembered: Any) -> Iterator[Values]:
         """The galleries, and the one that this visitor chose before."""
         entry, menu = self.picker.restore(remembered)
-        yield menu
-        yield from self._show_gallery(entry, remembered)
+        yield from self._show_gallery(entry, remembered, menu)
 
     def turned_to(self, remembered: Any, key: Any) -> Iterator[Values]:
         """Another gallery was chosen."""
         entry, stored = self.picker.choose(remembered, key)
-        yield stored
-        yield from self._show_gallery(entry, remembered)
+        yield from self._show_gallery(entry, remembered, stored)
 
     def of_list(self, remembered: Any, event: gr.EventData) -> Iterator[Values]:
         """A row of the list was chosen; what it carries comes from the browser."""
-        entry = self.service.catalog.get(getattr(event, "key", None))
-        yield {self.picker.menu: self.picker.menu_of(Remembered.read(remembered), entry)}
-        yield from self.turned_to(remembered, entry.key)
+        entry, stored = self.picker.choose(remembered, getattr(event, "key", None))
+        menu = self.picker.menu_of(Remembered.read(remembered), entry)
+        yield from self._show_gallery(entry, remembered, {self.picker.menu: menu, **stored})
 
-    def _show_gallery(self, entry: CatalogEntry, remembered: Any) -> Iterator[Values]:
+    def _show_gallery(self, entry: CatalogEntry, remembered: Any, chosen: Values) -> Iterator[Values]:
+        """What the page shows of a gallery.
+
+        Args:
+            entry: of the gallery.
+            remembered: by the browser.
+            chosen: what the choice itself changes; it is sent first and last, for of updates that come faster than a
+                busy browser draws, only the last is sure to be kept.
+        """
         parts = self.parts
-        yield {parts.health: LOOKING, parts.tile: NO_TILE, **parts.own.of(entry)}
+        kept = {**chosen, **parts.own.of(entry)}
+        yield {parts.health: LOOKING, parts.tile: NO_TILE, **kept}
         try:
             page = maps.iframe(self.service.map_page(entry.key), title="Map of the gallery") + render.legend()
             yield {parts.plan: page, parts.head: cards.header(entry.title, "ready", PROMISE)}
@@ -69,7 +76,7 @@ class Events:
             head = cards.header(entry.title, "error", PROMISE)
             yield {parts.plan: "", parts.health: cards.trouble_card(error, NOT_SHOWN), parts.head: head}
         facts = self.service.facts(Remembered.read(remembered).own)
-        yield {parts.listing: render.gallery_list(facts, entry.key)}
+        yield {parts.listing: render.gallery_list(facts, entry.key), **kept}
 
     def examined(self, key: Any) -> str:
         """The health of the gallery that is shown."""
@@ -122,8 +129,8 @@ class Events:
             self._building.pop(session, None)
         remembered = self._with_own(Remembered.read(given[self.picker.browser]), entry)
         done = cards.message_card("Built", f"{entry.title} is chosen now, here and on the other pages.")
-        yield {**idle, **self.picker.remember(remembered, entry), form.planned: done}
-        yield from self._show_gallery(entry, remembered.to_dict())
+        chosen = {**idle, **self.picker.remember(remembered, entry), form.planned: done}
+        yield from self._show_gallery(entry, remembered.to_dict(), chosen)
 
     def _with_own(self, remembered: Remembered, entry: CatalogEntry) -> Remembered:
         """What a browser is to remember after a build; the oldest of too many own galleries goes."""
@@ -143,8 +150,8 @@ class Events:
         self.builds.catalog.drop(str(key))
         known, first = Remembered.read(remembered), self.builds.catalog.first
         now = replace(known, chosen=first.key, own=tuple(own for own in known.own if own != key))
-        yield {**self.picker.remember(now, first), self.parts.form.planned: ""}
-        yield from self._show_gallery(first, now.to_dict())
+        chosen = {**self.picker.remember(now, first), self.parts.form.planned: ""}
+        yield from self._show_gallery(first, now.to_dict(), chosen)
 
 
 def _wire(events: Events, parts: Parts) -> None:
