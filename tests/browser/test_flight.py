@@ -1,8 +1,10 @@
 """The flight page in a real browser: the example on the map, play, the slider, downloads, Stop, and a phone."""
 
+import re
 from pathlib import Path
 
 import pytest
+from playwright.sync_api import expect
 
 import app
 from pages.flight.page import flight_page
@@ -62,17 +64,18 @@ def test_the_example_is_played_on_the_map_and_downloaded(visit):
     page = visit()
     example(page)
     inside = on_map(page)
-    assert inside.locator("path.leaflet-interactive").count() >= 18, "a dot for each place, found and stated"
-    assert page.locator("#flight-chart svg [data-number]").count() >= 8
-    assert page.locator("#player .shot:visible").get_attribute("data-number") == "1"
-    assert "onerror" in page.locator("#player .shot:visible").inner_text(), "a hostile name is shown as text"
+    dots = inside.locator("path.leaflet-interactive")  # one for each place, found and stated
+    dots.nth(17).wait_for(state="attached")
+    page.locator("#flight-chart svg [data-number]").nth(7).wait_for(state="attached")
+    expect(page.locator("#player .shot:visible")).to_have_attribute("data-number", "1")
+    expect(page.locator("#player .shot:visible")).to_contain_text("onerror")  # a hostile name is shown as text
     page.locator("#player .play").click()
     page.locator('#player .shot[data-number="3"]').wait_for(state="visible")
     page.locator("#player .play").click()
-    assert "Play" in page.locator("#player .play").inner_text()
+    expect(page.locator("#player .play")).to_contain_text("Play")
     page.locator("#player input").fill("8")
     number_on_map(page, "8")
-    assert page.locator("#player output").inner_text() == "8 / 10"
+    expect(page.locator("#player output")).to_have_text("8 / 10")
     page.locator('#flight-chart [data-number="2"]').dispatch_event("click")
     number_on_map(page, "2")
     inside.locator("path.leaflet-interactive").last.dispatch_event("click")
@@ -95,8 +98,8 @@ def test_own_photos_are_asked_and_a_bad_one_is_named(visit, flights, tmp_path):
     page.locator("#files", has_text="way_04").wait_for()
     page.locator("#find").click()
     page.locator("#card", has_text="bad.jpg is text").wait_for()
-    assert "4 photos on the track" in page.locator("#card h3").inner_text()
-    assert "--every" in page.locator("#card").inner_text() or "order of the files" in page.locator("#card").inner_text()
+    expect(page.locator("#card h3")).to_contain_text("4 photos on the track")
+    expect(page.locator("#card")).to_contain_text(re.compile("--every|order of the files"))
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])

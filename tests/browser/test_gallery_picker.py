@@ -2,6 +2,7 @@
 
 import pytest
 from gradio_client import Client, handle_file
+from playwright.sync_api import expect
 
 import app
 from gallery.errors import DamagedGallery
@@ -65,8 +66,8 @@ def test_a_visitor_turns_to_another_gallery_and_finds_it_again(visit, address):
     page.locator("#card .file", has_text="photo_2.jpg").wait_for()
     page.goto(f"{address}/flight")
     told(page, "100 tiles")
-    assert not page.locator("#example").is_visible(), "the other gallery has the example flight"
-    assert page.locator("#gallery input").input_value() == "gallery-2"
+    expect(page.locator("#example")).not_to_be_visible()  # the other gallery has the example flight
+    expect(page.locator("#gallery input")).to_have_value("gallery-2")
     turn_to(page, "gallery")
     told(page, "121 tiles")
     page.locator("#example").wait_for()
@@ -81,7 +82,7 @@ def test_an_own_photo_is_asked_again_there(visit, tmp_path):
     page.locator("#card .file", has_text="mine.jpg").wait_for()
     turn_to(page, "gallery-2")
     page.locator("#card .why", has_text="matching points agree").wait_for()
-    assert page.locator("#card .file").inner_text() == "mine.jpg"
+    expect(page.locator("#card .file")).to_have_text("mine.jpg")
 
 
 def test_a_gallery_that_cannot_be_opened_says_so_and_the_others_still_answer(visit):

@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 
 import pytest
+from playwright.sync_api import expect
 
 import app
 from pages.inspect.page import inspect_page
@@ -63,8 +64,9 @@ def counted(page, text):
 
 def test_filter_sort_select_and_step(visit):
     page = visit()
-    assert len(names(page)) == 25 and page.locator("table.queries .thumb img").first.is_visible()
-    assert HOSTILE[0] in page.locator("table.queries").inner_text(), "hostile names are shown as text"
+    expect(page.locator("table.queries tbody tr")).to_have_count(25)
+    expect(page.locator("table.queries .thumb img").first).to_be_visible()
+    expect(page.locator("table.queries")).to_contain_text(HOSTILE[0])  # hostile names are shown as text
     page.locator("#wrong input").check()
     page.wait_for_function("document.querySelectorAll('table.queries .mark.right').length === 0")
     page.locator("th button[data-sort=margin]").click()
@@ -72,8 +74,8 @@ def test_filter_sort_select_and_step(visit):
     wrong = names(page)
     page.locator("table.queries tbody tr").nth(2).click()
     page.locator("#sight .file", has_text=wrong[2][:3]).wait_for()
-    assert page.locator("#sight .file").inner_text() == wrong[2], "the row's own query, though rows were filtered"
-    assert page.locator("#sight .trio img").count() == 3
+    expect(page.locator("#sight .file")).to_have_text(wrong[2])  # the row's own query, though rows were filtered
+    expect(page.locator("#sight .trio img")).to_have_count(3)
     page.keyboard.press("ArrowRight")
     page.locator("#sight .file", has_text=wrong[3][:3]).wait_for()
     page.locator("#previous").click()
@@ -92,11 +94,11 @@ def test_a_link_brings_back_filter_order_and_query(visit, address):
     page.wait_for_function("() => new URLSearchParams(location.search).get('query')")
     link = page.url.partition("?")[2]
     again = visit(link)
-    assert again.locator("#sight .file").inner_text() == chosen
+    expect(again.locator("#sight .file")).to_have_text(chosen)
     assert names(again) == names(page)
-    assert again.locator("#wrong input").is_checked()
+    expect(again.locator("#wrong input")).to_be_checked()
     strange = visit("wrong=7&sort=beauty&query=nobody")
-    assert "does not have the query" in strange.locator("#card").inner_text()
+    expect(strange.locator("#card")).to_contain_text("does not have the query")
 
 
 def test_a_lasso_filters_the_table(visit):
@@ -127,7 +129,7 @@ def test_every_tab_shows_the_set_and_its_parts_filter(visit):
     condition = row.get_attribute("data-slice")
     row.click()
     counted(page, f"30 of {COUNT} queries")
-    assert page.locator("table.queries").inner_text().count(condition) >= 25
+    expect(page.locator("table.queries tbody tr", has_text=condition)).to_have_count(25)
     page.get_by_role("tab", name="Distributions").click()
     page.locator("#charts svg").nth(2).wait_for()
     page.get_by_role("tab", name="Map of errors").click()
@@ -171,7 +173,7 @@ def test_a_photo_of_the_first_page_is_inspected(open_window, address):
         page.locator("#card a.inspect").click()
     fresh = opened.value
     fresh.locator("#sight .query h3", has_text="by the photo's EXIF").wait_for()
-    assert fresh.locator("#sight .trio img").count() == 3
+    expect(fresh.locator("#sight .trio img")).to_have_count(3)
     fresh.locator("#sight .fit summary").click()
     fresh.locator("#sight .fit input").press("Home")
     assert fresh.locator("#sight .compare").evaluate("part => part.style.getPropertyValue('--at')") == "0%"

@@ -8,6 +8,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from playwright.sync_api import expect, sync_playwright
 
 CHROMIUM = Path("/usr/bin/chromium")
 WANTED = os.environ.get("REQUIRE_BROWSER") == "1"
@@ -30,12 +31,9 @@ LEFT = ("AbortError: signal is aborted", "Unexpected error Connection errored ou
 @contextmanager
 def launched() -> Iterator[Any]:
     """Chromium, started; without one, the tests that ask for it are skipped unless REQUIRE_BROWSER=1 is set."""
-    if not WANTED:
-        pytest.importorskip("playwright", reason="the package playwright is not installed")
-        if not CHROMIUM.exists():
-            pytest.skip("there is no /usr/bin/chromium (apt-get install chromium)")
-    from playwright.sync_api import sync_playwright
-
+    if not WANTED and not CHROMIUM.exists():
+        pytest.skip("there is no /usr/bin/chromium (apt-get install chromium)")
+    expect.set_options(timeout=PATIENCE_MS)
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
         yield browser
