@@ -48,6 +48,14 @@ class StatedPose(Protocol):
         """Focal length for the diagonal of 36 x 24 mm film, millimetres."""
         ...
 
+    @property
+    def roll_deg(self) -> float | None:
+        """Degrees about the direction of the photo's up, as of an aircraft whose camera looks straight down.
+
+        Positive where the right side of the photo dips.
+        """
+        ...
+
 
 class Photo(Protocol):
     """A photo that an embedder has read."""

@@ -48,10 +48,13 @@ class PhotoPosition:
 class StatedPose:
     """How the camera looked, by its own statement: known also where there is no satellite fix. None where unsaid."""
 
-    heading_deg: float | None = None  # clockwise from north, 0 to 360
+    heading_deg: float | None = None  # clockwise from north, 0 to 360, that the photo's up points to
     pitch_deg: float | None = None  # 0 is level, -90 looks straight down
     height_m: float | None = None  # above the take-off point
     focal_35mm: float | None = None  # focal length for the diagonal of 36 x 24 mm film, millimetres
+    roll_deg: float | None = (
+        None  # about the direction of the photo's up, positive where its right side dips; None: level
+    )
 
 
 @dataclass(frozen=True)
@@ -81,10 +84,11 @@ def metadata_of(image: Image.Image, size: tuple[int, int]) -> Metadata:
         return Metadata(notes=("The photo's EXIF is damaged and was ignored.",))
     orientation = orientation if isinstance(orientation, int) else 1
     xmp = xmp_values(image.info.get("xmp"))
-    heading, pitch, (looked, notes) = attitude(gps, xmp)
-    above, heights = height(xmp, pitch)
+    looked = attitude(gps, xmp, orientation)
+    above, heights = height(xmp, looked.pitch_deg)
     focal, lens = focal_35mm(camera, xmp, size, make, model)
-    pose = StatedPose(heading, pitch, above, focal)
+    pose = StatedPose(looked.heading_deg, looked.pitch_deg, above, focal, looked.roll_deg)
+    notes = [*looked.notes]
     try:
         position = _position(gps, xmp)
     except DECODE_FAULTS:
@@ -92,7 +96,7 @@ def metadata_of(image: Image.Image, size: tuple[int, int]) -> Metadata:
     if (2 in gps or 4 in gps) and position is None:
         notes = [_NOTE_POSITION, *notes]
     taken_at = _taken_at(camera)
-    statements = (*_places(gps, xmp, position), *looked, *heights, *lens, *_times(camera, taken_at))
+    statements = (*_places(gps, xmp, position), *looked.statements, *heights, *lens, *_times(camera, taken_at))
     return Metadata(orientation, position, None if pose == StatedPose() else pose, taken_at, tuple(notes), statements)
 
 

@@ -347,7 +347,7 @@ def plausible(to_ground: np.ndarray, photo_px: np.ndarray, size_px: tuple[int, i
         return False
     if pose is None:
         return True
-    slant_m = pose.height_m / math.sin(math.radians(-pose.pitch_deg))
+    slant_m = pose.height_m / pose.down
     stated = slant_m * FILM_DIAGONAL_MM / (pose.focal_35mm * math.hypot(*size_px))  # across the view
     return bool(1 / MOST_SCALE_ERROR < narrow / stated < MOST_SCALE_ERROR)
 

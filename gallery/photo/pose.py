@@ -1,13 +1,13 @@
 """How a photo's camera looked at the ground, and where: what it states, and the ground that it shows."""
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from shapely.geometry import Polygon
 
 from gallery.embedder import Photo, StatedPose
 from gallery.errors import AreaError
-from gallery.geo import LonLat, looked_at, rectangle
+from gallery.geo import LonLat, destination, looked_at, rectangle
 
 NADIR_WITHIN_DEG = 20.0
 """A footprint is worked out from a photo only when it looks down to within this angle."""
@@ -44,14 +44,24 @@ LEAST_DOWN_FOR_PLACE_DEG = 20.0
 by hundreds of metres."""
 
 
+MOST_ROLL_DEG = 45.0
+"""Degrees; no aircraft takes photos of the ground while it rolls by more."""
+
+
 @dataclass(frozen=True)
 class Pose:
     """How a camera looked at the ground, by its own statement."""
 
-    heading_deg: float  # clockwise from north
-    pitch_deg: float  # -90 looks straight down
+    heading_deg: float  # clockwise from north, that the photo's up points to
+    pitch_deg: float  # of the camera before it rolls, -90 looks straight down
     height_m: float  # above the ground, which drones give as above the take-off point
     focal_35mm: float  # focal length for the diagonal of 36 x 24 mm film, millimetres
+    roll_deg: float = 0.0  # about the direction of the photo's up, positive where its right side dips
+
+    @property
+    def down(self) -> float:
+        """Sine of the angle by which the camera looks below the horizon."""
+        return math.sin(math.radians(-self.pitch_deg)) * math.cos(math.radians(self.roll_deg))
 
 
 def complete_pose(stated: StatedPose | None) -> Pose | None:
@@ -62,8 +72,11 @@ def complete_pose(stated: StatedPose | None) -> Pose | None:
     numbers = [float(value) for value in values if value is not None and math.isfinite(value)]
     if len(numbers) < len(values):
         return None
+    roll_deg = stated.roll_deg
     pose = Pose(*numbers)
-    looks_down = -90 <= pose.pitch_deg <= -LEAST_DOWN_DEG
+    if roll_deg is not None and math.isfinite(roll_deg):
+        pose = replace(pose, roll_deg=roll_deg)
+    looks_down = -90 <= pose.pitch_deg <= -LEAST_DOWN_DEG and pose.down >= math.sin(math.radians(LEAST_DOWN_DEG)) - 1e-9
     return pose if looks_down and pose.height_m > 0 and pose.focal_35mm > 0 else None
 
 
@@ -90,4 +103,14 @@ def stated_place(photo: Photo) -> tuple[LonLat, bool] | None:
         return camera, False
     if not (-90 <= pose.pitch_deg <= -LEAST_DOWN_FOR_PLACE_DEG and 0 < pose.height_m < math.inf):
         return camera, False
-    return looked_at(camera, heading_deg, pose.pitch_deg, pose.height_m), True
+    return _looked_at(camera, heading_deg, pose.pitch_deg, pose.height_m, pose.roll_deg or 0.0), True
+
+
+def _looked_at(camera: LonLat, heading_deg: float, pitch_deg: float, height_m: float, roll_deg: float) -> LonLat:
+    """The ground under a photo's centre. Args: as of a `Pose`; a roll that cannot be right is not used."""
+    if not roll_deg or not abs(roll_deg) <= MOST_ROLL_DEG:
+        return looked_at(camera, heading_deg, pitch_deg, height_m)
+    pitch, roll = math.radians(-pitch_deg), math.radians(roll_deg)
+    forward_m, left_m = height_m / math.tan(pitch), height_m * math.tan(roll) / math.sin(pitch)
+    azimuth_deg = heading_deg - math.degrees(math.atan2(left_m, forward_m))
+    return destination(camera, azimuth_deg, math.hypot(forward_m, left_m))

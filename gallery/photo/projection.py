@@ -21,8 +21,10 @@ def ground_to_photo(pose: Pose, size_px: tuple[int, int]) -> np.ndarray:
     heading, pitch = math.radians(pose.heading_deg), math.radians(pose.pitch_deg)
     ahead = np.array([math.sin(heading) * math.cos(pitch), math.cos(heading) * math.cos(pitch), math.sin(pitch)])
     right = np.array([math.cos(heading), -math.sin(heading), 0.0])
+    cos, sin = math.cos(math.radians(pose.roll_deg)), math.sin(math.radians(pose.roll_deg))
+    right, ahead = right * cos + ahead * sin, ahead * cos - right * sin  # its right side dips: it looks to the left
     axes = np.stack([right, np.cross(ahead, right), ahead])  # right, down and ahead of the camera
-    camera = -ahead * pose.height_m / math.sin(-pitch)  # from the point that it looks at
+    camera = -ahead * pose.height_m / pose.down  # from the point that it looks at
     plane = np.array([[1, 0, -camera[0]], [0, 1, -camera[1]], [0, 0, -camera[2]]])
     lens = np.array([[focal_px, 0, size_px[0] / 2], [0, focal_px, size_px[1] / 2], [0, 0, 1]])
     projection: np.ndarray = lens @ axes @ plane

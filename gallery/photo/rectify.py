@@ -1,6 +1,5 @@
 """A photo as if seen from above: brought to the ground plane by the pose that its camera states."""
 
-import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -48,7 +47,7 @@ class GroundSquare:
 
 
 def seen_from_above(image: Image.Image, pose: Pose, side_m: float) -> GroundSquare:
-    """The ground that a photo shows, as tiles show it. Roll, lens distortion and relief are not corrected.
+    """The ground that a photo shows, as tiles show it. Lens distortion and relief are not corrected.
 
     Args:
         image: the whole picture, not cropped.
@@ -59,7 +58,7 @@ def seen_from_above(image: Image.Image, pose: Pose, side_m: float) -> GroundSqua
         A square with about the photo's own resolution at its centre, `LEAST_PX` to `MOST_PX` wide.
     """
     whole_px = image.width
-    slant_m = pose.height_m / math.sin(math.radians(-pose.pitch_deg))
+    slant_m = pose.height_m / pose.down
     wanted_px = side_m * focal_length_px(pose.focal_35mm, image.size) / slant_m
     if wanted_px > MOST_PX:  # shrunk by a filter first: the warp itself has none
         width, height = (max(1, round(side * MOST_PX / wanted_px)) for side in image.size)

@@ -31,6 +31,7 @@ class FakePose:
     pitch_deg: float | None = None
     height_m: float | None = None
     focal_35mm: float | None = None
+    roll_deg: float | None = None
 
 
 @dataclass(frozen=True)

@@ -1,7 +1,9 @@
 """What cameras of every maker say of how they looked, and what of it is believed."""
 
 import math
+from dataclasses import replace
 
+import numpy as np
 import pytest
 from PIL import Image, TiffImagePlugin
 
@@ -74,13 +76,50 @@ def test_a_gimbal_of_zeros_is_not_reported():
 @pytest.mark.parametrize("roll", ["+180.00", "-180.00", "179.2"])
 def test_a_gimbal_that_flipped_over_is_turned_round(roll):
     metadata = said_by(dji(GimbalYawDegree="-120.00", GimbalRollDegree=roll))
-    assert metadata.pose == FULL and "turned round" in metadata.notes[0]
+    heading = pytest.approx((float(roll) - 120) % 360)
+    assert metadata.pose == replace(FULL, heading_deg=heading) and "turned round" in metadata.notes[0]
+    upright = Image.Exif()
+    upright[0x0112] = 3
+    stored = said_by(dji(GimbalRollDegree="+180.00"), gps=upright)
+    assert stored.pose == FULL and not stored.notes, "the file's orientation says it already"
 
 
-def test_a_roll_that_is_no_flip_turns_nothing():
-    assert said_by(dji(GimbalRollDegree="12")).pose == FULL
+def test_a_picture_upside_down_says_nothing_of_its_pitch():
     oblique = said_by(dji(GimbalRollDegree="180", GimbalPitchDegree="-40")).pose
-    assert oblique == StatedPose(pytest.approx(60.0), -40.0, 150.0, 24.0)
+    assert oblique == StatedPose(pytest.approx(240.0), None, 150.0, 24.0)
+
+
+def rotation(yaw_deg: float, pitch_deg: float, roll_deg: float) -> np.ndarray:
+    """(3, 3): forward, right and down of a body, as columns north, east and down; yaw, then pitch, then roll."""
+    (cy, cp, cr), (sy, sp, sr) = (f(np.radians([yaw_deg, pitch_deg, roll_deg])) for f in (np.cos, np.sin))
+    yaw = np.array([[cy, -sy, 0], [sy, cy, 0], [0, 0, 1]])
+    pitch = np.array([[cp, 0, sp], [0, 1, 0], [-sp, 0, cp]])
+    return yaw @ pitch @ np.array([[1, 0, 0], [0, cr, -sr], [0, sr, cr]])
+
+
+@pytest.mark.parametrize(("pitch", "roll"), [(-90, 12), (-90, -7), (-60, 5), (-45, -9), (-88.5, 20), (-21, 3)])
+def test_a_gimbals_roll_is_read_as_heading_pitch_and_roll_of_the_picture(pitch, roll):
+    pose = said_by(dji(GimbalRollDegree=f"{roll}", GimbalPitchDegree=f"{pitch}")).pose
+    assert pose is not None and pose.heading_deg is not None and pose.pitch_deg is not None
+    ahead, right, down = rotation(60, pitch, roll).T  # a gimbal's camera looks forward
+    forward, right_wing, below = rotation(pose.heading_deg, pose.pitch_deg + 90, pose.roll_deg or 0).T
+    assert np.allclose([forward, right_wing, below], [-down, right, ahead]), "a body's camera looks down"
+
+
+def test_the_roll_of_a_view_near_the_horizon_is_not_used():
+    metadata = said_by(dji(GimbalRollDegree="5", GimbalPitchDegree="-10"))
+    assert metadata.pose == replace(FULL, pitch_deg=-10.0) and taken(metadata, "roll") == []
+
+
+def test_the_roll_of_an_aircraft_is_handed_on():
+    metadata = said_by(xmp_of({"Yaw": "60", "Pitch": "4", "Roll": "-7.5"}, "Camera"))
+    assert metadata.pose == StatedPose(60.0, -86.0, None, 24.0, -7.5) and taken(metadata, "roll") == ["Camera:Roll"]
+
+
+def test_a_gimbal_of_a_picture_that_was_turned_upright():
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    assert said_by(dji(GimbalRollDegree="+90.00"), gps=exif).pose == FULL
 
 
 def test_the_gimbal_says_where_the_camera_looked_and_not_the_gps_direction():
