@@ -24,6 +24,9 @@ _NORTH_UP_HELP = (
 _VERIFY_HELP = (
     "lay the photo on the ground around the best tiles by points found in both (default); --no-verify spares the time"
 )
+_USE_EXIF_HELP = (
+    "let the position in a photo's own EXIF count as a weak hint: it settles between places, and may be wrong"
+)
 _MATCHER_HELP = "find the points by the network XFeat with the weights in this file; default: SIFT, which needs none"
 
 
@@ -40,12 +43,13 @@ def search_options(command: argparse.ArgumentParser) -> None:
     command.add_argument("--rotations", type=int, choices=ROTATIONS, default=16, help=_ROTATIONS_HELP)
     command.add_argument("--north-up", action=argparse.BooleanOptionalAction, default=True, help=_NORTH_UP_HELP)
     command.add_argument("--verify", action=argparse.BooleanOptionalAction, default=True, help=_VERIFY_HELP)
+    command.add_argument("--use-exif-position", action="store_true", help=_USE_EXIF_HELP)
     command.add_argument("--matcher", metavar="xfeat:FILE", help=_MATCHER_HELP)
 
 
 def searched_as(options: argparse.Namespace) -> SearchOptions:
     """How the command was asked to search."""
-    return SearchOptions(options.rotations, options.north_up, options.verify)
+    return SearchOptions(options.rotations, options.north_up, options.verify, options.use_exif_position)
 
 
 def model_option(command: argparse.ArgumentParser, default: str | None, shown: str) -> None:

@@ -93,6 +93,14 @@ class Grid:
         rows, columns = self.shape
         return self.west_m + np.arange(columns) * self.cell_m, self.north_m - np.arange(rows) * self.cell_m
 
+    def within(self, bounds_m: tuple[float, float, float, float]) -> tuple[slice, slice]:
+        """Rows and columns of the cells that a box meets. Args: bounds_m: west, south, east and north edge."""
+        west, south, east, north = bounds_m
+        left, top = self.west_m - self.cell_m / 2, self.north_m + self.cell_m / 2
+        columns = slice(max(0, math.floor((west - left) / self.cell_m)), math.ceil((east - left) / self.cell_m))
+        rows = slice(max(0, math.floor((top - north) / self.cell_m)), math.ceil((top - south) / self.cell_m))
+        return rows, columns
+
     def around(self, east_m: float, north_m: float, reach_m: float) -> "Near":
         """The cells whose middles lie so near a place, in a square."""
         row, column = (self.north_m - north_m) / self.cell_m, (east_m - self.west_m) / self.cell_m
@@ -168,7 +176,8 @@ def posterior(
         grid: of the cells.
         log_likelihood: (H, W), of each cell against an accident, natural logarithm; -inf where the photo cannot be.
         log_absent: of the photo being elsewhere, in the same measure, its prior included.
-        log_prior: (H, W) log-density, of any scale: it is normalised over the cells; None: all alike.
+        log_prior: (H, W) natural logarithm of each cell's prior over what it has where nothing is known. It is not
+            normalised: a prior whose place is not on the map speaks for the photo being elsewhere. None: all alike.
 
     Raises:
         RegistrationError: the shapes differ, or the prior excludes every cell.
@@ -177,11 +186,9 @@ def posterior(
         raise RegistrationError("Likelihood and prior must have the shape of the grid.")
     total = log_likelihood.astype(np.float64)
     if log_prior is not None:
-        highest = float(log_prior.max())
-        if not math.isfinite(highest):
+        if not math.isfinite(float(log_prior.max())):
             raise RegistrationError("The prior leaves no place on this map.")
-        density = np.exp(log_prior - highest)
-        total = total + (log_prior - highest) - math.log(float(density.mean()))
+        total = total + log_prior
     top = max(float(total.max()), log_absent)
     if not math.isfinite(top):
         return Posterior(grid, np.zeros(grid.shape), 1.0)

@@ -1,6 +1,5 @@
 """The probability of a photo's place as pictures that lie on a map."""
 
-import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -30,13 +29,11 @@ def heat_patches(found: Registration) -> list[HeatPatch]:
     grid, most = belief.grid, float(belief.probability.max(initial=0.0))
     patches = []
     for part in found.canvas.parts:
-        west, south, east, north = part.bounds_m
-        left, top = (grid.west_m - grid.cell_m / 2, grid.north_m + grid.cell_m / 2)
-        columns = slice(max(0, math.floor((west - left) / grid.cell_m)), math.ceil((east - left) / grid.cell_m))
-        rows = slice(max(0, math.floor((top - north) / grid.cell_m)), math.ceil((top - south) / grid.cell_m))
+        rows, columns = grid.within(part.bounds_m)
         cells = belief.probability[rows, columns]
         if not cells.size or cells.max() < LEAST_SHOWN * most:
             continue
+        left, top = grid.west_m - grid.cell_m / 2, grid.north_m + grid.cell_m / 2
         height, width = cells.shape
         upper_left = left + columns.start * grid.cell_m, top - rows.start * grid.cell_m
         lower_right = upper_left[0] + width * grid.cell_m, upper_left[1] - height * grid.cell_m

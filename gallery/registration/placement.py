@@ -64,6 +64,8 @@ class Placement:
         fine: the fine fit, if there is one.
         candidate: that it rests on.
         posterior: over the map.
+        candidates: all that were looked at, likeliest first.
+        unhinted: the probability that the same place has without a prior; None where there was no prior.
     """
 
     east_m: float
@@ -78,6 +80,8 @@ class Placement:
     fine: FineFit | None
     candidate: Candidate
     posterior: Posterior
+    candidates: tuple[Candidate, ...] = ()
+    unhinted: float | None = None
 
 
 def placed(
@@ -96,7 +100,7 @@ def placed(
         found: by the search.
         known: how much of the photo's pose is stated.
         points: a network's, None: SIFT's.
-        log_prior: of the cells of `grid_of(ground)`.
+        log_prior: of the cells of `grid_of(ground)`, see `combine.posterior`.
 
     Returns:
         None where the search found no place at all.
@@ -104,7 +108,9 @@ def placed(
     candidates = found.candidates
     if not candidates:
         return None
-    looked = _looked_at(photo, ground, candidates, log_likelihoods(candidates, known.pose, WEIGHTS), points)
+    gains = _gains(grid_of(ground), candidates, log_prior)
+    logs = log_likelihoods(candidates, known.pose, WEIGHTS)
+    looked = _looked_at(photo, ground, candidates, logs, gains, points)
     belief = _belief(ground, found, looked.logs, log_prior)
     best = _nearest(candidates, *belief.best())
     candidate, fit = candidates[best], looked.fits.get(best)
@@ -113,6 +119,9 @@ def placed(
     turned_deg = (heading_deg - photo.heading_deg + 180) % 360 - 180
     spread_m = belief.radius_m()
     probability = belief.within(east_m, north_m, RIGHT_WITHIN_M)
+    unhinted = None
+    if log_prior is not None:
+        unhinted = _belief(ground, found, looked.logs, None).within(east_m, north_m, RIGHT_WITHIN_M)
     return Placement(
         east_m=east_m,
         north_m=north_m,
@@ -126,7 +135,24 @@ def placed(
         fine=fit,
         candidate=candidate,
         posterior=belief,
+        candidates=tuple(candidates[number] for number in np.argsort(-(looked.logs + gains), kind="stable")),
+        unhinted=unhinted,
     )
+
+
+def _gains(grid: Grid, candidates: Sequence[Candidate], log_prior: np.ndarray | None) -> np.ndarray:
+    """(N,) what a prior adds to the log-likelihood of each candidate."""
+    if log_prior is None:
+        return np.zeros(len(candidates))
+    rows, columns = (
+        np.clip(np.rint(np.array(off_m) / grid.cell_m).astype(int), 0, side - 1)
+        for off_m, side in zip(
+            ([grid.north_m - each.north_m for each in candidates], [each.east_m - grid.west_m for each in candidates]),
+            grid.shape,
+            strict=True,
+        )
+    )
+    return np.asarray(log_prior[rows, columns])
 
 
 @dataclass(frozen=True, eq=False)
@@ -143,13 +169,22 @@ class _LookedAt:
 
 
 def _looked_at(
-    photo: LaidPhoto, ground: GroundMap, candidates: Sequence[Candidate], logs: np.ndarray, points: Points | None
+    photo: LaidPhoto,
+    ground: GroundMap,
+    candidates: Sequence[Candidate],
+    logs: np.ndarray,
+    gains: np.ndarray,
+    points: Points | None,
 ) -> _LookedAt:
-    """The likeliest candidates are compared finely; whether that succeeds speaks for or against them."""
+    """The likeliest candidates are compared finely; whether that succeeds speaks for or against them.
+
+    Args: gains: (N,) what a prior adds to each.
+    """
+    promise = logs + gains
     gain, loss = (SIFT_FOUND, SIFT_MISSING) if points is None else (FINE_FOUND, FINE_MISSING)
     logs, fits = logs.copy(), {}
-    for number in np.argsort(-logs)[:LOOKED_AT].tolist():
-        if logs[number] < logs.max() - LOOKED_AT_WITHIN:
+    for number in np.argsort(-promise)[:LOOKED_AT].tolist():
+        if promise[number] < promise.max() - LOOKED_AT_WITHIN:
             continue
         one = candidates[number]
         coarse = CoarsePlace(one.east_m, one.north_m, one.turn_deg, one.growth)

@@ -18,7 +18,8 @@ from gallery.photo.pose import FILM_DIAGONAL_MM, Pose
 from gallery.registration.canvas import Canvas, Part, around, whole
 from gallery.registration.fine import FineFit, Points
 from gallery.registration.locate import GroundMap, Known
-from gallery.registration.placement import Placement, placed
+from gallery.registration.placement import Placement, grid_of, placed
+from gallery.registration.prior import Hint, log_prior
 from gallery.tiles import Tile
 
 log = logging.getLogger(__name__)
@@ -137,6 +138,7 @@ class Registrar:
         stated: Stated,
         places: Sequence[LonLat] | None = None,
         allowed: Callable[[LonLat], bool] | None = None,
+        hint: Hint | None = None,
     ) -> Registration | None:
         """Search the place of a photo.
 
@@ -145,6 +147,7 @@ class Registrar:
             stated: what it says of its camera.
             places: around which it may lie, most promising first; None: all of the ground is searched.
             allowed: whether a place lies in the area that is asked about; None: all do.
+            hint: where it may lie, as a weak prior; where places are given, it is looked around too.
 
         Returns:
             None where no place was found at all.
@@ -154,6 +157,8 @@ class Registrar:
         """
         begun = time.perf_counter()
         photo, known = laid_photo(image, stated, self._assumed_width_m)
+        if hint is not None and places is not None:
+            places = [hint.point, *places]
         canvas, ground_map = self._searched(stated, places)
         if not canvas.parts:
             return None
@@ -161,7 +166,8 @@ class Registrar:
         if allowed is not None:
             kept = [each for each in found.candidates if allowed(canvas.lonlat(each.east_m, each.north_m))]
             found = replace(found, candidates=tuple(kept))
-        place = placed(photo, ground_map, found, known, self._points)
+        prior = None if hint is None else log_prior(hint, canvas, grid_of(ground_map))
+        place = placed(photo, ground_map, found, known, self._points, prior)
         if place is None:
             return None
         part = canvas.part_at(place.east_m, place.north_m)

@@ -23,7 +23,7 @@ from gallery.search.answer import Answer, PhotoProblem
 from gallery.search.guessing import Guess, guesses_of, search_guessed
 from gallery.search.judging import CHECKED_AMONG, Judge, calibration_for
 from gallery.search.options import DEFAULTS, SearchOptions
-from gallery.search.registering import Registering, check_of, notes_of, stated_of
+from gallery.search.registering import Registering, check_of, hint_notes, notes_of, stated_of
 from gallery.search.scales import suited
 from gallery.search.view_search import Question, Searched, ViewSearch
 from gallery.store.gallery import Gallery
@@ -185,6 +185,8 @@ class Localizer:
             searched = replace(searched, timings={"read": read_s, **searched.timings})
             if verify and len(searched.ranking.rows):
                 searched = self._checked(self._registered(searched, question), question)
+            notes = hint_notes(searched.photo, question.options, searched.registration)
+            searched = replace(searched, notes=(*searched.notes, *notes))
             answers.append(self._judge.answer(searched, question.k, question.near))
         return answers
 

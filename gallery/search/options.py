@@ -21,6 +21,7 @@ class SearchOptions:
             by the heading alone. False ignores the pose (a wrong one leads astray).
         verify: lay the photo on the ground around the best tiles by local features (`gallery.judge.geometry`). A
             place that fits is the answer, and its tile comes first; else the order stays as it is.
+        use_exif_position: take the position in the photo's own EXIF as a weak prior over the gallery's ground.
 
     Raises:
         GalleryError: rotations are out of range.
@@ -29,6 +30,7 @@ class SearchOptions:
     rotations: int = 16
     north_up: bool = True
     verify: bool = True
+    use_exif_position: bool = False
 
     def __post_init__(self) -> None:
         if self.rotations not in ROTATIONS:

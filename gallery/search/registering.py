@@ -9,10 +9,13 @@ import numpy as np
 from gallery.areas import Area, tiles_in
 from gallery.embedder import Photo
 from gallery.errors import DamagedGallery, RegistrationError
-from gallery.geo import Bounds, LonLat
+from gallery.geo import Bounds, LonLat, distance_m
 from gallery.ground.sheets import open_ground
+from gallery.judge.calibration import percent
 from gallery.judge.geometry import Check
+from gallery.photo.pose import stated_place
 from gallery.registration.fine import Points
+from gallery.registration.prior import Hint
 from gallery.registration.registrar import Registrar, Registration, Stated
 from gallery.search.options import SearchOptions
 from gallery.search.scales import typical_side_m
@@ -89,7 +92,8 @@ class Registering:
                 places = [self._centre(row) for row in inside.tolist()]
         allowed = None if near is None else partial(_touches, near)
         try:
-            return self._registrar.register(photo.image, stated_of(photo, options), places, allowed), ""
+            stated, hint = stated_of(photo, options), hint_of(photo, options)
+            return self._registrar.register(photo.image, stated, places, allowed, hint), ""
         except RegistrationError as error:
             return None, str(error)
 
@@ -132,6 +136,28 @@ def stated_of(photo: Photo, options: SearchOptions) -> Stated:
     if not options.north_up:
         return Stated(focal_35mm=view.focal_35mm)  # a wrong pose leads astray; the lens is a fact
     return Stated(view.heading_deg, view.pitch_deg, view.height_m, view.focal_35mm)
+
+
+def hint_of(photo: Photo, options: SearchOptions) -> Hint | None:
+    """Where the photo's own EXIF puts the ground that it shows, if that was allowed to count."""
+    stated = stated_place(photo) if options.use_exif_position else None
+    return None if stated is None else Hint(stated[0])
+
+
+def hint_notes(photo: Photo, options: SearchOptions, found: Registration | None) -> tuple[str, ...]:
+    """What the position in the photo's EXIF did, where it was allowed to count."""
+    if not options.use_exif_position:
+        return ()
+    hint = hint_of(photo, options)
+    if hint is None:
+        return ("The photo's EXIF states no position that could serve as a hint.",)
+    if found is None or found.placement.unhinted is None:
+        return ("The position in the photo's EXIF did not count: the photo was not laid on the gallery's ground.",)
+    away_m = distance_m(hint.point, found.point)
+    return (
+        f"The position in the photo's EXIF counted as a weak hint. It is {away_m:,.0f} m from the place found by the "
+        f"ground, which without it would have a probability of {percent(found.placement.unhinted)}.",
+    )
 
 
 def check_of(found: Registration) -> Check:

@@ -71,6 +71,16 @@ def text_files(buttons: Mapping[str, gr.DownloadButton], stem: str, texts: Mappi
     }
 
 
+def use_exif_box() -> gr.Checkbox:
+    """The box that lets a photo's own position count."""
+    return gr.Checkbox(
+        label="Let the photo's own EXIF position count as a weak hint",
+        info="It settles between places that fit about as well. It may be wrong, and the answer says what it did.",
+        value=False,
+        elem_id="use-exif",
+    )
+
+
 MAP_SCRIPT = static.text("map_frame.js")
 """Runs once beside the map's frame: tells it the theme, and the page which marker was clicked (event 'pick')."""
 

@@ -28,12 +28,13 @@ class Settings:
     max_speed_m_s: gr.Slider
     turn: gr.Radio
     verify: gr.Checkbox
+    use_exif: gr.Checkbox
     basemap: gr.Checkbox
 
     @property
     def given(self) -> set[gr.blocks.Block]:
         """What `question` reads."""
-        return {self.every_s, self.max_speed_m_s, self.turn, self.verify, self.basemap}
+        return {self.every_s, self.max_speed_m_s, self.turn, self.verify, self.use_exif, self.basemap}
 
     def question(self, given: Values) -> FlightQuestion:
         """The settings as one value."""
@@ -42,6 +43,7 @@ class Settings:
             max_speed_m_s=given[self.max_speed_m_s],
             turn=given[self.turn],
             verify=bool(given[self.verify]),
+            use_exif=bool(given[self.use_exif]),
             basemap=bool(given[self.basemap]),
         )
 
@@ -121,8 +123,9 @@ def make_settings() -> Settings:
             label="Turn the photos",
         )
         verify = gr.Checkbox(label="Check by geometry: finer, a second or two for each photo", value=True)
+        use_exif = widgets.use_exif_box()
         basemap = gr.Checkbox(label="Street background from openstreetmap.org", value=False)
-    return Settings(every_s, max_speed_m_s, turn, verify, basemap)
+    return Settings(every_s, max_speed_m_s, turn, verify, use_exif, basemap)
 
 
 def _outputs() -> Outputs:

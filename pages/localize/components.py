@@ -41,12 +41,14 @@ class Settings:
     lat: gr.Number
     radius_km: gr.Slider
     again: gr.Button
+    use_exif: gr.Checkbox
     basemap: gr.Checkbox
 
     @property
     def given(self) -> set[gr.blocks.Block]:
         """What `question` reads."""
-        return {self.k, self.turn, self.where, self.lon, self.lat, self.radius_km, self.basemap}
+        area = {self.where, self.lon, self.lat, self.radius_km}
+        return {self.k, self.turn, *area, self.use_exif, self.basemap}
 
     def question(self, given: Values) -> PhotoQuestion:
         """The settings as one value."""
@@ -58,6 +60,7 @@ class Settings:
             lat=given[self.lat],
             radius_km=given[self.radius_km],
             basemap=bool(given[self.basemap]),
+            use_exif=bool(given[self.use_exif]),
         )
 
 
@@ -190,9 +193,19 @@ def _settings() -> Settings:
             lat = gr.Number(label="Latitude", minimum=-90, maximum=90, min_width=90, step=0.001)
         radius_km = gr.Slider(0.1, 20, value=1, step=0.1, label="Radius, km", visible=False)
         again = gr.Button("Search here", size="sm", visible=False)
+        use_exif = widgets.use_exif_box()
         basemap = gr.Checkbox(label="Street background from openstreetmap.org", value=False)
     return Settings(
-        k=k, turn=turn, where=where, point=point, lon=lon, lat=lat, radius_km=radius_km, again=again, basemap=basemap
+        k=k,
+        turn=turn,
+        where=where,
+        point=point,
+        lon=lon,
+        lat=lat,
+        radius_km=radius_km,
+        again=again,
+        use_exif=use_exif,
+        basemap=basemap,
     )
 
 

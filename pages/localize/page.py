@@ -198,7 +198,7 @@ def _wire(events: Events, parts: Parts) -> None:
     turned.then(events.ask_there, at_hand, [*answered, *examples], **ANSWERS)
     # Not `release`: on a slow machine it comes before the number that was typed.
     changes = [settings.k.change, settings.radius_km.change, settings.turn.input, settings.where.input]
-    triggers = [*changes, settings.basemap.input, settings.again.click]
+    triggers = [*changes, settings.use_exif.input, settings.basemap.input, settings.again.click]
     gr.on(triggers, events.same, at_hand, answered, trigger_mode="always_last", **ANSWERS)
 
     # A tile chosen in the strip or the table is flown to; a marker clicked on the map chooses its tile.

@@ -29,6 +29,7 @@ class FlightQuestion:
     max_speed_m_s: float = 20.0
     turn: Turn = "heading"
     verify: bool = True
+    use_exif: bool = False  # each photo's own position counts as a weak hint
     basemap: bool = False
 
 
@@ -95,7 +96,7 @@ class FlightService:
         seen: list[Sighting] = []
         if progress is not None:
             progress(0, flight.count)
-        options = replace(TURNS[question.turn], verify=question.verify)
+        options = replace(TURNS[question.turn], verify=question.verify, use_exif_position=question.use_exif)
         for sighting in sightings(localizer, flight.frames, options=options, picture_px=PLAYER_PX):
             seen.append(sighting)
             if progress is not None:

@@ -56,6 +56,12 @@ class PhotoQuestion:
     lat: float | None = None
     radius_km: float = 1.0
     basemap: bool = False
+    use_exif: bool = False  # the photo's own position counts as a weak hint
+
+    @property
+    def options(self) -> SearchOptions:
+        """How the photo is searched."""
+        return replace(TURNS[self.turn], use_exif_position=self.use_exif)
 
 
 @dataclass(frozen=True)
@@ -163,7 +169,7 @@ class LocateService:
         photo = localizer.embedder.read(source, PICTURE_PX)
         read_s = time.perf_counter() - begun
         near, notes = area_of(question, photo.position)
-        answer = localizer.localize(photo, k=question.k, near=near, options=TURNS[question.turn])
+        answer = localizer.localize(photo, k=question.k, near=near, options=question.options)
         notes = (*photo.notes, *notes, *outside(localizer.gallery, answer), *answer.notes)
         notes = tuple(dict.fromkeys(notes))  # the answer may already carry those of the photo
         return replace(answer, notes=notes, timings={**answer.timings, "read": read_s}), photo, near
@@ -189,7 +195,7 @@ class LocateService:
         localizer = self.engine.wait()
         near, _ = area_of(question, None)
         results: list[Answer | PhotoProblem] = []
-        for result in localizer.stream(sources, k=question.k, near=near, options=TURNS[question.turn]):
+        for result in localizer.stream(sources, k=question.k, near=near, options=question.options):
             results.append(result)
             if progress is not None:
                 progress(len(results), len(sources))

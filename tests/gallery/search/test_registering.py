@@ -1,6 +1,7 @@
 """A gallery with its ground answers better, says what is wrong with a pose, and keeps the embedding's answer."""
 
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -9,11 +10,13 @@ from PIL import Image
 
 from gallery import Gallery, Localizer
 from gallery.build.options import BuildOptions
+from gallery.geo import distance_m, moved
 from gallery.ground.picture import GroundImage
 from gallery.ground.sheets import GROUND, make_ground
 from gallery.photo.pose import FILM_DIAGONAL_MM
 from gallery.search.answer import Answer
-from tests.helpers.builders import FakeEmbedder, FakePhoto, FakePose, build_region
+from gallery.search.options import SearchOptions
+from tests.helpers.builders import FakeEmbedder, FakePhoto, FakePose, FakePosition, build_region
 from tests.helpers.ground_views import terrain, view
 
 SIDE = 500
@@ -107,3 +110,26 @@ def test_damaged_ground_leaves_the_tiles(gallery, tmp_path, caplog):
     answer = Localizer(own, FakeEmbedder()).localize(photo_of(FakePose(0, -90, HEIGHT_M, 24)))
     assert answer.matches and "register" not in answer.timings
     assert len([line for line in caplog.messages if "python -m gallery ground" in line]) == 1
+
+
+def test_the_position_in_exif_counts_only_where_it_is_asked_for_and_is_said(gallery, localizer):
+    there = localizer.localize(photo_of(FakePose(30, -90, HEIGHT_M, 24), 30))
+    for off_m in (20, 5000):
+        said = moved(there.fit.point, off_m, 0)
+        photo = replace(photo_of(FakePose(30, -90, HEIGHT_M, 24), 30), position=FakePosition(said.lon, said.lat))
+        plain = localizer.localize(photo)
+        hinted = localizer.localize(photo, options=SearchOptions(use_exif_position=True))
+        assert not any("hint" in note for note in plain.notes) and plain.confidence == there.confidence
+        [note] = [note for note in hinted.notes if "weak hint" in note]
+        assert f"{off_m:,} m from the place found" in note
+        assert hinted.verdict == "located" and distance_m(hinted.fit.point, there.fit.point) < 1
+
+
+def test_a_hint_that_cannot_count_is_one_sentence(gallery, localizer, tmp_path):
+    asked = SearchOptions(use_exif_position=True)
+    answer = localizer.localize(photo_of(FakePose(30, -90, HEIGHT_M, 24), 30), options=asked)
+    assert len([note for note in answer.notes if "states no position" in note]) == 1
+    at = gallery.tile(0).centre
+    photo = replace(photo_of(None), position=FakePosition(at.lon, at.lat))
+    bare = Localizer(without_ground(gallery, tmp_path), FakeEmbedder()).localize(photo, options=asked)
+    assert len([note for note in bare.notes if "did not count" in note]) == 1

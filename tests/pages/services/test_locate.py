@@ -146,3 +146,9 @@ def test_locate_is_ask_without_the_drawing(service):
 def test_the_first_map_shows_where_the_gallery_is(service):
     with_ground = service.first_map()
     assert "L.imageOverlay(" in with_ground
+
+
+def test_the_photos_own_position_counts_only_where_the_visitor_allows_it():
+    assert not PhotoQuestion().options.use_exif_position
+    options = PhotoQuestion(turn="guessed", use_exif=True).options
+    assert options.use_exif_position and not options.north_up
