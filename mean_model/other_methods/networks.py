@@ -1,21 +1,33 @@
 """The networks of other methods, as far as embeddings need them: one pooled feature, or several parts of a map."""
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, cast
 
 import timm
 import torch
 import torch.nn.functional as F
-import torchvision
+from timm.models.vision_transformer import Attention, VisionTransformer
 from torch import Tensor, nn
 
 from ..config import IMAGENET_MEAN, IMAGENET_STD
 from ..errors import ConfigError
+from .parts import (
+    ATTENTION_MAPS,
+    AttentionPooling,
+    DenseRings,
+    HeatRegions,
+    MapMean,
+    SquareRings,
+    TokenMean,
+    TripletAttention,
+)
+from .resnets import ResNetMap, StyledResNet
 
-Head = Literal["pooled", "rings", "gates"]
+Head = Literal["pooled", "rings", "dense_rings", "gates", "attention", "heat", "tokens", "style"]
 
-PART_CHANNELS = 512  # of each part's embedding in MCCG and LPN
+PART_CHANNELS = 512  # of each part's embedding
 
 
 @dataclass(frozen=True)
@@ -67,16 +79,21 @@ class PooledNetwork(nn.Module):
 class PartsNetwork(nn.Module):
     """An embedding of several parts, each of length 1 / sqrt(P); a picture and its mirror image are added before.
 
-    The rule of MCCG (`mode-str/crossview`, test.py) and LPN (`wtyhub/LPN`, test.py).
+    The rule of LPN's test.py (`wtyhub/LPN`), which all methods here but the pooled ones kept.
     """
 
-    def __init__(self, backbone: nn.Module, split: nn.Module, channels: int, parts: int) -> None:
-        """Args: split: turns the backbone's map into (B, channels, P)."""
+    def __init__(self, backbone: nn.Module, split: nn.Module, channels: Sequence[int]) -> None:
+        """Take the network's pieces.
+
+        Args:
+            split: called with the backbone and images, gives a list of P features.
+            channels: of each of them.
+        """
         super().__init__()
         self.backbone = backbone
         self.split = split
         self.heads = nn.ModuleList(
-            nn.Sequential(nn.Linear(channels, PART_CHANNELS), nn.BatchNorm1d(PART_CHANNELS)) for _ in range(parts)
+            nn.Sequential(nn.Linear(width, PART_CHANNELS), nn.BatchNorm1d(PART_CHANNELS)) for width in channels
         )
 
     @property
@@ -94,75 +111,8 @@ class PartsNetwork(nn.Module):
         return self.state_dict()
 
     def _parts(self, images: Tensor) -> Tensor:
-        split = self.split(self.backbone, images)
-        return torch.stack([head(split[:, :, part]) for part, head in enumerate(self.heads)], dim=2)
-
-
-class SquareRings(nn.Module):
-    """LPN's partition: the mean over each square ring of the map, from the middle to the border.
-
-    As published, a ring's sum is divided by the area of the whole square that it bounds, and map sides are even.
-    """
-
-    def __init__(self, rings: int) -> None:
-        super().__init__()
-        self.rings = rings
-
-    def forward(self, backbone: nn.Module, images: Tensor) -> Tensor:
-        """(B, C, rings)."""
-        features = backbone(images)
-        height, width = features.shape[2:]
-        step = height // 2 // self.rings
-        sums, areas = [torch.zeros_like(features[:, :, 0, 0])], []
-        for ring in range(1, self.rings + 1):
-            margin = 0 if ring == self.rings else height // 2 - ring * step
-            square = features[:, :, margin : height - margin, margin : width - margin]
-            sums.append(square.sum((2, 3)))
-            areas.append(square.shape[2] * square.shape[3])
-        return torch.stack([(sums[i + 1] - sums[i]) / area for i, area in enumerate(areas)], dim=2)
-
-
-class Gate(nn.Module):
-    """One branch of MCCG's triplet attention: a map weighted by a 7 x 7 convolution of its strongest and mean value."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.conv = nn.Conv2d(2, 1, 7, padding=3, bias=False)
-        self.norm = nn.BatchNorm2d(1)
-
-    def forward(self, features: Tensor) -> Tensor:
-        """(B, C, H, W) of the same shape; which axis is called C is the caller's choice."""
-        summary = torch.stack([features.amax(1), features.mean(1)], dim=1)
-        weights: Tensor = self.norm(self.conv(summary)).sigmoid()
-        return features * weights
-
-
-class TripletAttention(nn.Module):
-    """MCCG's parts: the means of the map seen along its rows and along its columns, and the pooled feature."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.rows, self.columns = Gate(), Gate()
-
-    def forward(self, backbone: nn.Module, images: Tensor) -> Tensor:
-        """(B, C, 3)."""
-        features = backbone.forward_features(images)  # type: ignore[operator]
-        rows = self.rows(features.transpose(1, 2)).transpose(1, 2)
-        columns = self.columns(features.transpose(1, 3)).transpose(1, 3)
-        pooled = backbone.forward_head(features)  # type: ignore[operator]
-        return torch.stack([rows.mean((2, 3)), columns.mean((2, 3)), pooled], dim=2)
-
-
-class ResNetMap(nn.Sequential):
-    """The last map of ResNet-50 with the last stride taken out, as LPN trains it (`--stride=1` in its run.sh)."""
-
-    def __init__(self) -> None:
-        whole = torchvision.models.resnet50(weights=None)
-        whole.layer4[0].conv2.stride = whole.layer4[0].downsample[0].stride = (1, 1)
-        del whole.avgpool, whole.fc
-        super().__init__()
-        for name, layer in whole.named_children():
-            self.add_module(name, layer)
+        parts = self.split(self.backbone, images)
+        return torch.stack([head(part) for head, part in zip(self.heads, parts, strict=True)], dim=2)
 
 
 OtherNetwork = PooledNetwork | PartsNetwork
@@ -182,14 +132,40 @@ def build(config: OtherConfig) -> OtherNetwork:
 
 
 def _build(config: OtherConfig) -> OtherNetwork:
-    if config.head == "rings":
-        return PartsNetwork(ResNetMap(), SquareRings(config.parts), 2048, config.parts)
+    match config.head:
+        case "rings":
+            return PartsNetwork(ResNetMap(), SquareRings(config.parts), [2048] * config.parts)
+        case "dense_rings":
+            return PartsNetwork(ResNetMap(), DenseRings(2048), [2048] * config.parts)
+        case "style":
+            return PartsNetwork(StyledResNet(), MapMean(), [2048])
+        case "heat":
+            vit = _fsra_vit(config.image_size)
+            return PartsNetwork(vit, HeatRegions(config.parts - 1), [vit.embed_dim] * config.parts)
     if not timm.is_model(config.backbone):
         raise ConfigError(f"timm knows no model named {config.backbone!r}.")
     try:
         backbone = timm.create_model(config.backbone, num_classes=0, img_size=config.image_size)
     except TypeError:  # most convolutional families take any size
         backbone = timm.create_model(config.backbone, num_classes=0)
-    if config.head == "gates":
-        return PartsNetwork(backbone, TripletAttention(), int(backbone.num_features), config.parts)  # type: ignore[arg-type]
+    channels = int(backbone.num_features)  # type: ignore[arg-type]
+    match config.head:
+        case "gates":
+            return PartsNetwork(backbone, TripletAttention(), [channels] * config.parts)
+        case "attention":
+            return PartsNetwork(backbone, AttentionPooling(channels), [ATTENTION_MAPS * channels] * 2 + [channels])
+        case "tokens":
+            return PartsNetwork(backbone, TokenMean(), [channels])
     return PooledNetwork(backbone)
+
+
+def _fsra_vit(image_size: int) -> VisionTransformer:
+    """The transformer of FSRA: the small one of timm's first releases, of 8 wide blocks and with another attention."""
+    vit = VisionTransformer(
+        img_size=image_size, embed_dim=768, depth=8, num_heads=8, mlp_ratio=3, qkv_bias=False, num_classes=0
+    )
+    for block in vit.blocks:
+        attention = cast(Attention, block.get_submodule("attn"))
+        attention.scale = vit.embed_dim**-0.5  # by the whole width and not by a head's, as its weights were trained
+        attention.fused_attn = False  # type: ignore[misc]  # the fused one takes no scale
+    return vit
