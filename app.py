@@ -2,13 +2,15 @@
 
 import logging
 import os
+import signal
 import socket
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from types import FrameType
+from typing import TYPE_CHECKING, NoReturn
 
 from gallery.arguments import Parser
 from gallery.constants import SAMPLE, SHARES
@@ -26,7 +28,7 @@ if TYPE_CHECKING:
 ROOT = Path(__file__).resolve().parent
 PRIVATE_FOLDERS = (".git", "mean_model", "train_scripts", "tests", "pages")  # never served, whatever a page returns
 LARGEST_UPLOAD = "50mb"
-FILES_LIVE_S = 3600  # uploads and downloads are looked through once in this time, and go when they are older
+FILES_LIVE_S = 3600  # uploads and downloads go when they are older
 MOST_WAITING = 32
 LAST_PORT = 65_535
 LENT_S = 20  # seconds of a lent GPU that one call may take; visitors have a daily allowance
@@ -267,7 +269,6 @@ def loader(options: Options, lent: "LentGpu | None" = None) -> "Callable[[Path],
     def load(folder: Path) -> "Localizer":
         from gallery import Gallery, Localizer
         from gallery.errors import NotAGallery
-        from mean_model.xfeat import package_points
         from pages.errors import NotReady
 
         try:
@@ -279,6 +280,8 @@ def loader(options: Options, lent: "LentGpu | None" = None) -> "Callable[[Path],
                 "The sample gallery is not there. Build your own with: python -m gallery build SOURCE --out DIR, "
                 "then start with: python app.py --gallery DIR."
             ) from error
+
+        from mean_model.xfeat import package_points  # brings torch, which a gallery that is missing needs not
 
         embedder = embedders.get(options.model or opened.model_source, opened.fingerprint)
         matcher = None if options.matcher is None else matcher_of(options.matcher)
@@ -331,6 +334,11 @@ def serve(app: "gr.Blocks", catalog: "GalleryCatalog", host: str | None = None, 
     return address
 
 
+def _stop(number: int, frame: FrameType | None) -> NoReturn:
+    """End as after an error, so that what visitors left is cleared away."""
+    sys.exit(128 + number)
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Serve until interrupted. Returns: the exit status."""
     options = options_of(sys.argv[1:] if arguments is None else arguments)
@@ -340,12 +348,23 @@ def main(arguments: Sequence[str] | None = None) -> int:
     logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(message)s", stream=sys.stderr)
     os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"
     from mean_model.malloc import keep_freed_memory
+    from pages.services.temp_root import Sweeper, temp_root
 
     keep_freed_memory()  # before torch comes: a batch then takes up to half the time
-    catalog = catalog_of(options, loader(options, lent_gpu()))
-    app = build(catalog, more_pages(options, catalog))
-    serve(app, catalog, options.host, options.port)
-    app.block_thread()
+    signal.signal(signal.SIGTERM, _stop)
+    with temp_root() as root:
+        catalog = catalog_of(options, loader(options, lent_gpu()))
+        app = build(catalog, more_pages(options, catalog))
+
+        def kept() -> set[str]:
+            return set().union(*(block.keep_in_cache for block in app.blocks.values()))
+
+        with Sweeper(root, FILES_LIVE_S, kept):
+            try:
+                serve(app, catalog, options.host, options.port)
+                app.block_thread()
+            finally:
+                app.close()  # nothing is uploaded into what is removed now
     return 0
 
 
