@@ -203,7 +203,7 @@ def catalog_of(options: Options, load: "Callable[[Path], Localizer]") -> "Galler
     entries = []
     for key, folder in zip(keys_of(options.galleries), options.galleries, strict=True):
         service = LocateService(Engine(partial(load, folder)), photos_beside(folder), store)
-        service.engine.then(prepare_ground)
+        service.engine.later(prepare_ground)  # up to a minute: the first answer does not wait for it
         entries.append(CatalogEntry(key, key, folder, service, FlightService(service, photos_beside(folder, "flight"))))
     return GalleryCatalog(entries)
 
@@ -300,7 +300,9 @@ def build(catalog: "GalleryCatalog", others: Sequence[Page] = ()) -> "gr.Blocks"
     def navigation() -> None:
         gr.Navbar(main_page_name="Locate", visible=bool(others))
 
-    pages = GuardedBlocks(title="MEAN locator", analytics_enabled=False, delete_cache=(FILES_LIVE_S, FILES_LIVE_S))
+    pages = GuardedBlocks(
+        title="Drone-photo locator", analytics_enabled=False, delete_cache=(FILES_LIVE_S, FILES_LIVE_S)
+    )
     with pages as app:
         navigation()
         localize_page(catalog)

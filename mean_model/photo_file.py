@@ -1,6 +1,5 @@
 """A photo's file before it is decoded: its bytes, its kind by content, and one sentence when it is refused."""
 
-import importlib.util
 import io
 import os
 import stat
@@ -76,7 +75,9 @@ def open_image(data: bytes, name: str) -> Image.Image:
             raise PhotoError(f"{name} is damaged or cut short: copy it again.") from error
     brands = _brands(head)
     if brands & {"heic", "heix", "hevc", "heim", "heis", "mif1", "msf1"} and not brands & {"avif", "avis"}:
-        _register_heif(name)
+        import pillow_heif  # only for its files: its library takes a while to load
+
+        pillow_heif.register_heif_opener()
     try:
         image = _first_decoder(data)
     except Image.DecompressionBombError as error:  # of the first frame of an animation
@@ -105,15 +106,6 @@ def _first_decoder(data: bytes) -> Image.Image | None:
         except DECODE_FAULTS:
             continue
     return None
-
-
-def _register_heif(name: str) -> None:
-    """Teach Pillow HEIC by the optional library, or say which one is missing."""
-    if importlib.util.find_spec("pillow_heif") is None:
-        raise PhotoError(f"{name} is a HEIC photo: install the package pillow-heif to read it, or save it as JPEG.")
-    import pillow_heif
-
-    pillow_heif.register_heif_opener()
 
 
 def _brands(head: bytes) -> set[str]:

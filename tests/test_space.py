@@ -54,13 +54,13 @@ def distributions(requirements: Iterable[str]) -> set[str]:
 
 @pytest.mark.slow
 def test_the_requirements_bring_all_that_is_imported():
-    """A Space installs them and nothing else; `spaces` is in its image, `pillow_heif` is the user's choice."""
+    """A Space installs them and nothing else; `spaces` is in its image."""
     sources = [ROOT / "app.py", *(path for name in PACKAGES for path in (ROOT / name).rglob("*.py"))]
     nodes = [node for path in sources for node in ast.walk(ast.parse(path.read_text("utf-8")))]
     plain = [alias.name for node in nodes if isinstance(node, ast.Import) for alias in node.names]
     named = [node.module or "" for node in nodes if isinstance(node, ast.ImportFrom) and not node.level]
     cluster = distributions((ROOT / "requirements-cluster.txt").read_text("utf-8").splitlines())
-    own = {*PACKAGES, "app", "spaces", "pillow_heif", "kornia", *cluster}  # all but the first two are optional
+    own = {*PACKAGES, "app", "spaces", "kornia", *cluster}
     imported = {name.split(".")[0] for name in (*plain, *named)} - sys.stdlib_module_names - own
     listed = distributions((ROOT / "requirements.txt").read_text("utf-8").splitlines())
     brought = listed.union(*(distributions(requires(name) or ()) for name in listed))

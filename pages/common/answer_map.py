@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import replace
 
+import shapely
 from PIL import Image
 
 from gallery import Answer, Match, Near
@@ -44,8 +45,20 @@ def answer_map(
         outlines=shown,
         heats=_heats(answer),
         backdrop=backdrop,
-        focus=shown[0].shape.bounds if shown else None,
+        focus=shown[0].shape.bounds if shown else _tiles_box(answer),
     )
+
+
+FAR_M = 20_000
+"""A photo whose EXIF lies farther from the best tile does not make the map show all the sea between them."""
+
+
+def _tiles_box(answer: Answer) -> maps.Box | None:
+    """The box around the tiles where the photo's EXIF is far from them; None where all can be shown at once."""
+    if answer.exif is None or not answer.matches or answer.exif.error_m < FAR_M:
+        return None
+    west, south, east, north = shapely.total_bounds([match.tile.footprint for match in answer.matches])
+    return float(west), float(south), float(east), float(north)
 
 
 def photos_map(

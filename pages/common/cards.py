@@ -4,6 +4,8 @@ import html
 from collections.abc import Iterable, Mapping, Sequence
 
 from gallery import Answer
+from gallery.geo import LonLat
+from gallery.grid_references import grid_references
 from gallery.judge.calibration import percent
 from gallery.judge.overlay import MOST_LINES, Overlay
 from pages.common import formatting, static
@@ -96,39 +98,79 @@ def verdict_card(answer: Answer, seen_uri: str, inspect: str = "") -> str:
         inspect: the name under which the inspect page finds the photo.
     """
     if not answer.matches:
-        return _card("unsure", "No tile found", answer, [], seen_uri, inspect)
-    best = answer.matches[0]
-    fitted = answer.fit is not None
-    facts = [
-        ("Best tile", best.tile.id, ""),
-        (
-            "Similarity",
-            formatting.similarity(best.score),
-            "Cosine of photo and tile: it ranks tiles, it is no probability.",
-        ),
-    ]
+        return _card("missing", "No tile lies in the area that was searched.", None, answer, [], seen_uri, inspect)
+    facts = []
     if answer.exif is not None:
-        where = "the position" if fitted else "the centre of the best tile"
+        where = "the position" if answer.fit is not None else "the centre of the best tile"
         hint = f"From the place that the photo's EXIF gives to {where}. EXIF may be wrong."
         facts.append(("From place by EXIF", formatting.metres(answer.exif.error_m), hint))
-    if answer.confidence is not None:
-        facts.append(("Confidence", percent(answer.confidence), "Calibrated probability that the position is right."))
+    return _card(*_found(answer), answer, facts, seen_uri, inspect)
+
+
+NOT_FOUND = 0.1
+"""Below this probability the best tile is no answer: nine of ten such would send somebody to a wrong place."""
+
+
+def _found(answer: Answer) -> tuple[str, str, LonLat | None]:
+    """What an answer with tiles says first: the badge's key, how sure in a sentence, and the place, if it names one."""
+    likely = "" if answer.confidence is None else percent(answer.confidence)
+    sure = likely and f"{likely[0].upper()}{likely[1:]} sure"
     if answer.verdict == "located" and answer.position is not None:
-        position = answer.position
-        hint = "95 % of rendered photos lie within." if fitted else "The tiles that agree all lie within this radius."
-        facts.insert(0, ("Within", formatting.metres(position.radius_m), hint))
-        title = formatting.coordinates(position.lon, position.lat)
-    else:
-        title = f"Perhaps {formatting.coordinates(best.tile.centre.lon, best.tile.centre.lat)}"
-    return _card(answer.verdict, title, answer, facts, seen_uri, inspect)
+        within = f"within {formatting.metres(answer.position.radius_m)}"
+        sentence = f"{sure}, {within}." if sure else f"{within.capitalize()}."
+        return "located", sentence, LonLat(answer.position.lon, answer.position.lat)
+    if answer.confidence is not None and answer.confidence < NOT_FOUND:
+        return (
+            "missing",
+            "No place in this gallery fits. The tiles that look most like the photo are listed below.",
+            None,
+        )
+    centre = answer.matches[0].tile.centre
+    return "unsure", f"{sure}: not confirmed." if sure else "Not confirmed.", centre
 
 
-_BADGES = {"located": "Located", "unsure": "Unsure"}
+_BADGES = {"located": "Located", "unsure": "Unsure", "missing": "Not found"}
+_SAID = {"located": "", "unsure": "Perhaps ", "missing": "Not found here"}
+
+
+def place_line(point: LonLat) -> str:
+    """A place in the grids that people use, each to be copied, and a link that opens it in a map of streets."""
+    grids = grid_references(point)
+    named = {"UTM": grids.utm, "MGRS": grids.mgrs, "Plus code": grids.plus_code}
+    written = "".join(f"<span>{name} {_copied(text)}</span>" for name, text in named.items() if text)
+    address = f"https://www.openstreetmap.org/?mlat={point.lat:.6f}&amp;mlon={point.lon:.6f}#map=17/{point.lat:.6f}/{point.lon:.6f}"
+    link = f'<a href="{address}" target="_blank" rel="noreferrer">Open in OpenStreetMap</a>'
+    return f'<p class="places">{written}{link}</p>'
+
+
+def _copied(text: str) -> str:
+    """A text with a button that copies it (copy.js)."""
+    shown = html.escape(text)
+    return f'<b>{shown}</b><button type="button" class="copy" data-copy="{shown}" aria-label="Copy {shown}"></button>'
+
+
+def _details(answer: Answer) -> str:
+    """What explains an answer to whoever wants to know: the tile, its similarity, and the time of each stage."""
+    best = answer.matches[0]
+    facts = [
+        ("Best tile", best.tile.id, ""),
+        ("Similarity", formatting.similarity(best.score), "Cosine of photo and tile: it ranks, it is no probability."),
+    ]
+    return f'<details class="more"><summary>Details</summary>{fact_list(facts)}{stages_line(answer.timings)}</details>'
 
 
 def _card(
-    verdict: str, title: str, answer: Answer, facts: Sequence[tuple[str, str, str]], seen_uri: str, inspect: str
+    verdict: str,
+    sure: str,
+    place: LonLat | None,
+    answer: Answer,
+    facts: Sequence[tuple[str, str, str]],
+    seen_uri: str,
+    inspect: str,
 ) -> str:
+    title = _SAID[verdict]
+    if place is not None:
+        title += _copied(formatting.coordinates(place.lon, place.lat))
     why = "" if answer.check is None else answer.check.reason
     reason = f'<p class="why">{html.escape(why)}</p>' if why else ""
     notes = note_list(note for note in answer.notes if note != why)
@@ -140,8 +182,9 @@ def _card(
         f'<img src="{seen_uri}" alt="The photo as the network sees it"><figcaption>as the network sees it</figcaption>'
         "</figure>"
         f'<p class="eyebrow"><span class="badge">{_BADGES[verdict]}</span>'
-        f'<span class="file">{html.escape(answer.photo)}</span></p><h3>{html.escape(title)}</h3>{reason}'
-        f"{fact_list(facts)}{notes}{link}{stages_line(answer.timings)}</div>"
+        f'<span class="file">{html.escape(answer.photo)}</span></p><h3>{title}</h3>'
+        f'<p class="sure">{html.escape(sure)}</p>{reason}{"" if place is None else place_line(place)}'
+        f"{fact_list(facts) if facts else ''}{notes}{link}{_details(answer) if answer.matches else ''}</div>"
     )
 
 
@@ -161,10 +204,19 @@ def stages_line(timings: Mapping[str, float]) -> str:
     return f'<p class="stages">{parts}</p>' if parts else ""
 
 
-def header(status: str, kind: str = "waiting", promise: str = "Drop in a drone photo, see where it was taken.") -> str:
-    """The page's top: name, promise, and what answers here. Args: kind: waiting, ready or error."""
+PROMISE = "Drop in a drone photo, see where it was taken."
+
+
+def header(status: str, kind: str = "waiting", promise: str = PROMISE, region: str = "") -> str:
+    """The page's top: name, promise, and what answers here.
+
+    Args:
+        kind: waiting, ready or error.
+        region: what ground can be found here.
+    """
+    ground = f'<p class="region">{html.escape(region)}</p>' if region else ""
     return (
-        f'<header class="top">{LOGO}<div class="name"><h1>MEAN locator</h1>'
-        f"<p>{html.escape(promise)}</p></div>"
+        f'<header class="top">{LOGO}<div class="name"><h1>Drone-photo locator</h1>'
+        f"<p>{html.escape(promise)}</p>{ground}</div>"
         f'<p class="engine {kind}"><i></i>{html.escape(status)}</p></header>'
     )

@@ -43,7 +43,7 @@ def theme() -> gr.themes.Base:
 
 
 def page_head() -> str:
-    """The style sheet for the page's head: of `css`, Gradio rewrites the selectors, and wrongly within @media."""
+    """Style sheets and script for the page's head: Gradio rewrites the selectors of `css`, wrongly within @media."""
     names = ("page.css", "inspect.css", "flight.css", "galleries.css")
     sheets = "\n".join(map(static.text, names))
-    return f"<style>{sheets}</style>"
+    return f"<style>{sheets}</style><script>{static.text('copy.js')}</script>"

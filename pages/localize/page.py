@@ -18,6 +18,9 @@ from pages.services.locate import LocateService
 
 ANSWERS: dict[str, Any] = {"concurrency_limit": 4, "concurrency_id": "answers", **PRIVATE}
 WAITING = cards.message_card(*LOADING, kind="waiting")
+SEARCHING = cards.message_card(
+    "Searching", "The photo is compared with every tile and laid on the ground of the best ones.", "waiting"
+)
 
 
 def localize_page(catalog: GalleryCatalog) -> None:
@@ -62,7 +65,8 @@ class Events:
         """What answers here, and where its gallery lies; or why it cannot."""
         settings = self.inputs.settings
         try:
-            middle, head = service.middle(), cards.header(service.status(), "ready")
+            middle = service.middle()
+            head = cards.header(service.status(), "ready", region=service.region)
             return {self.parts.head: head, settings.lon: middle.lon, settings.lat: middle.lat}
         except SPOKEN as error:
             head = cards.header("Not ready", "error")
@@ -100,6 +104,7 @@ class Events:
         if path is None:
             yield self._nothing(service)
             return
+        yield {self.outputs.card: SEARCHING}
         question = self.inputs.settings.question(given)
         try:
             yield self._or_refusal(service, lambda: show_answer(self.outputs, service.ask(path, question)), PhotoError)
@@ -180,6 +185,8 @@ def _wire(events: Events, parts: Parts) -> None:
     many: set[gr.blocks.Block] = {inputs.files, menu, *settings.given}
     at_hand: set[gr.blocks.Block] = {outputs.mode, *one, *many}
 
+    answers = {**ANSWERS, "show_progress_on": outputs.card}  # the photo and the former map stay in sight meanwhile
+
     def brought_into_sight(asked: Any) -> None:
         asked.then(None, None, None, js=SCROLL, **PRIVATE)
 
@@ -189,17 +196,17 @@ def _wire(events: Events, parts: Parts) -> None:
     opened = widgets.page_at_hand().load(events.opening, browser, [*status, *examples, menu, inputs.photo], **QUIET)
     opened.then(events.first, [menu, outputs.mode], outputs.all, **QUIET)
     # Not `input`: on clearing it hands over the old photo. `upload` is choosing, dropping and pasting.
-    brought_into_sight(inputs.photo.upload(events.one, one, answered, **ANSWERS))
-    inputs.photo.clear(events.removed, menu, outputs.all, **ANSWERS)
-    brought_into_sight(inputs.files.change(events.many, many, outputs.all, **ANSWERS))
+    brought_into_sight(inputs.photo.upload(events.one, one, answered, **answers))
+    inputs.photo.clear(events.removed, menu, outputs.all, **answers)
+    brought_into_sight(inputs.files.change(events.many, many, outputs.all, **answers))
     chosen = inputs.examples.strip.select(events.choose, menu, inputs.photo, **QUIET)
-    brought_into_sight(chosen.then(events.one, one, answered, **ANSWERS))
-    turned = menu.input(events.turned_to, [browser, menu], [browser, *status], **ANSWERS)
-    turned.then(events.ask_there, at_hand, [*answered, *examples], **ANSWERS)
+    brought_into_sight(chosen.then(events.one, one, answered, **answers))
+    turned = menu.input(events.turned_to, [browser, menu], [browser, *status], **answers)
+    turned.then(events.ask_there, at_hand, [*answered, *examples], **answers)
     # Not `release`: on a slow machine it comes before the number that was typed.
     changes = [settings.k.change, settings.radius_km.change, settings.turn.input, settings.where.input]
     triggers = [*changes, settings.use_exif.input, settings.basemap.input, settings.again.click]
-    gr.on(triggers, events.same, at_hand, answered, trigger_mode="always_last", **ANSWERS)
+    gr.on(triggers, events.same, at_hand, answered, trigger_mode="always_last", **answers)
 
     # A tile chosen in the strip or the table is flown to; a marker clicked on the map chooses its tile.
     flown: dict[str, Any] = {"js": widgets.fly_script(MAP_ID), **PRIVATE}

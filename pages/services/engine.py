@@ -18,6 +18,7 @@ class Engine:
         """Args: load: imports what it needs, opens gallery and weights; its spoken errors become the page's message."""
         self._load = load
         self._then: list[Callable[[Localizer], None]] = []
+        self._later: list[Callable[[Localizer], None]] = []
         self._done = threading.Event()
         self._settled = threading.Event()
         self._lock = threading.Lock()
@@ -38,6 +39,10 @@ class Engine:
     def then(self, *steps: Callable[[Localizer], None]) -> None:
         """Run these in the loading thread once questions can be answered."""
         self._then += steps
+
+    def later(self, *steps: Callable[[Localizer], None]) -> None:
+        """Run these in the loading thread after all of `then`; nobody waits for them."""
+        self._later += steps
 
     def start(self) -> None:
         """Begin loading, once."""
@@ -71,6 +76,8 @@ class Engine:
                 _run_all(self._then, self._localizer)
         finally:
             self._settled.set()
+        if self._localizer is not None:
+            _run_all(self._later, self._localizer)
 
     def _load_once(self) -> None:
         try:

@@ -11,12 +11,14 @@ from typing import Any, Literal
 from PIL import Image
 
 from gallery import Answer, Gallery, Localizer, Near
+from gallery.constants import SAMPLE
 from gallery.embedder import Photo, PhotoPosition
 from gallery.geo import LonLat, wrap_lon
 from gallery.judge.geometry import PICTURE_PX
 from gallery.judge.overlay import Overlay, overlay_of
 from gallery.search.answer import PhotoProblem, taken_outside
 from gallery.search.options import SearchOptions
+from gallery.store.health import coverage, ground_area_m2, square
 from mean_model import PhotoError, load_photo
 from pages.common import formatting, maps
 from pages.common.answer_map import TILE_PX, answer_map, photos_map
@@ -222,6 +224,18 @@ class LocateService:
         localizer = self.engine.wait()
         name = localizer.embedder.name or "model"
         return f"{name} · {formatting.count(len(localizer.gallery), 'tile')}"
+
+    @cached_property
+    def region(self) -> str:
+        """What ground can be found here, for who comes with a photo of another place."""
+        gallery, middle = self.engine.wait().gallery, self.middle()
+        around = f"around {formatting.coordinates(middle.lon, middle.lat)}"
+        if 0 < len(gallery) <= MOST_OUTLINES:
+            around = f"{square(ground_area_m2(coverage(gallery)))} {around}"
+        what = (
+            "Demo region, an invented place" if gallery.folder.resolve() == SAMPLE else f"Ground {gallery.folder.name}"
+        )
+        return f"{what}: {around}. Photos of other places cannot be found here; add your own ground under Galleries."
 
     def middle(self) -> LonLat:
         """The middle of the gallery, to five decimals: where a search near a point begins."""

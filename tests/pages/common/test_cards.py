@@ -8,6 +8,7 @@ from PIL import Image
 from shapely.geometry import box
 
 from gallery.geo import LonLat, Position
+from gallery.grid_references import grid_references
 from gallery.judge.geometry import Alignment, Check, Fit
 from gallery.judge.overlay import Overlay
 from gallery.search.answer import Answer, ExifCheck
@@ -21,19 +22,36 @@ ANSWER = Answer("photo.jpg", (Match(1, TILE, 0.8123),), notes=("A note.",), timi
 
 def test_an_unsure_answer_claims_no_position_and_no_probability():
     card = cards.verdict_card(ANSWER, "data:,")
-    assert "Unsure" in card and "Perhaps 0.01000° E, 0.02000° N" in card
-    assert "0.812" in card and "%" not in card and "Confidence" not in card
+    assert "Unsure" in card and "Perhaps <b>0.01000° E, 0.02000° N</b>" in card
+    assert "0.812" in card and "% sure" not in card and "Not confirmed." in card
     assert "A note." in card and "total" in card
 
 
 def test_a_located_answer_says_where_and_within_what():
     answer = replace(ANSWER, verdict="located", position=Position(-0.01, 0.02, 85.0), exif=ExifCheck(0.01, 0.02, 37.2))
     card = cards.verdict_card(answer, "data:,")
-    assert "Located" in card and "0.01000° W" in card and "85 m" in card and "37 m" in card and "Perhaps" not in card
+    assert "Located" in card and "0.01000° W" in card and "Within 85 m." in card and "37 m" in card
+    assert "Perhaps" not in card
+    assert "97 % sure, within 85 m." in cards.verdict_card(replace(answer, confidence=0.97), "data:,")
+
+
+def test_a_place_is_written_in_the_usual_grids_to_be_copied_and_opened():
+    card = cards.verdict_card(ANSWER, "data:,")
+    grids = grid_references(TILE.centre)
+    for written in ("0.01000° E, 0.02000° N", grids.utm, grids.mgrs, grids.plus_code):
+        assert f'data-copy="{written}"' in card
+    assert card.count('class="copy"') == 4 and card.count("<a href=") == 1
+    assert 'href="https://www.openstreetmap.org/?mlat=0.020000&amp;mlon=0.010000#map=17/0.020000/0.010000"' in card
+
+
+def test_what_hardly_fits_is_not_found_and_names_no_place():
+    card = cards.verdict_card(replace(ANSWER, confidence=cards.NOT_FOUND - 0.01), "data:,")
+    assert "Not found here" in card and "Perhaps" not in card and 'class="places"' not in card and "0.812" in card
+    assert "Perhaps" in cards.verdict_card(replace(ANSWER, confidence=cards.NOT_FOUND), "data:,")
 
 
 def test_no_match_is_an_answer_too():
-    assert "No tile found" in cards.verdict_card(Answer("photo.jpg", (), notes=("Nothing here.",)), "data:,")
+    assert "No tile lies in the area" in cards.verdict_card(Answer("photo.jpg", (), notes=("Nothing here.",)), "data:,")
 
 
 @pytest.mark.parametrize("name", HOSTILE)

@@ -93,3 +93,15 @@ def test_embedders_are_known_by_name_and_by_fingerprint():
     assert embedders.get("b", "B") is not first
     assert embedders.get("a", "Z") is first, "what the source names; the gallery then refuses it"
     assert loads == ["a", "b"]
+
+
+def test_nobody_waits_for_what_comes_later():
+    """The ground of a region takes a minute; the first example's answer came only after it."""
+    done, let_go = [], threading.Event()
+    engine = Engine(lambda: "localizer")
+    engine.later(lambda localizer: (let_go.wait(30), done.append("later")))
+    engine.then(lambda localizer: done.append("then"))
+    assert engine.settle(10) and done == ["then"]
+    let_go.set()
+    engine._thread.join(10)
+    assert done == ["then", "later"]
