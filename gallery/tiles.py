@@ -23,7 +23,8 @@ class Window(NamedTuple):
 class Tile:
     """A piece of imagery that knows where it lies.
 
-    Either `window` says which part of the raster `source` it is, or `image` names its file in the folder `source`.
+    Either `window` says which part of the raster `source` it is, or `image` names its file in the folder `source`. With
+    a `cutout` of that its picture lies north up, and the footprint is the picture's, clockwise from the upper left.
     """
 
     id: str
@@ -35,6 +36,7 @@ class Tile:
     image: str | None = None  # path below the folder `source`, with forward slashes
     placed: str = "georeferenced"  # how the footprint is known; says so when it is estimated or assumed
     scale_m: float | None = None  # side that a raster's tile was cut to, metres
+    cutout: tuple[float, ...] | None = None  # of window or image, that its picture shows: `gallery.imagery.warp.Cutout`
 
     @property
     def bounds(self) -> Bounds:
@@ -50,8 +52,8 @@ class Tile:
     def corners(self) -> list[LonLat]:
         """Where the corners of its picture lie: upper left, upper right, lower right, lower left."""
         ring = [LonLat(wrap_lon(lon), lat) for lon, lat in list(self.footprint.exterior.coords)[:4]]
-        if self.window is not None:
-            return ring  # in this order from the raster
+        if self.window is not None or self.cutout is not None:
+            return ring  # in this order from the raster, and of a cutout
         if self.placed == "stated extent":
             west, south, east, north = self.bounds.as_list()
             return [LonLat(west, north), LonLat(east, north), LonLat(east, south), LonLat(west, south)]

@@ -35,11 +35,12 @@ from tqdm import tqdm
 
 from gallery import Gallery, GalleryError, Localizer
 from gallery.embedder import read_photo
+from gallery.imagery.warp import NOT_SEEN
 from gallery.intervals import wilson
 from gallery.judge.geometry import ALIKE_DEG, ALIKE_OCTAVES, PICTURE_PX, WITHIN_PX
 from gallery.judge.local_features import Features, alike, mutual_matches, root_sift
 from gallery.photo.pose import complete_pose
-from gallery.photo.rectify import NOT_SEEN, seen_from_above
+from gallery.photo.rectify import seen_from_above
 from gallery.search.options import ROTATIONS, SearchOptions
 from gallery.search.scales import typical_side_m
 from mean_model import MEAN, MeanModelError, PhotoError, load_model, load_photo

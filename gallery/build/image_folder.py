@@ -6,15 +6,21 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from PIL import Image
+
 from gallery.build.candidates import Candidate, ReadPhoto, Skipped
 from gallery.embedder import Photo
 from gallery.errors import UnreadablePhoto
 from gallery.geo import area_m2
 from gallery.georef.assign import ImagePositions
-from gallery.photo.pose import footprint_of_photo
+from gallery.imagery.warp import seen_through
+from gallery.photo.laid_tile import LaidTile, laid_tile
 from gallery.tiles import Tile
 
 log = logging.getLogger(__name__)
+
+EMBEDDED_PX = 768
+"""Longer side of the part of a photo that is embedded, at most: more than any network looks at."""
 
 
 @dataclass(frozen=True)
@@ -40,8 +46,8 @@ class ImageFolder:
             position = self.placing.positions.get(image)
             yield Candidate(tile_id, image=image, position=position, scale_m=self.assumed_size_m)
 
-    def load(self, candidate: Candidate, read_photo: ReadPhoto) -> tuple[Tile, Photo]:
-        """A whole image as one tile, and the photo."""
+    def load(self, candidate: Candidate, read_photo: ReadPhoto) -> tuple[Tile, Image.Image | Photo]:
+        """An image as one tile, and the photo or the part of it that lies north up."""
         image, stated = str(candidate.image), candidate.position
         if not image.isprintable():
             raise Skipped("file name with characters that cannot be written")
@@ -55,12 +61,11 @@ class ImageFolder:
             raise Skipped("unreadable") from error
         if stated is None:  # it could not be read when positions were settled
             raise Skipped("unreadable")
-        width_px, height_px = photo.width_px, photo.height_px
         if stated.footprint is not None:
-            footprint, placed = stated.footprint, "stated extent"
+            metres_per_px = math.sqrt(area_m2(stated.footprint) / (photo.width_px * photo.height_px))
+            lain = LaidTile(stated.centre, stated.footprint, None, metres_per_px, "stated extent")
         else:
-            pose = None if photo.position is None else photo.pose  # a height without a fix is of another ground
-            footprint, placed = footprint_of_photo(stated.centre, width_px, height_px, pose, self.assumed_size_m)
-        metres_per_px = math.sqrt(area_m2(footprint) / (width_px * height_px))
-        tile = Tile(candidate.id, stated.centre, footprint, metres_per_px, self.noted, image=image, placed=placed)
-        return tile, photo
+            lain = laid_tile(photo, stated.centre, stated.of_camera, self.assumed_size_m)
+        where = lain.centre, lain.footprint, lain.metres_per_px
+        tile = Tile(candidate.id, *where, self.noted, image=image, placed=lain.placed, cutout=lain.cutout)
+        return tile, photo if lain.cutout is None else seen_through(photo.image, lain.cutout, EMBEDDED_PX)

@@ -49,7 +49,7 @@ class RasterSource:
         raster, window = open_raster(self.path, self.crs), candidate.window
         if window is None:
             raise ValueError(f"Candidate {candidate.id} is of no raster.")
-        if raster.data_share(window) < MIN_DATA_SHARE:
-            raise Skipped("empty (no data or transparent)")
         tile = replace(raster.tile(candidate.id, window, self.noted), scale_m=candidate.scale_m)
-        return tile, raster.image(window, self.tiling.tile_px)
+        if raster.data_share(window, tile.cutout) < MIN_DATA_SHARE:
+            raise Skipped("empty (no data or transparent)")
+        return tile, raster.image(window, self.tiling.tile_px, tile.cutout)

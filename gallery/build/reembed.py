@@ -8,11 +8,13 @@ from pathlib import Path
 from PIL import Image
 
 from gallery.build.candidates import Candidate, ReadPhoto
+from gallery.build.image_folder import EMBEDDED_PX
 from gallery.build.options import BuildOptions
 from gallery.build.pipeline import Progress, build_from
 from gallery.embedder import Embedder, Photo
 from gallery.errors import GalleryError
 from gallery.imagery.raster_cache import open_raster
+from gallery.imagery.warp import seen_through
 from gallery.paths import noted_path
 from gallery.store.gallery import Gallery, image_file
 from gallery.store.manifest import MANIFEST, TILES
@@ -96,6 +98,8 @@ class GallerySource:
         picture: Image.Image | Photo
         if tile.window is None:
             picture = read_photo(image_file(self.path, tile))
+            if tile.cutout is not None:
+                picture = seen_through(picture.image, tile.cutout, EMBEDDED_PX)
         else:
-            picture = open_raster(self.path / tile.source, self.crs).image(tile.window, self.tile_px)
+            picture = open_raster(self.path / tile.source, self.crs).image(tile.window, self.tile_px, tile.cutout)
         return replace(tile, source=posixpath.normpath(posixpath.join(self.noted, tile.source))), picture

@@ -116,7 +116,9 @@ def _own(image: Path, read_position: ReadPosition) -> list[StatedPosition]:
     named = [*positions_in_name(image.name)]
     try:
         position = read_position(image)
-        return named if position is None else [*named, StatedPosition(LonLat(position.lon, position.lat))]
+        return (
+            named if position is None else [*named, StatedPosition(LonLat(position.lon, position.lat), of_camera=True)]
+        )
     except AreaError:
         return named
     except UnreadablePhoto:

@@ -43,6 +43,7 @@ class StatedPosition:
 
     centre: LonLat
     footprint: Polygon | None = None
+    of_camera: bool = False  # the centre is where the camera says that it was
 
 
 @dataclass(frozen=True)

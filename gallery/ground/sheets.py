@@ -23,6 +23,7 @@ from gallery.geo import LonLat, moved, offsets_m
 from gallery.ground.keypoints import FILES, M_PER_PX, Keypoints, joined, keypoints_of
 from gallery.ground.picture import CENTRED, GroundImage
 from gallery.imagery.raster_cache import open_raster
+from gallery.imagery.warp import held_by, sides_to_show_all
 from gallery.store.gallery import Gallery
 from gallery.store.manifest import TILES, file_facts, sha256
 from gallery.store.tile_table import WINDOW
@@ -44,6 +45,10 @@ PICTURE_M_PER_PX = 0.6
 
 SHEET_M = 6000.0
 """Metres, longest side of one picture: over such a way the Earth is flat to a pixel."""
+
+MOST_SIDES = 3.0
+"""Sides of its tile, width of the ground that a drone photo of a gallery is taken to show well: an oblique one reaches
+far."""
 
 SHARED_M = 400.0
 """Metres, width of the strip that two pictures of one raster share: a photo lies whole in one of them."""
@@ -334,15 +339,18 @@ class _ImagePart:
 
     def picture(self, gallery: Gallery) -> GroundImage | None:
         """The image as a north-up picture; None where it cannot be read: the other images are still of use."""
-        wanted_px = max(64, round(max(self.tile.sides_m) / PICTURE_M_PER_PX))
+        tile = self.tile
+        sides = 1.0 if tile.cutout is None else sides_to_show_all(tile.cutout, MOST_SIDES)
+        wanted_px = max(64, round(sides * max(tile.sides_m) / PICTURE_M_PER_PX))
         try:
-            image = gallery.image(self.tile, wanted_px)
+            image, place = gallery.around(tile, sides, wanted_px)
         except GalleryError as error:
             log.warning("%s", error)
             return None
-        there = np.array([offsets_m(self.origin, corner) for corner in self.tile.corners], np.float32)
-        m_per_px = max(PICTURE_M_PER_PX, max(self.tile.sides_m) / max(image.size))
-        return _north_up(image, np.ones((image.height, image.width), np.uint8), there, m_per_px)
+        there = np.array([offsets_m(self.origin, corner) for corner in place.corners], np.float32)
+        held = np.ones((image.height, image.width), bool) if place.cutout is None else held_by(place.cutout, image.size)
+        m_per_px = max(PICTURE_M_PER_PX, max(place.sides_m) / max(image.size))
+        return _north_up(image, held.astype(np.uint8), there, m_per_px)
 
 
 def _north_up(image: Image.Image, held: np.ndarray, corners_m: np.ndarray, m_per_px: float) -> GroundImage | None:

@@ -16,9 +16,10 @@ from rasterio.windows import Window as RasterWindow
 from shapely.geometry import Polygon
 
 from gallery.errors import NotGeoreferenced, SourceError
-from gallery.geo import LonLat, distance_m, wrap_lon
+from gallery.geo import LonLat, distance_m, moved, offsets_m, wrap_lon
 from gallery.imagery.bands import Stretch, colour_bands, holds_data, palette, stretch_of
 from gallery.imagery.raster_io import crs_of, north_up, open_file
+from gallery.imagery.warp import Cutout, cutout_of, reached, seen_through, through
 from gallery.tiles import Tile, Window
 
 MOST_OVERVIEW_PX = 200_000_000
@@ -29,6 +30,16 @@ EVEN_GROUND = 0.005
 
 MIN_TILE_PX = 16
 """Least side of a tile, raster pixels: in fewer nothing could be recognised."""
+
+NORTH_WITHIN_DEG = 1.0
+"""Degrees by which a raster's columns may run beside true north for its tiles to be shown as its pixels lie. Those of
+polar and country-wide projections, and of the borders of UTM zones, run farther off: their tiles are turned."""
+
+MOST_SIDES = 4
+"""How many times as large a picture is read as the turned part that is taken out of it, at most."""
+
+SHARE_PX = 64
+"""Pixels, longer side of the look at what a window holds."""
 
 
 class Raster:
@@ -122,25 +133,32 @@ class Raster:
             distance_m(self.lonlat(col_px, row_px - 0.5), self.lonlat(col_px, row_px + 0.5)),
         )
 
-    def windows(self, tile_size_m: float, overlap: float) -> Iterator[Window]:
+    def windows(self, tile_size_m: float, overlap: float, north_up: bool = True) -> Iterator[Window]:
         """Windows of tile_size_m metres on the ground that cover the raster, row by row from the upper left.
 
         The size in pixels is worked out anew for each row of tiles, because a pixel of most projections covers less
         ground towards the poles. Where it also changes along a row (wide rasters of polar and country-wide
         projections), strips of columns are covered one after the other. The last tile of a row or column is moved back
-        to end at the edge.
+        to end at the edge. Where tiles are turned north up (`tile`), they overlap by as much as leaves no gaps between
+        them; corners of ground at the raster's edge may lie in none.
+
+        Args: north_up: whether tiles are turned so; False: they are the windows themselves.
 
         Raises:
             SourceError: the pixels are too coarse for tiles of that size.
         """
         for left, right in self._strips(0, self.width_px):
-            yield from self._strip_windows(left, right, tile_size_m, overlap)
+            yield from self._strip_windows(left, right, tile_size_m, overlap, north_up)
 
-    def _strip_windows(self, left: int, right: int, tile_size_m: float, overlap: float) -> Iterator[Window]:
+    def _strip_windows(
+        self, left: int, right: int, tile_size_m: float, overlap: float, north_up: bool
+    ) -> Iterator[Window]:
         """Windows that cover some columns; tiles overlap those of the next strip as each other."""
-        row, middle = 0, (left + right) / 2
+        row, middle, asked = 0, (left + right) / 2, overlap
         while True:
             window_height_px = self._tile_px(middle, row, tile_size_m)[1]
+            if north_up:
+                overlap = max(asked, self._overlap_turned(middle, row + window_height_px / 2))
             last_row = row + window_height_px >= self.height_px
             top = max(0, self.height_px - window_height_px) if last_row else row
             height_px = min(window_height_px, self.height_px)
@@ -152,6 +170,30 @@ class Raster:
             if last_row:
                 return
             row += _step(window_height_px, overlap)
+
+    def _overlap_turned(self, col: float, row: float) -> float:
+        """Share by which tiles around a pixel position must overlap to leave no gaps, once they are turned."""
+        try:
+            _, turn_deg = self._ground_per_px(min(col, self.width_px - 1), min(row, self.height_px - 1), 1.0, 1.0)
+        except NotGeoreferenced:  # an empty corner
+            return 0.0
+        turn = math.radians(turn_deg)
+        return 1 - 1 / (abs(math.cos(turn)) + abs(math.sin(turn))) if abs(turn_deg) > NORTH_WITHIN_DEG else 0.0
+
+    def _ground_per_px(self, col: float, row: float, across_px: float, down_px: float) -> tuple[np.ndarray, float]:
+        """How the raster lies around a pixel position.
+
+        Args: across_px, down_px: steps that are taken to each side.
+
+        Returns: (2, 2), metres east and north of one pixel to the right, and of one down; and where the columns point,
+        degrees clockwise from true north.
+        """
+        ways = [
+            offsets_m(self.lonlat(col - right, row - down), self.lonlat(col + right, row + down))
+            for right, down in ((across_px, 0.0), (0.0, down_px))
+        ]
+        per_px = np.array(ways).T / (2 * np.array([across_px, down_px]))
+        return per_px, math.degrees(math.atan2(-per_px[0, 1], -per_px[1, 1]))
 
     def _strips(self, left: int, right: int) -> Iterator[tuple[int, int]]:
         """Columns in ranges along which a pixel covers the same ground, to EVEN_GROUND."""
@@ -196,24 +238,61 @@ class Raster:
         left, top = max(left - across, 0), max(top - down, 0)
         return Window(left, top, right - left, bottom - top)
 
-    def tile(self, tile_id: str, window: Window, source: str) -> Tile:
-        """The tile that a window cuts out."""
+    def tile(self, tile_id: str, window: Window, source: str, north_up: bool = True) -> Tile:
+        """The tile that a window cuts out.
+
+        Args: north_up: where columns run far from true north, it is turned about the window's middle so that it lies
+            north up; False: it is the window itself.
+        """
         left, top = window.col_px, window.row_px
         right, bottom = left + window.width_px, top + window.height_px
         middle = (left + right) / 2, (top + bottom) / 2
         centre = self.lonlat(*middle)
-        corners = [self.lonlat(*corner) for corner in ((left, top), (right, top), (right, bottom), (left, bottom))]
+        per_px, turn_deg = self._ground_per_px(*middle, window.width_px / 4, window.height_px / 4)
+        cutout = None
+        if north_up and abs(turn_deg) > NORTH_WITHIN_DEG:
+            sides_m = np.linalg.norm(per_px, axis=0) * [window.width_px, window.height_px]
+            cutout = _north_up_cutout(per_px, window, sides_m)
+            corners = [moved(centre, *(sides_m / 2 * way)) for way in ((-1, 1), (1, 1), (1, -1), (-1, -1))]
+        else:
+            corners = [self.lonlat(*corner) for corner in ((left, top), (right, top), (right, bottom), (left, bottom))]
         ring = [(centre.lon + wrap_lon(corner.lon - centre.lon), corner.lat) for corner in corners]
         metres_per_px = math.sqrt(math.prod(self.ground_px_m(*middle)))
-        return Tile(tile_id, centre, Polygon(ring), metres_per_px, source, window=window)
+        return Tile(tile_id, centre, Polygon(ring), metres_per_px, source, window=window, cutout=cutout)
 
-    def data_share(self, window: Window) -> float:
-        """Share of the window that holds data (not transparent, not nodata), in [0, 1]."""
+    def data_share(self, window: Window, cutout: Cutout | None = None) -> float:
+        """Share of the window, or of what a cutout shows of it, that holds data (not transparent, not nodata)."""
+        part, within = self._part(window, cutout)
         try:
-            there = holds_data(self._view, self._bands, _rasterio(window), _fitted(window, 64))
+            there = holds_data(self._view, self._bands, _rasterio(part), _fitted(part, SHARE_PX))
         except RasterioError as error:
             raise self._damaged() from error
+        if within is not None:
+            there = through(there, within, (SHARE_PX, SHARE_PX))
         return float(np.count_nonzero(there) / there.size)
+
+    def _part(self, window: Window, cutout: Cutout | None) -> tuple[Window, Cutout | None]:
+        """What of the raster a cutout of a window shows, as far as the raster reaches; and the cutout of that part."""
+        if cutout is None:
+            return window, None
+        left, top, right, bottom = reached(cutout)
+        left, right = (window.col_px + side * window.width_px for side in (left, right))
+        top, bottom = (window.row_px + side * window.height_px for side in (top, bottom))
+        col, row = max(0, math.floor(left)), max(0, math.floor(top))
+        part = Window(
+            min(col, self.width_px - 1),
+            min(row, self.height_px - 1),
+            max(1, min(self.width_px, math.ceil(right)) - col),
+            max(1, min(self.height_px, math.ceil(bottom)) - row),
+        )
+        to_part = np.array(
+            [
+                [window.width_px / part.width_px, 0, (window.col_px - part.col_px) / part.width_px],
+                [0, window.height_px / part.height_px, (window.row_px - part.row_px) / part.height_px],
+                [0, 0, 1],
+            ]
+        )
+        return part, cutout_of(to_part @ np.reshape(cutout, (3, 3)))
 
     def _damaged(self) -> SourceError:
         return SourceError(f"{self.path.name} is damaged: part of its pixels cannot be read. Copy it again.")
@@ -225,12 +304,18 @@ class Raster:
             return None
         return self.image(Window(0, 0, self.width_px, self.height_px), max_px)
 
-    def image(self, window: Window, max_px: int) -> Image.Image:
-        """The window as an RGB picture whose longer side has at most max_px pixels.
+    def image(self, window: Window, max_px: int, cutout: Cutout | None = None) -> Image.Image:
+        """The window, or what a cutout shows of it, as an RGB picture whose longer side has at most max_px pixels.
 
         Raises:
             SourceError: the pixels cannot be read (a cut file).
         """
+        if cutout is not None:
+            part, within = self._part(window, cutout)
+            assert within is not None
+            shrunk = min(1.0, max_px / max(window.width_px, window.height_px))
+            read_px = max(1, min(math.ceil(shrunk * max(part.width_px, part.height_px)), MOST_SIDES * max_px))
+            return seen_through(self.image(part, read_px), within, max_px)
         height_px, width_px = _fitted(window, max_px)
         shape = (len(self._bands), height_px, width_px)
         resampling = Resampling.nearest if self._colours is not None else Resampling.bilinear
@@ -242,6 +327,13 @@ class Raster:
             return Image.fromarray(self._colours[samples[0]])
         rgb = samples if self.stretch is None else self.stretch(samples)
         return Image.fromarray(np.ascontiguousarray(np.moveaxis(np.broadcast_to(rgb, (3, *rgb.shape[1:])), 0, -1)))
+
+
+def _north_up_cutout(per_px: np.ndarray, window: Window, sides_m: np.ndarray) -> Cutout:
+    """How a square north up is seen in a window. Args: per_px: of `_ground_per_px`; sides_m: of the square."""
+    size = np.array([window.width_px, window.height_px])
+    turn = np.linalg.inv(per_px) @ np.diag(sides_m * [1, -1]) / size[:, None]
+    return cutout_of(np.vstack([np.column_stack([turn, 0.5 - turn @ [0.5, 0.5]]), [0, 0, 1]]))
 
 
 def _fitted(window: Window, max_px: int) -> tuple[int, int]:

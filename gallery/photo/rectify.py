@@ -5,12 +5,9 @@ from dataclasses import dataclass
 import numpy as np
 from PIL import Image
 
+from gallery.imagery.warp import NOT_SEEN
 from gallery.photo.pose import Pose
 from gallery.photo.projection import focal_length_px, ground_to_photo, inside_photo
-
-NOT_SEEN = (124, 116, 104)
-"""Colour of the ground that a photo does not hold: ImageNet's mean, which is zero to the network."""
-
 
 LEAST_SEEN = 0.02
 """The least share of the middle square that a photo must fill: a smaller patch says less than the photo as it is."""

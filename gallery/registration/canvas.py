@@ -80,6 +80,11 @@ class Part:
         """Where a place of the canvas lies on the Earth, as this part has it."""
         return self.sheet.place(east_m - self.east_m, north_m - self.north_m)
 
+    def north_deg(self, east_m: float, north_m: float) -> float:
+        """Where the canvas's north points at a place of it, clockwise from true north: near a pole meridians meet."""
+        east, north = offsets_m(self.lonlat(east_m, north_m - 1), self.lonlat(east_m, north_m + 1))
+        return math.degrees(math.atan2(east, north))
+
 
 @dataclass(frozen=True, eq=False)
 class Canvas:

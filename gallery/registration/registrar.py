@@ -11,10 +11,11 @@ import numpy as np
 from PIL import Image
 
 from gallery.geo import LonLat, offsets_m
-from gallery.ground.picture import LaidPhoto, laid_by_pose, laid_by_scale
+from gallery.ground.picture import LaidPhoto, laid_by_pose, laid_by_scale, similarity
 from gallery.ground.sheets import Ground
 from gallery.judge.geometry import Alignment, Fit, camera_of, polygon_of
 from gallery.photo.pose import FILM_DIAGONAL_MM, Pose
+from gallery.photo.projection import apply
 from gallery.registration.canvas import Canvas, Part, around, whole
 from gallery.registration.fine import FineFit, Points
 from gallery.registration.locate import GroundMap, Known
@@ -172,8 +173,10 @@ class Registrar:
             return None
         part = canvas.part_at(place.east_m, place.north_m)
         point = part.lonlat(place.east_m, place.north_m)
+        north_deg = part.north_deg(place.east_m, place.north_m)
+        place = replace(place, heading_deg=(place.heading_deg + north_deg) % 360)
         pose = _found_pose(stated, place, image.size, self._assumed_width_m)
-        fine = None if place.fine is None else _Lain(place.fine, part, photo, image.size, point)
+        fine = None if place.fine is None else _Lain(place.fine, part, photo, image.size, point, north_deg)
         return Registration(
             point=point,
             radius_m=math.hypot(place.radius_m, part.sheet.assumed_m),
@@ -212,6 +215,7 @@ class _Lain:
         photo: that was laid.
         size_px: width and height of the whole photo, from which that was shrunk.
         point: the ground under its centre.
+        north_deg: where the canvas's north points there, clockwise from true north.
     """
 
     fine: FineFit
@@ -219,24 +223,27 @@ class _Lain:
     photo: LaidPhoto
     size_px: tuple[int, int]
     point: LonLat
+    north_deg: float
 
     def fit(self, tile: Tile, pose: Pose) -> Fit:
         """The same as the pages and exports know it: metres from the centre of a tile, pixels of the whole photo."""
-        east, north = offsets_m(self.part.sheet.origin, tile.centre)
-        origin = np.array([self.part.east_m + east, self.part.north_m + north])
-        to_tile = np.array([[1, 0, -origin[0]], [0, 1, -origin[1]], [0, 0, 1.0]])
         shrunk = self.photo.size_px[0] / self.size_px[0]
-        to_ground = to_tile @ self.fine.to_ground @ np.diag([shrunk, shrunk, 1.0])
+        north_up = similarity(self.north_deg, 1.0)
+        to_ground = north_up @ self.fine.to_ground @ np.diag([shrunk, shrunk, 1.0])
+        [centre] = apply(to_ground, np.array([self.size_px]) / 2)
+        east, north = np.array(offsets_m(tile.centre, self.point)) - centre
+        to_tile = np.array([[1, 0, east], [0, 1, north], [0, 0, 1.0]])
+        to_ground = to_tile @ to_ground
         to_ground /= to_ground[2] @ [self.size_px[0] / 2, self.size_px[1] / 2, 1]
         photo_px = (self.fine.photo_px / shrunk).astype(np.float32)
-        ground_m = (self.fine.ground_m - origin).astype(np.float32)
+        ground_m = apply(to_tile @ north_up, self.fine.ground_m).astype(np.float32)
         alignment = Alignment(tile, self.size_px, photo_px, ground_m, to_ground)
         return Fit(
             inliers=self.fine.inliers,
             point=self.point,
             radius_m=self.fine.radius_m,
             footprint=polygon_of(tile.centre, alignment.outline_m),
-            heading_deg=self.fine.heading_deg,
+            heading_deg=(self.fine.heading_deg + self.north_deg) % 360,
             camera=camera_of(alignment, pose),
             alignment=alignment,
         )

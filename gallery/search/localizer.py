@@ -97,20 +97,15 @@ class Localizer:
         return list(self.stream(photos, k, near, options))
 
     def stream(
-        self,
-        photos: Iterable[Any],
-        k: int = 5,
-        near: Area | None = None,
-        options: SearchOptions = DEFAULTS,
-        batch: int = BATCH,
+        self, photos: Iterable[Any], k: int = 5, near: Area | None = None, options: SearchOptions = DEFAULTS
     ) -> Iterator[Answer | PhotoProblem]:
-        """`localize_many`, batch by batch. Args: batch: photos that are searched together, at least 1."""
+        """`localize_many`, batch by batch."""
         question = self._question(k, near, options)
         waiting = iter(photos)
-        while together := list(islice(waiting, batch)):
+        while batch := list(islice(waiting, BATCH)):
             results: list[Answer | PhotoProblem | None] = []
             reads, seconds = [], []
-            for photo in together:
+            for photo in batch:
                 begun = time.perf_counter()
                 try:
                     reads.append(self._read(photo, options.verify))

@@ -1,8 +1,10 @@
 """A gallery on disk: tiles with positions, their vectors, and the index, as one folder that is opened read-only."""
 
 import logging
+import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 from tokenize import TokenError  # of numpy's look at a damaged header
@@ -11,12 +13,14 @@ from typing import Any
 import geopandas
 import numpy as np
 from PIL import Image
+from shapely.affinity import scale
 
 from gallery.constants import EXACT_INDEX
 from gallery.errors import DamagedGallery, GalleryError, WrongModel
 from gallery.geo import LonLat, distances_m, turns
 from gallery.imagery.images import read_picture
 from gallery.imagery.raster_cache import open_raster
+from gallery.imagery.warp import grown, seen_through, size_seen
 from gallery.index.vector_index import VectorIndex, open_index
 from gallery.paths import is_within
 from gallery.store.manifest import INDEX, TILES, VECTORS, data_files, read_manifest, sha256, standing_folder
@@ -24,6 +28,12 @@ from gallery.store.tile_table import TileTable
 from gallery.tiles import Tile
 
 log = logging.getLogger(__name__)
+
+LONGEST_ASPECT = 16 / 9
+"""Width over height of the longest photos that a part is taken out of at full resolution."""
+
+MOST_WHOLE_PX = 4096
+"""Longer side of an image that is read to show a part of it."""
 
 
 class Gallery:
@@ -163,9 +173,13 @@ class Gallery:
         Raises:
             GalleryError: the source is not there any more, or is damaged.
         """
-        if tile.window is None:
+        if tile.window is not None:
+            return open_raster(self.folder / tile.source, self.assumed_crs).image(tile.window, max_px, tile.cutout)
+        if tile.cutout is None:
             return read_picture(self.image_file(tile), max_px)
-        return open_raster(self.folder / tile.source, self.assumed_crs).image(tile.window, max_px)
+        share = max(*size_seen(tile.cutout, (1, 1)), 1e-3) / LONGEST_ASPECT  # of the image's longer side, at least
+        whole = read_picture(self.image_file(tile), min(math.ceil(max_px / share), MOST_WHOLE_PX))
+        return seen_through(whole, tile.cutout, max_px)
 
     def image_file(self, tile: Tile) -> Path:
         """The file of a tile that is an image of a folder.
@@ -176,18 +190,26 @@ class Gallery:
         return image_file(self.folder, tile)
 
     def around(self, tile: Tile, sides: float = 1.0, max_px: int = 1024) -> tuple[Image.Image, Tile]:
-        """The ground around a tile, some tile sides wide: of a raster as far as it reaches, of an image file itself.
+        """The ground around a tile, some tile sides wide.
+
+        Of a raster it reaches as far as that does; of a drone photo that lies north up it is what that shows; another
+        image file is all that there is.
 
         Returns: the picture, and a tile that says where it lies.
 
         Raises:
             GalleryError: the source is not there any more, or is damaged.
         """
+        if tile.window is None and tile.cutout is None:
+            return self.image(tile, max_px), tile
         if tile.window is None:
+            wider = scale(tile.footprint, sides, sides, origin=(tile.centre.lon, tile.centre.lat))
+            tile = replace(tile, cutout=grown(tile.cutout, sides), footprint=wider)
             return self.image(tile, max_px), tile
         raster = open_raster(self.folder / tile.source, self.assumed_crs)
-        window = raster.around(tile.window, sides)
-        return raster.image(window, max_px), raster.tile(tile.id, window, tile.source)
+        place = raster.tile(tile.id, raster.around(tile.window, sides), tile.source)
+        assert place.window is not None
+        return raster.image(place.window, max_px, place.cutout), place
 
     @property
     def assumed_crs(self) -> str | None:

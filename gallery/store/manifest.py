@@ -9,8 +9,9 @@ from typing import Any
 from gallery.constants import EXACT_INDEX
 from gallery.errors import DamagedGallery, NotAGallery
 
-FORMAT = 2
-"""Version of the layout on disk that is written; all from 1 on are read, later ones are refused."""
+FORMAT = 3
+"""Version of the layout on disk that is written; all from 1 on are read, later ones are refused. Of formats 1 and 2 the
+picture of a tile is its window or image as it is."""
 
 
 MANIFEST, TILES, VECTORS, INDEX = "gallery.json", "tiles.parquet", "vectors.npy", "index.faiss"

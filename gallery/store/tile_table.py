@@ -1,7 +1,7 @@
 """tiles.parquet: the table of a gallery's tiles, written group by group and read without loading all of it.
 
 GeoParquet 1.1 with the covering `bbox`. Rows lie in groups of `GROUP_ROWS`, so that a tile is read with its neighbours
-only. Tables of format 1 (one group, no `bbox`, `detail` and `scale_m`) are read alike.
+only. Tables of format 1 (one group, no `bbox`, `detail` and `scale_m`) and 2 (no `cutout`) are read alike.
 """
 
 import json
@@ -37,6 +37,7 @@ SCHEMA = pa.schema(
         ("content", pa.string()),  # a hash of the pixels that were embedded
         ("detail", pa.float64()),  # standard deviation of their luminance, 0 to 127.5
         ("scale_m", pa.float64()),  # side that a raster's tile was cut to
+        ("cutout", pa.binary()),  # 9 float64: see `gallery.tiles.Tile`
         *((name, pa.int64()) for name in WINDOW),
         ("geometry", pa.binary()),  # the footprint as WKB
         ("bbox", pa.struct([(name, pa.float64()) for name in CORNERS])),
@@ -47,8 +48,11 @@ SCHEMA = pa.schema(
 ROW_SCHEMA = pa.schema([field for field in SCHEMA if field.name != "bbox"])
 """What `TableWriter` is given."""
 
-LATER = ("detail", "scale_m", "bbox")
-"""Columns that format 1 lacks."""
+LATER = ("detail", "scale_m", "bbox", "cutout")
+"""Columns that formats 1 or 2 lack."""
+
+MOST_OF_CUTOUT = 1e4
+"""Largest number in a cutout: what a picture shows lies not so many times its own size away."""
 
 GROUP_ROWS = 1024
 KEPT_GROUPS = 64
@@ -121,6 +125,7 @@ def rows_of(tiles: Sequence[Tile], contents: Sequence[str], details: Sequence[fl
         "content": list(contents),
         "detail": [None] * len(tiles) if details is None else list(details),
         "scale_m": [tile.scale_m for tile in tiles],
+        "cutout": [None if tile.cutout is None else np.array(tile.cutout, "<f8").tobytes() for tile in tiles],
         **{name: [window[at] for window in windows] for at, name in enumerate(WINDOW)},
         "geometry": list(shapely.to_wkb([tile.footprint for tile in tiles])),
     }
@@ -220,7 +225,10 @@ class TileTable:
         """The tile at a row."""
         row = range(len(self))[row]  # counts from the end, too; raises IndexError
         group = int(np.searchsorted(self._starts, row, side="right")) - 1
-        return _tile(self._group(group).slice(row - int(self._starts[group]), 1).to_pylist()[0])
+        try:
+            return _tile(self._group(group).slice(row - int(self._starts[group]), 1).to_pylist()[0])
+        except _UNREADABLE as error:
+            raise self._damaged() from error
 
     def _read_group(self, group: int) -> pa.Table:
         names = [name for name in SCHEMA.names if name in self.columns and name not in ("bbox", "content", "detail")]
@@ -253,4 +261,15 @@ def _tile(record: dict[str, Any]) -> Tile:
         image=record["image"],
         placed=record["placed"],
         scale_m=record.get("scale_m"),
+        cutout=_cutout(record.get("cutout")),
     )
+
+
+def _cutout(stored: bytes | None) -> tuple[float, ...] | None:
+    """A tile's cutout. Raises: ValueError: these are not nine numbers through which its middle is seen."""
+    if stored is None:
+        return None
+    numbers = np.frombuffer(stored, "<f8")
+    if numbers.shape != (9,) or not np.abs(numbers).max() <= MOST_OF_CUTOUT or numbers[6:] @ [0.5, 0.5, 1] <= 0:
+        raise ValueError("This is no cutout.")
+    return tuple(numbers.tolist())

@@ -1,9 +1,18 @@
 """Ground of houses and fields, and straight views of it: what registration is tested on."""
 
+import math
+from collections.abc import Callable
+from pathlib import Path
+
 import cv2
 import numpy as np
+from affine import Affine
+from pyproj import CRS, Transformer
+from rasterio.warp import Resampling, reproject
 
+from gallery.geo import LonLat
 from gallery.ground.picture import CENTRED, GroundImage, similarity
+from tests.helpers.builders import write_raster
 
 
 def terrain(side_px: int, seed: int = 0) -> np.ndarray:
@@ -40,3 +49,21 @@ def view(
     )
     matrix = np.linalg.inv(CENTRED) @ np.linalg.inv(map_px) @ to_map @ CENTRED
     return cv2.warpPerspective(ground.grey, matrix, size_px, flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP)
+
+
+def write_terrain(path: Path, crs: str, centre: LonLat, grey: np.ndarray) -> Callable[[float, float], LonLat]:
+    """A GeoTIFF in any coordinate system of ground that lies north up around a place, a metre a pixel.
+
+    Returns: where metres east and north of the ground's upper left corner lie.
+    """
+    side = grey.shape[0]
+    local = CRS.from_proj4(f"+proj=aeqd +lat_0={centre.lat} +lon_0={centre.lon} +datum=WGS84")
+    x, y = Transformer.from_crs("OGC:CRS84", crs, always_xy=True).transform(centre.lon, centre.lat)
+    wide = math.ceil(1.45 * side)
+    where = Affine(1, 0, x - wide / 2, 0, -1, y + wide / 2)
+    pixels = np.zeros((3, wide, wide), np.uint8)
+    laid = {"src_transform": Affine(1, 0, -side / 2, 0, -1, side / 2), "src_crs": local.to_wkt()}
+    reproject(np.stack([grey] * 3), pixels, **laid, dst_transform=where, dst_crs=crs, resampling=Resampling.bilinear)
+    write_raster(path, crs, pixels=pixels, transform=where, nodata=0)
+    to_lonlat = Transformer.from_crs(local, "OGC:CRS84", always_xy=True)
+    return lambda east_m, north_m: LonLat(*to_lonlat.transform(east_m - side / 2, north_m + side / 2))

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from gallery.imagery.warp import NOT_SEEN
 from gallery.judge.local_features import root_sift
-from gallery.photo.rectify import NOT_SEEN
 from tests.helpers.builders import build_region, textured, write_truth
 from train_scripts.baselines import ColourHistogram, Result, main, random_network, table, thinned
 

@@ -470,7 +470,7 @@ def test_real_cells_with_their_manifest(tmp_path, embedder):
 def test_gallery_json_is_readable_json(make_raster, tmp_path, embedder):
     gallery = build_gallery(make_raster(), tmp_path / "g", embedder, options=BuildOptions(model_source="starter"))
     manifest = json.loads((gallery.folder / MANIFEST).read_text())
-    assert manifest["format"] == 2 and manifest["tiles"] == len(gallery)
+    assert manifest["format"] == 3 and manifest["tiles"] == len(gallery)
     assert manifest["model"] == {"source": "starter", "name": "fake", "fingerprint": "fake-8x8", "dimension": 193}
     assert all(len(entry["sha256"]) == 64 for entry in manifest["files"].values())
 
@@ -479,4 +479,4 @@ def test_an_extent_by_height_and_focal_length(tmp_path, make_photos):
     poses = {"0.jpg": FakePose(10, height_m=50, focal_35mm=24)}
     embedder = FakeEmbedder(positions={"0.jpg": FakePosition(8, 46)}, poses=poses)
     tile = build_gallery(make_photos(1), tmp_path / "g", embedder).tile(0)
-    assert tile.placed == "estimated from height above ground and focal length"
+    assert tile.placed == "estimated from heading, height above ground and focal length"

@@ -17,7 +17,7 @@ from gallery.constants import SAMPLE
 from gallery.errors import BuildError, DamagedGallery, NotAGallery, WrongModel
 from gallery.geo import Bounds
 from gallery.store.check import check_gallery
-from gallery.store.manifest import VECTORS, aside
+from gallery.store.manifest import FORMAT, VECTORS, aside
 from tests.helpers import ROOT
 from tests.helpers.builders import FakeEmbedder, FakePosition, textured
 from tests.helpers.old_gallery import as_format_1
@@ -118,7 +118,7 @@ def test_a_gallery_of_format_1_takes_more(rasters, tmp_path):
     embedder.embed = lambda images: np.eye(len(images), old.dimension, dtype=np.float32)
     embedder.dimension = old.dimension
     new = build_gallery(rasters[0], tmp_path / "sample", embedder, options=BuildOptions(add=True))
-    assert new.manifest["format"] == 2 and check_gallery(new) == []
+    assert new.manifest["format"] == FORMAT and check_gallery(new) == []
     assert np.array_equal(new.vectors[: len(old)], Gallery.open(SAMPLE).vectors)
     assert set(new.scales_m) == {old.manifest["build"]["tile_size_m"], 100.0}
 

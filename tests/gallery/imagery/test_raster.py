@@ -6,6 +6,7 @@ from itertools import pairwise
 import numpy as np
 import pytest
 import rasterio
+import shapely
 from affine import Affine
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -19,6 +20,7 @@ from gallery.errors import NotGeoreferenced, SourceError
 from gallery.geo import LonLat, area_m2, distance_m, size_m
 from gallery.imagery.raster import Raster, _starts, _step
 from gallery.imagery.raster_io import states_its_place
+from gallery.imagery.warp import NOT_SEEN
 from gallery.tiles import Window
 from tests.helpers.builders import textured
 
@@ -464,3 +466,84 @@ def test_equal_ground_size_at_any_latitude(make_raster, lat, pixel_m, overlap):
             assert height_m == pytest.approx(60 * pixel_m, rel=0.03)
             if window.width_px < raster.width_px:
                 assert width_m == pytest.approx(60 * pixel_m, rel=0.03)
+
+
+POLAR = ("EPSG:3031", "EPSG:3413", "EPSG:3995", "EPSG:5041")
+FAR_FROM_NORTH = {
+    "EPSG:3035": (-10, 38),
+    "EPSG:2154": (-4, 48),
+    "EPSG:32633": (17.9, 70),
+    "EPSG:3857": (40, -60),
+    "EPSG:4326": (0, 65),
+}
+
+
+@st.composite
+def places_and_crs(draw):
+    """A coordinate system and a place in it: at any convergence of a pole, and elsewhere."""
+    crs = draw(st.sampled_from((*POLAR, *POLAR, *FAR_FROM_NORTH)))
+    if crs not in POLAR:
+        return crs, FAR_FROM_NORTH[crs]
+    lat = draw(st.floats(62, 89.5)) * (-1 if crs == "EPSG:3031" else 1)
+    return crs, (draw(st.floats(-179, 179)), lat)
+
+
+def raster_of_offsets(folder, crs, lon, lat):
+    """A raster around a place whose red says how far north its pixels lie, and green how far east: a grey level a m."""
+    there, local = CRS.from_user_input(crs), CRS.from_proj4(f"+proj=aeqd +lat_0={lat} +lon_0={lon} +datum=WGS84")
+    x, y = Transformer.from_crs("OGC:CRS84", there, always_xy=True).transform(lon, lat)
+    pixel = 1e-5 if there.is_geographic else 1.0
+    columns, rows = np.meshgrid(np.arange(240) + 0.5, np.arange(240) + 0.5)
+    transform = Affine(pixel, 0, x - 120 * pixel, 0, -pixel, y + 120 * pixel)
+    to_local = Transformer.from_crs(there, local, always_xy=True)
+    east, north = to_local.transform(*(transform @ (columns, rows)))
+    dither = np.random.default_rng(0).uniform(0, 1, (2, 240, 240))  # else the steps of grey levels lie askew
+    values = np.clip(np.floor(np.stack([127 + north, 127 + east]) + dither), 0, 255)
+    pixels = np.concatenate([values, 0 * values[:1]]).astype(np.uint8)
+    path = folder / "offsets.tif"
+    with rasterio.open(path, "w", "GTiff", 240, 240, 3, crs=there.to_wkt(), transform=transform, dtype="uint8") as file:
+        file.write(pixels)
+    return path
+
+
+@settings(max_examples=30)
+@given(where=places_and_crs())
+def test_the_upper_side_of_a_tile_is_true_north(tmp_path_factory, where):
+    crs, (lon, lat) = where
+    with Raster(raster_of_offsets(tmp_path_factory.mktemp("north"), crs, lon, lat)) as raster:
+        across_m, down_m = raster.ground_px_m(120, 120)
+        window = Window(120 - round(30 / across_m), 120 - round(30 / down_m), round(60 / across_m), round(60 / down_m))
+        tile = raster.tile("t", window, "r")
+        picture = np.asarray(raster.image(window, 384, tile.cutout), float)
+    height, width = picture.shape[:2]
+    x, y = np.meshgrid(
+        *(tile.sides_m[axis] * ((np.arange(n) + 0.5) / n - 0.5) for axis, n in enumerate((width, height)))
+    )
+    design = np.column_stack([x.ravel(), y.ravel(), np.ones(x.size)])
+    (north_x, east_x), (north_y, east_y), (north, east) = np.linalg.lstsq(
+        design, picture[..., :2].reshape(-1, 2), None
+    )[0]
+    assert abs(math.degrees(math.atan2(north_x, -north_y))) < 1.05
+    assert abs(math.degrees(math.atan2(east_y, east_x))) < 1.05
+    assert (-north_y, east_x) == pytest.approx((1, 1), abs=0.01), "as large as its corners say"
+    assert (north - 127, east - 127) == pytest.approx((0, 0), abs=1.5)
+    assert tile.contains(tile.centre) and distance_m(tile.centre, LonLat(lon, lat)) < 1.5
+
+
+@pytest.mark.parametrize("lon", [0, 45, 90, -120])
+@pytest.mark.parametrize("overlap", [0.0, 0.5])
+def test_turned_tiles_leave_no_gaps_between_them(tmp_path, lon, overlap):
+    with Raster(raster_of_offsets(tmp_path, "EPSG:3031", lon, -75)) as raster:
+        tiles = [raster.tile("t", window, "r") for window in raster.windows(40, overlap)]
+        inner = raster.tile("t", Window(40, 40, 160, 160), "r").footprint.buffer(-1e-9)
+        assert shapely.union_all([tile.footprint for tile in tiles]).covers(inner)
+        assert all(min(tile.sides_m) == pytest.approx(40, rel=0.03) for tile in tiles)
+
+
+def test_what_a_turned_tile_shows_beside_the_raster_is_no_data(tmp_path):
+    with Raster(raster_of_offsets(tmp_path, "EPSG:3031", 45, -75)) as raster:
+        for window, share in ((Window(0, 0, 60, 60), 0.9), (Window(90, 90, 60, 60), 1.0)):
+            tile = raster.tile("t", window, "r")
+            unseen = (np.asarray(raster.image(window, 60, tile.cutout)) == NOT_SEEN).all(axis=2).mean()
+            assert raster.data_share(window, tile.cutout) == pytest.approx(1 - unseen, abs=0.02)
+            assert raster.data_share(window, tile.cutout) == pytest.approx(share, abs=0.1)

@@ -9,8 +9,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
+from gallery.imagery.warp import NOT_SEEN
 from gallery.photo.pose import FILM_DIAGONAL_MM, Pose
-from gallery.photo.rectify import LEAST_PX, MOST_PX, NOT_SEEN, seen_from_above, share_shown
+from gallery.photo.rectify import LEAST_PX, MOST_PX, seen_from_above, share_shown
 from tests.helpers.known_ground import GROUND
 from train_scripts.data.simulator.camera import ground_grid_rays, looking_at
 from train_scripts.data.simulator.renderer import north_up, render

@@ -13,13 +13,16 @@ from pyproj import Transformer
 
 from gallery import Gallery, Localizer, Near, build_gallery
 from gallery.errors import AreaError, GalleryError, UnreadablePhoto, WrongModel
-from gallery.geo import Bounds, LonLat, destination, distance_m, looked_at
+from gallery.geo import Bounds, LonLat, destination, distance_m, looked_at, offsets_m
+from gallery.ground.picture import GroundImage
+from gallery.ground.sheets import make_ground
 from gallery.photo.pose import FILM_DIAGONAL_MM
 from gallery.photo.views import guessed_poses
 from gallery.search.answer import Answer, PhotoProblem
 from gallery.search.options import SearchOptions
 from gallery.tiles import Tile
 from tests.helpers.builders import FakeEmbedder, FakePhoto, FakePose, FakePosition, textured
+from tests.helpers.ground_views import terrain, view, write_terrain
 
 UNVERIFIED = SearchOptions(verify=False)
 
@@ -307,3 +310,26 @@ def test_names_of_problems_hold_no_path_and_no_control_characters():
     from gallery.search.localizer import _name
 
     assert _name(Path("/a/b\n\x1b[31m.jpg")) == "b??[31m.jpg" and _name(b"bytes") == "photo" and _name("") == "photo"
+
+
+@pytest.mark.parametrize(
+    ("crs", "centre"),
+    [("EPSG:3031", LonLat(90, -75)), ("EPSG:3413", LonLat(100, 80)), ("EPSG:5041", LonLat(-30, 89.95))],
+    ids=["90 degrees", "145 degrees", "6 km from the pole"],
+)
+def test_a_photo_is_found_where_the_grid_runs_far_from_north(tmp_path, crs, centre):
+    grey, heading_deg, at = terrain(420, 7), 30.0, (300.0, -150.0)
+    place = write_terrain(tmp_path / "polar.tif", crs, centre, grey)
+    picture = view(GroundImage(grey, grey > 0, 1.0, 0.0, 0.0), at, heading_deg, 0.4, (340, 260))
+    truth = place(*at)
+    meridians_deg = math.degrees(math.atan2(*offsets_m(place(at[0], at[1] - 5), place(at[0], at[1] + 5))))
+    pose = FakePose(heading_deg + meridians_deg, -90, 0.4 * math.hypot(340, 260) * 24 / FILM_DIAGONAL_MM, 24)
+    photo = FakePhoto(Image.fromarray(picture).convert("RGB"), "photo.jpg", pose=pose)
+    gallery = build_gallery(tmp_path / "polar.tif", tmp_path / "g", FakeEmbedder(), tile_size_m=100)
+    answers = [Localizer(gallery, FakeEmbedder()).localize(photo)]
+    make_ground(gallery)
+    answers.append(Localizer(gallery, FakeEmbedder()).localize(photo))
+    for answer in answers:
+        assert answer.verdict == "located" and answer.error_m(truth) < 5
+        assert abs((answer.fit.heading_deg - pose.heading_deg + 180) % 360 - 180) < 0.5
+        assert any(distance_m(LonLat(*corner), truth) < 120 for corner in answer.fit.footprint.exterior.coords)

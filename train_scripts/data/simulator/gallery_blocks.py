@@ -117,9 +117,9 @@ def _raster_blocks(gallery: Gallery, block_m: float) -> Iterator[Tile]:
     tiles = gallery.tiles
     for source in tiles.loc[tiles["col_px"].notna(), "source"].unique():
         raster = open_raster(gallery.folder / source, gallery.assumed_crs)
-        for window in raster.windows(block_m, 0.0):
+        for window in raster.windows(block_m, 0.0, north_up=False):
             name = f"{Path(source).name}/{block_m:g}/{window.row_px}_{window.col_px}"
-            block = raster.tile(name, window, source)
+            block = raster.tile(name, window, source, north_up=False)
             whole = area_m2(block.footprint) > (1 - SAME_GROUND) * block_m**2
             if whole and len(tiles.sindex.query(block.footprint)) and raster.data_share(window) >= LEAST_DATA:
                 yield block

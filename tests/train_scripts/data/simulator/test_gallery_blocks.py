@@ -39,8 +39,8 @@ def region(home) -> GalleryBlocks:
 
 def test_blocks_lie_apart_and_a_fifth_is_held_out(region):
     blocks = [*region.trained, *region.held_out]
-    assert region.tile_m == pytest.approx(TILE_M, rel=0.03)  # the longer side of the box of a turned tile
-    assert (region.block_m, len(region.trained), len(region.held_out)) == (6 * region.tile_m, 10, 2)
+    assert region.tile_m == pytest.approx(TILE_M, rel=0.005)
+    assert (region.block_m, len(region.trained), len(region.held_out)) == (6 * region.tile_m, 12, 3)
     shapes = [block.footprint for block in blocks]
     assert shapely.union_all(shapes).area == pytest.approx(sum(shape.area for shape in shapes), rel=1e-4)
 
@@ -80,11 +80,11 @@ def test_a_block_lies_where_it_says(home, region):
 
 def test_a_pool_is_flat_and_sees_a_tile_as_the_network_does(region):
     pool = region.pool(32)
-    assert (pool.worlds, pool.appearances, pool.side_m) == (10, 1, region.block_m)
+    assert (pool.worlds, pool.appearances, pool.side_m) == (12, 1, region.block_m)
     assert pool.surfaces.gsd_m == pytest.approx(0.6 * region.tile_m / 32, rel=0.02)
     assert not pool.surfaces.heights.any()
     flight = at_scale(FlightRange(tile_m=160, altitude_m=(80, 300)), region.tile_m)
-    assert flight.altitude_m == pytest.approx((10, 37.5), rel=0.03) and places_of(pool, flight) == 10 * 16
+    assert flight.altitude_m == pytest.approx((10, 37.5), rel=0.03) and places_of(pool, flight) == 12 * 16
 
 
 def test_ground_of_two_rasters_is_used_once(home, region, tmp_path):
