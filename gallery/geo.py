@@ -150,11 +150,14 @@ def destination(point: LonLat, azimuth_deg: float, distance_m: float) -> LonLat:
     return LonLat(wrap_lon(float(lon)), float(lat))
 
 
-def moved_all(lons: np.ndarray, lats: np.ndarray, east_m: float, north_m: float) -> tuple[np.ndarray, np.ndarray]:
-    """N places moved by one offset, for offsets of a few kilometres. Returns: (N,) lons and (N,) lats, degrees."""
+def moved_all(
+    lons: np.ndarray, lats: np.ndarray, east_m: float | np.ndarray, north_m: float | np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """N places moved by one offset, or (N,) of them, of a few kilometres. Returns: (N,) lons and (N,) lats, degrees."""
     lons, lats = np.asarray(lons, float), np.asarray(lats, float)
-    azimuths = np.full_like(lons, math.degrees(math.atan2(east_m, north_m)))
-    moved_lons, moved_lats, _ = _geod().fwd(lons, lats, azimuths, np.full_like(lons, math.hypot(east_m, north_m)))
+    azimuths = np.broadcast_to(np.degrees(np.arctan2(east_m, north_m)), lons.shape)
+    metres = np.broadcast_to(np.hypot(east_m, north_m), lons.shape)
+    moved_lons, moved_lats, _ = _geod().fwd(lons, lats, azimuths, metres)
     return np.asarray(moved_lons), np.asarray(moved_lats)
 
 

@@ -1,9 +1,11 @@
 """Measures tracks on simulated flights over the sample region: `python -m train_scripts.evaluate_flights [options]`.
 
 Each flight is rendered once, its photos are asked once (with the pose that they state, and with a guessed one), and
-both are kept; the tracks themselves take seconds. In the middle of each flight a few photos show another world, of
-which nothing should be claimed. A share of the answers is then replaced by those of photos of other flights, as wrong
-matches would be. What each photo claims by itself is compared with what the track of all claims.
+both are kept; the tracks themselves take seconds. Where the gallery has its ground, the photos are also asked as a
+track asks them, each near the place of the one before, and heard by their probabilities over the ground. In the middle
+of each flight a few photos show another world, of which nothing should be claimed. A share of the answers is then
+replaced by those of photos of other flights, as wrong matches would be. What each photo claims by itself is compared
+with what the track of all claims.
 """
 
 from __future__ import annotations
@@ -12,6 +14,7 @@ import argparse
 import csv
 import json
 import sys
+import time
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime
@@ -25,15 +28,20 @@ from gallery import Gallery, Localizer
 from gallery.constants import SAMPLE
 from gallery.embedder import read_photo
 from gallery.errors import GalleryError
-from gallery.geo import LonLat, Position, distance_m
+from gallery.geo import Bounds, LonLat, Position, distance_m
+from gallery.ground.sheets import open_ground
 from gallery.intervals import wilson
 from gallery.judge.geometry import PICTURE_PX
+from gallery.registration.places import PlaceProbabilities
 from gallery.search.options import SearchOptions
-from gallery.track.track import RANKED, Sighting, track
+from gallery.track.track import RANKED, Frame, Sighting, sightings, track
 from mean_model.errors import MeanModelError
 from train_scripts.data.simulator.flights import clock, random_flight, shots_of
 from train_scripts.data.world.shading import random_appearance
 from train_scripts.make_sample import REACH_M, SATELLITE, SEED, Shoot, sample_scene, shoot
+
+PLACE_COLUMNS = ("lons", "lats", "chances", "spreads_m")
+"""The arrays of `PlaceProbabilities`."""
 
 COUNT = 36  # photos of a flight
 EVERY_S = 4.0
@@ -45,16 +53,25 @@ WRONG_M = 100.0
 FAR_M = 500.0
 """Least metres between a photo and the one whose answer stands for a wrong match."""
 
+KINDS = ("plain", "checked", "ground")
+"""How photos are asked: by the network alone, with the check by geometry, and by the gallery's ground."""
+
 POSES = {"stated": True, "guessed": False}
 
 
 @dataclass(frozen=True)
 class PhotoAnswers:
-    """What one photo says, without and with the check by geometry, and where it was taken."""
+    """What one photo says, without and with the check by geometry and by the ground, and where it was taken."""
 
     plain: Sighting
     checked: Sighting
     truth: LonLat | None  # None: another world
+    ground: Sighting | None = None  # None: the gallery has no ground
+
+    def told(self, kind: str) -> Sighting | None:
+        """What it says in one of the `KINDS`."""
+        sighting: Sighting | None = getattr(self, kind)
+        return sighting
 
 
 @dataclass(frozen=True)
@@ -96,29 +113,99 @@ def render(folder: Path, seed: int, flights: int, workers: int) -> None:
         shoot(folder / f"{flight:02d}", tasks, workers)
 
 
-def ask(localizer: Localizer, folder: Path, pose: str) -> list[PhotoAnswers]:
-    """Ask all photos of one flight; answers that are there from an earlier run are kept."""
-    kept = folder / f"answers-{pose}-{localizer.embedder.fingerprint}.jsonl"
-    known = [json.loads(line) for line in kept.read_text().splitlines()] if kept.exists() else []
+def ask(localizer: Localizer, folder: Path, pose: str, on_ground: bool) -> list[PhotoAnswers]:
+    """Ask all photos of one flight; answers that are there from an earlier run are kept.
+
+    Args:
+        pose: of `POSES`.
+        on_ground: whether to ask by the gallery's ground too.
+    """
     with (folder / "truth.csv").open() as table:
         truth = {row["file"]: LonLat(float(row["lon"]), float(row["lat"])) for row in csv.DictReader(table)}
-    with kept.open("a") as log:
-        for name in tqdm(list(truth)[len(known) :], desc=f"{folder.name} {pose}", unit="photo", file=sys.stderr):
-            known.append({"name": name, **_answers(localizer, folder / name, POSES[pose])})
-            log.write(json.dumps(known[-1]) + "\n")
-            log.flush()
+    kept = folder / f"answers-{pose}-{localizer.embedder.fingerprint}.jsonl"
+    known = _kept(kept)
+    left = list(truth)[len(known) :]
+    rows = ({"name": name, **_answers(localizer, folder / name, POSES[pose])} for name in left)
+    known += _noted(rows, kept, f"{folder.name} {pose}", len(left))
+    grounds = _ask_ground(localizer, folder, pose, list(truth)) if on_ground else [None] * len(known)
     return [
         PhotoAnswers(
             _sighting(row["name"], row, row["plain"]),
             _sighting(row["name"], row, row["checked"]),
             None if number in ELSEWHERE_PHOTOS else truth[row["name"]],
+            ground,
         )
-        for number, row in enumerate(known)
+        for number, (row, ground) in enumerate(zip(known, grounds, strict=True))
     ]
+
+
+def _ask_ground(localizer: Localizer, folder: Path, pose: str, names: Sequence[str]) -> list[Sighting]:
+    """The photos of a flight as a track asks them, the next one near the one before."""
+    kept = folder / f"ground-{pose}-{localizer.embedder.fingerprint}.jsonl"
+    known = _kept(kept)
+    left = names[len(known) :]
+    frames = [Frame(name, folder / name) for name in left]
+    asked = sightings(localizer, frames, options=SearchOptions(north_up=POSES[pose]))
+    known += _noted(_timed(map(_row, asked)), kept, f"{folder.name} {pose} ground", len(left))
+    return [_sighting(row["name"], row, row, _places(row["ground"])) for row in known]
+
+
+def _kept(file: Path) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in file.read_text().splitlines()] if file.exists() else []
+
+
+def _noted(rows: Iterator[dict[str, Any]], file: Path, what: str, count: int) -> list[dict[str, Any]]:
+    """The rows, each written down as it comes."""
+    noted = []
+    with file.open("a") as log:
+        for row in tqdm(rows, desc=what, total=count, unit="photo", file=sys.stderr):
+            log.write(json.dumps(row) + "\n")
+            log.flush()
+            noted.append(row)
+    return noted
+
+
+def _timed(rows: Iterator[dict[str, Any]]) -> Iterator[dict[str, Any]]:
+    """Each row with the seconds of processor time that it took."""
+    begun = time.process_time()
+    for row in rows:
+        yield {**row, "cpu_s": time.process_time() - begun}
+        begun = time.process_time()
+
+
+def _row(one: Sighting) -> dict[str, Any]:
+    """What is kept of a sighting."""
+    places = one.ground
+    assert one.taken_at is not None  # this program wrote the file
+    return {
+        "name": one.name,
+        "taken_at": one.taken_at.isoformat(),
+        "rows": one.rows.tolist(),
+        "scores": one.scores.tolist(),
+        "fit": one.fit and asdict(one.fit),
+        "alone": one.alone and asdict(one.alone),
+        "ground": places
+        and {
+            **{name: getattr(places, name).tolist() for name in PLACE_COLUMNS},
+            "rest": places.rest,
+            "absent": places.absent,
+            "searched": [box.as_list() for box in places.searched],
+        },
+    }
+
+
+def _places(row: dict[str, Any] | None) -> PlaceProbabilities | None:
+    """The probabilities that `_row` wrote down."""
+    if row is None:
+        return None
+    columns = {name: np.array(row[name]) for name in PLACE_COLUMNS}
+    boxes = tuple(Bounds(*box) for box in row["searched"])
+    return PlaceProbabilities(**columns, rest=row["rest"], absent=row["absent"], searched=boxes)
 
 
 def _answers(localizer: Localizer, file: Path, north_up: bool) -> dict[str, Any]:
     """What is kept of a photo's answers: its ranking, and the position without and with the check."""
+    begun = time.process_time()
     photo = read_photo(localizer.embedder, file, PICTURE_PX)
     views, ranking = localizer.rank(photo, RANKED, SearchOptions(north_up=north_up))
     plain = localizer.judge(photo, views, ranking)
@@ -128,6 +215,7 @@ def _answers(localizer: Localizer, file: Path, north_up: bool) -> dict[str, Any]
     assert photo.taken_at is not None  # this program wrote the file
     return {
         "taken_at": photo.taken_at.isoformat(),
+        "cpu_s": time.process_time() - begun,
         "rows": ranking.rows.tolist(),
         "scores": ranking.scores.tolist(),
         "plain": {"alone": plain.position and asdict(plain.position), "fit": None},
@@ -138,7 +226,9 @@ def _answers(localizer: Localizer, file: Path, north_up: bool) -> dict[str, Any]
     }
 
 
-def _sighting(name: str, row: dict[str, Any], answer: dict[str, Any]) -> Sighting:
+def _sighting(
+    name: str, row: dict[str, Any], answer: dict[str, Any], places: PlaceProbabilities | None = None
+) -> Sighting:
     return Sighting(
         name,
         taken_at=datetime.fromisoformat(row["taken_at"]),
@@ -146,6 +236,7 @@ def _sighting(name: str, row: dict[str, Any], answer: dict[str, Any]) -> Sightin
         scores=np.array(row["scores"]),
         fit=answer["fit"] and Position(**answer["fit"]),
         alone=answer["alone"] and Position(**answer["alone"]),
+        ground=places,
     )
 
 
@@ -161,8 +252,12 @@ def with_wrong_matches(flights: Sequence[Sequence[PhotoAnswers]], share: float, 
                 continue
             far = [o for o in others if one.truth and o.truth and distance_m(one.truth, o.truth) > FAR_M] or others
             other = far[random.integers(len(far))]
+            own, others_own = one.ground, other.ground
             mixed[number] = PhotoAnswers(
-                _instead(one.plain, other.plain), _instead(one.checked, other.checked), one.truth
+                _instead(one.plain, other.plain),
+                _instead(one.checked, other.checked),
+                one.truth,
+                None if own is None or others_own is None else _instead(own, others_own),
             )
         changed.append(mixed)
     return changed
@@ -172,16 +267,18 @@ def _instead(own: Sighting, other: Sighting) -> Sighting:
     return replace(other, name=own.name, taken_at=own.taken_at)
 
 
-def claims_alone(flight: Sequence[PhotoAnswers], check: bool) -> Iterator[Claim]:
-    """What each photo claims by itself."""
+def claims_alone(flight: Sequence[PhotoAnswers], kind: str) -> Iterator[Claim]:
+    """What each photo claims by itself. Args: kind: of `KINDS`."""
     for one in flight:
-        yield Claim((one.checked if check else one.plain).alone, one.truth)
+        told = one.told(kind)
+        assert told is not None
+        yield Claim(told.alone, one.truth)
 
 
-def claims_together(localizer: Localizer, flight: Sequence[PhotoAnswers], check: bool) -> Iterator[Claim]:
+def claims_together(localizer: Localizer, flight: Sequence[PhotoAnswers], kind: str) -> Iterator[Claim]:
     """What the track claims of each photo."""
-    fixes = track(localizer, [one.checked if check else one.plain for one in flight]).fixes
-    for one, fix in zip(flight, fixes, strict=True):
+    seen = [told for one in flight if (told := one.told(kind)) is not None]
+    for one, fix in zip(flight, track(localizer, seen).fixes, strict=True):
         assert fix.photo == one.plain.name  # the clock runs as the files are named
         yield Claim(fix.position, one.truth)
 
@@ -215,16 +312,18 @@ def _share(count: int, of: int) -> dict[str, Any]:
 def measure(
     localizer: Localizer, flights: dict[str, list[list[PhotoAnswers]]], share: float, seed: int
 ) -> list[dict[str, Any]]:
-    """One row for each pose, without and with the check, without and with wrong matches, alone and together."""
+    """One row for each pose and kind of answers, without and with wrong matches, alone and together."""
     rows = []
     for pose, asked in flights.items():
         for wrong in (0.0, share):
             mixed = with_wrong_matches(asked, wrong, seed)
-            for check in (False, True):
-                alone = [claim for flight in mixed for claim in claims_alone(flight, check)]
-                together = [claim for flight in mixed for claim in claims_together(localizer, flight, check)]
+            for kind in KINDS:
+                if mixed[0][0].told(kind) is None:
+                    continue
+                alone = [claim for flight in mixed for claim in claims_alone(flight, kind)]
+                together = [claim for flight in mixed for claim in claims_together(localizer, flight, kind)]
                 for filtered, claims in ((False, alone), (True, together)):
-                    setting = {"pose": pose, "check": check, "wrong_matches": wrong, "filter": filtered}
+                    setting = {"pose": pose, "answers": kind, "wrong_matches": wrong, "filter": filtered}
                     rows.append({**setting, **figures(claims)})
     return rows
 
@@ -233,12 +332,12 @@ def table(rows: Sequence[dict[str, Any]]) -> str:
     """The rows for reading."""
     shares = ("found", "wrong", "claimed_elsewhere")
     heads = " ".join(f"{name.replace('_', ' '):>22}" for name in shares)
-    lines = [f"pose     check mixed filter {heads}   median      95 %"]
+    lines = [f"pose     answers mixed filter {heads}   median      95 %"]
     for row in rows:
         told = " ".join(f"{_percent(row[name]):>22}" for name in shares)
         metres = [f"{row[name]:7.1f} m" if row[name] is not None else f"{'–':>9}" for name in ("median_m", "p95_m")]
         lines.append(
-            f"{row['pose']:8} {'yes' if row['check'] else 'no':5} {row['wrong_matches']:5.0%} "
+            f"{row['pose']:8} {row['answers']:7} {row['wrong_matches']:5.0%} "
             f"{'yes' if row['filter'] else 'no':6} {told} {' '.join(metres)}"
         )
     return "\n".join(lines)
@@ -258,6 +357,7 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument(
         "--seed", type=int, default=43, help="43 makes the held-out flights, 41 those to choose settings by"
     )
+    parser.add_argument("--pose", nargs="+", choices=POSES, default=list(POSES), help="stated, guessed (default both)")
     parser.add_argument("--wrong", type=float, default=0.2, help="share of wrong matches (default 0.2)")
     parser.add_argument("--gallery", type=Path, default=SAMPLE)
     parser.add_argument("--model", help="default: the gallery's own")
@@ -266,17 +366,17 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument("--json", action="store_true", help="print one JSON document")
     options = parser.parse_args(argv)
     from mean_model import load_model
+    from mean_model.xfeat import package_points
 
     folder = options.runs / f"flights_{options.seed}"
     try:
         gallery = Gallery.open(options.gallery)
+        on_ground = open_ground(gallery) is not None
         render(folder, options.seed, options.flights, options.workers)
         with load_model(options.model or gallery.model_source) as embedder:
-            localizer = Localizer(gallery, embedder)
-            asked = {
-                pose: [ask(localizer, folder / f"{flight:02d}", pose) for flight in range(options.flights)]
-                for pose in POSES
-            }
+            localizer = Localizer(gallery, embedder, points=package_points())
+            folders = [folder / f"{flight:02d}" for flight in range(options.flights)]
+            asked = {pose: [ask(localizer, each, pose, on_ground) for each in folders] for pose in options.pose}
             rows = measure(localizer, asked, options.wrong, options.seed)
     except (GalleryError, MeanModelError) as error:
         parser.error(str(error))

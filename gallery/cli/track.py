@@ -53,7 +53,8 @@ def run(options: argparse.Namespace) -> int:
     localizer = open_localizer(options)
     area = options.near or options.bbox or options.area
     seen: list[Sighting] = []
-    asked = sightings(localizer, flight.frames, area, searched_as(options))
+    every_s = options.every if flight.photos else None
+    asked = sightings(localizer, flight.frames, area, searched_as(options), motion=motion, every_s=every_s)
     stopped = False
     try:
         for sighting in tqdm(asked, total=flight.count, unit=" photos", file=sys.stderr, dynamic_ncols=True):
@@ -63,7 +64,7 @@ def run(options: argparse.Namespace) -> int:
         sys.stderr.write(f"\nStopped after {len(seen)} of {flight.count} photos; this is their track.\n")
     if stopped and not seen:
         return INTERRUPTED
-    found = track(localizer, seen, motion, options.every if flight.photos else None, area)
+    found = track(localizer, seen, motion, every_s, area)
     if options.out is not None:
         track_text.write(found, options.out)
     if options.json:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from gallery.geo import LonLat, offsets_m
+from gallery.geo import Bounds, LonLat, offsets_m
 from gallery.ground.keypoints import Keypoints, joined
 from gallery.ground.picture import GroundImage
 from gallery.ground.sheets import Ground, Sheet
@@ -70,6 +70,13 @@ class Part:
         west, north = sheet.west_m + self.east_m, sheet.north_m + self.north_m
         left, right = west + columns.start * sheet.m_per_px, west + columns.stop * sheet.m_per_px
         return left, north - rows.stop * sheet.m_per_px, right, north - rows.start * sheet.m_per_px
+
+    @property
+    def box(self) -> Bounds:
+        """Of its ground on the Earth."""
+        left, bottom, right, top = self.bounds_m
+        first, last = self.lonlat(left, top), self.lonlat(right, bottom)
+        return Bounds(first.lon, last.lat, last.lon, first.lat)
 
     def away_m(self, east_m: float, north_m: float) -> float:
         """How far a place of the canvas lies from it, 0 within, metres."""

@@ -16,7 +16,7 @@ from gallery.ground.sheets import Ground
 from gallery.judge.geometry import Alignment, Fit, camera_of, polygon_of
 from gallery.photo.pose import FILM_DIAGONAL_MM, Pose
 from gallery.photo.projection import apply
-from gallery.registration.canvas import Canvas, Part, around, whole
+from gallery.registration.canvas import NEAR_M, Canvas, Part, around, whole
 from gallery.registration.fine import FineFit, Points
 from gallery.registration.locate import GroundMap, Known
 from gallery.registration.placement import Placement, grid_of, placed
@@ -43,6 +43,10 @@ WHOLE_GUESSED_KM2 = 36.0
 """Square kilometres, the same for a photo whose pose is not stated: its votes find heading and scale better than
 guesses."""
 
+WHOLE_FOLLOWED_KM2 = 1.0
+"""Square kilometres of ground up to which all of it is searched for the next photo of a flight, for the ground is ready
+then; of more, what lies within reach."""
+
 PLACES_STATED, PLACES_GUESSED = 8, 32
 """Places around which a large gallery is searched, for a photo with stated pose and without: each takes time."""
 
@@ -67,6 +71,18 @@ class Stated:
     def known(self) -> Known:
         """Which of heading and scale are about known."""
         return Known(self.heading_deg is not None, self.height_m is not None and self.focal_35mm is not None)
+
+    def completed(self, pose: Pose) -> "Stated":
+        """The same, with what is not stated taken from a pose that was found before; a stated lens stays."""
+        focal_35mm = self.focal_35mm or pose.focal_35mm
+        height_m = pose.height_m * focal_35mm / pose.focal_35mm
+        return replace(
+            self,
+            heading_deg=pose.heading_deg if self.heading_deg is None else self.heading_deg,
+            pitch_deg=pose.pitch_deg if self.pitch_deg is None else self.pitch_deg,
+            height_m=self.height_m if self.known.scale else height_m,
+            focal_35mm=focal_35mm,
+        )
 
 
 @dataclass(frozen=True, eq=False)
@@ -140,6 +156,7 @@ class Registrar:
         places: Sequence[LonLat] | None = None,
         allowed: Callable[[LonLat], bool] | None = None,
         hint: Hint | None = None,
+        near_m: float = NEAR_M,
     ) -> Registration | None:
         """Search the place of a photo.
 
@@ -149,6 +166,7 @@ class Registrar:
             places: around which it may lie, most promising first; None: all of the ground is searched.
             allowed: whether a place lies in the area that is asked about; None: all do.
             hint: where it may lie, as a weak prior; where places are given, it is looked around too.
+            near_m: to each side of a place, in which it is looked around.
 
         Returns:
             None where no place was found at all.
@@ -160,7 +178,7 @@ class Registrar:
         photo, known = laid_photo(image, stated, self._assumed_width_m)
         if hint is not None and places is not None:
             places = [hint.point, *places]
-        canvas, ground_map = self._searched(stated, places)
+        canvas, ground_map = self._searched(stated, places, near_m)
         if not canvas.parts:
             return None
         found = ground_map.search(photo, known)
@@ -193,7 +211,32 @@ class Registrar:
             searched_km2=ground_map.area_m2 / 1e6,
         )
 
-    def _searched(self, stated: Stated, places: Sequence[LonLat] | None) -> tuple[Canvas, GroundMap]:
+    def follow(
+        self,
+        image: Image.Image,
+        stated: Stated,
+        last: Registration,
+        reach_m: float,
+        allowed: Callable[[LonLat], bool] | None = None,
+        hint: Hint | None = None,
+    ) -> Registration | None:
+        """Search the place of the next photo of a flight: within reach of the last one, and looking as that did.
+
+        Args:
+            image: as for `register`.
+            stated: what the photo says of its camera; what it does not say is taken from the last one.
+            last: where the photo before was found.
+            reach_m: metres that the flight can have gone since.
+            allowed: as for `register`.
+            hint: as for `register`.
+
+        Raises:
+            RegistrationError: as for `register`.
+        """
+        places = None if self.ground.area_km2 <= WHOLE_FOLLOWED_KM2 else [last.point]
+        return self.register(image, stated.completed(last.pose), places, allowed, hint, NEAR_M + reach_m)
+
+    def _searched(self, stated: Stated, places: Sequence[LonLat] | None, near_m: float) -> tuple[Canvas, GroundMap]:
         if places is None:
             with self._lock:
                 if self._whole is None:
@@ -201,7 +244,7 @@ class Registrar:
                     self._whole = canvas, GroundMap(canvas.picture, canvas.keypoints)
                 return self._whole
         most = PLACES_STATED if stated.known.pose else PLACES_GUESSED
-        canvas = around(self.ground, places, most)
+        canvas = around(self.ground, places, most, near_m)
         return canvas, GroundMap(canvas.picture, canvas.keypoints)
 
 

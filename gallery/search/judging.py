@@ -113,6 +113,24 @@ class Judge:
             ground=searched.registration,
         )
 
+    def followed(self, photo: Photo, found: Registration, notes: tuple[str, ...]) -> Answer:
+        """The answer of a photo that the ground located, whose tiles were not ranked."""
+        place = Position(found.point.lon, found.point.lat, found.radius_m)
+        exif, exif_notes = _exif_check(photo, found.point)
+        return Answer(
+            photo=photo.name,
+            matches=(),
+            place=place,
+            position=place,
+            verdict="located",
+            confidence=found.probability,
+            exif=exif,
+            timings={"register": found.seconds},
+            notes=(*photo.notes, *notes, *exif_notes),
+            check=check_of(found),
+            ground=found,
+        )
+
     def _matches(self, ranking: Ranking, most: int) -> list[Match]:
         """The best tiles of a ranking, `most` of them at most."""
         found = zip(ranking.rows[:most].tolist(), ranking.scores[:most].tolist(), strict=True)

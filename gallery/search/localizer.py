@@ -19,6 +19,7 @@ from gallery.judge.local_features import Matcher
 from gallery.paths import printable
 from gallery.photo.views import QueryViews, laid_views
 from gallery.registration.fine import Points
+from gallery.registration.registrar import Registration
 from gallery.search.answer import Answer, PhotoProblem
 from gallery.search.guessing import Guess, guesses_of, search_guessed
 from gallery.search.judging import CHECKED_AMONG, Judge, calibration_for
@@ -117,6 +118,30 @@ class Localizer:
             answers = iter(self._answers(reads, seconds, question))
             for result in results:
                 yield next(answers) if result is None else result
+
+    def follow(
+        self,
+        photo: Photo,
+        last: Registration,
+        reach_m: float,
+        near: Area | None = None,
+        options: SearchOptions = DEFAULTS,
+    ) -> Answer | None:
+        """The next photo of a flight, laid on the ground near the last one: nothing is embedded, no tile is ranked.
+
+        Args:
+            photo: as `embedder.read` returns it, with sides of at least `gallery.judge.geometry.PICTURE_PX`.
+            last: how the photo before lies on the ground.
+            reach_m: metres that the flight can have gone since.
+            near, options: as for `localize`.
+
+        Returns:
+            The answer without tiles; None where the photo is not located there, and has to be asked like any other.
+        """
+        found = self._ground.follow(photo, options, near, last, reach_m)
+        if found is None or not found.located:
+            return None
+        return self._judge.followed(photo, found, hint_notes(photo, options, found))
 
     # --- the same step by step, for those who measure ---
 

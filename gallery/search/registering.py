@@ -58,7 +58,7 @@ class Registering:
             ground = None
         self._registrar: Registrar | None = None
         if ground is not None:
-            self._registrar = Registrar(ground, self._tile_at, points, ASSUMED_SIDES * typical_side_m(gallery))
+            self._registrar = Registrar(ground, self.tile_at, points, ASSUMED_SIDES * typical_side_m(gallery))
 
     @property
     def ready(self) -> bool:
@@ -97,6 +97,19 @@ class Registering:
         except RegistrationError as error:
             return None, str(error)
 
+    def follow(
+        self, photo: Photo, options: SearchOptions, near: Area | None, last: Registration, reach_m: float
+    ) -> Registration | None:
+        """The next photo of a flight laid down near the last one; None where it cannot be."""
+        if self._registrar is None:
+            return None
+        allowed = None if near is None else partial(_touches, near)
+        stated, hint = stated_of(photo, options), hint_of(photo, options)
+        try:
+            return self._registrar.follow(photo.image, stated, last, reach_m, allowed, hint)
+        except RegistrationError:  # it is asked like any other photo then, which says why
+            return None
+
     def moved_first(self, ranking: Ranking, found: Registration) -> Ranking:
         """A ranking with the tile at the found place before the others."""
         row = self._row_at(found.point)
@@ -112,7 +125,7 @@ class Registering:
         lon, lat = self.gallery.centres[row].tolist()
         return LonLat(lon, lat)
 
-    def _tile_at(self, point: LonLat) -> Tile:
+    def tile_at(self, point: LonLat) -> Tile:
         """The tile whose centre lies nearest to a point."""
         return self.gallery.tile(self._row_at(point))
 

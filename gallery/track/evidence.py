@@ -4,12 +4,19 @@ A likelihood is a mixture: with some chance the match is wrong, and then it says
 ratio to that of ground which the gallery lacks, where every match is wrong.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
-from gallery.geo import LonLat, Position
+from gallery.geo import LonLat, Position, all_offsets_m
+from gallery.registration.places import PlaceProbabilities
 from gallery.track.motion import TilePlane
+
+WRONG_GROUND = 0.1
+"""Share of the probabilities over the ground that are taken to say nothing of the place, nor whether it is there."""
+
+LEAST_ABSENT = 0.02
+"""Least chance of other ground that such a probability is taken to leave: no photo speaks more strongly than this."""
 
 WRONG_RANKING = 0.2
 """Share of rankings that are taken to say nothing of the place."""
@@ -23,23 +30,63 @@ the ranked tiles. These and the share above make the true tiles of three rendere
 
 
 @dataclass(frozen=True)
+class Points:
+    """Places of a photo's centre that are known better than its tile.
+
+    Attributes:
+        metres: (P, 2) on the plane of the tiles.
+        variances_m2: (P,) to each side.
+        tiles: (P,) rows of the tiles that they are given for.
+        shares: (P,) chance of the place, if the photo shows that tile's ground; of one tile they add up to 1 at most.
+    """
+
+    metres: np.ndarray = field(default_factory=lambda: np.empty((0, 2)))
+    variances_m2: np.ndarray = field(default_factory=lambda: np.empty(0))
+    tiles: np.ndarray = field(default_factory=lambda: np.empty(0, int))
+    shares: np.ndarray = field(default_factory=lambda: np.empty(0))
+
+
+@dataclass(frozen=True)
 class TileLikelihood:
     """What one photo says, by itself.
 
     Attributes:
         likelihood: (N,) how much likelier this photo is at a tile than on other ground.
-        fit: where geometry laid the photo's centre; its radius is two standard deviations.
-        fit_right: (N,) chance that the fit is right, if the photo shows this tile's ground; 0 without a fit.
+        points: where within the tiles it lies, as far as that is known.
     """
 
     likelihood: np.ndarray
-    fit: Position | None
-    fit_right: np.ndarray
+    points: Points = field(default_factory=Points)
+
+    def and_also(self, other: "TileLikelihood") -> "TileLikelihood":
+        """Two words of one photo, each about the tile; where within it comes from this one."""
+        return TileLikelihood(self.likelihood * other.likelihood, self.points)
 
 
 def silent(count: int) -> TileLikelihood:
     """A photo that says nothing."""
-    return TileLikelihood(np.ones(count), None, np.zeros(count))
+    return TileLikelihood(np.ones(count))
+
+
+def of_ground(places: PlaceProbabilities, ground: TilePlane) -> TileLikelihood:
+    """The probability over the gallery's ground, the answer "not on this ground" included.
+
+    The chance of each place goes to the tile whose centre lies nearest, the rest evenly to all on the searched ground;
+    tiles that were not searched are as likely as other ground is under a probability that says nothing.
+    """
+    metres = np.stack(all_offsets_m(ground.origin, places.lons, places.lats), axis=1)
+    tiles = ground.tree.query(metres)[1] if len(metres) else np.empty(0, int)
+    searched = np.zeros(len(ground), bool)
+    for box in places.searched:
+        low = ground.offset_m(LonLat(box.west, box.south))
+        high = ground.offset_m(LonLat(box.east, box.north))
+        searched |= ((ground.metres >= low) & (ground.metres <= high)).all(axis=1)
+    chances = np.bincount(tiles, places.chances, len(ground)).astype(float)
+    chances[searched] += places.rest / max(1, int(searched.sum()))
+    scale = (1 - WRONG_GROUND) * len(ground) / max(places.absent, LEAST_ABSENT)
+    likelihood = scale * chances + WRONG_GROUND
+    shares = scale * places.chances / likelihood[tiles]
+    return TileLikelihood(likelihood, Points(metres, places.spreads_m**2, tiles, shares))
 
 
 def of_fit(fit: Position, ground: TilePlane) -> TileLikelihood:
@@ -51,7 +98,11 @@ def of_fit(fit: Position, ground: TilePlane) -> TileLikelihood:
     away_m = np.linalg.norm(ground.metres - ground.offset_m(LonLat(fit.lon, fit.lat)), axis=1)
     near = np.exp(-0.5 * (away_m / deviation_m) ** 2)
     if_right = (1 - WRONG_FIT) / WRONG_FIT * near * len(ground) / max(near.sum(), 1.0)
-    return TileLikelihood(1 + if_right, fit, if_right / (1 + if_right))
+    tiles = np.flatnonzero(near > 0)
+    point = ground.offset_m(LonLat(fit.lon, fit.lat))
+    variances_m2 = np.full(len(tiles), (fit.radius_m / 2) ** 2)
+    shares = (if_right / (1 + if_right))[tiles]
+    return TileLikelihood(1 + if_right, Points(np.tile(point, (len(tiles), 1)), variances_m2, tiles, shares))
 
 
 def of_ranking(rows: np.ndarray, scores: np.ndarray, count: int) -> TileLikelihood:
@@ -71,4 +122,4 @@ def of_ranking(rows: np.ndarray, scores: np.ndarray, count: int) -> TileLikeliho
     likely = 1 / (1 + np.exp((below - HALF_BELOW) / LOGISTIC_WIDTH))
     ratios = np.full(count, likely.min())
     ratios[rows] = likely
-    return TileLikelihood((1 - WRONG_RANKING) * ratios / ratios.mean() + WRONG_RANKING, None, np.zeros(count))
+    return TileLikelihood((1 - WRONG_RANKING) * ratios / ratios.mean() + WRONG_RANKING)

@@ -1,5 +1,6 @@
 """The track of a flight: its photos asked one by one, then heard together."""
 
+import math
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -13,12 +14,14 @@ from gallery.embedder import Photo, read_photo
 from gallery.errors import TrackError, UnreadablePhoto
 from gallery.geo import LonLat, Position, distance_m
 from gallery.judge.geometry import PICTURE_PX
+from gallery.registration.places import PlaceProbabilities, place_probabilities
+from gallery.registration.registrar import Registration
 from gallery.search.answer import Answer, ExifCheck, PhotoProblem
 from gallery.search.localizer import Localizer
 from gallery.search.options import DEFAULTS, SearchOptions
 from gallery.search.scales import typical_side_m
-from gallery.tiles import Match
-from gallery.track.evidence import TileLikelihood, of_fit, of_ranking, silent
+from gallery.tiles import Match, Tile
+from gallery.track.evidence import TileLikelihood, of_fit, of_ground, of_ranking, silent
 from gallery.track.motion import Motion, TilePlane
 from gallery.track.smoother import smooth
 
@@ -37,6 +40,10 @@ SPEAKS_FOR = 3.0
 
 ASSUMED_EVERY_S = 5.0
 """Seconds between photos that state no time, when nobody says better."""
+
+
+LONGEST_REACH_M = 400.0
+"""Metres; where a flight can have gone farther since the last photo, the next one is asked like any other."""
 
 
 @dataclass(frozen=True)
@@ -58,8 +65,10 @@ class Sighting:
     time_s: float | None = None
     rows: np.ndarray = field(default_factory=lambda: np.empty(0, int))  # (K,) of the best tiles
     scores: np.ndarray = field(default_factory=lambda: np.empty(0))  # (K,) theirs
-    best: Match | None = None
-    fit: Position | None = None  # where geometry laid its centre
+    best: Match | None = None  # most like it; None where the ground told its place and no tile was ranked
+    tile: Tile | None = None  # to be shown beside it: the best one, else that at its place
+    fit: Position | None = None  # where geometry laid its centre, around the best tiles
+    ground: PlaceProbabilities | None = None  # where on the gallery's ground it lies; None: it was not laid there
     alone: Position | None = None  # where the photo is located by itself
     stated: ExifCheck | None = None  # where it says itself that it was taken
     picture: Image.Image | None = None
@@ -127,25 +136,70 @@ def sightings(
     near: Area | None = None,
     options: SearchOptions = DEFAULTS,
     picture_px: int = 0,
+    motion: Motion = Motion(),  # noqa: B008  # frozen
+    every_s: float | None = None,
 ) -> Iterator[Sighting]:
     """Ask where each photo was taken, one after another; one that cannot be read does not stop the others.
+
+    Where the gallery has its ground, a photo is looked for near the one before, and only where it is not found there
+    it is asked like a photo of its own.
 
     Args:
         near, options: as for `Localizer.localize`.
         picture_px: longer side of the small picture that is kept of each photo; 0 keeps none.
+        motion: what the flight can do.
+        every_s: seconds between two photos, in place of what they state.
     """
+    last: _Last | None = None
     for frame in frames:
         try:
             photo = read_photo(localizer.embedder, frame.source, PICTURE_PX if options.verify else 0)
         except UnreadablePhoto as error:
             yield Sighting(frame.name, str(error), time_s=frame.time_s)
             continue
-        answer = localizer.localize(photo, RANKED, near, options)
+        answer = None
+        reach_m = math.inf if last is None else last.reach_m(frame, photo, motion, every_s)
+        if last is not None and reach_m <= LONGEST_REACH_M and options.verify:
+            answer = localizer.follow(photo, last.found, reach_m, near, options)
+        if answer is None:
+            answer = localizer.localize(photo, RANKED, near, options)
+        if answer.ground is not None and answer.ground.located:
+            last = _Last(answer.ground, frame.time_s, photo.taken_at)
         yield _sighting(localizer, frame, photo, answer, picture_px)
 
 
+@dataclass(frozen=True)
+class _Last:
+    """The last photo that the ground located.
+
+    Attributes:
+        found: how it lies there.
+        time_s: since the video began.
+        taken_at: by its own clock.
+    """
+
+    found: Registration
+    time_s: float | None
+    taken_at: datetime | None
+
+    def reach_m(self, frame: Frame, photo: Photo, motion: Motion, every_s: float | None) -> float:
+        """How far the flight can have gone until another photo."""
+        if every_s is not None:
+            since_s = every_s
+        elif self.time_s is not None and frame.time_s is not None:
+            since_s = frame.time_s - self.time_s
+        else:
+            first, second = _clock_s([self.taken_at, photo.taken_at])
+            since_s = ASSUMED_EVERY_S if first is None or second is None else second - first
+        return motion.max_speed_m_s * abs(since_s)
+
+
 def _sighting(localizer: Localizer, frame: Frame, photo: Photo, answer: Answer, picture_px: int) -> Sighting:
-    fit, picture = answer.fit, None
+    ground, fit, picture = answer.ground, answer.fit, None
+    best = answer.matches[0] if answer.matches else None
+    tile = best.tile if best is not None else None if ground is None else localizer.gallery.tile_at(ground.point)
+    if ground is not None and ground.located:
+        fit = None  # it is that of the ground, and in its probabilities
     if picture_px:
         picture = photo.image.copy()
         picture.thumbnail((picture_px, picture_px))
@@ -155,8 +209,10 @@ def _sighting(localizer: Localizer, frame: Frame, photo: Photo, answer: Answer, 
         time_s=frame.time_s,
         rows=np.array([localizer.gallery.row(match.tile.id) for match in answer.matches], int),
         scores=np.array([match.score for match in answer.matches]),
-        best=answer.matches[0] if answer.matches else None,
+        best=best,
+        tile=tile,
         fit=None if fit is None else Position(fit.point.lon, fit.point.lat, fit.radius_m),
+        ground=None if ground is None else place_probabilities(ground),
         alone=answer.position,
         stated=answer.exif,
         picture=picture,
@@ -237,16 +293,19 @@ def _clock_s(taken: Sequence[datetime | None]) -> list[float | None]:
 
 
 def _evidence(one: Sighting, ground: TilePlane) -> TileLikelihood:
+    """What a photo says: by a fit around its best tiles, else by the probability over the ground and its tiles."""
     if one.fit is not None:
         return of_fit(one.fit, ground)
-    return of_ranking(one.rows, one.scores, len(ground)) if len(one.rows) else silent(len(ground))
+    tiles = of_ranking(one.rows, one.scores, len(ground)) if len(one.rows) else silent(len(ground))
+    return tiles if one.ground is None else of_ground(one.ground, ground).and_also(tiles)
 
 
 def claim_of(tiles: np.ndarray, said: TileLikelihood, ground: TilePlane) -> tuple[State, float, Position | None]:
     """What a posterior claims: state, certainty, and position.
 
     The position is the mean, and the radius two standard deviations, of the posterior within one tile side of where it
-    is densest. As far as the photo's own fit is right, its point stands for the tile (law of total expectation).
+    is densest. As far as the photo itself says where within a tile it lies, that place stands for the tile (law of
+    total expectation).
 
     Args: tiles: (N,) chances that the photo shows each tile's ground.
     """
@@ -255,13 +314,14 @@ def claim_of(tiles: np.ndarray, said: TileLikelihood, ground: TilePlane) -> tupl
     certainty = float(min(chances.sum(), 1.0))
     if certainty < CERTAIN:
         return "lost", certainty, None
-    points, weights = ground.metres[there], chances / chances.sum()
-    variances_m2 = np.full(len(there), ground.pitch_m**2 / 12)
-    if said.fit is not None:
-        by_fit = weights * said.fit_right[there]
-        points = np.vstack([points, ground.offset_m(LonLat(said.fit.lon, said.fit.lat))])
-        weights = np.append(weights - by_fit, by_fit.sum())
-        variances_m2 = np.append(variances_m2, (said.fit.radius_m / 2) ** 2)
+    share = np.zeros(len(ground))
+    share[there] = chances / chances.sum()
+    known = np.flatnonzero(share[said.points.tiles] > 0)
+    by_point = share[said.points.tiles[known]] * said.points.shares[known]
+    by_tile = np.maximum(share - np.bincount(said.points.tiles[known], by_point, len(ground)), 0)[there]
+    points = np.vstack([ground.metres[there], said.points.metres[known]])
+    weights = np.append(by_tile, by_point)
+    variances_m2 = np.append(np.full(len(there), ground.pitch_m**2 / 12), said.points.variances_m2[known])
     mean = weights @ points
     covariance = (points - mean).T @ (weights[:, None] * (points - mean)) + np.eye(2) * (weights @ variances_m2)
     place = ground.point(mean)

@@ -4,7 +4,8 @@ import html
 
 import numpy as np
 
-from gallery.track.track import Fix, State, Track
+from gallery.tiles import Tile
+from gallery.track.track import Fix, Sighting, State, Track
 from pages.common import cards, charts, formatting
 from pages.services.flight import FlightView
 
@@ -53,7 +54,7 @@ def legend(track: Track) -> str:
 
 
 def player(shown: FlightView) -> str:
-    """The photos one by one, each beside its best tile; static/flight.js plays them."""
+    """The photos one by one, each beside its tile; static/flight.js plays them."""
     shots = "".join(
         _shot(number, fix, *pictures)
         for number, (fix, pictures) in enumerate(zip(shown.track.fixes, shown.pictures, strict=True), start=1)
@@ -74,19 +75,22 @@ def _shot(number: int, fix: Fix, photo: str, tile: str | None) -> str:
         facts.append(f"within {formatting.metres(fix.position.radius_m)}")
     if fix.error_m is not None:
         facts.append(f"{formatting.metres(fix.error_m)} from its EXIF place")
-    match = fix.sighting.best
-    best = (
-        '<div class="none"></div><small>no tile</small>'
-        if tile is None or match is None
-        else f'<img src="{tile}" alt="The tile that is most like it"><small>Best tile by itself: '
-        f"{html.escape(match.tile.id)} · {formatting.similarity(match.score)}</small>"
-    )
+    best = '<div class="none"></div><small>no tile</small>'
+    if tile is not None and fix.sighting.tile is not None:
+        best = f'<img src="{tile}" alt="Its tile"><small>{_tile_text(fix.sighting, fix.sighting.tile)}</small>'
     return (
         f'<figure class="shot {fix.state}" data-number="{number}"{"" if number == 1 else " hidden"}>'
         f'<div><img src="{photo}" alt="The photo"><small>{html.escape(fix.photo)}</small></div><div>{best}</div>'
         f'<figcaption><span class="badge">{_NAMES[fix.state]}</span>{html.escape(" · ".join(facts))}</figcaption>'
         "</figure>"
     )
+
+
+def _tile_text(sighting: Sighting, tile: Tile) -> str:
+    """What a photo's tile is."""
+    if sighting.best is None:
+        return f"Tile at the place that the ground told: {html.escape(tile.id)}"
+    return f"Best tile by itself: {html.escape(tile.id)} · {formatting.similarity(sighting.best.score)}"
 
 
 def chart(track: Track) -> str:

@@ -38,7 +38,7 @@ class FlightView:
     """A track with all that the page draws of it."""
 
     track: Track
-    pictures: tuple[tuple[str, str | None], ...]  # data URIs of each fix's photo and of the tile that is most like it
+    pictures: tuple[tuple[str, str | None], ...]  # data URIs of each fix's photo and of its tile
     map_page: str
     files: dict[str, str]  # the track by kind of file
     seconds: float
@@ -97,13 +97,17 @@ class FlightService:
         if progress is not None:
             progress(0, flight.count)
         options = replace(TURNS[question.turn], verify=question.verify, use_exif_position=question.use_exif)
-        for sighting in sightings(localizer, flight.frames, options=options, picture_px=PLAYER_PX):
+        every_s = question.every_s if flight.photos else None
+        frames = flight.frames
+        for sighting in sightings(
+            localizer, frames, options=options, picture_px=PLAYER_PX, motion=motion, every_s=every_s
+        ):
             seen.append(sighting)
             if progress is not None:
                 progress(len(seen), flight.count)
             if stopped():
                 break
-        found = track(localizer, seen, motion, question.every_s if flight.photos else None)
+        found = track(localizer, seen, motion, every_s)
         return FlightView(
             track=found,
             pictures=tuple(_pictures(localizer, fix.sighting) for fix in found.fixes),
@@ -118,10 +122,10 @@ class FlightService:
 def _pictures(localizer: Localizer, sighting: Sighting) -> tuple[str, str | None]:
     assert sighting.picture is not None  # was asked for
     photo = maps.picture_uri(sighting.picture, PLAYER_PX)
-    if sighting.best is None:
+    if sighting.tile is None:
         return photo, None
     try:
-        tile = localizer.gallery.image(sighting.best.tile, PLAYER_PX)
+        tile = localizer.gallery.image(sighting.tile, PLAYER_PX)
     except GalleryError:  # its raster is gone: the track does not hang on it
         return photo, None
     return photo, maps.picture_uri(tile, PLAYER_PX)

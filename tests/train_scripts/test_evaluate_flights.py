@@ -73,7 +73,7 @@ def test_figures_of_claims():
     assert row["claimed_elsewhere"]["percent"] == 50 and math.isinf(claims[-1].error_m)
     nothing = figures([Claim(None, ORIGIN)])
     assert nothing["median_m"] is None and nothing["wrong"] == {"percent": None, "interval95": None}
-    setting = {"pose": "stated", "check": True, "wrong_matches": 0.2, "filter": False}
+    setting = {"pose": "stated", "answers": "checked", "wrong_matches": 0.2, "filter": False}
     assert "75.0 % (30.1-95.4)" in table([{**setting, **row}, {**setting, **nothing}])
 
 

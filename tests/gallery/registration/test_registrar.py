@@ -9,7 +9,7 @@ from gallery.errors import RegistrationError
 from gallery.geo import LonLat, distance_m, moved
 from gallery.ground.picture import GroundImage
 from gallery.ground.sheets import make_ground, open_ground
-from gallery.photo.pose import FILM_DIAGONAL_MM
+from gallery.photo.pose import FILM_DIAGONAL_MM, Pose
 from gallery.registration.registrar import Registrar, Stated
 from tests.helpers.builders import FakeEmbedder, build_region
 from tests.helpers.ground_views import terrain, view
@@ -97,3 +97,18 @@ def test_another_place_is_not_located(registrar):
     photo = Image.fromarray(view(other, (150, -150), 0, 0.5, (340, 260))).convert("RGB")
     found = registrar.register(photo, Stated(0, -90, HEIGHT_M, FOCAL))
     assert not found.located and found.probability < 0.5
+
+
+def test_the_next_photo_of_a_flight_is_found_near_the_last_one_by_its_pose(gallery, registrar):
+    last = registrar.register(photo_of(40), Stated(40, -90, HEIGHT_M, FOCAL))
+    found = registrar.follow(photo_of(48), Stated(), last, 40.0)
+    assert found.located and distance_m(found.point, truth(gallery)) < 3 and abs(found.heading_deg - 48) < 1.5
+    assert found.pose.height_m == pytest.approx(HEIGHT_M, rel=0.12)
+
+
+def test_what_a_photo_states_is_not_taken_from_the_one_before():
+    pose = Pose(30, -80, 100, 24)
+    assert Stated().completed(pose) == Stated(30, -80, 100, 24)
+    assert Stated(50, -60, 70, 35).completed(pose) == Stated(50, -60, 70, 35)
+    assert Stated(focal_35mm=48).completed(pose) == Stated(30, -80, 200, 48), "the same ground by a longer lens"
+    assert Stated(height_m=70).completed(pose) == Stated(30, -80, 100, 24), "a height without a lens tells no scale"

@@ -5,16 +5,20 @@ from datetime import UTC, datetime, timedelta, timezone
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from gallery import Gallery, Localizer, Near
 from gallery.errors import TrackError
 from gallery.geo import LonLat, Position, distance_m, moved
+from gallery.ground.picture import GroundImage
+from gallery.ground.sheets import make_ground
 from gallery.search.options import SearchOptions
 from gallery.search.scales import typical_side_m
 from gallery.track.evidence import of_fit, silent
 from gallery.track.motion import TilePlane
 from gallery.track.track import ASSUMED_EVERY_S, Frame, Sighting, claim_of, in_time, sightings, track
-from tests.helpers.builders import FakeEmbedder, FakePhoto, FakePosition
+from tests.helpers.builders import FakeEmbedder, FakePhoto, FakePosition, build_region
+from tests.helpers.ground_views import terrain, view
 
 NOON = datetime(2026, 6, 1, 12, 0, 0)
 
@@ -140,3 +144,48 @@ def test_what_may_be_in_two_places_is_lost(gallery):
     chances[[0, len(gallery) - 1]] = 0.6, 0.4
     state, certainty, position = claim_of(chances, silent(len(gallery)), ground)
     assert (state, position) == ("lost", None) and certainty == pytest.approx(0.6)
+
+
+@pytest.fixture(scope="module")
+def flown(tmp_path_factory) -> tuple[Localizer, list[Frame], list[LonLat]]:
+    """A gallery with its ground, photos of a flight to the east over it, and what they show; the fourth is foreign."""
+    own = build_region(tmp_path_factory.mktemp("flown"), FakeEmbedder(), np.stack([terrain(500, 7)] * 3))
+    make_ground(own)
+    corner = max((own.tile(row) for row in range(len(own))), key=lambda tile: tile.centre.lat - tile.centre.lon)
+    frames, truths = [], []
+    for number in range(6):
+        grey = terrain(500, 12 if number == 3 else 7)
+        ground = GroundImage(grey, np.ones(grey.shape, bool), 1.0, 0.0, 0.0)
+        at_m = (140.0 + 40 * number, -260.0)
+        picture = Image.fromarray(view(ground, at_m, 90 + number, 0.5, (340, 260))).convert("RGB")
+        at = NOON + timedelta(seconds=4 * number)
+        frames.append(Frame(f"{number}.jpg", FakePhoto(picture, f"{number}.jpg", taken_at=at)))
+        truths.append(moved(corner.corners[0], *at_m))
+    return Localizer(own, FakeEmbedder()), frames, truths
+
+
+def test_a_flight_over_its_ground_is_followed_and_embeds_only_what_is_lost(flown):
+    localizer, frames, truths = flown
+    embedded = []
+    seen = []
+    for one in sightings(localizer, frames, options=SearchOptions(rotations=1)):
+        seen.append(one)
+        embedded.append(localizer.embedder.embedded)
+    assert embedded[0] == embedded[2] < embedded[3] == embedded[5], "only the first and the foreign photo are embedded"
+    assert seen[1].best is None and seen[1].tile is not None and seen[1].fit is None
+    assert seen[3].best is not None and seen[3].alone is None
+    found = track(localizer, seen)
+    assert [fix.state for fix in found.fixes[:3]] == ["found"] * 3
+    for number in (0, 1, 2, 4, 5):
+        at = found.fixes[number].position
+        assert distance_m(truths[number], LonLat(at.lon, at.lat)) < 3 < at.radius_m + 3
+    assert found.fixes[3].state != "found"
+
+
+def test_a_flight_is_not_followed_where_it_can_have_gone_too_far(flown):
+    localizer, frames, _ = flown
+    before = localizer.embedder.embedded
+    list(sightings(localizer, frames[:2], options=SearchOptions(rotations=1), every_s=3600.0))
+    after = localizer.embedder.embedded
+    list(sightings(localizer, frames[:2], options=SearchOptions(rotations=1)))
+    assert after - before == 2 * (localizer.embedder.embedded - after) > 0
