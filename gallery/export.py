@@ -1,15 +1,24 @@
-"""Answers as GeoJSON, KML or CSV for GIS tools and spreadsheets."""
+"""Answers as GeoJSON, KML, CSV or GeoPackage for GIS tools and spreadsheets."""
 
 import csv
 import io
+import math
 from collections.abc import Callable, Iterable, Sequence
-from typing import Any, Literal
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal, cast
+from xml.etree import ElementTree
 
 from shapely.geometry import Point, Polygon
 from shapely.geometry.base import BaseGeometry
 
+from gallery.errors import GalleryError
+from gallery.paths import write_whole
+from gallery.plain_numbers import in_full
 from gallery.search.answer import Answer, PhotoProblem
 from gallery.tiles import Tile
+
+if TYPE_CHECKING:
+    import geopandas
 
 Format = Literal["geojson", "csv", "kml"]
 
@@ -23,6 +32,12 @@ COLUMNS = (
 """The columns. kind: match (a tile), position (the answer), footprint (the ground that the photo shows, where geometry
 found it), exif (the photo's own position), problem (unreadable)."""
 
+FILE_ENDINGS = (".geojson", ".csv", ".kml", ".gpkg")
+"""What answers are written as, by the ending of the file."""
+
+KML = "http://www.opengis.net/kml/2.2"
+"""The namespace of KML."""
+
 FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
 """A spreadsheet takes text that begins so for a formula; a quote in front keeps it text."""
 
@@ -35,6 +50,33 @@ def render(answers: Sequence[Answer | PhotoProblem], form: Format) -> str:
         "kml": to_kml,
     }
     return writers[form](answers)
+
+
+def write(answers: Sequence[Answer | PhotoProblem], file: Path) -> None:
+    """Write answers as the file's ending says, at once or not at all; a GeoPackage has a layer for each kind.
+
+    Args: file: ends in one of `FILE_ENDINGS`.
+
+    Raises:
+        GalleryError: the file cannot be written.
+    """
+    form = file.suffix.lower().lstrip(".")
+
+    def fill(path: Path) -> None:
+        if form != "gpkg":
+            path.write_text(render(answers, cast(Format, form)), "utf-8")
+            return
+        rows = _rows(answers)
+        for kind in dict.fromkeys(row["kind"] for row, _ in rows):
+            part = [(row, shape) for row, shape in rows if row["kind"] == kind]
+            shapes = {shape.geom_type for _, shape in part if shape is not None}
+            mixed = {"geometry_type": "Unknown"} if len(shapes) != 1 else {}
+            _frame(part, COLUMNS).to_file(path, driver="GPKG", engine="pyogrio", layer=kind, **mixed)
+
+    try:
+        write_whole(file, fill)
+    except OSError as error:
+        raise GalleryError(f"{file.name} cannot be written: {error.strerror or error}.") from error
 
 
 def to_csv(answers: Sequence[Answer | PhotoProblem]) -> str:
@@ -70,17 +112,47 @@ def document(
     title: Callable[[Row], str],
 ) -> str:
     """Rows with their shapes as one document; KML leaves out rows without a shape. Args: title: of a placemark."""
-    import geopandas  # late: only these two formats need it
-
-    rows = [(row, shape) for row, shape in rows if driver == "GeoJSON" or shape is not None]
-    named: dict[str, list[Any]] = {name: [row.get(name) for row, _ in rows] for name in columns}
-    options = {"RFC7946": "YES", "COORDINATE_PRECISION": "8"}
     if driver == "KML":
-        named, options = {"Name": [title(row) for row, _ in rows], **named}, {}
-    frame = geopandas.GeoDataFrame(named, geometry=[shape for _, shape in rows], crs="OGC:CRS84")
+        return _kml_of([(row, shape) for row, shape in rows if shape is not None], columns, layer, title)
     stream = io.BytesIO()
-    frame.to_file(stream, driver=driver, engine="pyogrio", layer=layer, **options)
+    options = {"RFC7946": "YES", "COORDINATE_PRECISION": "8"}
+    _frame(rows, columns).to_file(stream, driver=driver, engine="pyogrio", layer=layer, **options)
     return stream.getvalue().decode()
+
+
+def _frame(
+    rows: Sequence[tuple[Row, BaseGeometry | None]], columns: Sequence[str], **more: list[str]
+) -> "geopandas.GeoDataFrame":
+    """Rows with their shapes as a table. Args: more: columns that come first."""
+    import geopandas  # late: it takes a second
+    import pandas as pd
+
+    named: dict[str, Any] = {**more, **{name: [row.get(name) for row, _ in rows] for name in columns}}
+    if "rank" in named:
+        named["rank"] = pd.array(named["rank"], "Int64")  # else the rows without one make it 1.0
+    return geopandas.GeoDataFrame(named, geometry=[shape for _, shape in rows], crs="OGC:CRS84")
+
+
+def _kml_of(
+    rows: Sequence[tuple[Row, BaseGeometry | None]], columns: Sequence[str], layer: str, title: Callable[[Row], str]
+) -> str:
+    """Rows as KML with a folder for each kind: GDAL writes one, so that several documents become one."""
+    whole: ElementTree.Element | None = None
+    for kind in list(dict.fromkeys(str(row.get("kind", layer)) for row, _ in rows)) or [layer]:
+        part = [(row, shape) for row, shape in rows if str(row.get("kind", layer)) == kind]
+        stream = io.BytesIO()
+        frame = _frame(part, columns, Name=[title(row) for row, _ in part])
+        frame.to_file(stream, driver="KML", engine="pyogrio", layer=kind)
+        document = ElementTree.fromstring(stream.getvalue()).find(f"{{{KML}}}Document")
+        if whole is None or document is None:
+            whole = document
+        else:
+            whole.extend(document)
+    ElementTree.register_namespace("", KML)
+    root = ElementTree.Element(f"{{{KML}}}kml")
+    if whole is not None:
+        root.append(whole)
+    return '<?xml version="1.0" encoding="utf-8" ?>\n' + ElementTree.tostring(root, "unicode") + "\n"
 
 
 def _rows(answers: Sequence[Answer | PhotoProblem]) -> list[tuple[Row, BaseGeometry | None]]:
@@ -133,4 +205,6 @@ def clean(text: str) -> str:
 
 
 def _cell(value: Any) -> Any:
+    if isinstance(value, float) and math.isfinite(value):
+        return in_full(value, 10)
     return f"'{value}" if isinstance(value, str) and value.startswith(FORMULA_STARTS) else value

@@ -32,6 +32,7 @@ class BuildOptions:
         batch_size: candidates that are read and embedded at once.
         model_source: what the command line loads the embedder by; noted in the gallery.
         workers: read and embed the batches, such as `gallery.build.ray_workers.RayWorkers`; None: this process does.
+        pack: keep the imagery in the gallery's folder, so that it travels.
         on_tile: called after each tile that is fetched of a server or archive: how many are there, of how many.
     """
 
@@ -43,6 +44,7 @@ class BuildOptions:
     model_source: str = ""
     workers: Workers | None = None
     on_tile: OnTile | None = None
+    pack: bool = False
 
     @property
     def least_detail(self) -> float:
@@ -98,6 +100,7 @@ class ImageryRequest:
             "overlap": self.overlap,
             "sources": [noted_source(source, home) for source in self.sources],
             **self.options.stated.noted(home),
+            **({"packed": True} if self.options.pack else {}),
         }
 
     def open(self, home: Path, embedder: Embedder, workplace: Path) -> list[Source]:
@@ -116,7 +119,8 @@ class ImageryRequest:
             taken = earlier.table.prefixes()
         tiling, position_of = Tiling(self.sizes_m, self.overlap, embedder.image_size), partial(read_position, embedder)
         stated, on_tile = self.options.stated, self.options.on_tile
-        return open_sources(self.sources, home, workplace, tiling, position_of, stated, taken, on_tile)
+        pack = self.options.pack
+        return open_sources(self.sources, home, workplace, tiling, position_of, stated, taken, on_tile, pack)
 
 
 def _sizes(tile_size_m: float | Sequence[float]) -> tuple[float, ...]:

@@ -25,8 +25,9 @@ from gallery.build.batches import FEATURELESS, PRESENT, Batch, Embedded, KnownTi
 from gallery.build.candidates import Source
 from gallery.build.checkpoint import BuildState, open_state
 from gallery.build.options import DEFAULTS, BuildOptions, ImageryRequest
+from gallery.build.packing import IMAGERY
 from gallery.build.provenance import added, built
-from gallery.build.sources import IMAGERY, MOSAICS
+from gallery.build.sources import MOSAICS
 from gallery.build.swap import KEY, is_whole, locked, swap_in
 from gallery.build.write import blocks_of, write_gallery
 from gallery.embedder import Embedder, read_photo

@@ -35,7 +35,7 @@ def remove_tiles(folder: str | Path, *, area: Area | None = None, source: str | 
     with locked(home):
         gallery = Gallery.open(home)
         gallery.require_intact()
-        sources = [] if source is None else _named(gallery, source)
+        sources = [] if source is None else named_sources(gallery, source)
         going = _rows_of(gallery, sources) if area is None else tiles_in(gallery.boxes, area)
         what: dict[str, Any] = {"sources": sources} if area is None else {"area": _noted_area(area)}
         count = len(gallery) - int(going.sum())
@@ -62,8 +62,12 @@ def remove_tiles(folder: str | Path, *, area: Area | None = None, source: str | 
     return Gallery.open(home)
 
 
-def _named(gallery: Gallery, source: str) -> list[str]:
-    """The sources that a user means."""
+def named_sources(gallery: Gallery, source: str) -> list[str]:
+    """The sources that a user means.
+
+    Raises:
+        BuildError: there is none of that name.
+    """
     known = gallery.sources
     found = [each for each in known if source in (each, Path(each).name, stem_of(Path(each)))]
     found = found or [each for each in known if (gallery.folder / each).resolve() == Path(source).resolve()]

@@ -6,17 +6,20 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePosixPath
 from typing import Any
 
+import shapely
+
 from gallery.build.candidates import Source
 from gallery.build.image_folder import ImageFolder
+from gallery.build.packing import IMAGERY, packed
 from gallery.build.raster_source import RasterSource, Tiling
 from gallery.errors import PositionsError, SourceError
-from gallery.geo import Bounds
+from gallery.geo import Bounds, bounds_of, size_m
 from gallery.georef.assign import ReadPosition, Unplaced, assign_positions
 from gallery.georef.file_names import TileNames
 from gallery.georef.position_lists import PositionList, read_positions
 from gallery.imagery.images import images_below
 from gallery.imagery.mbtiles import PMTILES_SUFFIX, OnTile, archive_of_pmtiles
-from gallery.imagery.mosaic import clusters, look_at, write_mosaic
+from gallery.imagery.mosaic import MosaicSheet, clusters, look_at, write_mosaic
 from gallery.imagery.raster import Raster
 from gallery.imagery.raster_io import sidecars_of, states_its_place, stem_of
 from gallery.imagery.xyz_server import FetchJob, TileServer, fetch
@@ -25,8 +28,8 @@ from gallery.paths import linked, noted_path
 log = logging.getLogger(__name__)
 
 
-MOSAICS, IMAGERY = "mosaics", "imagery"
-"""The folders within a gallery that hold the indexes of its mosaics, and imagery that was fetched for it."""
+MOSAICS = "mosaics"
+"""The folder within a gallery that holds the indexes of its mosaics."""
 
 
 @dataclass(frozen=True)
@@ -85,6 +88,7 @@ def open_sources(
     stated: ImagerySettings,
     taken: Iterable[str] = (),
     on_tile: OnTile | None = None,
+    pack: bool = False,
 ) -> list[Source]:
     """Look at rasters and folders, without reading their pixels. Rasters that touch or overlap become one mosaic.
 
@@ -99,6 +103,7 @@ def open_sources(
         stated: what the sources do not say themselves.
         taken: beginnings of tile ids that are in use already.
         on_tile: told after each tile of a server or archive that is fetched.
+        pack: read rasters and folders from copies in the workplace (links where the disk allows), which go with it.
 
     Raises:
         SourceError, PositionsError: with what to do about it.
@@ -106,10 +111,12 @@ def open_sources(
     if stated.positions is not None and not any(isinstance(source, Path) and source.is_dir() for source in sources):
         raise PositionsError("Positions belong to a folder of images, but no folder is among the sources.")
     rasters, folders = _rasters_and_folders(sources, (workplace / IMAGERY, home / IMAGERY), stated, on_tile)
+    if pack:
+        rasters, folders = packed(rasters, folders, home, workplace)
     used = set(taken)
     opened: list[Source] = [*_raster_sources(rasters, home, workplace, tiling, stated.crs, used)]
     opened += [
-        _folder_source(folder, images, home, tiling, read_position, stated, used)
+        _folder_source(folder, images, home, workplace, tiling, read_position, stated, used)
         for folder, images in folders
         if images
     ]
@@ -158,15 +165,31 @@ def _raster_sources(
     rasters: Sequence[Path], home: Path, workplace: Path, tiling: Tiling, crs: str | None, taken: set[str]
 ) -> Iterator[RasterSource]:
     """Each raster that stands alone, and a mosaic of those that touch, in the order of the first of each."""
-    for cluster in clusters([look_at(raster, crs) for raster in rasters]):
+    found = clusters([look_at(raster, crs) for raster in rasters])
+    if found:
+        _require_room(found, max(tiling.sizes_m))
+    for cluster in found:
         path = cluster[0].path
         if len(cluster) > 1:
             within = [replace(sheet, path=_in_workplace(sheet.path, home, workplace)) for sheet in cluster]
             path = write_mosaic(within, workplace / MOSAICS)
         with Raster(path, crs=crs) as raster:
-            total = sum(1 for size_m in tiling.sizes_m for _ in raster.windows(size_m, tiling.overlap))
+            total = sum(1 for side_m in tiling.sizes_m for _ in raster.windows(side_m, tiling.overlap))
         noted = noted_path(path, workplace if path.is_relative_to(workplace) else home)
         yield RasterSource(path, total, _prefix(stem_of(path), taken), noted, tiling, crs)
+
+
+def _require_room(found: Sequence[Sequence[MosaicSheet]], tile_m: float) -> None:
+    """Refuse tiles that no raster fills to half their side: they would be stretched, or one for all of the ground."""
+    boxes = [bounds_of(shapely.union_all([sheet.outline for sheet in cluster])) for cluster in found]
+    (width_m, height_m), first = max(
+        (size_m(box), cluster[0].path.name) for box, cluster in zip(boxes, found, strict=True)
+    )
+    if max(width_m, height_m) < tile_m / 2:
+        raise SourceError(
+            f"Tiles of {tile_m:g} m are too large: {first} shows {width_m:,.0f} x {height_m:,.0f} m of ground. A tile "
+            "should be about as wide as the ground that a photo shows: give a smaller --tile-size-m."
+        )
 
 
 def _in_workplace(raster: Path, home: Path, workplace: Path) -> Path:
@@ -183,6 +206,7 @@ def _folder_source(
     folder: Path,
     images: Sequence[Path],
     home: Path,
+    workplace: Path,
     tiling: Tiling,
     read_position: ReadPosition,
     stated: ImagerySettings,
@@ -191,11 +215,12 @@ def _folder_source(
     named = tuple(image.relative_to(folder).as_posix() for image in images)
     prefix = _prefix(folder.resolve().name, taken) if taken else _prefix("", taken)
     known = None if stated.positions is None else _listed_positions(stated.positions, folder, named)
-    size_m = tiling.sizes_m[0]
+    assumed_m = tiling.sizes_m[0]
     placing = assign_positions(
-        folder, named, known, stated.tile_names, read_position, within_m=size_m, unplaced=stated.unplaced
+        folder, named, known, stated.tile_names, read_position, within_m=assumed_m, unplaced=stated.unplaced
     )
-    return ImageFolder(folder, named, prefix, noted_path(folder, home), size_m, placing)
+    noted = noted_path(folder, workplace if folder.is_relative_to(workplace) else home)
+    return ImageFolder(folder, named, prefix, noted, assumed_m, placing)
 
 
 def _listed_positions(positions: Path, folder: Path, images: Sequence[str]) -> PositionList:

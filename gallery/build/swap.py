@@ -11,7 +11,8 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
-from gallery.build.sources import IMAGERY, MOSAICS
+from gallery.build.packing import IMAGERY
+from gallery.build.sources import MOSAICS
 from gallery.errors import BuildError
 from gallery.paths import linked
 from gallery.store.manifest import DATA_FILES, FILES, MANIFEST, aside

@@ -1,14 +1,15 @@
 """The command `build`: a gallery from rasters and folders of images."""
 
 import argparse
+import sys
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from gallery.cli.loading import ground_made, load, on_ray
-from gallery.cli.options import bbox, json_option, model_option, numbers
-from gallery.cli.output import say, say_json
+from gallery.cli.options import bbox, examples, json_option, model_option, numbers
+from gallery.cli.output import say, say_json, table
 from gallery.cli.progress import Bar
 from gallery.constants import INDEX_KINDS
 from gallery.errors import BuildError
@@ -16,8 +17,10 @@ from gallery.errors import BuildError
 if TYPE_CHECKING:
     from gallery.build.options import BuildOptions
     from gallery.build.pipeline import Progress
+    from gallery.build.same_ground import SameGround
     from gallery.build.sources import ImagerySettings
     from gallery.embedder import Embedder
+    from gallery.store.gallery import Gallery
 
 AS_STATED = ("georeferenced", "stated extent")
 """How tiles are placed whose source says where they lie."""
@@ -42,6 +45,8 @@ _LICENCE_HELP = "on which terms the imagery may be used; noted in the gallery, a
 _RATE_HELP = "tiles a second that a server is asked for at most (default 4)"
 _CRS_HELP = "coordinate system of rasters and of pictures with a world file that state none themselves"
 _ADD_HELP = "add the tiles to the gallery in DIR; what is there is left out, nothing is embedded again"
+_SAME_GROUND_HELP = "with --add: do not ask where the gallery shows that ground already, from another source"
+_PACK_HELP = "keep the imagery in DIR too, so that the folder alone can be moved or given away"
 _FEATURELESS_HELP = "keep tiles that show nothing (less than one grey level of detail), which are left out otherwise"
 _RAY_HELP = (
     "read and embed on a Ray cluster (pip install -r requirements-cluster.txt): its address, or 'local' for all cores "
@@ -63,10 +68,18 @@ def add(commands: Any) -> None:
         description="Make a gallery from rasters with a CRS (GeoTIFF, COG, VRT, MBTiles, PMTiles, JPEG 2000, pictures "
         "with a world file), folders of images with positions, or a tile server. Rasters that touch become one "
         "mosaic. A build that was stopped goes on when the same command is given again.",
+        **examples(
+            "build orthophoto.tif --out my_area",
+            "build orthophoto.tif --out my_area --tile-size-m 80,160 --dry-run --plan plan.png",
+            "build my_tiles --positions places.csv --out my_area --tile-size-m 120",
+            "build next_town.tif --out my_area --add",
+        ),
     )
     build.add_argument("sources", nargs="+", metavar="SOURCE", help=_SOURCE_HELP)
     build.add_argument("--out", required=True, metavar="DIR", type=Path, help="the gallery's folder")
     build.add_argument("--add", action="store_true", help=_ADD_HELP)
+    build.add_argument("--same-ground", action="store_true", help=_SAME_GROUND_HELP)
+    build.add_argument("--pack", action="store_true", help=_PACK_HELP)
     model_option(build, None, "starter; with --add, the gallery's own")
     build.add_argument("--tile-size-m", type=_sizes, default=(100.0,), metavar="M[,M…]", help=_TILE_SIZE_HELP)
     build.add_argument("--overlap", type=float, default=0.5, metavar="SHARE", help=_OVERLAP_HELP)
@@ -101,21 +114,24 @@ def _sizes(text: str) -> list[float]:
 
 def run(options: argparse.Namespace) -> int:
     """Run the command. Returns: the exit status."""
+    if options.plan is not None and not options.dry_run:
+        raise BuildError("--plan belongs to --dry-run: add that, or build without a picture of the plan.")
+    _require_files(options)  # before the imports that take a second
     from gallery.build.options import BuildOptions
     from gallery.build.pipeline import build_gallery
+    from gallery.build.same_ground import share_known
     from gallery.store.gallery import Gallery
 
     stated = _stated(options)
-    if options.plan is not None and not options.dry_run:
-        raise BuildError("--plan belongs to --dry-run: add that, or build without a picture of the plan.")
-    for source in options.sources:  # before the model is loaded
+    for source in options.sources:
         if "://" in source:
             stated.order(source)
-        elif not Path(source).exists():
-            raise BuildError(f"There is no raster or folder {source}. Check the path.")
     model = options.model or (Gallery.open(options.out).model_source if options.add else "starter")
+    if options.add and not options.same_ground:
+        files = [Path(source) for source in options.sources if "://" not in source]
+        _ask_of(share_known(Gallery.open(options.out), files, options.crs))
     embedder = load(model, compile=options.compile)
-    choices = BuildOptions(stated, options.keep_featureless, options.index, options.add)
+    choices = BuildOptions(stated, options.keep_featureless, options.index, options.add, pack=options.pack)
     if options.dry_run:
         return _plan(options, embedder, choices)
     workers = None if options.ray is None else on_ray(model, options, embedder)
@@ -135,12 +151,56 @@ def run(options: argparse.Namespace) -> int:
     if options.json:
         say_json(gallery.info())
     else:
-        left_out = "".join(f"; left out: {count} {reason}" for reason, count in gallery.manifest["skipped"].items())
-        say(f"{options.out}: {len(gallery)} tiles{left_out}")
+        say(table(_made(gallery, options)))
         for placed, count in gallery.info()["placed"].items():
             if placed not in AS_STATED:
                 say(f"  {count} of them: {placed}")
     return 0
+
+
+def _require_files(options: argparse.Namespace) -> None:
+    """Refuse sources that are not there.
+
+    Raises:
+        BuildError: names the first of them.
+    """
+    for source in options.sources:
+        if "://" not in source and not Path(source).exists():
+            raise BuildError(f"There is no raster or folder {source}. Check the path.")
+
+
+def _ask_of(known: "SameGround | None") -> None:
+    """Ask before ground is added that the gallery shows already; where nobody can be asked, refuse.
+
+    Raises:
+        BuildError: nobody says yes.
+    """
+    if known is None:
+        return
+    found = f"{known.share:.0%} of the ground of {known.source} is in the gallery already, cut from {known.known_by}."
+    if sys.stdin.isatty():
+        sys.stderr.write(f"{found} Its tiles would be there twice. Add it all the same? [y/N] ")
+        sys.stderr.flush()
+        if sys.stdin.readline().strip().lower() in ("y", "yes"):
+            return
+        raise BuildError("Nothing was added.")
+    raise BuildError(
+        f"{found} Remove that first (python -m gallery remove DIR --source NAME), or add it all the same with "
+        "--same-ground."
+    )
+
+
+def _made(gallery: "Gallery", options: argparse.Namespace) -> list[tuple[str, str]]:
+    """What a build came to, what it took for granted, and what to do next: names and values."""
+    info = gallery.info()
+    left_out = ", ".join(f"{count:,} {reason}" for reason, count in info["skipped"].items())
+    squares = {how: count for how, count in info["placed"].items() if how.startswith(("assumed", "estimated"))}
+    rows = [("made", f"{options.out}: {len(gallery):,} tiles"), *([("left out", left_out)] if left_out else [])]
+    if gallery.assumed_crs:
+        rows.append(("assumed", f"{gallery.assumed_crs} for rasters that state no CRS"))
+    for how, count in squares.items():
+        rows.append(("assumed", f"{count:,} images state no extent: {how}, north up"))
+    return [*rows, ("next", f"python -m gallery search {options.out} PHOTO")]
 
 
 def _plan(options: argparse.Namespace, embedder: "Embedder", choices: "BuildOptions") -> int:

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from gallery.cli.loading import gallery_folder, load
-from gallery.cli.options import GALLERY_HELP, json_option, model_option
+from gallery.cli.options import GALLERY_HELP, examples, json_option, model_option
 from gallery.cli.output import fail, say, say_json
 
 SHOWN_PROBLEMS = 20
@@ -18,6 +18,7 @@ def add(commands: Any) -> None:
         help="look for damage",
         description="Check every file against its checksum; look for duplicates, tiles without position, sources that "
         "are gone, and (with --model) another model. Exit 2 when something is damaged; duplicates are remarks.",
+        **examples("check gallery/sample", "check my_area --model starter"),
     )
     check.add_argument("gallery", metavar="DIR", type=Path, help=GALLERY_HELP)
     model_option(check, None, "not compared")

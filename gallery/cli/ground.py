@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from gallery.cli.loading import gallery_folder, ground_made
-from gallery.cli.options import GALLERY_HELP, json_option
+from gallery.cli.options import GALLERY_HELP, examples, json_option
 from gallery.cli.output import say, say_json
 
 
@@ -16,6 +16,7 @@ def add(commands: Any) -> None:
         help="make the points that photos are laid on the ground by",
         description="Make the ground of a gallery: grey pictures at 0.6 m a pixel and their points, some 7 MB a square "
         "kilometre. A build does it itself; an older gallery, or one whose ground is damaged, gets it by this command.",
+        **examples("ground my_area"),
     )
     ground.add_argument("gallery", metavar="DIR", type=Path, help=GALLERY_HELP)
     json_option(ground)

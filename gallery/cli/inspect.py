@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from gallery.cli.loading import gallery_folder
-from gallery.cli.options import count, json_option
+from gallery.cli.options import count, examples, json_option
 from gallery.cli.output import say, say_json
 from gallery.errors import GalleryError
 
@@ -20,6 +20,7 @@ def add(commands: Any) -> None:
         help="why a model fails, from the report of an evaluation",
         description="Say what a report (train_scripts.evaluate --out) holds: figures with 95 % intervals, what "
         "explains the errors, and the worst queries.",
+        **examples("inspect gallery/sample/report.parquet --wrong", "inspect new.parquet --against old.parquet"),
     )
     inspect.add_argument("report", metavar="REPORT", type=Path, help="that train_scripts.evaluate wrote")
     inspect.add_argument("--gallery", metavar="DIR", type=Path, help="that was evaluated: finds tiles that look alike")

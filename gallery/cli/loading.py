@@ -2,14 +2,17 @@
 
 import argparse
 import logging
+from contextlib import suppress
 from dataclasses import asdict
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from gallery.errors import GalleryError, UnreadablePhoto
+from gallery.plain_numbers import in_full
 
 if TYPE_CHECKING:
+    from gallery.areas import Area
     from gallery.build.batches import Workers
     from gallery.ground.sheets import Ground
     from gallery.judge.local_features import Matcher
@@ -91,12 +94,59 @@ def points_at_hand() -> "Points | None":
     return points
 
 
-def open_localizer(options: argparse.Namespace, trust: float = 0.95) -> "Localizer":
-    """What answers photos, as `search_options` and the options for gallery and model say."""
-    from gallery.search.localizer import Localizer
+def opened_gallery(named: Path) -> "Gallery":
+    """The gallery that a command names."""
+    folder = gallery_folder(named)  # before the imports that take a second
     from gallery.store.gallery import Gallery
 
-    gallery = Gallery.open(gallery_folder(options.gallery))
+    return Gallery.open(folder)
+
+
+def require_tiles_in(gallery: "Gallery", area: "Area") -> None:
+    """Refuse an area that no tile touches, before a model is loaded; one whose numbers are exchanged is told.
+
+    Raises:
+        GalleryError: says what would fit, or how far away the gallery is.
+    """
+    from gallery.areas import Near, Polygons, distances_to_boxes_m, tiles_in
+    from gallery.geo import Bounds
+
+    if tiles_in(gallery.boxes, area).any():
+        return
+    turned: Near | Bounds | None = None
+    with suppress(GalleryError):  # exchanged, the numbers may name no place
+        if isinstance(area, Near):
+            turned = Near(area.lat, area.lon, area.radius_km)
+        elif not isinstance(area, Polygons):
+            turned = Bounds(area.south, area.west, area.north, area.east)
+    if turned is not None and tiles_in(gallery.boxes, turned).any():
+        numbers = turned.as_list() if isinstance(turned, Bounds) else [turned.lon, turned.lat, turned.radius_km]
+        raise GalleryError(
+            "No tile of the gallery touches that area. Latitude, longitude? Longitude comes first: try "
+            f"{','.join(map(in_full, numbers))}"
+        )
+    away_km = float(distances_to_boxes_m(gallery.boxes, area.centre).min()) / 1000
+    west, south = map(in_full, gallery.boxes[:, :2].min(axis=0).tolist())
+    east, north = map(in_full, gallery.boxes[:, 2:].max(axis=0).tolist())
+    raise GalleryError(
+        f"No tile of the gallery touches that area: the nearest is {away_km:,.1f} km away. The gallery lies between "
+        f"{west},{south} and {east},{north} (longitude,latitude)."
+    )
+
+
+def open_localizer(options: argparse.Namespace, trust: float = 0.95) -> "Localizer":
+    """What answers photos, as `search_options` and the options for gallery and model say."""
+    gallery = opened_gallery(options.gallery)
+    area = options.near or options.bbox or options.area
+    if area is not None:
+        require_tiles_in(gallery, area)
+    return opened_localizer(gallery, options, trust)
+
+
+def opened_localizer(gallery: "Gallery", options: argparse.Namespace, trust: float) -> "Localizer":
+    """What answers photos from an opened gallery, as `search_options` and the model's option say."""
+    from gallery.search.localizer import Localizer
+
     if options.verify:
         with_ground(gallery)
     matcher = None if options.matcher is None else _matcher(options.matcher)
@@ -135,8 +185,11 @@ def with_ground(gallery: "Gallery") -> None:
 
 def gallery_folder(gallery: Path) -> Path:
     """The gallery's folder; one of the Hub (user/name[@revision]) is fetched, unless the cache has it."""
-    from gallery.store.foreign import require_own_imagery
-    from gallery.store.manifest import FILES
+    from gallery.store.manifest import FILES, read_manifest, standing_folder
+
+    if gallery.is_dir():
+        read_manifest(standing_folder(gallery))  # what is no gallery is told before anything heavy is imported
+        return gallery
     from mean_model.errors import HubError
     from mean_model.hub import folder_of
 
@@ -144,4 +197,9 @@ def gallery_folder(gallery: Path) -> Path:
         folder = folder_of(gallery, FILES, ["*"])
     except HubError as error:
         raise GalleryError(str(error)) from error
-    return folder if folder == gallery else require_own_imagery(folder)
+    if folder == gallery:
+        read_manifest(standing_folder(folder))
+        return folder
+    from gallery.store.foreign import require_own_imagery
+
+    return require_own_imagery(folder)

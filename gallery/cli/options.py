@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from gallery.areas import Area
 
 GALLERY_HELP = "the gallery's folder, or a dataset of the Hub user/name[@revision]"
+_NUMBER = r"\d+(?:\.\d+)?"
 _POLYGON_FILES = "a GeoJSON, KML, GeoPackage or (zipped) Shapefile"
 _ROTATIONS_HELP = (
     "turns to search of a photo without a known heading: 1 takes its upper side for north, 4 are its quarter turns, "
@@ -28,6 +29,19 @@ _USE_EXIF_HELP = (
     "let the position in a photo's own EXIF count as a weak hint: it settles between places, and may be wrong"
 )
 _MATCHER_HELP = "find the points by the network XFeat with the weights in this file; default: SIFT, which needs none"
+
+
+def examples(*lines: str) -> dict[str, Any]:
+    """What `add_parser` is given so that a command's help ends in lines to copy. Args: lines: without the program."""
+    text = "\n".join(["examples:", *(f"  python -m gallery {line}" for line in lines)])
+    return {"epilog": text, "formatter_class": Help}
+
+
+class Help(argparse.HelpFormatter):
+    """Help whose epilog keeps its lines."""
+
+    def _fill_text(self, text: str, width: int, indent: str) -> str:
+        return text if text.startswith("examples:") else super()._fill_text(text, width, indent)
 
 
 def area_options(group: Any, what: str) -> None:
@@ -69,7 +83,13 @@ def json_option(command: Any) -> None:
 
 
 def joined(arguments: Sequence[str]) -> list[str]:
-    """`--near -1,2,3` as `--near=-1,2,3`: argparse takes a value that begins with a minus for an option."""
+    """`--near -1,2,3` as `--near=-1,2,3`: argparse takes a value that begins with a minus for an option.
+
+    Raises:
+        GalleryError: several sizes of tiles stand with spaces between, of which argparse would call the second unknown.
+    """
+    if spaced := re.search(rf" --tile-size-m ({_NUMBER}(?: {_NUMBER})+) ", f" {' '.join(arguments)} "):
+        raise GalleryError(f"Several sizes have commas between them: --tile-size-m {','.join(spaced[1].split())}")
     joined: list[str] = []
     rest = iter(arguments)
     for argument in rest:
@@ -103,7 +123,20 @@ def near(text: str) -> "Area":
     """LON,LAT,RADIUS_KM as a circle."""
     from gallery.areas import Near
 
-    return _area(Near, *numbers(text, "LON,LAT,RADIUS_KM"))
+    lon, lat, radius_km = numbers(text, "LON,LAT,RADIUS_KM")
+    try:
+        return Near(lon, lat, radius_km)
+    except GalleryError as error:
+        hint = f" Longitude comes first: try {swapped(text)}" if abs(lat) > 90 >= abs(lon) else ""
+        raise argparse.ArgumentTypeError(f"{error}{hint}") from error
+
+
+def swapped(text: str) -> str:
+    """LON,LAT,… with the first two exchanged, and W,S,E,N with each two."""
+    parts = text.split(",")
+    parts[:2] = parts[1::-1]
+    parts[2:4] = parts[3:1:-1] if len(parts) == 4 else parts[2:4]
+    return ",".join(parts)
 
 
 def bbox(text: str) -> "Area":

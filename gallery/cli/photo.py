@@ -5,9 +5,10 @@ from pathlib import Path
 from typing import Any
 
 from gallery.cli.loading import stated_by
-from gallery.cli.options import json_option
+from gallery.cli.options import examples, json_option
 from gallery.cli.output import fail, say, say_json
 from gallery.errors import UnreadablePhoto
+from gallery.plain_numbers import in_full
 
 LONGEST_VALUE = 60
 
@@ -19,6 +20,7 @@ def add(commands: Any) -> None:
         help="what photos say of how they were taken",
         description="Say what is read of each photo's EXIF and XMP, from which tag, and what is refused and why. "
         "Exit 2 when a photo cannot be read.",
+        **examples("photo gallery/sample/photos/null_island_000.jpg", "photo my_photos/*.jpg --json"),
     )
     photo.add_argument("photos", metavar="FILE", nargs="+", type=Path, help="photos")
     json_option(photo)
@@ -54,7 +56,7 @@ def _lines(told: dict[str, Any]) -> list[str]:
         return [told["error"]]
     read = {**(told["position"] or {}), **(told["pose"] or {}), "taken_at": told["taken_at"]}
     known = {name: value for name, value in read.items() if value is not None}
-    lines = [f"{name}: {round(value, 7) if isinstance(value, float) else value}" for name, value in known.items()]
+    lines = [f"{name}: {in_full(value) if isinstance(value, float) else value}" for name, value in known.items()]
     for each in told["statements"]:
         what = f"{each['quantity']} {_printable(each['value'])} of {each['tag']}"
         reason = f": {each['reason']}" if each["reason"] else ""

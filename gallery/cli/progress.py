@@ -3,6 +3,8 @@
 import sys
 from typing import Any
 
+from gallery.cli.output import say
+
 
 class Bar:
     """A progress bar on stderr, from the first move to the last."""
@@ -17,6 +19,13 @@ class Bar:
     def __exit__(self, *exception: object) -> None:
         if self._bar is not None:
             self._bar.close()
+
+    def say(self, text: str) -> None:
+        """Write lines to stdout, above the bar where both are seen."""
+        if self._bar is not None and sys.stdout.isatty():
+            self._bar.clear()
+        say(text)
+        sys.stdout.flush()  # who reads a pipe sees each answer as it comes, too
 
     def move(self, done: float, total: float, before: float = 0, beside: str = "") -> None:
         """Show how many of a total are done, `before` of them in an earlier run, and some words beside."""

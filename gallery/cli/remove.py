@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from gallery.cli.loading import with_ground
-from gallery.cli.options import area_options, json_option
+from gallery.cli.options import area_options, examples, json_option
 from gallery.cli.output import say, say_json
 
 
@@ -15,6 +15,7 @@ def add(commands: Any) -> None:
         "remove",
         help="take an area or a source out of a gallery",
         description="Take tiles out of a gallery; nothing is embedded again, and other files in its folder stay.",
+        **examples("remove my_area --source orthophoto.tif", "remove my_area --bbox 7.42,46.93,7.43,46.94"),
     )
     remove.add_argument("gallery", metavar="DIR", type=Path, help="the gallery's folder")
     what = remove.add_mutually_exclusive_group(required=True)

@@ -6,8 +6,11 @@ from pathlib import Path
 from typing import Any
 
 from gallery.cli.loading import open_localizer
-from gallery.cli.options import GALLERY_HELP, json_option, model_option, search_options, searched_as
-from gallery.cli.output import INTERRUPTED, say, say_json
+from gallery.cli.options import GALLERY_HELP, examples, json_option, model_option, search_options, searched_as
+from gallery.cli.output import INTERRUPTED, check_out, say, say_json
+
+FILE_ENDINGS = (".gpx", ".kml", ".geojson")
+"""What a track is written as, by the ending of the file."""
 
 _EVERY_HELP = (
     "seconds between two photos, in the order of their names, in place of the times that they state; or between two "
@@ -23,6 +26,7 @@ def add(commands: Any) -> None:
         description="Find the way of a flight from many photos together: what one photo gets wrong, the others put "
         "right. Photos are put in the order of the times that they state. Ctrl-C ends the asking; the track of the "
         "photos asked so far follows.",
+        **examples("track gallery/sample gallery/sample/flight", "track my_area flight.mp4 --every 4 --out way.gpx"),
     )
     track.add_argument("gallery", metavar="DIR", type=Path, help=GALLERY_HELP)
     track.add_argument("photos", nargs="+", metavar="PHOTOS", type=Path, help="photos, folders of photos, or one video")
@@ -47,7 +51,7 @@ def run(options: argparse.Namespace) -> int:
     from gallery.track.track import Sighting, sightings, track
 
     if options.out is not None:
-        track_text.check_out(options.out)
+        check_out(options.out, FILE_ENDINGS)
     motion = Motion(max_speed_m_s=options.max_speed)
     flight = flight_photos.flight_of(options.photos, options.every)
     localizer = open_localizer(options)

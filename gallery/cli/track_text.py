@@ -2,7 +2,7 @@
 
 from pathlib import Path
 from statistics import median
-from typing import cast, get_args
+from typing import cast
 
 import numpy as np
 
@@ -11,18 +11,6 @@ from gallery.export import clean
 from gallery.paths import write_whole
 from gallery.track import export
 from gallery.track.track import Track
-
-
-def check_out(file: Path) -> None:
-    """Refuse a file that the track cannot be written to, before the work begins.
-
-    Raises:
-        TrackError: its ending says nothing, or its folder is not there.
-    """
-    if file.suffix.lower().lstrip(".") not in get_args(export.Format):
-        raise TrackError(f"{file.name} ends neither in .gpx nor in .kml nor in .geojson. Name it so.")
-    if not file.absolute().parent.is_dir():
-        raise TrackError(f"There is no folder {file.absolute().parent.name} to write {file.name} in. Make it first.")
 
 
 def write(track: Track, file: Path) -> None:

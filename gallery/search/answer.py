@@ -1,13 +1,16 @@
 """What is known about one photo: the tiles that answer it, a position and how far to believe it."""
 
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
-from gallery.geo import LonLat, Position, distance_m
+from gallery.geo import LonLat, Position, distance_m, turns
 from gallery.judge.evidence import is_right
 from gallery.judge.geometry import Check, Fit
 from gallery.registration.registrar import Registration
 from gallery.tiles import Match
+
+if TYPE_CHECKING:
+    from gallery.store.gallery import Gallery
 
 
 @dataclass(frozen=True)
@@ -96,3 +99,15 @@ class PhotoProblem:
     def to_dict(self) -> dict[str, str]:
         """The same for the command line and the web API."""
         return {"photo": self.photo, "error": self.error}
+
+
+def taken_outside(gallery: "Gallery", answer: Answer) -> tuple[str, ...]:
+    """A warning when the photo says that it was taken beyond the gallery."""
+    if answer.exif is None or not len(gallery):
+        return ()
+    west, south = gallery.boxes[:, :2].min(axis=0)
+    east, north = gallery.boxes[:, 2:].max(axis=0)
+    point = LonLat(answer.exif.lon, answer.exif.lat)
+    if south <= point.lat <= north and any(west <= lon <= east for lon in turns(point.lon)):
+        return ()
+    return ("By its EXIF the photo was taken outside this gallery: if that is right, every tile here is wrong.",)

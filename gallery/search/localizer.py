@@ -98,15 +98,20 @@ class Localizer:
         return list(self.stream(photos, k, near, options))
 
     def stream(
-        self, photos: Iterable[Any], k: int = 5, near: Area | None = None, options: SearchOptions = DEFAULTS
+        self,
+        photos: Iterable[Any],
+        k: int = 5,
+        near: Area | None = None,
+        options: SearchOptions = DEFAULTS,
+        batch: int = BATCH,
     ) -> Iterator[Answer | PhotoProblem]:
-        """`localize_many`, batch by batch."""
+        """`localize_many`, batch by batch. Args: batch: photos that are searched together, at least 1."""
         question = self._question(k, near, options)
         waiting = iter(photos)
-        while batch := list(islice(waiting, BATCH)):
+        while together := list(islice(waiting, batch)):
             results: list[Answer | PhotoProblem | None] = []
             reads, seconds = [], []
-            for photo in batch:
+            for photo in together:
                 begun = time.perf_counter()
                 try:
                     reads.append(self._read(photo, options.verify))

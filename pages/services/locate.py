@@ -13,10 +13,10 @@ from PIL import Image
 from gallery import Answer, Gallery, Localizer, Near
 from gallery.constants import SAMPLE
 from gallery.embedder import Photo, PhotoPosition
-from gallery.geo import LonLat, turns, wrap_lon
+from gallery.geo import LonLat, wrap_lon
 from gallery.judge.geometry import PICTURE_PX
 from gallery.judge.overlay import Overlay, overlay_of
-from gallery.search.answer import PhotoProblem
+from gallery.search.answer import PhotoProblem, taken_outside
 from gallery.search.options import SearchOptions
 from gallery.store.health import coverage, ground_area_m2, square
 from mean_model import PhotoError, load_photo
@@ -172,7 +172,7 @@ class LocateService:
         read_s = time.perf_counter() - begun
         near, notes = area_of(question, photo.position)
         answer = localizer.localize(photo, k=question.k, near=near, options=question.options)
-        notes = (*photo.notes, *notes, *outside(localizer.gallery, answer), *answer.notes)
+        notes = (*photo.notes, *notes, *taken_outside(localizer.gallery, answer), *answer.notes)
         notes = tuple(dict.fromkeys(notes))  # the answer may already carry those of the photo
         return replace(answer, notes=notes, timings={**answer.timings, "read": read_s}), photo, near
 
@@ -269,17 +269,6 @@ def area_of(question: PhotoQuestion, position: PhotoPosition | None) -> tuple[Ne
             return None, ("The photo carries no position, so the whole gallery was searched.",)
         return Near(position.lon, position.lat, question.radius_km), ()
     return None, ()
-
-
-def outside(gallery: Gallery, answer: Answer) -> tuple[str, ...]:
-    """A warning when the photo says that it was taken beyond the gallery."""
-    if answer.exif is None or not len(gallery):
-        return ()
-    west, south, east, north = _extent(gallery)
-    point = LonLat(answer.exif.lon, answer.exif.lat)
-    if south <= point.lat <= north and any(west <= lon <= east for lon in turns(point.lon)):
-        return ()
-    return ("By its EXIF the photo was taken outside this gallery: if that is right, every tile here is wrong.",)
 
 
 def _extent(gallery: Gallery) -> maps.Box:

@@ -5,9 +5,11 @@ import io
 import json
 from xml.etree import ElementTree
 
+import pyogrio
 import pytest
 
-from gallery.export import COLUMNS, render
+from gallery.errors import GalleryError
+from gallery.export import COLUMNS, render, write
 from gallery.geo import LonLat, Position, rectangle
 from gallery.search.answer import Answer, ExifCheck, PhotoProblem
 from gallery.tiles import Match, Tile
@@ -80,3 +82,31 @@ def test_nothing_found_is_a_document_too(form):
     assert render([Answer("a.jpg", ())], form) and render([], form)
     if form == "geojson":
         assert json.loads(render([], form))["features"] == []
+
+
+def test_kml_has_a_folder_for_each_kind():
+    document = ElementTree.fromstring(render(ANSWERS, "kml"))
+    kml = "{http://www.opengis.net/kml/2.2}"
+    folders = document.findall(f"{kml}Document/{kml}Folder")
+    assert [folder.findtext(f"{kml}name") for folder in folders] == ["match", "position", "exif"]
+    assert [len(folder.findall(f"{kml}Placemark")) for folder in folders] == [2, 1, 1]
+
+
+def test_numbers_have_no_exponent_and_ranks_no_decimals():
+    near_zero = answer(lon=1.5e-05)
+    rows = rows_of(render([near_zero], "csv"))
+    assert [row["rank"] for row in rows] == ["1", "2", "", ""]
+    assert (
+        not any("e-" in value for row in rows for value in row.values() if value) and float(rows[0]["lon"]) == 1.5e-05
+    )
+    assert '"rank": 1,' in render([near_zero], "geojson")
+
+
+def test_a_geopackage_has_a_layer_for_each_kind(tmp_path):
+    write(ANSWERS, tmp_path / "answers.gpkg")
+    layers = dict(pyogrio.list_layers(tmp_path / "answers.gpkg"))
+    assert layers == {"match": "Polygon", "position": "Point", "exif": "Point", "problem": "Unknown"}
+    write([], tmp_path / "answers.csv")
+    assert (tmp_path / "answers.csv").read_text() == ",".join(COLUMNS) + "\n"
+    with pytest.raises(GalleryError, match=r"answers\.csv cannot be written"):
+        write(ANSWERS, tmp_path / "gone" / "answers.csv")

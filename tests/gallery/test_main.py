@@ -3,12 +3,15 @@
 import csv
 import io
 import json
+import shlex
+import shutil
 import subprocess
 import sys
 from itertools import islice
 from pathlib import Path
 
 import numpy as np
+import pyogrio
 import pytest
 from PIL import Image
 
@@ -220,6 +223,33 @@ MISTAKES = {
     "bad index": (["build", "{}", "--out", "{}/x", "--index", "quick"], "'quick' is none of auto, exact"),
     "bad radius": (["search", "{}/g", "{}/0.jpg", "--near", "1,2,-3"], "radius"),
     "bad place": (["search", "{}/g", "{}/0.jpg", "--near", "1,99,3"], "Latitude 99"),
+    "latitude first": (
+        ["search", "{}/g", "{}/0.jpg", "--near", "0,0.0025,0.01"],
+        "Longitude comes first: try 0.0025,0,0.01",
+    ),
+    "latitude first in a box": (
+        ["search", "{}/g", "{}/0.jpg", "--bbox", "-0.001,0.0022,0.001,0.0028"],
+        "try 0.0022,-0.001,0.0028,0.001",
+    ),
+    "latitude of no place": (
+        ["search", "{}/g", "{}/0.jpg", "--near", "1,99,3"],
+        "Longitude comes first: try 99,1,3",
+    ),
+    "far away": (["track", "{}/g", "{}/0.jpg", "--near", "10,50,3"], "the nearest is 5,"),
+    "too large tiles": (
+        ["build", "{}/region.tif", "--out", "{}/x", "--tile-size-m", "5000", "--model", "MODEL"],
+        "Tiles of 5000 m are too large: region.tif shows 557 x 442 m",
+    ),
+    "sizes with a space": (
+        ["build", "{}/region.tif", "--out", "{}/x", "--tile-size-m", "80", "160"],
+        "Several sizes have commas between them: --tile-size-m 80,160",
+    ),
+    "sizes with a space, first": (
+        ["build", "--out", "{}/x", "--tile-size-m", "80", "160", "{}/region.tif"],
+        "Several sizes have commas between them: --tile-size-m 80,160",
+    ),
+    "a folder without photos": (["search", "{}/g", "{}/g"], "There is no photo in g"),
+    "no ending": (["search", "{}/g", "{}/0.jpg", "--out", "{}/answers"], "ends in none of .geojson, .csv"),
     "bad numbers": (["search", "{}/g", "{}/0.jpg", "--bbox", "1,2,3"], "W,S,E,N"),
     "two priors": (["search", "{}/g", "{}/0.jpg", "--bbox", "1,2,3,4", "--near", "1,2,3"], "not allowed with"),
     "k of nothing": (["search", "{}/g", "{}/0.jpg", "-k", "0"], "at least 1"),
@@ -283,17 +313,20 @@ def test_check_finds_damage(region, tmp_path, capsys):
 
 def test_every_command_and_option_has_help():
     commands = next(action for action in parser()._actions if hasattr(action, "choices") and action.choices)
-    named = {"build", "ground", "remove", "search", "track", "inspect", "photo", "info", "check"}
+    named = {"build", "ground", "remove", "repoint", "search", "track", "inspect", "photo", "info", "check"}
     assert set(commands.choices) == named
     for command in commands.choices.values():
-        assert command.description
+        assert command.description and command.epilog.startswith("examples:\n")
+        for example in command.epilog.splitlines()[1:]:
+            given = joined(shlex.split(example.removeprefix("  python -m gallery ")))
+            assert parser().parse_args(given).run, "what stands there can be copied"
         for action in command._actions:
             assert action.help or action.dest == "photos"
 
 
 @pytest.mark.process
 @pytest.mark.parametrize(
-    "command", [[], ["build"], ["remove"], ["search"], ["inspect"], ["photo"], ["info"], ["check"]]
+    "command", [[], ["build"], ["remove"], ["repoint"], ["search"], ["inspect"], ["photo"], ["info"], ["check"]]
 )
 def test_every_command_has_help(command):
     done = subprocess.run(
@@ -302,11 +335,36 @@ def test_every_command_has_help(command):
     assert done.returncode == 0 and "usage: python -m gallery" in done.stdout and not done.stderr
 
 
+HEAVY = {"torch", "gradio", "pandas", "geopandas", "faiss", "rasterio", "pyarrow", "cv2"}
+
+
 @pytest.mark.process
-def test_the_parser_loads_nothing_heavy():
-    code = "import sys, gallery.__main__ as m; m.parser(); print(*sys.modules)"
-    loaded = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True).stdout.split()
-    assert not {"torch", "geopandas", "faiss", "rasterio", "numpy"} & set(loaded)
+@pytest.mark.parametrize(
+    ("arguments", "more"),
+    [
+        (["--help"], {"numpy"}),
+        (["search", "--help"], {"numpy"}),
+        (["build", "--help"], {"numpy"}),
+        (["find"], {"numpy"}),
+        (["build", "absent.tif", "--out", "x"], {"numpy"}),
+        (["build", "LICENSE", "--out", "x", "--tile-size-m", "wide"], {"numpy"}),
+        (["search", "absent", "LICENSE"], set()),
+        (["search", "gallery/sample", "absent.jpg"], set()),
+        (["search", "gallery/sample", "gallery/cli"], set()),
+        (["search", "gallery/sample", "LICENSE", "--out", "answers.txt"], set()),
+        (["info", "absent"], set()),
+        (["repoint", "gallery/sample", "absent.tif"], set()),
+    ],
+)
+def test_help_and_mistakes_load_nothing_heavy(arguments, more):
+    """What takes seconds to import waits until it is needed: so they are told in about 0.2 s."""
+    code = (
+        "import sys\nfrom gallery.__main__ import main\ntry:\n    main()\nfinally:\n    print('LOADED', *sys.modules)"
+    )
+    line = [sys.executable, "-c", code, *arguments]
+    told = subprocess.run(line, cwd=ROOT, capture_output=True, text=True)
+    *_, loaded = told.stdout.split("LOADED")
+    assert loaded and not (HEAVY | more) & set(loaded.split()), told.stderr
 
 
 def test_track_tells_where_a_flight_was(region, capsys, tmp_path):
@@ -327,7 +385,7 @@ def test_track_tells_where_a_flight_was(region, capsys, tmp_path):
     [
         (["--every", "0"], "positive number"),
         (["--max-speed", "-1"], "positive number"),
-        (["--out", "way.txt"], "ends neither"),
+        (["--out", "way.txt"], "ends in none of .gpx"),
         (["--near", "1,2"], "LON,LAT,RADIUS_KM"),
     ],
 )
@@ -349,3 +407,111 @@ def test_a_track_that_is_stopped_tells_of_the_photos_so_far(region, capsys, monk
     options = ("--every", 4, "--rotations", 1, "--no-verify")
     status, stdout, stderr = run(capsys, "track", region / "g", *photos, *options)
     assert status == 130 and "Stopped after 2 of 3 photos" in stderr and "2 photos:" in stdout
+
+
+def test_folders_are_searched_and_answers_written_for_gis(region, capsys, tmp_path):
+    for number in range(2):
+        (tmp_path / "flight" / "below").mkdir(parents=True, exist_ok=True)
+        (tmp_path / "flight" / "below" / f"{number}.jpg").write_bytes((region / f"{number}.jpg").read_bytes())
+    (tmp_path / "flight" / "broken.jpg").write_text("no picture")
+    given = ("search", region / "g", tmp_path / "flight", "--rotations", 1, "--no-verify", "-k", 2, "--out")
+    status, stdout, stderr = run(capsys, *given, tmp_path / "answers.gpkg")
+    assert status == 0 and stdout.count(".jpg: ") == 3 and "3/3" in stderr and "photos/s" in stderr
+    layers = {name: pyogrio.read_dataframe(tmp_path / "answers.gpkg", layer=name) for name in ("match", "problem")}
+    assert layers["match"]["rank"].tolist() == [1, 2, 1, 2] and layers["match"]["rank"].dtype.kind == "i"
+    assert layers["problem"]["photo"].tolist() == ["broken.jpg"]
+    for form in ("kml", "csv", "geojson"):
+        assert run(capsys, *given, tmp_path / f"answers.{form}")[0] == 0
+    ranks = [each["properties"]["rank"] for each in json.loads((tmp_path / "answers.geojson").read_text())["features"]]
+    assert [rank for rank in ranks if rank is not None] == [1, 2, 1, 2]
+
+
+def test_answers_are_told_one_after_the_other(region, capsys, monkeypatch):
+    """Ctrl-C after the first photos keeps what they gave."""
+    from gallery.search.localizer import Localizer
+
+    def until_stopped(*arguments, **options):
+        yield from islice(asked(*arguments, **options), 2)
+        raise KeyboardInterrupt
+
+    asked = Localizer.stream
+    monkeypatch.setattr(Localizer, "stream", until_stopped)
+    photos = [region / f"{number}.jpg" for number in range(3)]
+    status, stdout, stderr = run(capsys, "search", region / "g", *photos, "--rotations", 1, "--no-verify", "--json")
+    assert status == 130 and "Stopped after 2 of 3 photos" in stderr and len(json.loads(stdout)) == 2
+
+
+def test_a_photo_of_elsewhere_is_told(region, capsys, tmp_path):
+    exif = Image.Exif()
+    exif[0x8825] = {1: "N", 2: (47.0, 0.0, 0.0), 3: "E", 4: (8.0, 0.0, 0.0)}
+    Image.open(region / "0.jpg").save(tmp_path / "far.jpg", exif=exif)
+    status, stdout, _ = run(capsys, "search", region / "g", tmp_path / "far.jpg", "--rotations", 1, "--no-verify")
+    assert status == 0 and "taken outside this gallery" in stdout
+
+
+def test_a_build_says_what_it_assumed_and_what_comes_next(region, model, capsys, tmp_path):
+    for number in range(2):
+        (tmp_path / "tiles").mkdir(exist_ok=True)
+        (tmp_path / "tiles" / f"{number}.jpg").write_bytes((region / f"{number}.jpg").read_bytes())
+    (tmp_path / "places.csv").write_text("file,lon,lat\n0.jpg,8,47\n1.jpg,8.01,47\n")
+    given = ("build", tmp_path / "tiles", "--positions", tmp_path / "places.csv", "--out", tmp_path / "g")
+    status, stdout, _ = run(capsys, *given, "--model", model, "--tile-size-m", 120)
+    assert status == 0 and "2 images state no extent: assumed square of 120 m, north up" in stdout
+    assert f"python -m gallery search {tmp_path / 'g'} PHOTO" in stdout
+    status, stdout, _ = run(capsys, "info", tmp_path / "g")
+    assert (
+        status == 0 and "tile size    120 m" in stdout and "2 assumed square of 120 m" in stdout and "{" not in stdout
+    )
+
+
+def test_ground_that_is_there_already_is_asked_about(region, model, capsys, tmp_path, monkeypatch):
+    shutil.copytree(region / "g", tmp_path / "g")
+    shutil.copy(region / "region.tif", tmp_path)
+    shutil.copy(region / "region.tif", tmp_path / "newer.tif")
+    add = ("build", tmp_path / "newer.tif", "--out", tmp_path / "g", "--add", "--model", model, "--tile-size-m", 80)
+    count = len(Gallery.open(tmp_path / "g"))
+    status, _, stderr = run(capsys, *add)
+    assert status == 2 and "100% of the ground of newer.tif is in the gallery already, cut from region.tif" in stderr
+    monkeypatch.setattr("sys.stdin", Terminal("n\n"))
+    assert run(capsys, *add)[0] == 2 and len(Gallery.open(tmp_path / "g")) == count
+    monkeypatch.setattr("sys.stdin", Terminal("y\n"))
+    assert run(capsys, *add)[0] == 0 and len(Gallery.open(tmp_path / "g")) == 2 * count
+    monkeypatch.setattr("sys.stdin", Terminal(""))
+    assert run(capsys, *add)[0] == 0, "its own raster is known, and nothing new in it"
+    shutil.copy(region / "region.tif", tmp_path / "third.tif")
+    status, _, _ = run(capsys, *[tmp_path / "third.tif" if part == tmp_path / "newer.tif" else part for part in add])
+    assert status == 2
+    line = [tmp_path / "third.tif" if part == tmp_path / "newer.tif" else part for part in add]
+    assert run(capsys, *line, "--same-ground")[0] == 0 and len(Gallery.open(tmp_path / "g")) == 3 * count
+
+
+class Terminal(io.StringIO):
+    """Somebody who answers."""
+
+    def isatty(self) -> bool:
+        return True
+
+
+def test_a_raster_that_moved(region, model, capsys, tmp_path):
+    shutil.copytree(region / "g", tmp_path / "g")
+    (tmp_path / "maps").mkdir()
+    moved = shutil.copy(region / "region.tif", tmp_path / "maps" / "west.tif")
+    assert run(capsys, "check", tmp_path / "g")[0] == 2, "its raster is gone"
+    status, stdout, _ = run(capsys, "repoint", tmp_path / "g", moved)
+    assert status == 0 and "are read from" in stdout
+    assert run(capsys, "check", tmp_path / "g")[0] == 0
+    gallery = Gallery.open(tmp_path / "g")
+    assert gallery.sources == ["../maps/west.tif"] == gallery.manifest["build"]["sources"]
+    assert np.array_equal(gallery.vectors, Gallery.open(region / "g").vectors)
+
+
+def test_a_packed_gallery_travels(region, model, capsys, tmp_path):
+    raster = shutil.copy(region / "region.tif", tmp_path)
+    line = ("build", raster, "--out", tmp_path / "g", "--model", model, "--tile-size-m", 150, "--pack")
+    assert run(capsys, *line)[0] == 0
+    (tmp_path / "elsewhere").mkdir()
+    (tmp_path / "g").rename(tmp_path / "elsewhere" / "h")
+    Path(raster).unlink()
+    assert run(capsys, "check", tmp_path / "elsewhere" / "h")[0] == 0
+    gallery = Gallery.open(tmp_path / "elsewhere" / "h")
+    assert gallery.sources == ["imagery/region.tif"] and gallery.image(gallery.tile(0)).size[0] > 10

@@ -20,7 +20,7 @@ def photo_file(folder):
 def test_a_photo_is_told_tag_by_tag(tmp_path, capsys, caplog):
     assert main(["photo", str(photo_file(tmp_path))]) == 0
     out = capsys.readouterr().out
-    assert "heading_deg: 60.0" in out and "read: heading +60.0 of drone-dji:GimbalYawDegree" in out
+    assert "heading_deg: 60" in out and "read: heading +60.0 of drone-dji:GimbalYawDegree" in out
     assert "refused: heading 330.0 of GPSImgDirection: the camera's own is stated in XMP" in out
     assert "refused: heading -30.0 of drone-dji:FlightYawDegree: of the aircraft and not of the camera" in out
     assert not caplog.records, "positions are told to who asks, and logged nowhere"

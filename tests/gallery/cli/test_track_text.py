@@ -3,7 +3,9 @@
 import pytest
 
 from gallery.cli import track_text
-from gallery.errors import TrackError
+from gallery.cli.output import check_out
+from gallery.cli.track import FILE_ENDINGS
+from gallery.errors import GalleryError
 from gallery.track.export import render
 from gallery.track.track import Track
 from tests.helpers.tracks import fix, made_track
@@ -19,10 +21,10 @@ def test_the_track_for_reading():
 def test_a_track_is_written_as_the_ending_says(tmp_path):
     flight = made_track()
     for ending in ("gpx", "kml", "geojson"):
-        track_text.check_out(tmp_path / f"way.{ending}")
+        check_out(tmp_path / f"way.{ending}", FILE_ENDINGS)
         track_text.write(flight, tmp_path / f"way.{ending}")
         assert (tmp_path / f"way.{ending}").read_text() == render(flight, ending)
-    for bad, words in ((tmp_path / "way.txt", "ends neither"), (tmp_path / "gone" / "way.gpx", "no folder gone")):
-        with pytest.raises(TrackError, match=words):
-            track_text.check_out(bad)
+    for bad, words in ((tmp_path / "way.txt", "ends in none of"), (tmp_path / "gone" / "way.gpx", "no folder gone")):
+        with pytest.raises(GalleryError, match=words):
+            check_out(bad, FILE_ENDINGS)
     assert not list(tmp_path.glob("unfinished-*"))
