@@ -62,7 +62,7 @@ def test_a_gallery_of_another_method_is_searched_by_what_it_notes(region, tmp_pa
     assert run(capsys, "search", out, region / "0.jpg", "--rotations", 1)[0] == 0
     unnamed = tmp_path / "plain.safetensors"
     status, _, stderr = run(capsys, "build", region / "region.tif", "--out", out, "--model", unnamed)
-    assert status == 2 and stderr.count("\n") == 1 and "of none of MEAN, DAC, CAMP" in stderr
+    assert status == 2 and stderr.count("\n") == 1 and "of none of MEAN, " in stderr
 
 
 def test_build_tells_progress_and_result(region, model, capsys):
