@@ -35,6 +35,10 @@ def theme() -> gr.themes.Base:
         block_label_text_color_dark="*neutral_300",
         block_title_text_weight="600",
         block_shadow="none",
+        button_primary_background_fill="*primary_700",  # white on it has a contrast of 5 to 1
+        button_primary_background_fill_dark="*primary_700",
+        button_primary_background_fill_hover="*primary_800",
+        button_primary_background_fill_hover_dark="*primary_800",
         slider_color="*primary_600",
         slider_color_dark="*primary_500",
         link_text_color="*primary_700",
@@ -46,4 +50,5 @@ def page_head() -> str:
     """Style sheets and script for the page's head: Gradio rewrites the selectors of `css`, wrongly within @media."""
     names = ("page.css", "inspect.css", "flight.css", "galleries.css")
     sheets = "\n".join(map(static.text, names))
-    return f"<style>{sheets}</style><script>{static.text('copy.js')}</script>"
+    scripts = "\n".join(map(static.text, ("copy.js", "title.js")))
+    return f"<style>{sheets}</style><script>{scripts}</script>"

@@ -37,7 +37,8 @@ def strip(ranked: Sequence[RankedTile], title: str = "") -> str:
     if not ranked:
         return ""
     name = f"<h4>{html.escape(title)}</h4>" if title else ""
-    return f'{name}<ol class="ranked">{"".join(_ranked(tile) for tile in ranked)}</ol>'
+    tiles = "".join(_ranked(tile) for tile in ranked)
+    return f'{name}<ol class="ranked" tabindex="0" aria-label="Ranked tiles">{tiles}</ol>'
 
 
 def _ranked(tile: RankedTile) -> str:
