@@ -56,6 +56,11 @@ class StatedPose(Protocol):
         """
         ...
 
+    @property
+    def other_focals_35mm(self) -> tuple[float, ...]:
+        """What the photo states of its lens besides, where its statements disagree."""
+        ...
+
 
 class Photo(Protocol):
     """A photo that an embedder has read."""

@@ -4,6 +4,7 @@ GalleryError
 ├── SourceError           a raster or folder that cannot become tiles
 │   └── NotGeoreferenced  imagery without a known place on the ground
 ├── PositionsError        a list of positions that cannot be read
+├── PosesError            a file of poses that cannot be read
 ├── BuildError            the build cannot go on
 ├── NotAGallery           the folder holds no gallery, or one of another format
 ├── DamagedGallery        a gallery whose files do not fit together
@@ -30,6 +31,10 @@ class NotGeoreferenced(SourceError):
 
 class PositionsError(GalleryError):
     """A list of positions (CSV, KML) that cannot be read."""
+
+
+class PosesError(GalleryError):
+    """A file beside photos or a video (SRT, CSV, KML) that states poses, and cannot be read."""
 
 
 class BuildError(GalleryError):

@@ -46,15 +46,23 @@ class PhotoPosition:
 
 @dataclass(frozen=True)
 class StatedPose:
-    """How the camera looked, by its own statement: known also where there is no satellite fix. None where unsaid."""
+    """How the camera looked, by its own statement: known also where there is no satellite fix. None where unsaid.
 
-    heading_deg: float | None = None  # clockwise from north, 0 to 360, that the photo's up points to
-    pitch_deg: float | None = None  # 0 is level, -90 looks straight down
-    height_m: float | None = None  # above the take-off point
-    focal_35mm: float | None = None  # focal length for the diagonal of 36 x 24 mm film, millimetres
-    roll_deg: float | None = (
-        None  # about the direction of the photo's up, positive where its right side dips; None: level
-    )
+    Attributes:
+        heading_deg: clockwise from north, 0 to 360, that the photo's up points to.
+        pitch_deg: 0 is level, -90 looks straight down.
+        height_m: above the take-off point, or above the ground where that is stated.
+        focal_35mm: focal length for the diagonal of 36 x 24 mm film, millimetres.
+        roll_deg: about the photo's up, positive where its right side dips; None also where it is level.
+        other_focals_35mm: what else is stated of the lens, where it disagrees by more than a search bears.
+    """
+
+    heading_deg: float | None = None
+    pitch_deg: float | None = None
+    height_m: float | None = None
+    focal_35mm: float | None = None
+    roll_deg: float | None = None
+    other_focals_35mm: tuple[float, ...] = ()
 
 
 @dataclass(frozen=True)

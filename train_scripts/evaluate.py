@@ -59,7 +59,7 @@ KINDS_OF: Mapping[str, tuple[str, ...]] = {
     "positions": ("university1652", "folders", GALLERY),
     "photos": (GALLERY,),
     "gallery": (WORLD,),
-    **dict.fromkeys(("galleries", "rotations", "north_up", "verify", "pose_error"), (GALLERY, WORLD)),
+    **dict.fromkeys(("galleries", "rotations", "north_up", "verify", "poses", "pose_error"), (GALLERY, WORLD)),
 }
 """Kinds of dataset that know an option; options that are not named belong to all."""
 
@@ -163,6 +163,9 @@ def _add_photos(photos: argparse._ArgumentGroup) -> None:
     )
     photos.add_argument("--verify", action="store_true", help="check the best tiles by geometry, as the app does")
     photos.add_argument(
+        "--poses", type=Path, metavar="FILE", help="what this file states of the photos' camera, in place of their own"
+    )
+    photos.add_argument(
         "--pose-error",
         type=pose_error,
         default=(0.0, 0.0, 0.0),
@@ -246,6 +249,7 @@ def _photos_options(kind: str, path: Path, options: argparse.Namespace) -> Photo
         "rotations": options.rotations,
         "north_up": options.north_up,
         "verify": options.verify,
+        "poses": options.poses,
         "pose_error": options.pose_error,
         **_common_options(kind, options),
     }

@@ -3,6 +3,7 @@
 import argparse
 import re
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from gallery.errors import GalleryError
@@ -27,6 +28,10 @@ _VERIFY_HELP = (
 )
 _USE_EXIF_HELP = (
     "let the position in a photo's own EXIF count as a weak hint: it settles between places, and may be wrong"
+)
+_POSES_HELP = (
+    "what this file states of the camera, in place of what photos state themselves: by their names a table (Pix4D, "
+    "exiftool, UAV-VisLoc, OpenDroneMap's geo.txt, KML), by time a video's subtitles (.srt) or a log (Litchi, Airdata)"
 )
 _MATCHER_HELP = "find the points by the network XFeat with the weights in this file; default: SIFT, which needs none"
 
@@ -64,6 +69,11 @@ def search_options(command: argparse.ArgumentParser) -> None:
 def searched_as(options: argparse.Namespace) -> SearchOptions:
     """How the command was asked to search."""
     return SearchOptions(options.rotations, options.north_up, options.verify, options.use_exif_position)
+
+
+def poses_option(command: argparse.ArgumentParser) -> None:
+    """--poses."""
+    command.add_argument("--poses", metavar="FILE", type=Path, help=_POSES_HELP)
 
 
 def model_option(command: argparse.ArgumentParser, default: str | None, shown: str) -> None:

@@ -2,13 +2,16 @@
 
 import argparse
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from gallery.cli.loading import stated_by
-from gallery.cli.options import examples, json_option
+from gallery.cli.options import examples, json_option, poses_option
 from gallery.cli.output import fail, say, say_json
 from gallery.errors import UnreadablePhoto
 from gallery.plain_numbers import in_full
+
+if TYPE_CHECKING:
+    from gallery.telemetry.poses import Poses
 
 LONGEST_VALUE = 60
 
@@ -18,21 +21,31 @@ def add(commands: Any) -> None:
     photo = commands.add_parser(
         "photo",
         help="what photos say of how they were taken",
-        description="Say what is read of each photo's EXIF and XMP, from which tag, and what is refused and why. "
-        "Exit 2 when a photo cannot be read.",
-        **examples("photo gallery/sample/photos/null_island_000.jpg", "photo my_photos/*.jpg --json"),
+        description="Say what is read of each photo's EXIF and XMP, from which tag, and what is refused and why; with "
+        "--poses also what a file states in their place. Exit 2 when a photo cannot be read.",
+        **examples(
+            "photo gallery/sample/photos/null_island_000.jpg",
+            "photo my_photos/*.jpg --json",
+            "photo one.jpg --poses poses.csv",
+        ),
     )
     photo.add_argument("photos", metavar="FILE", nargs="+", type=Path, help="photos")
+    poses_option(photo)
     json_option(photo)
     photo.set_defaults(run=run)
 
 
 def run(options: argparse.Namespace) -> int:
     """Run the command. Returns: the exit status."""
+    from gallery.telemetry.pose_files import read_poses
+
     told: list[dict[str, Any]] = []
+    poses = None if options.poses is None else read_poses(options.poses)
     for file in options.photos:
         try:
-            told.append({"photo": str(file), "error": None, **stated_by(file)})
+            said = stated_by(file)
+            said = said if poses is None else _overridden(said, file.name, poses)
+            told.append({"photo": str(file), "error": None, **said})
         except UnreadablePhoto as error:
             told.append({"photo": str(file), "error": str(error)})
     if options.json:
@@ -42,6 +55,33 @@ def run(options: argparse.Namespace) -> int:
             say("\n".join([f"{each['photo']}:", *(f"  {line}" for line in _lines(each))]))
     errors = [each["error"] for each in told if each["error"]]
     return fail(errors[0]) if errors else 0
+
+
+def _overridden(said: dict[str, Any], name: str, poses: "Poses") -> dict[str, Any]:
+    """What a photo says, and in its place what a file of poses says of it."""
+    from gallery.telemetry.poses import QUANTITIES, CameraPose, merged
+
+    record = poses.of_photo(name)
+    if record is None:
+        return {**said, "notes": [*said["notes"], f"{poses.source} does not tell this photo from others."]}
+    own = None if said["pose"] is None else CameraPose(**said["pose"])
+    pose, place = merged(own, record.pose), record.place
+    values = {quantity: getattr(record.pose, name) for name, quantity in QUANTITIES.items()}
+    if place is not None:
+        values["position"] = f"{place.lat}, {place.lon}"
+    stated = [
+        {"quantity": each, "tag": f"{tag} in {poses.source}", "value": str(values[each]), "taken": True, "reason": ""}
+        for each, tag in record.said_by.items()
+    ]
+    refused = {"taken": False, "reason": f"{poses.source} comes first"}
+    own_statements = [each | (refused if each["quantity"] in record.said_by else {}) for each in said["statements"]]
+    return {
+        **said,
+        "position": said["position"] if place is None else vars(place).copy(),
+        "pose": None if pose == CameraPose() else vars(pose).copy(),
+        "statements": [*stated, *own_statements],
+        "notes": [*said["notes"], *poses.notes],
+    }
 
 
 def _printable(text: str) -> str:
@@ -55,7 +95,7 @@ def _lines(told: dict[str, Any]) -> list[str]:
     if told["error"]:
         return [told["error"]]
     read = {**(told["position"] or {}), **(told["pose"] or {}), "taken_at": told["taken_at"]}
-    known = {name: value for name, value in read.items() if value is not None}
+    known = {name: value for name, value in read.items() if value not in (None, ())}
     lines = [f"{name}: {in_full(value) if isinstance(value, float) else value}" for name, value in known.items()]
     for each in told["statements"]:
         what = f"{each['quantity']} {_printable(each['value'])} of {each['tag']}"

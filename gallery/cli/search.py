@@ -7,7 +7,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from gallery.cli.loading import opened_gallery, opened_localizer, require_tiles_in
-from gallery.cli.options import GALLERY_HELP, examples, json_option, model_option, search_options, searched_as
+from gallery.cli.options import (
+    GALLERY_HELP,
+    examples,
+    json_option,
+    model_option,
+    poses_option,
+    search_options,
+    searched_as,
+)
 from gallery.cli.output import INTERRUPTED, check_out, fail, say, say_json
 from gallery.cli.progress import Bar
 from gallery.constants import SHARES
@@ -40,6 +48,7 @@ def add(commands: Any) -> None:
             "search gallery/sample gallery/sample/photos/null_island_000.jpg",
             "search gallery/sample gallery/sample/photos --out answers.gpkg",
             "search my_area my_photos --near 7.45,46.95,3",
+            "search my_area my_photos --poses poses.csv",
             "search my_area photo.jpg --json",
         ),
     )
@@ -47,6 +56,7 @@ def add(commands: Any) -> None:
     search.add_argument("photos", nargs="+", metavar="PHOTO", type=Path, help=_PHOTOS_HELP)
     search.add_argument("-k", type=int, default=5, metavar="N", help="how many tiles to show (default 5)")
     search_options(search)
+    poses_option(search)
     search.add_argument("--trust", type=float, choices=SHARES, default=0.95, help=_TRUST_HELP)
     model_option(search, None, "the gallery's own")
     search.add_argument("--out", type=Path, metavar="FILE", help=_OUT_HELP)
@@ -58,15 +68,18 @@ def add(commands: Any) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Run the command. Returns: the exit status."""
+    from gallery.telemetry.pose_files import read_poses
+
     if options.out is not None:
         check_out(options.out, FILE_ENDINGS)
     photos = photos_of(options.photos)
+    poses = None if options.poses is None else read_poses(options.poses)
     gallery = opened_gallery(options.gallery)
     area = options.near or options.bbox or options.area
     if area is not None:
         require_tiles_in(gallery, area)
     localizer = opened_localizer(gallery, options, options.trust)
-    asked = localizer.stream(photos, options.k, area, searched_as(options), batch=AT_ONCE)
+    asked = localizer.stream(photos, options.k, area, searched_as(options), batch=AT_ONCE, poses=poses)
     answers, stopped = _told(asked, len(photos), gallery, quiet=bool(options.json or options.format))
     return _written(answers, options) or (INTERRUPTED if stopped else 0)
 

@@ -2,11 +2,20 @@
 
 import argparse
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from gallery.cli.loading import open_localizer
-from gallery.cli.options import GALLERY_HELP, examples, json_option, model_option, search_options, searched_as
+from gallery.cli.options import (
+    GALLERY_HELP,
+    examples,
+    json_option,
+    model_option,
+    poses_option,
+    search_options,
+    searched_as,
+)
 from gallery.cli.output import INTERRUPTED, check_out, say, say_json
 
 FILE_ENDINGS = (".gpx", ".kml", ".geojson")
@@ -33,6 +42,7 @@ def add(commands: Any) -> None:
     track.add_argument("--every", type=float, metavar="S", help=_EVERY_HELP)
     track.add_argument("--max-speed", type=float, default=20.0, metavar="M_S", help="metres a second (default 20)")
     search_options(track)
+    poses_option(track)
     model_option(track, None, "the gallery's own")
     track.add_argument("--out", type=Path, metavar="FILE", help="write there, as its ending says: .gpx, .kml, .geojson")
     output = track.add_mutually_exclusive_group()
@@ -46,6 +56,7 @@ def run(options: argparse.Namespace) -> int:
     from tqdm import tqdm
 
     from gallery.cli import track_text
+    from gallery.telemetry.pose_files import read_poses
     from gallery.track import export, flight_photos
     from gallery.track.motion import Motion
     from gallery.track.track import Sighting, sightings, track
@@ -53,7 +64,8 @@ def run(options: argparse.Namespace) -> int:
     if options.out is not None:
         check_out(options.out, FILE_ENDINGS)
     motion = Motion(max_speed_m_s=options.max_speed)
-    flight = flight_photos.flight_of(options.photos, options.every)
+    poses = None if options.poses is None else read_poses(options.poses)
+    flight = flight_photos.flight_of(options.photos, options.every, poses=poses)
     localizer = open_localizer(options)
     area = options.near or options.bbox or options.area
     seen: list[Sighting] = []
@@ -69,6 +81,7 @@ def run(options: argparse.Namespace) -> int:
     if stopped and not seen:
         return INTERRUPTED
     found = track(localizer, seen, motion, every_s, area)
+    found = replace(found, notes=(*flight.notes, *found.notes))
     if options.out is not None:
         track_text.write(found, options.out)
     if options.json:

@@ -121,14 +121,14 @@ def read_table(file: Path) -> Table:
     Raises:
         PositionsError: it is no text in UTF-8, UTF-16 or Windows-1252.
     """
-    text = _decoded(file.read_bytes())
+    text = decoded(file.read_bytes())
     if text is None:
         raise PositionsError(f"{file.name} is not UTF-8 text. Save it as CSV in UTF-8.")
     delimiter = max(",;\t", key=text.split("\n", 1)[0].count)
     return Table(file.name, text.splitlines(), delimiter)
 
 
-def _decoded(data: bytes) -> str | None:
+def decoded(data: bytes) -> str | None:
     """Text in UTF-8, in UTF-16 or, as spreadsheets of Western Europe save it, in Windows-1252; None where unclear."""
     if data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
         encodings = ["utf-16"]

@@ -28,6 +28,7 @@ from gallery.search.registering import Registering, check_of, hint_notes, notes_
 from gallery.search.scales import suited
 from gallery.search.view_search import Question, Searched, ViewSearch
 from gallery.store.gallery import Gallery
+from gallery.telemetry.poses import Poses
 from gallery.tiles import Ranking
 
 BATCH = 16
@@ -72,7 +73,14 @@ class Localizer:
         """Use the gallery's ground from now on, where it was made since the gallery was opened."""
         self._ground = Registering(self.gallery, self._points)
 
-    def localize(self, photo: Any, k: int = 5, near: Area | None = None, options: SearchOptions = DEFAULTS) -> Answer:
+    def localize(
+        self,
+        photo: Any,
+        k: int = 5,
+        near: Area | None = None,
+        options: SearchOptions = DEFAULTS,
+        poses: Poses | None = None,
+    ) -> Answer:
         """Search the place of one photo.
 
         Args:
@@ -81,6 +89,7 @@ class Localizer:
             k: how many tiles to show; more than the gallery has gives all.
             near: only tiles that touch this area are searched.
             options: how the photo is searched.
+            poses: what a file states of photos, in place of what they state themselves.
 
         Raises:
             UnreadablePhoto: the photo cannot be read.
@@ -88,14 +97,19 @@ class Localizer:
         """
         question = self._question(k, near, options)
         begun = time.perf_counter()
-        read = self._read(photo, options.verify)
+        read = self._read(photo, options.verify, poses)
         return self._answers([read], [time.perf_counter() - begun], question)[0]
 
     def localize_many(
-        self, photos: Iterable[Any], k: int = 5, near: Area | None = None, options: SearchOptions = DEFAULTS
+        self,
+        photos: Iterable[Any],
+        k: int = 5,
+        near: Area | None = None,
+        options: SearchOptions = DEFAULTS,
+        poses: Poses | None = None,
     ) -> list[Answer | PhotoProblem]:
         """The same for many photos, in their order; one that cannot be read does not stop the others."""
-        return list(self.stream(photos, k, near, options))
+        return list(self.stream(photos, k, near, options, poses=poses))
 
     def stream(
         self,
@@ -104,6 +118,7 @@ class Localizer:
         near: Area | None = None,
         options: SearchOptions = DEFAULTS,
         batch: int = BATCH,
+        poses: Poses | None = None,
     ) -> Iterator[Answer | PhotoProblem]:
         """`localize_many`, batch by batch. Args: batch: photos that are searched together, at least 1."""
         question = self._question(k, near, options)
@@ -114,7 +129,7 @@ class Localizer:
             for photo in together:
                 begun = time.perf_counter()
                 try:
-                    reads.append(self._read(photo, options.verify))
+                    reads.append(self._read(photo, options.verify, poses))
                 except UnreadablePhoto as error:
                     results.append(PhotoProblem(_name(photo), str(error)))
                     continue
@@ -203,9 +218,10 @@ class Localizer:
     def _question(self, k: int, near: Area | None, options: SearchOptions) -> Question:
         return Question(k, options, near, None if near is None else tiles_in(self.gallery.boxes, near))
 
-    def _read(self, photo: Any, verify: bool) -> Photo:
+    def _read(self, photo: Any, verify: bool, poses: Poses | None) -> Photo:
         """What the embedder's `read` makes of a photo, with pixels enough for a check by geometry."""
-        return read_photo(self.embedder, photo, PICTURE_PX if verify else 0)
+        read = read_photo(self.embedder, photo, PICTURE_PX if verify else 0)
+        return read if poses is None else poses.applied(read)
 
     def _answers(self, photos: Sequence[Photo], read_seconds: Sequence[float], question: Question) -> list[Answer]:
         verify = question.options.verify

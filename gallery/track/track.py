@@ -20,6 +20,7 @@ from gallery.search.answer import Answer, ExifCheck, PhotoProblem
 from gallery.search.localizer import Localizer
 from gallery.search.options import DEFAULTS, SearchOptions
 from gallery.search.scales import typical_side_m
+from gallery.telemetry.poses import Poses
 from gallery.tiles import Match, Tile
 from gallery.track.evidence import TileLikelihood, of_fit, of_ground, of_ranking, silent
 from gallery.track.motion import Motion, TilePlane
@@ -53,6 +54,7 @@ class Frame:
     name: str
     source: Any  # what an embedder reads
     time_s: float | None = None  # since the video began; None: a photo, which may state its time
+    poses: Poses | None = None  # a file that states the camera's pose at that time, or of photos by name
 
 
 @dataclass(frozen=True)
@@ -157,6 +159,8 @@ def sightings(
         except UnreadablePhoto as error:
             yield Sighting(frame.name, str(error), time_s=frame.time_s)
             continue
+        if frame.poses is not None:
+            photo = frame.poses.applied(photo, frame.time_s)
         answer = None
         reach_m = math.inf if last is None else last.reach_m(frame, photo, motion, every_s)
         if last is not None and reach_m <= LONGEST_REACH_M and options.verify:

@@ -37,6 +37,7 @@ class Video:
     path: Path
     every_s: float
     count: int  # of frames that will be taken, at most
+    length_s: float | None = None  # None where the header does not say
 
 
 def video_of(path: Path, every_s: float, most: int = MOST_FRAMES) -> Video:
@@ -68,7 +69,7 @@ def video_of(path: Path, every_s: float, most: int = MOST_FRAMES) -> Video:
             f"{name} has {count} frames at one every {every_s:g} s, and at most {most} are taken: state a longer "
             "interval, or cut it."
         )
-    return Video(path, every_s, count)
+    return Video(path, every_s, count, length_s)
 
 
 def frames(video: Video) -> Iterator[Frame]:

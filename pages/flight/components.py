@@ -100,7 +100,8 @@ def make_parts(catalog: GalleryCatalog) -> Parts:
 def _inputs(catalog: GalleryCatalog) -> Inputs:
     picker, there = make_picker(catalog), bool(catalog.first.flights.example)
     example = gr.Button("Show the example flight", variant="primary", visible=there, elem_id="example")
-    files = gr.Files(label=f"Photos of one flight, up to {MOST_PHOTOS}, or one video", height=260, elem_id="files")
+    label = f"Photos of one flight, up to {MOST_PHOTOS}, or one video, and a file of their poses (SRT, CSV, KML)"
+    files = gr.Files(label=label, height=260, elem_id="files")
     with gr.Row():
         ask = gr.Button("Find the way", variant="secondary", elem_id="find")
         stop = gr.Button("Stop", variant="stop", interactive=False, elem_id="stop")

@@ -76,7 +76,7 @@ class FlightService:
         progress: Callable[[int, int], None] | None = None,
         stopped: Callable[[], bool] = bool,
     ) -> FlightView:
-        """The track of photos, or of one video.
+        """The track of photos, or of one video; a file of the camera's poses may be among them.
 
         Args:
             progress: is told how many photos are asked, and of how many, before the first and after each one.
@@ -108,6 +108,7 @@ class FlightService:
             if stopped():
                 break
         found = track(localizer, seen, motion, every_s)
+        found = replace(found, notes=(*flight.notes, *found.notes))
         return FlightView(
             track=found,
             pictures=tuple(_pictures(localizer, fix.sighting) for fix in found.fixes),

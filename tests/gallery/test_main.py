@@ -155,6 +155,19 @@ def test_a_heading_is_used_unless_it_shall_not(region, capsys, tmp_path):
         assert status == 0 and words in stdout and "north is up" not in stdout
 
 
+def test_a_file_of_poses_goes_before_what_photos_state(region, capsys, tmp_path):
+    (tmp_path / "poses.csv").write_text("file,yaw,lat,lon\n0.jpg,137,0.001,0.002\n")
+    given = [region / "g", region / "0.jpg", region / "1.jpg", "--rotations", 1, "--no-verify", "--poses"]
+    status, stdout, _ = run(capsys, "search", *given, tmp_path / "poses.csv")
+    assert status == 0 and "turned by 137 degrees so that north is up" in stdout
+    assert "poses.csv states its heading." in stdout and "poses.csv does not tell this photo" in stdout
+    assert "By its EXIF, the photo is" in stdout, "the position too"
+    status, _, stderr = run(capsys, "search", *given, tmp_path / "none.srt")
+    assert status == 2 and "no file none.srt" in stderr
+    status, stdout, _ = run(capsys, "track", *given, tmp_path / "poses.csv", "--every", 4, "--json")
+    assert status == 0 and "poses.csv states poses for 1 of 2 photos." in json.loads(stdout)["notes"]
+
+
 def test_one_bad_photo_among_good_ones_for_a_real_embedder(region, model):
     from gallery import Localizer
     from gallery.search.answer import Answer, PhotoProblem

@@ -32,6 +32,7 @@ class FakePose:
     height_m: float | None = None
     focal_35mm: float | None = None
     roll_deg: float | None = None
+    other_focals_35mm: tuple[float, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -34,6 +34,8 @@ from gallery.report.tiles import Tiles, tiles_file, write_tiles
 from gallery.search.answer import Answer
 from gallery.search.options import SearchOptions
 from gallery.store.manifest import MANIFEST
+from gallery.telemetry.pose_files import read_poses
+from gallery.telemetry.poses import Poses
 from gallery.tiles import Ranking
 from mean_model.photo import Photo
 from train_scripts.arguments import check_out, one_of_several
@@ -74,6 +76,7 @@ class PhotosOptions(EvaluationOptions):
         again: where the tiles are embedded again by a model that did not build the gallery; None refuses it.
         rotations, north_up: as for `SearchOptions`.
         verify: check the best tiles by geometry, and let a place that fits lead.
+        poses: a file that states the photos' poses, in place of what they state themselves.
         pose_error: standard deviations of what is added to heading (degrees), pitch (degrees) and height (percent).
     """
 
@@ -84,6 +87,7 @@ class PhotosOptions(EvaluationOptions):
     rotations: int = 16
     north_up: bool = True
     verify: bool = False
+    poses: Path | None = None
     pose_error: PoseError = (0.0, 0.0, 0.0)
 
 
@@ -173,7 +177,8 @@ def run(options: PhotosOptions) -> Iterator[dict[str, Any]]:
     with load_model(options.model or gallery.model_source, precision=options.precision) as embedder:
         searched = same_tiles(gallery, embedder, options.again, options.model or "", progress=options.progress)
         localizer = Localizer(searched, embedder)
-        read = partial(_read, options, embedder)
+        poses = None if options.poses is None else read_poses(options.poses)
+        read = partial(_read, options, embedder, poses)
         asked = asked_photos(options.photos, options.positions, read, progress=options.progress)
         covering = gallery.covering([query.truth for query in asked.queries])
         if not any(map(len, covering)):
@@ -210,10 +215,11 @@ def run(options: PhotosOptions) -> Iterator[dict[str, Any]]:
         yield summary
 
 
-def _read(options: PhotosOptions, embedder: Embedder, file: Path) -> Photo | None:
+def _read(options: PhotosOptions, embedder: Embedder, poses: Poses | None, file: Path) -> Photo | None:
     """The photo; None for one that is to be left out."""
     try:
-        return read_photo(embedder, file, PICTURE_PX if options.verify else 0)
+        photo = read_photo(embedder, file, PICTURE_PX if options.verify else 0)
+        return photo if poses is None else poses.applied(photo)
     except UnreadablePhoto as error:
         if options.skip_unreadable:
             return None
@@ -259,6 +265,7 @@ def _about(
         "rotations": options.rotations,
         "north_up": options.north_up,
         "verify": options.verify,
+        "poses": None if options.poses is None else options.poses.name,
         "pose_error": list(options.pose_error),
         "model": embedder.name,
         "fingerprint": embedder.fingerprint,

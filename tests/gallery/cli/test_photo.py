@@ -37,3 +37,19 @@ def test_as_json_also_of_what_is_no_photo(tmp_path, capsys):
     assert {each["tag"] for each in first["statements"] if each["taken"]} >= {"drone-dji:GimbalPitchDegree"}
     assert second["pose"] is None and second["statements"] == []
     assert "text" in third["error"] and said.err.count("\n") == 1
+
+
+def test_what_a_file_states_in_place_of_the_photo(tmp_path, capsys):
+    photo, poses = photo_file(tmp_path), tmp_path / "p.csv"
+    poses.write_text("file,lat,lon,yaw,pitch\none.jpg,46.5,8.25,120,-70\n")
+    assert main(["photo", str(photo), "--poses", str(poses)]) == 0
+    out = capsys.readouterr().out
+    assert "heading_deg: 120" in out and "pitch_deg: -70" in out and "lon: 8.25" in out
+    assert "read: heading 120.0 of yaw in p.csv" in out and "read: position 46.5, 8.25 of lat, lon in p.csv" in out
+    assert "refused: heading +60.0 of drone-dji:GimbalYawDegree: p.csv comes first" in out
+    poses.write_text("file,yaw\nother.jpg,120\n")
+    assert main(["photo", str(photo), "--poses", str(poses)]) == 0
+    out = capsys.readouterr().out
+    assert "heading_deg: 60" in out and "p.csv does not tell this photo from others." in out
+    assert main(["photo", str(photo), "--poses", str(tmp_path / "gone.csv")]) == 2
+    assert "no file gone.csv" in capsys.readouterr().err

@@ -57,6 +57,12 @@ def test_a_video_is_a_flight_too(flights, tmp_path):
     assert [fix.time_s for fix in shown.track.fixes] == [0, 1, 2, 3, 4] and shown.track.count("found") == 5
 
 
+def test_a_file_of_poses_beside_the_photos(flights, tmp_path):
+    (tmp_path / "poses.csv").write_text(f"file,yaw\n{flights.example[0].name},0\n")
+    shown = flights.ask([*flights.example[:2], tmp_path / "poses.csv"], QUESTION)
+    assert len(shown.track.fixes) == 2 and "poses.csv states poses for 1 of 2 photos." in render.card(shown)
+
+
 def test_the_gallery_can_be_gone_for_the_pictures(flights, monkeypatch):
     from gallery.errors import SourceError
 
@@ -126,8 +132,8 @@ def test_settings_become_a_question():
     def question(*values):
         return settings.question(dict(zip(vars(settings).values(), values, strict=True)))
 
-    assert question(None, 20, "heading", True, False) == FlightQuestion()
-    assert question(0, 15, "none", False, True) == FlightQuestion(None, 15, "none", False, True)
+    assert question(None, 20, "heading", True, False, False) == FlightQuestion()
+    assert question(0, 15, "none", False, True, True) == FlightQuestion(None, 15, "none", False, True, True)
 
 
 def test_a_timeline_of_one_or_of_nothing_known():

@@ -1,0 +1,1 @@
+"""What files beside photos and videos state of how their camera looked, and where it was."""
