@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 from functools import partial, wraps
 from typing import Any
+from urllib.parse import urlencode
 
 import gradio as gr
 
@@ -113,7 +114,8 @@ class Events:
         photo = self.store.get(token)
         if photo is None:
             raise BadQuestion(GONE)
-        yield show_fresh_photo(self.parts, photo)
+        shown = show_fresh_photo(self.parts, photo)
+        yield {**shown, self.parts.hidden.address: urlencode({"photo": token})}  # so that a reload brings it back
 
     def _report(self, asked: str) -> Iterator[Values]:
         service, parts = self.service, self.parts

@@ -137,11 +137,12 @@ class LocateService:
         """A small picture of each example."""
         return tuple(thumbnail for _, thumbnail in self._pictured)
 
-    def ask(self, source: object, question: PhotoQuestion) -> AnswerView:
+    def ask(self, source: object, question: PhotoQuestion, *, keep: bool = False) -> AnswerView:
         """Answer one photo.
 
         Args:
             source: what `mean_model.load_photo` takes.
+            keep: let the inspect page find it as long as the server runs.
 
         Raises:
             NotReady, BadQuestion, PhotoError, GalleryError: each with a sentence for the visitor.
@@ -156,7 +157,8 @@ class LocateService:
         answer = replace(answer, timings={**answer.timings, "draw": time.perf_counter() - begun})
         picture = photo.image.copy()
         picture.thumbnail((KEPT_PX, KEPT_PX))
-        stored_as = self.store.put(FreshPhoto(answer, picture, self.engine))
+        put = self.store.keep if keep else self.store.put
+        stored_as = put(FreshPhoto(answer, picture, self.engine))
         return AnswerView(answer, seen, pictures, page, stored_as, overlay, question.basemap)
 
     def locate(self, source: object, question: PhotoQuestion) -> Answer:
@@ -250,7 +252,7 @@ class LocateService:
 
     def _answer_first(self, localizer: Localizer) -> None:
         if self.examples:
-            self.first = self.ask(self.examples[0], PhotoQuestion())
+            self.first = self.ask(self.examples[0], PhotoQuestion(), keep=True)
 
 
 def area_of(question: PhotoQuestion, position: PhotoPosition | None) -> tuple[Near | None, tuple[str, ...]]:

@@ -179,6 +179,8 @@ def test_a_photo_of_the_first_page_is_inspected(open_window, address):
     assert fresh.locator("#sight .compare").evaluate("part => part.style.getPropertyValue('--at')") == "0%"
     fresh.get_by_label("What the network sees").check()
     fresh.locator("#sight", has_text="64 pixels square").wait_for()
+    fresh.reload()
+    fresh.locator("#sight .query h3", has_text="by the photo's EXIF").wait_for()
     fresh.goto(f"{address}/inspect?photo=nobody")
     fresh.locator("#card .error", has_text="not kept any more").wait_for()
 

@@ -16,3 +16,12 @@ def test_old_and_surplus_values_go():
     assert [few.get(name) for name in names] == [None, "b", "c"]
     brief = ExpiringStore(for_s=-1)
     assert brief.get(brief.put("a")) is None
+
+
+def test_what_every_visitor_is_shown_stays():
+    """The first page's own example could not be inspected an hour after the server's start."""
+    store = ExpiringStore(most=1, for_s=-1)
+    name = store.keep("example")
+    for value in "abc":
+        store.put(value)
+    assert store.get(name) == "example"
