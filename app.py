@@ -130,7 +130,12 @@ def _parser() -> Parser:
         help="folder of the report's photos, or of the dataset that was evaluated; may be given again",
     )
     parser.add_argument("--host", help="address to serve on (default: GRADIO_SERVER_NAME, or 127.0.0.1)")
-    parser.add_argument("--port", type=int, help="port to serve on (default: GRADIO_SERVER_PORT, or 7860)")
+    parser.add_argument(
+        "--port",
+        type=int,
+        default=os.environ.get("GRADIO_SERVER_PORT"),
+        help="port to serve on (default: GRADIO_SERVER_PORT, or 7860)",
+    )
     return parser
 
 

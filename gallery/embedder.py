@@ -156,6 +156,11 @@ class Embedder(PhotoReader[Photo], Protocol):
         ...
 
     @property
+    def precision(self) -> str:
+        """Names what it computes in, such as "float32": vectors of two precisions differ slightly."""
+        ...
+
+    @property
     def calibration(self) -> Any:
         """JSON that came with the weights, or None: what searches with them are worth."""
         ...

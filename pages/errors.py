@@ -1,5 +1,7 @@
 """What can go wrong on a page, and how the errors of the other packages become one sentence for the visitor."""
 
+import re
+
 from gallery.errors import GalleryError
 from mean_model.errors import MeanModelError
 
@@ -20,7 +22,13 @@ SPOKEN = (PagesError, GalleryError, MeanModelError)
 """The errors whose message is written for the visitor; any other one is a bug and keeps its traceback."""
 
 
+COMMAND = re.compile(r"(?:^|[\s(])(?:--\w|python3? )")
+"""A command or an option of one: of use to whoever runs the server, who finds it in the log."""
+
+
 def sentence(error: BaseException) -> str:
-    """The error's message as one line that ends with a full stop."""
-    text = " ".join(str(error).split()) or "This did not work, and no reason was given."
+    """The error's message as one line that ends with a full stop, without what names a command."""
+    told = re.split(r"(?<=[.!?]) +", " ".join(str(error).split()))
+    text = " ".join(each for each in told if not COMMAND.search(each))
+    text = text or "This did not work; the server's log may say why."
     return text if text.endswith((".", "!", "?")) else f"{text}."

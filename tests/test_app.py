@@ -49,6 +49,16 @@ def test_a_port_that_is_taken_is_one_sentence_with_the_next_free_one(capsys):
     assert app.port_fault(None) is None and "no port" in str(app.port_fault(70_000))
 
 
+def test_a_port_of_the_environment_is_looked_at_too(monkeypatch, refused):
+    monkeypatch.setenv("GRADIO_SERVER_PORT", "many")
+    assert "many" in refused(app.options_of)
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        monkeypatch.setenv("GRADIO_SERVER_PORT", str(taken.getsockname()[1]))
+        assert "is taken" in refused(app.main, "--trust", "0.9")
+
+
 def test_a_missing_sample_says_what_to_do(monkeypatch, tmp_path):
     monkeypatch.setattr(app, "SAMPLE", tmp_path / "sample")
     with pytest.raises(NotReady, match=r"python -m gallery build"):

@@ -79,12 +79,12 @@ class Workers(Protocol):
     """What reads and embeds batches in other processes or on other machines."""
 
     def __call__(
-        self, batches: Iterable[list[Task]], fingerprint: str, least_detail: float, known: KnownTiles
+        self, batches: Iterable[list[Task]], made_by: tuple[str, str], least_detail: float, known: KnownTiles
     ) -> Generator[Embedded]:
         """The batches in their order, each with the vectors of all its pictures.
 
         Args:
-            fingerprint: of the weights that must embed them.
+            made_by: fingerprint and precision of the embedder that must embed them.
             least_detail, known: as for `read_batch`.
 
         Raises:

@@ -82,28 +82,36 @@ class BuildState:
     def __init__(self, connection: sqlite3.Connection) -> None:
         self._connection = connection
 
-    def begin(self, fingerprint: str, key: str, old_contents: Iterable[Sequence[str]]) -> None:
+    def begin(self, fingerprint: str, precision: str, key: str, old_contents: Iterable[Sequence[str]]) -> None:
         """Make the state fit a build: outcomes of another key are forgotten, vectors of another model as well.
 
         Args:
-            fingerprint: of the embedder.
+            fingerprint, precision: of the embedder.
             key: changes with what changes the candidates or the old gallery.
             old_contents: hashes of the old gallery's tiles in the order of its rows, a part at a time.
+
+        Raises:
+            BuildError: this very build was begun in another precision.
         """
+        wanted = {"fingerprint": fingerprint, "precision": precision, "key": key}
         with self._connection as database:
             facts = dict(database.execute("SELECT name, value FROM facts"))
-            if facts == {"fingerprint": fingerprint, "key": key}:
+            if facts == wanted:
                 return
+            if facts == {**wanted, "precision": facts.get("precision")}:
+                raise BuildError(
+                    f"The unfinished build computes in {facts['precision']}, the model at hand in {precision}. Go on "
+                    "with --precision as it was begun, or delete the folder that ends in .building."
+                )
+            same_model = all(facts.get(name) == wanted[name] for name in ("fingerprint", "precision"))
             database.execute("DELETE FROM outcomes")
-            database.execute(
-                "DELETE FROM contents WHERE vector IS NULL OR ?", [facts.get("fingerprint") != fingerprint]
-            )
+            database.execute("DELETE FROM contents WHERE vector IS NULL OR ?", [not same_model])
             first = 0
             for hashes in old_contents:
                 rows = zip(hashes, range(first, first + len(hashes)), strict=True)
                 database.executemany("INSERT OR IGNORE INTO contents (hash, old_row) VALUES (?, ?)", rows)
                 first += len(hashes)
-            database.executemany("REPLACE INTO facts VALUES (?, ?)", [("fingerprint", fingerprint), ("key", key)])
+            database.executemany("REPLACE INTO facts VALUES (?, ?)", list(wanted.items()))
 
     def agreeing(self, ids: Iterable[str]) -> int:
         """How many candidates, from the first on, are the ones that were dealt with; what comes later is forgotten."""

@@ -130,19 +130,19 @@ def build_from(
     if options.index is not None:
         settings = {**settings, "index": noted_kind(options.index, home)}
     with locked(home) as workplace:
-        old = _to_add_to(home, embedder) if add else _reusable(home, embedder.fingerprint)
+        old = _to_add_to(home, embedder) if add else _reusable(home, embedder)
         key = _key([settings, least_detail, add], embedder.fingerprint, files, old)
         if not is_whole(workplace, key):
             sources = _opened(look, workplace)
             workplace.mkdir(exist_ok=True)
             with open_state(workplace / STATE) as state:
                 hashes = (part["content"].to_pylist() for part in old.table.batches("content")) if old else ()
-                state.begin(embedder.fingerprint, key, hashes)
+                state.begin(embedder.fingerprint, embedder.precision, key, hashes)
                 known = KnownTiles(old if add else None)
 
                 def work(batches: Iterable[list[Task]], state: BuildState = state) -> Generator[Embedded]:
                     if options.workers is not None:
-                        return options.workers(batches, embedder.fingerprint, least_detail, known)
+                        return options.workers(batches, (embedder.fingerprint, embedder.precision), least_detail, known)
                     return _here(batches, state, embedder, least_detail, known)
 
                 _embed_all(sources, state, work, options.batch_size, progress)
@@ -206,6 +206,7 @@ def _model(embedder: Embedder, source: str, home: Path) -> dict[str, Any]:
         "name": embedder.name,
         "fingerprint": embedder.fingerprint,
         "dimension": int(embedder.dimension),
+        "precision": embedder.precision,
     }
 
 
@@ -221,19 +222,21 @@ def _noted_model(source: str, home: Path) -> str:
     return source
 
 
-def _reusable(home: Path, fingerprint: str) -> Gallery | None:
-    """The gallery that stands in a folder, if it is of this model and undamaged: its vectors are not made again."""
+def _reusable(home: Path, embedder: Embedder) -> Gallery | None:
+    """The gallery that stands in a folder, if this embedder made its vectors and they are whole: they stay."""
     try:
         gallery = Gallery.open(home)
         gallery.require_intact()
     except GalleryError:
         return None
-    return gallery if gallery.fingerprint == fingerprint else None
+    made_by = gallery.fingerprint, gallery.precision
+    return gallery if made_by == (embedder.fingerprint, embedder.precision) else None
 
 
 def _to_add_to(home: Path, embedder: Embedder) -> Gallery:
     gallery = Gallery.open(home)
     gallery.require_model(embedder.fingerprint, embedder.name)
+    gallery.require_precision(embedder.precision)
     gallery.require_intact()
     return gallery
 

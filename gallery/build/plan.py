@@ -154,6 +154,7 @@ def plan_gallery(
     old = Gallery.open(home) if options.add else None
     if old is not None:
         old.require_model(embedder.fingerprint, embedder.name)
+        old.require_precision(embedder.precision)
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as workplace:
         opened = request.open(home, embedder, Path(workplace))
         plan = plan_of(opened, embedder, options.least_detail, KnownTiles(old), options.index or "auto")

@@ -38,7 +38,7 @@ class RayWorkers:
     address: str = LOCAL
 
     def __call__(
-        self, batches: Iterable[list[Task]], fingerprint: str, least_detail: float, known: KnownTiles
+        self, batches: Iterable[list[Task]], made_by: tuple[str, str], least_detail: float, known: KnownTiles
     ) -> Generator[Embedded]:
         """Read and embed batches. Raises: BuildError: no cluster answers, or a worker has other weights."""
         waiting = iter(batches)
@@ -51,7 +51,7 @@ class RayWorkers:
                     {"tasks": pickle.dumps([(numbers[id(source)], candidate) for source, candidate in tasks])}
                     for tasks in stage
                 ]
-                worker = (self.load, fingerprint, least_detail, known, [*sources.values()], os.getcwd())
+                worker = (self.load, made_by, least_detail, known, [*sources.values()], os.getcwd())
                 asked = ray.data.from_items(rows, override_num_blocks=len(rows))
                 answered = iter(asked.map(_Worker, fn_constructor_args=worker, **pool).iter_rows())
                 with closing(answered):  # frees the workers, also when nobody wants the rest
@@ -68,14 +68,14 @@ class _Worker:
     def __init__(
         self,
         load: Callable[[], Embedder],
-        fingerprint: str,
+        made_by: tuple[str, str],
         least_detail: float,
         known: KnownTiles,
         sources: Sequence[Source],
         folder: str,
     ) -> None:
         os.chdir(folder)  # sources may be relative paths
-        self._load, self._fingerprint, self._sources = load, fingerprint, sources
+        self._load, self._made_by, self._sources = load, made_by, sources
         self._least_detail, self._known = least_detail, known
         self._embedder: Embedder | None = None
 
@@ -89,11 +89,14 @@ class _Worker:
     def _embedded(self, numbered: Sequence[tuple[int, Candidate]]) -> Embedded:
         if self._embedder is None:
             self._embedder = self._load()
-            if self._embedder.fingerprint != self._fingerprint:
+            own, wanted = (self._embedder.fingerprint, self._embedder.precision), self._made_by
+            if own[0] != wanted[0]:
                 raise BuildError(
-                    f"A worker of the cluster has the weights {self._embedder.fingerprint}, not {self._fingerprint}: "
-                    "give all of its machines the same files."
+                    f"A worker of the cluster has the weights {own[0]}, not {wanted[0]}: give all of its machines the "
+                    "same files."
                 )
+            if own != wanted:
+                raise BuildError(f"A worker of the cluster computes in {own[1]}, not in {wanted[1]}: load all alike.")
         tasks = [(self._sources[number], candidate) for number, candidate in numbered]
         batch = read_batch(tasks, partial(read_photo, self._embedder), self._least_detail, self._known)
         return embedded(batch, list(batch.pictures), self._embedder)

@@ -7,6 +7,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from gallery.arguments import path_of
 from gallery.cli.loading import ground_made, load, on_ray
 from gallery.cli.options import bbox, examples, json_option, model_option, numbers
 from gallery.cli.output import say, say_json, table
@@ -52,6 +53,9 @@ _RAY_HELP = (
     "read and embed on a Ray cluster (pip install -r requirements-cluster.txt): its address, or 'local' for all cores "
     "of this machine; imagery and weights lie under the same paths on all of its machines"
 )
+_PRECISION_HELP = (
+    "what the model computes in; auto: as the gallery that is added to, else bfloat16 where the machine has it built in"
+)
 _GROUND_HELP = "make no ground to lay photos on: saves some 7 MB and 1.5 s a km², and real photos are found less often"
 _DRY_RUN_HELP = "say how many tiles of how much ground there will be, how long that takes and how large it is; stop"
 _INDEX_HELP = (
@@ -75,7 +79,7 @@ def add(commands: Any) -> None:
             "build next_town.tif --out my_area --add",
         ),
     )
-    build.add_argument("sources", nargs="+", metavar="SOURCE", help=_SOURCE_HELP)
+    build.add_argument("sources", nargs="+", type=_source, metavar="SOURCE", help=_SOURCE_HELP)
     build.add_argument("--out", required=True, metavar="DIR", type=Path, help="the gallery's folder")
     build.add_argument("--add", action="store_true", help=_ADD_HELP)
     build.add_argument("--same-ground", action="store_true", help=_SAME_GROUND_HELP)
@@ -96,6 +100,7 @@ def add(commands: Any) -> None:
     build.add_argument("--index", type=_index, metavar="KIND|milvus:URI", help=_INDEX_HELP)
     build.add_argument("--dry-run", action="store_true", help=_DRY_RUN_HELP)
     build.add_argument("--plan", type=Path, metavar="FILE.png", help="with --dry-run: draw the tiles over the imagery")
+    build.add_argument("--precision", choices=("auto", "float32", "bfloat16"), default="auto", help=_PRECISION_HELP)
     build.add_argument("--compile", action="store_true", help="compile the model first: worth it for long builds")
     build.add_argument("--ray", metavar="ADDRESS", help=_RAY_HELP)
     json_option(build)
@@ -106,6 +111,10 @@ def _index(text: str) -> str:
     if text not in INDEX_KINDS and not text.startswith("milvus:"):
         raise argparse.ArgumentTypeError(f"{text!r} is none of {', '.join(INDEX_KINDS)}, milvus:URI")
     return text
+
+
+def _source(text: str) -> str:
+    return text if "://" in text else str(path_of(text))
 
 
 def _sizes(text: str) -> list[float]:
@@ -126,11 +135,13 @@ def run(options: argparse.Namespace) -> int:
     for source in options.sources:
         if "://" in source:
             stated.order(source)
-    model = options.model or (Gallery.open(options.out).model_source if options.add else "starter")
-    if options.add and not options.same_ground:
+    earlier = Gallery.open(options.out) if options.add else None
+    model = options.model or ("starter" if earlier is None else earlier.model_source)
+    if earlier is not None and not options.same_ground:
         files = [Path(source) for source in options.sources if "://" not in source]
-        _ask_of(share_known(Gallery.open(options.out), files, options.crs))
-    embedder = load(model, compile=options.compile)
+        _ask_of(share_known(earlier, files, options.crs))
+    precision = (earlier and options.precision == "auto" and earlier.precision) or options.precision
+    embedder = load(model, compile=options.compile, precision=precision)
     choices = BuildOptions(stated, options.keep_featureless, options.index, options.add, pack=options.pack)
     if options.dry_run:
         return _plan(options, embedder, choices)

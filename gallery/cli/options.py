@@ -129,6 +129,11 @@ def count(text: str) -> int:
     return int(text)
 
 
+def photo_path(text: str) -> Path:
+    """A path as it is, even one that cannot be: each photo is answered for itself."""
+    return Path(text)
+
+
 def near(text: str) -> "Area":
     """LON,LAT,RADIUS_KM as a circle."""
     from gallery.areas import Near

@@ -1,11 +1,10 @@
 """The command `photo`: what photos say of how they were taken, which tag says it, and what is not believed."""
 
 import argparse
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from gallery.cli.loading import stated_by
-from gallery.cli.options import examples, json_option, poses_option
+from gallery.cli.options import examples, json_option, photo_path, poses_option
 from gallery.cli.output import fail, say, say_json
 from gallery.errors import UnreadablePhoto
 from gallery.plain_numbers import in_full
@@ -29,7 +28,7 @@ def add(commands: Any) -> None:
             "photo one.jpg --poses poses.csv",
         ),
     )
-    photo.add_argument("photos", metavar="FILE", nargs="+", type=Path, help="photos")
+    photo.add_argument("photos", metavar="FILE", nargs="+", type=photo_path, help="photos")
     poses_option(photo)
     json_option(photo)
     photo.set_defaults(run=run)

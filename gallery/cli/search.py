@@ -12,6 +12,7 @@ from gallery.cli.options import (
     examples,
     json_option,
     model_option,
+    photo_path,
     poses_option,
     search_options,
     searched_as,
@@ -53,7 +54,7 @@ def add(commands: Any) -> None:
         ),
     )
     search.add_argument("gallery", metavar="DIR", type=Path, help=GALLERY_HELP)
-    search.add_argument("photos", nargs="+", metavar="PHOTO", type=Path, help=_PHOTOS_HELP)
+    search.add_argument("photos", nargs="+", metavar="PHOTO", type=photo_path, help=_PHOTOS_HELP)
     search.add_argument("-k", type=int, default=5, metavar="N", help="how many tiles to show (default 5)")
     search_options(search)
     poses_option(search)

@@ -75,6 +75,12 @@ class Gallery:
         return str(self.manifest["model"]["fingerprint"])
 
     @property
+    def precision(self) -> str | None:
+        """What the vectors were computed in, such as "bfloat16"; None where an older gallery does not state it."""
+        stated = self.manifest["model"].get("precision")
+        return stated if isinstance(stated, str) else None
+
+    @property
     def model_source(self) -> str:
         """What built the gallery, as `mean_model.load_model` takes it; a wrong guess is caught by the fingerprint."""
         noted = str(self.manifest["model"]["source"]) or "starter"
@@ -241,6 +247,18 @@ class Gallery:
             raise WrongModel(
                 f"The gallery was embedded by the model {own}, but the model at hand is {other}. "
                 "Use the gallery's model, or build the gallery again with this one."
+            )
+
+    def require_precision(self, precision: str) -> None:
+        """Refuse vectors of another precision beside the gallery's.
+
+        Raises:
+            WrongModel: names both.
+        """
+        if self.precision not in (None, precision):
+            raise WrongModel(
+                f"The gallery was computed in {self.precision}, and the model at hand computes in {precision}. "
+                f"Load it with the gallery's precision, or build the gallery again."
             )
 
     def require_intact(self) -> None:

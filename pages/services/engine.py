@@ -84,7 +84,7 @@ class Engine:
             self._localizer = self._load()
         except SPOKEN as error:
             self._problem = sentence(error)
-            log.error("Not ready: %s", self._problem)
+            log.error("Not ready: %s", error)
         finally:
             self._done.set()
 
@@ -94,7 +94,7 @@ def _run_all(steps: Sequence[Callable[[Localizer], None]], localizer: Localizer)
         try:
             step(localizer)
         except SPOKEN as error:
-            log.warning("%s", sentence(error))
+            log.warning("%s", error)
 
 
 class Embedders:

@@ -74,7 +74,7 @@ def plan(path: Path, tile_size_m: float, overlap: float) -> UploadPlan:
         if count > MOST_TILES:
             raise BadUpload(
                 f"That is more than {MOST_TILES:,} tiles, the most that are built here. Choose larger tiles or less "
-                "overlap, or build it on your own machine with: python -m gallery build."
+                "overlap, or build it on your own machine."
             )
         across_m, down_m = raster.ground_px_m(raster.width_px / 2, raster.height_px / 2)
         return UploadPlan(count, across_m * raster.width_px, down_m * raster.height_px, math.sqrt(across_m * down_m))
@@ -87,7 +87,7 @@ def _check_file(path: Path) -> None:
     if size > MOST_BYTES:
         raise BadUpload(
             f"The file has {size / 1e6:,.0f} MB; {MOST_BYTES / 1e6:.0f} MB are possible here. Build larger ones on "
-            "your own machine with: python -m gallery build."
+            "your own machine."
         )
     with path.open("rb") as file:
         if file.read(4) not in SIGNATURES:

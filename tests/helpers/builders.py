@@ -59,6 +59,7 @@ class FakeEmbedder:
     """Embeds a picture as the mean colours of a grid, centred and normalised: alike pictures, alike vectors."""
 
     image_size = 64
+    precision = "float32"
     from_above = False
     calibration: Any = None
     photo_errors: tuple[type[Exception], ...] = ()

@@ -40,6 +40,7 @@ class ColourEmbedder:
     name = "colours"
     image_size = 64
     dimension = 192
+    precision = "float32"
     from_above = False
     calibration = None
     photo_errors = (MeanModelError,)

@@ -129,6 +129,21 @@ def test_a_value_of_the_wrong_kind_is_a_sentence(world, photo):
     assert MALFORMED in call(world[1], [photo, 3, None, None, None, None])
 
 
+@pytest.mark.parametrize("at", range(1, 6))
+@pytest.mark.parametrize("value", ["three", [], {}, {"path": 5}, 1e400, "a" * 100_000, None])
+def test_no_value_of_the_endpoint_ends_without_a_word(world, at, value):
+    data = [None, 3, None, None, None, None]
+    data[at] = value
+    told = call(world[1], data)
+    assert '"error": null' not in told and ("error" in told or "No photo" in told)
+
+
+@pytest.mark.parametrize("data", [[], [None], [None] * 40])
+def test_too_few_and_too_many_values_are_a_sentence(world, data):
+    told = call(world[1], data)
+    assert MALFORMED in told or "No photo" in told
+
+
 @pytest.mark.parametrize("k", ["three", [], {}, float("nan"), float("inf"), 1e400])
 def test_a_number_of_the_wrong_kind_is_a_sentence(world, k):
     told = call(world[1], [None, k, None, None, None, None])

@@ -33,7 +33,7 @@ def vector(value: float) -> np.ndarray:
 @pytest.fixture
 def state(tmp_path):
     with open_state(tmp_path / "state") as opened:
-        opened.begin("model", "key", [])
+        opened.begin("model", "float32", "key", [])
         yield opened
 
 
@@ -64,18 +64,27 @@ def test_it_goes_on_where_the_candidates_agree(state):
 @pytest.mark.parametrize(("model", "kept"), [("model", True), ("another", False)])
 def test_another_plan_keeps_the_vectors_of_the_same_model(state, model, kept):
     state.add(0, outcomes("a"), {"pixels of a": vector(1)})
-    state.begin(model, "other key", [["pixels of x", "pixels of y", "pixels of x"]])
+    state.begin(model, "float32", "other key", [["pixels of x", "pixels of y", "pixels of x"]])
     assert state.tiles() == 0 and bool(state.lacking(["pixels of a"])) != kept
     state.add(0, outcomes("y", "x"), {})
     old_vectors = np.arange(12, dtype=np.float16).reshape(3, 4)
     (block,) = state.blocks(4, old_vectors)
     assert block.vectors[:, 0].tolist() == [4, 0]
-    state.begin(model, "third key", [])
+    state.begin(model, "float32", "third key", [])
     assert state.lacking(["pixels of x"]), "that gallery is not the old one any more"
+
+
+def test_the_same_build_in_another_precision_is_refused(state):
+    state.add(0, outcomes("a"), {"pixels of a": vector(1)})
+    with pytest.raises(BuildError, match="computes in float32, the model at hand in bfloat16"):
+        state.begin("model", "bfloat16", "key", [])
+    assert state.tiles() == 1, "it can still go on as it was begun"
+    state.begin("model", "bfloat16", "another key", [])
+    assert state.lacking(["pixels of a"]), "no vector of another precision goes into a gallery"
 
 
 def test_a_damaged_state_is_one_sentence(tmp_path):
     file = tmp_path / "state"
     file.write_bytes(b"no database" * 1000)
     with pytest.raises(BuildError, match="build again"), open_state(file) as state:
-        state.begin("model", "key", [])
+        state.begin("model", "float32", "key", [])

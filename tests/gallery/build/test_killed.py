@@ -7,6 +7,7 @@ import sys
 import pytest
 
 from tests.helpers import ROOT
+from tests.helpers.builders import textured, write_raster
 
 KILLS = 30
 
@@ -69,4 +70,45 @@ def test_a_build_survives_30_kills(tmp_path):
     done = subprocess.run(
         [sys.executable, "-c", PROGRAM, str(tmp_path), str(KILLS)], cwd=ROOT, env=environment, capture_output=True
     )
+    assert done.returncode == 0, done.stderr.decode()
+
+
+REAL = """
+import os, signal, sys
+from pathlib import Path
+
+from gallery import Gallery, build_gallery
+from gallery.build.options import BuildOptions
+from gallery.store.manifest import FILES
+from mean_model import load_model
+from tests.helpers.builders import digest
+
+folder = Path(sys.argv[1])
+
+def build(out, killed_after=None):  # in a process of its own, as each command is
+    if child := os.fork():
+        return os.WIFSIGNALED(os.waitpid(child, 0)[1])
+    def step(progress):
+        if killed_after is not None and progress.done >= killed_after:
+            os.kill(os.getpid(), signal.SIGKILL)
+    build_gallery(folder / "region.tif", folder / out, load_model("starter"), 40, 0.5, progress=step,
+                  options=BuildOptions(batch_size=6))
+    os._exit(0)
+
+def digests(out):
+    return [digest(folder / out / name) for name in FILES]
+
+assert not build("whole")
+assert build("stopped", 6) and build("stopped", 12) and not build("stopped")
+assert digests("stopped") == digests("whole"), "the resumed build is another one"
+assert Gallery.open(folder / "whole").precision in ("float32", "bfloat16")
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.process
+def test_a_killed_build_with_the_starter_makes_the_same_bytes(tmp_path):
+    write_raster(tmp_path / "region.tif", pixels=textured(120, 130))
+    environment = os.environ | {"OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT)}
+    done = subprocess.run([sys.executable, "-c", REAL, str(tmp_path)], cwd=ROOT, env=environment, capture_output=True)
     assert done.returncode == 0, done.stderr.decode()

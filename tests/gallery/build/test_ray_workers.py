@@ -111,15 +111,20 @@ def test_a_killed_worker_and_a_stopped_build_change_nothing(cluster, region, tmp
 
 def test_what_stops_a_worker_comes_back_as_a_result(region, tmp_path):
     """An exception would make Ray try again."""
-    other = _Worker(partial(FakeEmbedder, fingerprint="other"), "fake-8x8", 0.0, KnownTiles(), [], os.getcwd())
+    other = _Worker(
+        partial(FakeEmbedder, fingerprint="other"), ("fake-8x8", "float32"), 0.0, KnownTiles(), [], os.getcwd()
+    )
     stopped = pickle.loads(other({"tasks": pickle.dumps([])})["result"])
     assert isinstance(stopped, BuildError) and "has the weights other, not fake-8x8" in str(stopped)
+    half = _Worker(FakeEmbedder, ("fake-8x8", "bfloat16"), 0.0, KnownTiles(), [], os.getcwd())
+    refused = pickle.loads(half({"tasks": pickle.dumps([])})["result"])
+    assert isinstance(refused, BuildError) and "computes in float32, not in bfloat16" in str(refused)
     moved = tmp_path / "moved.tif"
     moved.write_bytes(region.read_bytes())
     source = RasterSource(moved, 1, "moved", "moved.tif", Tiling((100.0,), 0.0, 64))
     tasks = pickle.dumps([(0, next(source.candidates()))])
     moved.unlink()
-    worker = _Worker(FakeEmbedder, "fake-8x8", 0.0, KnownTiles(), [source], os.getcwd())
+    worker = _Worker(FakeEmbedder, ("fake-8x8", "float32"), 0.0, KnownTiles(), [source], os.getcwd())
     assert isinstance(pickle.loads(worker({"tasks": tasks})["result"]), SourceError)
 
 
@@ -131,4 +136,4 @@ def test_no_cluster_is_one_sentence(monkeypatch):
 
     monkeypatch.setattr(ray, "init", refuse)
     with pytest.raises(BuildError, match=r"No Ray cluster answers at 10\.0\.0\.1:6379"):
-        next(RayWorkers(FakeEmbedder, "10.0.0.1:6379")([[]], "x", 0.0, KnownTiles()))
+        next(RayWorkers(FakeEmbedder, "10.0.0.1:6379")([[]], ("x", "float32"), 0.0, KnownTiles()))

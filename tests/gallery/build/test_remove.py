@@ -211,3 +211,14 @@ runpy.run_module("gallery", run_name="__main__")
         process.terminate()
         assert process.wait(20) == 143
     assert not aside(tmp_path / "g", "lock").exists()
+
+
+def test_vectors_of_another_precision_are_neither_added_nor_taken_over(rasters, tmp_path, embedder):
+    gallery = build_gallery(rasters[0], tmp_path / "g", embedder)
+    assert gallery.precision == gallery.info()["model"]["precision"] == "float32"
+    half = FakeEmbedder()
+    half.precision = "bfloat16"
+    with pytest.raises(WrongModel, match="computed in float32, and the model at hand computes in bfloat16"):
+        build_gallery(rasters[1], tmp_path / "g", half, options=BuildOptions(add=True))
+    again = build_gallery(rasters[0], tmp_path / "g", half)
+    assert half.embedded >= len(again) and again.precision == "bfloat16"

@@ -73,7 +73,7 @@ def test_later_steps_run_after_loading_and_may_fail():
 
 
 @pytest.mark.parametrize(
-    ("text", "told"), [("a\n b", "a b."), ("Why?", "Why?"), ("", "This did not work, and no reason was given.")]
+    ("text", "told"), [("a\n b", "a b."), ("Why?", "Why?"), ("", "This did not work; the server's log may say why.")]
 )
 def test_sentences(text, told):
     assert sentence(ValueError(text)) == told
