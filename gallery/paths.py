@@ -14,6 +14,11 @@ def noted_path(path: Path, home: Path) -> str:
         return path.resolve().as_posix()
 
 
+def written_path(path: Path, home: Path) -> str:
+    """A path relative to a folder as both are written, links not followed."""
+    return Path(os.path.relpath(os.path.normpath(path), os.path.normpath(home))).as_posix()
+
+
 def is_within(path: Path, folder: Path) -> bool:
     """Whether a path stays in a folder as it is written: files in the Hub's cache are links that lead out of it."""
     return Path(os.path.normpath(path)).is_relative_to(os.path.normpath(folder))

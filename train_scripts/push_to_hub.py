@@ -18,6 +18,7 @@ from gallery.imagery.raster_io import NOTES, is_mosaic, members_of, sidecars_of
 from gallery.judge.calibration import Calibration
 from gallery.report.report import read_report
 from gallery.store.check import check_gallery
+from gallery.store.checksums import sealed
 from gallery.store.manifest import MANIFEST
 from mean_model.checkpoint import CALIBRATION_FILE, CARD_FILE, CONFIG_FILE, WEIGHTS_FILE
 from mean_model.errors import HubError, MeanModelError
@@ -95,7 +96,7 @@ def _gallery_files(gallery: Gallery) -> dict[str, Path | bytes]:
             raise GalleryError(f"{place.name} does not lie within the gallery: put it there and build it again.")
     names = [root / name for name in gallery.manifest["files"]]
     found = [*names, *_files_in(places), *_files_in([root / "photos"])]
-    manifest = json.dumps(gallery.manifest, indent=2, ensure_ascii=False).encode()
+    manifest = json.dumps(sealed(gallery.manifest), indent=2, ensure_ascii=False).encode()
     return {MANIFEST: manifest, **{path.relative_to(root).as_posix(): path for path in found}}
 
 

@@ -149,7 +149,7 @@ def build_from(
                 count, reasons = state.tiles(), state.reasons()
                 if count:
                     model = _model(embedder, options.model_source, home)
-                    _write(workplace, key, state, old, add, model, settings)
+                    _write(workplace, key, state, old, add, model, settings, home)
             if not count:
                 shutil.rmtree(workplace)
                 if reasons.keys() == {PRESENT}:
@@ -170,19 +170,22 @@ def _write(
     add: bool,
     model: Mapping[str, Any],
     settings: Mapping[str, Any],
+    home: Path,
 ) -> None:
     """Write what a build has come to, behind the old gallery's rows if it adds to them."""
     count, skipped = state.tiles(), state.reasons()
     dimension = int(model["dimension"])
     blocks = state.blocks(dimension, old.vectors if old else np.empty((0, dimension), np.float16))
-    build = built(settings, count)
+    build, rasters = built(settings, count), {}
     if add and old is not None:
+        rasters = old.manifest.get("imagery", {})
         build = added(old.manifest["build"], settings, count)
         blocks = chain(blocks_of(old), blocks)
         del skipped[PRESENT]
         skipped.update(old.manifest["skipped"])
         count, model = count + len(old), old.manifest["model"]
-    write_gallery(workplace, key, blocks, count, model, build, skipped, build.get("index", "auto"))
+    index = build.get("index", "auto")
+    write_gallery(workplace, key, blocks, count, model, build, skipped, index, rasters=rasters, home=home)
 
 
 def _opened(look: Callable[[Path], Sequence[Source]], workplace: Path) -> Sequence[Source]:

@@ -57,6 +57,8 @@ def remove_tiles(folder: str | Path, *, area: Area | None = None, source: str | 
             build,
             manifest["skipped"],
             build.get("index", "auto"),
+            rasters=manifest.get("imagery"),
+            home=home,
         )
         swap_in(workplace, home)
     return Gallery.open(home)

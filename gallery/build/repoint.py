@@ -64,8 +64,18 @@ def repoint(folder: str | Path, imagery: str | Path, embedder: Embedder, source:
         build = {**manifest["build"], "sources": _replaced(manifest["build"].get("sources") or [], old, new)}
         index = build.get("index", "auto")
         blocks = _renamed(blocks_of(gallery), old, new)
+        rasters = {name: facts for name, facts in manifest.get("imagery", {}).items() if name != old}
         write_gallery(
-            workplace, "repointing", blocks, len(gallery), manifest["model"], build, manifest["skipped"], index
+            workplace,
+            "repointing",
+            blocks,
+            len(gallery),
+            manifest["model"],
+            build,
+            manifest["skipped"],
+            index,
+            rasters=rasters,
+            home=home,
         )
         swap_in(workplace, home)
     return Gallery.open(home)

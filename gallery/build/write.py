@@ -2,7 +2,7 @@
 
 import json
 import os
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,8 +13,10 @@ import pyarrow.compute as pc
 from gallery.build.checkpoint import Block
 from gallery.build.swap import KEY
 from gallery.errors import BuildError
+from gallery.imagery.raster_io import is_mosaic, members_of
 from gallery.index.vector_index import write_index
-from gallery.paths import write_whole
+from gallery.paths import write_whole, written_path
+from gallery.store.checksums import raster_facts, sealed
 from gallery.store.gallery import Gallery
 from gallery.store.manifest import FORMAT, INDEX, MANIFEST, TILES, VECTORS, data_files, file_facts
 from gallery.store.tile_table import ROW_SCHEMA, TableWriter, TileTable
@@ -29,6 +31,9 @@ def write_gallery(
     build: Mapping[str, Any],
     skipped: Mapping[str, int],
     index: str = "auto",
+    *,
+    rasters: Mapping[str, Any] | None = None,
+    home: Path | None = None,
 ) -> None:
     """Write the files of a gallery into a folder; gallery.json comes last and says that all is there.
 
@@ -37,14 +42,17 @@ def write_gallery(
         blocks: `count` rows in all.
         model, build, skipped: as gallery.json notes them.
         index: as for `gallery.index.vector_index.write_index`.
+        rasters: what is known already of how rasters were when tiles were cut from them, by the names of sources.
+        home: the gallery's folder, where rasters lie that the new folder does not have yet.
     """
     dimension = int(model["dimension"])
     with TableWriter(folder / TILES) as table, (folder / VECTORS).open("wb") as stream:
         header = {"descr": "<f2", "fortran_order": False, "shape": (count, dimension)}
         np.lib.format.write_array_header_1_0(stream, header)
-        written = 0
+        written, sources = 0, set[str]()
         for block in blocks:
             table.add(block.rows)
+            sources.update(block.rows["source"].unique().to_pylist())
             stream.write(np.ascontiguousarray(block.vectors, "<f2").tobytes())
             written += len(block.vectors)
     if written != count:
@@ -62,14 +70,29 @@ def write_gallery(
         "tiles": count,
         "index": write_index(folder / INDEX, stored, index, places),
         "skipped": dict(sorted(skipped.items())),
+        "imagery": _imagery(sources, [folder, *([] if home is None else [home])], rasters or {}),
     }
     manifest["files"] = file_facts(folder, data_files(manifest))
     for name in manifest["files"]:
         with (folder / name).open("rb+") as file:
             os.fsync(file.fileno())
-    document = json.dumps(manifest, indent=2, ensure_ascii=False) + "\n"
+    document = json.dumps(sealed(manifest), indent=2, ensure_ascii=False) + "\n"
     write_whole(folder / KEY, lambda path: path.write_text(key, "utf-8"))
     write_whole(folder / MANIFEST, lambda path: path.write_text(document, "utf-8"))
+
+
+def _imagery(sources: Iterable[str], homes: Sequence[Path], known: Mapping[str, Any]) -> dict[str, Any]:
+    """How the rasters of some sources are now, or were, where that is known; those of mosaics one by one."""
+    noted: dict[str, Any] = {}
+    for home in homes:
+        for source in sorted(sources):
+            file = home / source
+            members = [member for member, _ in members_of(file)] if file.is_file() and is_mosaic(file) else []
+            for raster in filter(Path.is_file, [file, *members]):
+                name = written_path(raster, home)
+                if name not in noted:
+                    noted[name] = known.get(name) or raster_facts(raster)
+    return noted
 
 
 def blocks_of(gallery: Gallery, kept: np.ndarray | None = None) -> Iterator[Block]:

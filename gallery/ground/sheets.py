@@ -24,8 +24,9 @@ from gallery.ground.keypoints import FILES, M_PER_PX, Keypoints, joined, keypoin
 from gallery.ground.picture import CENTRED, GroundImage
 from gallery.imagery.raster_cache import open_raster
 from gallery.imagery.warp import held_by, sides_to_show_all
+from gallery.store.checksums import FileCheck, are_checksums, is_sealed, sealed, sha256
 from gallery.store.gallery import Gallery
-from gallery.store.manifest import TILES, file_facts, sha256
+from gallery.store.manifest import TILES, file_facts
 from gallery.store.tile_table import WINDOW
 from gallery.tiles import Tile, Window
 
@@ -158,31 +159,37 @@ def open_ground(gallery: Gallery) -> Ground | None:
         return None
     except (OSError, ValueError) as error:
         raise DamagedGallery(f"{NOTES} of {gallery.folder.name} is damaged. {_REMEDY}") from error
-    if not isinstance(notes, dict) or notes.get("format") != FORMAT or notes.get("of") != _of(gallery):
+    if not isinstance(notes, dict) or not is_sealed(notes):
+        raise DamagedGallery(f"{NOTES} of {gallery.folder.name} is damaged. {_REMEDY}")
+    if notes.get("format") != FORMAT or notes.get("of") != _of(gallery):
         return None
     try:
         sheets = [Sheet(**sheet) for sheet in notes["sheets"]]
-        sizes = {name: int(facts["bytes"]) for name, facts in notes["files"].items()}
-        whole = set(sizes) == set(_NAMES) and all(
-            (folder / name).stat().st_size == size for name, size in sizes.items()
-        )
+        files = dict(notes["files"])
+        whole = set(files) == set(_NAMES) and all(map(are_checksums, files.values()))
+        whole = whole and all((folder / name).stat().st_size == facts["bytes"] for name, facts in files.items())
     except (KeyError, TypeError, ValueError, OSError) as error:
         raise DamagedGallery(f"The ground of {gallery.folder.name} is damaged. {_REMEDY}") from error
     if not whole:
         raise DamagedGallery(f"The ground of {gallery.folder.name} is cut short or changed. {_REMEDY}")
+    gallery.watch(FileCheck(folder, files, f"{{name}} of the ground of {gallery.folder.name} is damaged. {_REMEDY}"))
     return Ground(folder, sheets)
 
 
 def damaged_files(gallery: Gallery) -> list[str]:
     """Names of the ground's files that do not have the checksum that was noted; none where there is no ground."""
-    folder = gallery.folder / GROUND
+    folder, told = gallery.folder / GROUND, False
     try:
         if open_ground(gallery) is None:
             return []
-        facts = json.loads((folder / NOTES).read_text("utf-8"))["files"]
     except DamagedGallery:
+        told = True
+    try:
+        facts = json.loads((folder / NOTES).read_text("utf-8"))["files"]
+        damaged = [name for name in _NAMES if sha256(folder / name) != facts[name]["sha256"]]
+    except (OSError, ValueError, KeyError, TypeError):
         return [NOTES]
-    return [name for name in _NAMES if sha256(folder / name) != facts[name]["sha256"]]
+    return damaged or [NOTES] * told
 
 
 def make_ground(gallery: Gallery, progress: Progress | None = None) -> Ground:
@@ -262,7 +269,7 @@ def _write(gallery: Gallery, folder: Path, progress: Progress | None) -> None:
         "sheets": [asdict(sheet) for sheet in sheets],
         "files": file_facts(folder, _NAMES),
     }
-    (folder / NOTES).write_text(json.dumps(notes) + "\n", "utf-8")
+    (folder / NOTES).write_text(json.dumps(sealed(notes)) + "\n", "utf-8")
     on_points(total_km2)
 
 

@@ -17,6 +17,7 @@ import pyarrow.parquet as pq
 from gallery.errors import GalleryError
 from gallery.geo import LonLat, distance_m
 from gallery.paths import write_whole
+from gallery.report.checksum import is_intact, write_checked
 from gallery.search.answer import Answer
 from gallery.tiles import Match, Tile, overlap
 
@@ -267,7 +268,7 @@ def _columns(rows: Sequence[QueryRow]) -> dict[str, pa.Array]:
 
 def write_table(file: Path, table: pa.Table) -> None:
     """Write a Parquet file whole or not at all."""
-    write_whole(file, lambda path: pq.write_table(table, path, compression="zstd", row_group_size=ROW_GROUP))
+    write_whole(file, lambda path: write_checked(path, table, ROW_GROUP))
 
 
 def packed(vectors: np.ndarray) -> pa.Array:
@@ -343,6 +344,8 @@ def _damage(rows: pd.DataFrame) -> str:
 def readable(file: Path) -> Iterator[pq.ParquetFile]:
     """An open Parquet file; whatever is found wrong with it becomes a sentence."""
     try:
+        if not is_intact(file):
+            raise GalleryError(f"The report {file.name} is damaged: it is not as it was written. Make it again.")
         with pq.ParquetFile(file) as parquet:
             yield parquet
     except FileNotFoundError as error:

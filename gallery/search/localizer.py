@@ -93,7 +93,7 @@ class Localizer:
 
         Raises:
             UnreadablePhoto: the photo cannot be read.
-            GalleryError: k is out of range.
+            GalleryError: k is out of range, or the gallery's files are damaged.
         """
         question = self._question(k, near, options)
         begun = time.perf_counter()
@@ -216,6 +216,7 @@ class Localizer:
         return self._judge.answer(Searched(photo, views, ranking, among, check), k)
 
     def _question(self, k: int, near: Area | None, options: SearchOptions) -> Question:
+        self.gallery.require_sound()
         return Question(k, options, near, None if near is None else tiles_in(self.gallery.boxes, near))
 
     def _read(self, photo: Any, verify: bool, poses: Poses | None) -> Photo:

@@ -13,22 +13,24 @@ import pyarrow as pa
 import shapely
 
 from gallery.errors import DamagedGallery, GalleryError
-from gallery.imagery.raster_io import is_mosaic, lost_members
+from gallery.imagery.raster_io import is_mosaic, lost_members, members_of
+from gallery.paths import written_path
+from gallery.store.checksums import raster_changes, sha256
 from gallery.store.gallery import Gallery
-from gallery.store.manifest import INDEX, MANIFEST, TILES, VECTORS, data_files, sha256
+from gallery.store.manifest import INDEX, MANIFEST, TILES, VECTORS, data_files
 
 
 @dataclass(frozen=True)
 class Problem:
     """One thing that `check` found wrong."""
 
-    kind: Literal["missing", "checksum", "counts", "duplicate", "position", "source", "model"]
+    kind: Literal["missing", "checksum", "counts", "duplicate", "position", "source", "touched", "model"]
     message: str
 
     @property
     def damage(self) -> bool:
-        """Whether the gallery cannot be trusted; a duplicate (two tiles of open water) is only a remark."""
-        return self.kind != "duplicate"
+        """Whether the gallery cannot be trusted; two tiles of open water, or a raster copied, are only remarks."""
+        return self.kind not in ("duplicate", "touched")
 
 
 def check_gallery(gallery: Gallery, fingerprint: str | None = None) -> list[Problem]:
@@ -86,7 +88,22 @@ def _tile_problems(gallery: Gallery) -> list[Problem]:
         file = gallery.folder / source
         lost = [file] if not file.exists() else lost_members(file) if is_mosaic(file) else []
         problems += [Problem("source", f"{each.name} is not where the tiles were cut from") for each in lost]
+        problems += _changed(gallery, [file, *(member for member, _ in _members(file))])
     return problems
+
+
+def _members(file: Path) -> list[tuple[Path, int]]:
+    return members_of(file) if file.is_file() and is_mosaic(file) else []
+
+
+def _changed(gallery: Gallery, rasters: Iterable[Path]) -> Iterator[Problem]:
+    """Rasters that are not as they were when the tiles were cut, as far as the gallery notes how they were."""
+    noted = gallery.manifest.get("imagery", {})
+    for raster in rasters:
+        facts = noted.get(written_path(raster, gallery.folder))
+        if isinstance(facts, dict):
+            for damage, sentence in raster_changes(raster, facts):
+                yield Problem("source" if damage else "touched", sentence)
 
 
 def _placed(rows: pa.Table) -> np.ndarray:

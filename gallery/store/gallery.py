@@ -23,7 +23,8 @@ from gallery.imagery.raster_cache import open_raster
 from gallery.imagery.warp import grown, seen_through, size_seen
 from gallery.index.vector_index import VectorIndex, open_index
 from gallery.paths import is_within
-from gallery.store.manifest import INDEX, TILES, VECTORS, data_files, read_manifest, sha256, standing_folder
+from gallery.store.checksums import FileCheck, sha256
+from gallery.store.manifest import INDEX, TILES, VECTORS, data_files, read_manifest, standing_folder
 from gallery.store.tile_table import TileTable
 from gallery.tiles import Tile
 
@@ -42,10 +43,14 @@ class Gallery:
     def __init__(self, folder: Path, manifest: Mapping[str, Any]) -> None:
         self.folder = folder
         self.manifest = manifest
+        self.checks: list[FileCheck] = []
+        """Comparisons of files that go on beside the answers: `require_sound`."""
 
     @classmethod
     def open(cls, folder: str | Path) -> "Gallery":
-        """Open a gallery; vectors and index are mapped, not read, and of the table only what is asked for.
+        """Open a gallery; vectors and index are mapped, and of the table only what is asked for is read.
+
+        Small files are compared with their checksums, of large ones some blocks (`gallery.store.checksums`).
 
         Raises:
             NotAGallery: there is none in the folder, or one of a later format.
@@ -60,6 +65,10 @@ class Gallery:
                 raise DamagedGallery(f"The gallery {standing.name} lacks {name}. Build it again.")
             if file.stat().st_size != stated:
                 raise DamagedGallery(f"{name} of the gallery {standing.name} is cut short or changed. Build it again.")
+        facts = {name: gallery.manifest["files"][name] for name in data_files(gallery.manifest)}
+        gallery.watch(
+            FileCheck(standing, facts, f"{{name}} of the gallery {standing.name} is damaged. Build it again.")
+        )
         if not len(gallery.vectors) == len(gallery.index) == len(gallery.table):
             raise DamagedGallery(f"The files of the gallery {standing.name} hold different counts. Build it again.")
         if not gallery.vectors.shape[1:] == (gallery.index.dimension,) == (gallery.dimension,):
@@ -260,6 +269,24 @@ class Gallery:
                 f"The gallery was computed in {self.precision}, and the model at hand computes in {precision}. "
                 f"Load it with the gallery's precision, or build the gallery again."
             )
+
+    def watch(self, check: FileCheck) -> None:
+        """Compare some of the files now, and the rest when answers are asked for.
+
+        Raises:
+            DamagedGallery: one is damaged.
+        """
+        check.at_open()
+        self.checks.append(check)
+
+    def require_sound(self) -> None:
+        """Refuse to answer from files that were found damaged since the gallery was opened.
+
+        Raises:
+            DamagedGallery: names the file.
+        """
+        for check in self.checks:
+            check.require_sound()
 
     def require_intact(self) -> None:
         """Refuse a table or vectors that are not what was built.

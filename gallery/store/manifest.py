@@ -1,6 +1,5 @@
 """gallery.json: the names and checksums of a gallery's files, and the folder that is read."""
 
-import hashlib
 import json
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -8,6 +7,7 @@ from typing import Any
 
 from gallery.constants import EXACT_INDEX
 from gallery.errors import DamagedGallery, NotAGallery
+from gallery.store.checksums import are_checksums, checksums_of, is_sealed
 
 FORMAT = 3
 """Version of the layout on disk that is written; all from 1 on are read, later ones are refused. Of formats 1 and 2 the
@@ -55,6 +55,8 @@ def read_manifest(folder: Path) -> dict[str, Any]:
         raise DamagedGallery(f"{MANIFEST} of {name} is damaged. Build the gallery again.") from error
     if not isinstance(manifest, dict) or type(manifest.get("format")) is not int:
         raise DamagedGallery(f"{MANIFEST} of {name} is damaged. Build the gallery again.")
+    if not is_sealed(manifest):
+        raise DamagedGallery(f"{MANIFEST} of {name} was changed or damaged. Build the gallery again.")
     if not 1 <= manifest["format"] <= FORMAT:
         raise NotAGallery(
             f"{name} has gallery format {manifest['format']}; this version reads 1 to {FORMAT}. Build it again."
@@ -76,17 +78,9 @@ def _is_complete(manifest: Mapping[str, Any]) -> bool:
     return (
         all(type(model.get(key)) is str for key in ("fingerprint", "name", "source"))
         and type(model.get("dimension")) is int
-        and all(
-            isinstance(file, dict) and type(file.get("bytes")) is int and type(file.get("sha256")) is str
-            for file in files
-        )
+        and all(map(are_checksums, files))
+        and isinstance(manifest.get("imagery", {}), dict)
     )
-
-
-def sha256(file: Path) -> str:
-    """Checksum of a file, read in pieces."""
-    with file.open("rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
 def data_files(manifest: Mapping[str, Any]) -> tuple[str, ...]:
@@ -95,5 +89,5 @@ def data_files(manifest: Mapping[str, Any]) -> tuple[str, ...]:
 
 
 def file_facts(folder: Path, names: Iterable[str] = DATA_FILES) -> dict[str, dict[str, Any]]:
-    """Size and checksum of files."""
-    return {name: {"bytes": (folder / name).stat().st_size, "sha256": sha256(folder / name)} for name in names}
+    """Sizes and checksums of files of a folder, by their names."""
+    return {name: checksums_of(folder / name) for name in names}

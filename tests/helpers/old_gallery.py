@@ -20,6 +20,11 @@ def as_format_1(gallery: Path, folder: Path) -> Path:
     table.drop(columns=[name for name in LATER if name in table]).to_parquet(folder / TILES, index=False)
     build = {name: manifest["build"][name] for name in ("tile_size_m", "overlap", "sources", "positions")}
     kept = {name: manifest[name] for name in ("model", "tiles", "skipped")}
-    old = {"format": 1, **kept, "build": build, "files": file_facts(folder, (TILES, VECTORS, INDEX))}
+    kept["model"].pop("precision", None)
+    files = {
+        name: {"bytes": facts["bytes"], "sha256": facts["sha256"]}
+        for name, facts in file_facts(folder, (TILES, VECTORS, INDEX)).items()
+    }
+    old = {"format": 1, **kept, "build": build, "files": files}
     (folder / MANIFEST).write_text(json.dumps(old, indent=2), encoding="utf-8")
     return folder

@@ -15,6 +15,7 @@ from gallery.errors import GalleryError
 from gallery.judge.calibration import Calibration
 from gallery.report.report import write_report
 from gallery.store.check import check_gallery
+from gallery.store.checksums import sealed
 from gallery.store.foreign import require_own_imagery
 from gallery.store.manifest import FILES
 from mean_model.checkpoint import load_model, load_network, save_model
@@ -207,7 +208,7 @@ def test_a_mosaic_is_published_with_its_rasters(hub, tmp_path):
 def test_a_model_of_this_machine_is_not_what_others_are_told(noted, area, hub, capsys):
     manifest = json.loads((area / "gallery.json").read_text())
     manifest["model"]["source"] = noted
-    (area / "gallery.json").write_text(json.dumps(manifest))
+    (area / "gallery.json").write_text(json.dumps(sealed(manifest)))
     line = [str(area), "me/area", *LICENCE, *DATA, "--limits", "Small."]
     assert main(line) == 2 and "say with --model where others find them" in capsys.readouterr().err
     assert main([*line, "--model", "me/atto@v1"]) == 0

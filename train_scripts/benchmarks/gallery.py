@@ -112,6 +112,7 @@ def make_gallery(folder: Path, tiles: int, dimension: int, like: np.ndarray, bar
 def exchange_index(folder: Path) -> float:
     """Give a gallery an approximate index in place of its exact one. Returns: seconds to write it."""
     from gallery.index.vector_index import write_index
+    from gallery.store.checksums import sealed
     from gallery.store.manifest import INDEX, MANIFEST, VECTORS, file_facts
 
     begun = time.perf_counter()
@@ -119,7 +120,7 @@ def exchange_index(folder: Path) -> float:
     seconds = time.perf_counter() - begun
     manifest = json.loads((folder / MANIFEST).read_text())
     manifest |= {"index": facts, "files": file_facts(folder)}
-    (folder / MANIFEST).write_text(json.dumps(manifest))
+    (folder / MANIFEST).write_text(json.dumps(sealed(manifest)))
     return seconds
 
 

@@ -471,7 +471,13 @@ def test_gallery_json_is_readable_json(make_raster, tmp_path, embedder):
     gallery = build_gallery(make_raster(), tmp_path / "g", embedder, options=BuildOptions(model_source="starter"))
     manifest = json.loads((gallery.folder / MANIFEST).read_text())
     assert manifest["format"] == 3 and manifest["tiles"] == len(gallery)
-    assert manifest["model"] == {"source": "starter", "name": "fake", "fingerprint": "fake-8x8", "dimension": 193}
+    assert manifest["model"] == {
+        "source": "starter",
+        "name": "fake",
+        "fingerprint": "fake-8x8",
+        "dimension": 193,
+        "precision": "float32",
+    }
     assert all(len(entry["sha256"]) == 64 for entry in manifest["files"].values())
 
 

@@ -28,6 +28,7 @@ from gallery.ground.sheets import (
     make_ground,
     open_ground,
 )
+from gallery.store.checksums import sealed
 from gallery.tiles import Tile
 from tests.helpers.builders import FakeEmbedder, FakePosition, build_region, digest, textured, write_raster
 
@@ -141,13 +142,15 @@ def test_a_changed_byte_is_found_by_the_checksum(own):
     content = bytearray(file.read_bytes())
     content[-1] ^= 1
     file.write_bytes(content)
-    assert open_ground(own) is not None and damaged_files(own) == ["descriptors.npy"]
+    assert damaged_files(own) == ["descriptors.npy"]
+    with pytest.raises(DamagedGallery, match=r"descriptors\.npy of the ground"):
+        open_ground(own)
 
 
 @pytest.mark.parametrize("change", [{"format": 0}, {"format": 99}, {"of": "other tiles"}])
 def test_ground_of_another_version_or_of_other_tiles_is_not_used(own, change):
     notes = own.folder / GROUND / NOTES
-    notes.write_text(json.dumps({**json.loads(notes.read_text("utf-8")), **change}), "utf-8")
+    notes.write_text(json.dumps(sealed({**json.loads(notes.read_text("utf-8")), **change})), "utf-8")
     assert open_ground(own) is None
 
 

@@ -13,6 +13,7 @@ from gallery import build_gallery
 from gallery.errors import DamagedGallery
 from gallery.imagery.mosaic import clusters, look_at, write_mosaic
 from gallery.imagery.raster_io import LAYER
+from gallery.store.checksums import sealed
 from gallery.store.foreign import require_own_imagery, require_own_pixels
 from gallery.store.manifest import MANIFEST
 from tests.helpers.builders import write_raster
@@ -59,7 +60,7 @@ def test_a_gallery_that_is_searched_by_a_server_is_refused(theirs, embedder):
     build_gallery(theirs / "maps", theirs, embedder, 80, overlap=0)
     manifest = json.loads((theirs / MANIFEST).read_text())
     manifest["index"] = {"kind": "milvus", "uri": "http://192.0.2.1:19530", "collection": "tiles"}
-    (theirs / MANIFEST).write_text(json.dumps(manifest))
+    (theirs / MANIFEST).write_text(json.dumps(sealed(manifest)))
     with pytest.raises(DamagedGallery, match="searched by somebody's server"):
         require_own_imagery(theirs)
 
