@@ -10,13 +10,16 @@ import numpy as np
 
 from gallery.geo import LonLat, Position, all_offsets_m
 from gallery.registration.places import PlaceProbabilities
-from gallery.track.motion import TilePlane
+from gallery.track.motion import Motion, TilePlane
 
 WRONG_GROUND = 0.1
 """Share of the probabilities over the ground that are taken to say nothing of the place, nor whether it is there."""
 
 LEAST_ABSENT = 0.02
 """Least chance of other ground that such a probability is taken to leave: no photo speaks more strongly than this."""
+
+AWAY_ODDS = Motion.away / (1 - Motion.away)
+"""Odds of other ground before anything is seen, which a photo's probabilities contain and the track counts too."""
 
 WRONG_RANKING = 0.2
 """Share of rankings that are taken to say nothing of the place."""
@@ -83,7 +86,7 @@ def of_ground(places: PlaceProbabilities, ground: TilePlane) -> TileLikelihood:
         searched |= ((ground.metres >= low) & (ground.metres <= high)).all(axis=1)
     chances = np.bincount(tiles, places.chances, len(ground)).astype(float)
     chances[searched] += places.rest / max(1, int(searched.sum()))
-    scale = (1 - WRONG_GROUND) * len(ground) / max(places.absent, LEAST_ABSENT)
+    scale = (1 - WRONG_GROUND) * AWAY_ODDS * len(ground) / max(places.absent, LEAST_ABSENT)
     likelihood = scale * chances + WRONG_GROUND
     shares = scale * places.chances / likelihood[tiles]
     return TileLikelihood(likelihood, Points(metres, places.spreads_m**2, tiles, shares))

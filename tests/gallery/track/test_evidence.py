@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from gallery.geo import Bounds, LonLat, Position, moved
 from gallery.registration.places import PlaceProbabilities
 from gallery.search.scales import typical_side_m
-from gallery.track.evidence import LEAST_ABSENT, WRONG_GROUND, of_fit, of_ground, of_ranking, silent
+from gallery.track.evidence import AWAY_ODDS, LEAST_ABSENT, WRONG_GROUND, of_fit, of_ground, of_ranking, silent
 from gallery.track.motion import TilePlane
 
 
@@ -55,11 +55,11 @@ def test_the_ground_speaks_for_its_places_and_against_what_was_searched(gallery)
     near = moved(first.centre, 5, -4)
     said = of_ground(places_at([near, other.centre], [0.6, 0.2], 0.1, whole), ground)
     assert np.argsort(said.likelihood)[::-1][:2].tolist() == [40, 3]
-    assert said.likelihood[40] / said.likelihood[3] == pytest.approx(3, rel=0.1)
+    assert said.likelihood[40] / said.likelihood[3] == pytest.approx(3, rel=0.2)
     odds = said.likelihood.mean()
-    assert odds == pytest.approx((1 - WRONG_GROUND) * 0.9 / 0.1 + WRONG_GROUND)
+    assert odds == pytest.approx((1 - WRONG_GROUND) * AWAY_ODDS * 0.9 / 0.1 + WRONG_GROUND)
     share = said.points.shares[said.points.tiles == 40]
-    assert share == pytest.approx(1, abs=0.05) and np.hypot(*(said.points.metres[0] - ground.metres[40])) < 7
+    assert share == pytest.approx(1, abs=0.1) and np.hypot(*(said.points.metres[0] - ground.metres[40])) < 7
 
 
 def test_not_on_this_ground_is_an_answer_and_never_a_certain_one(gallery):
@@ -69,5 +69,5 @@ def test_not_on_this_ground_is_an_answer_and_never_a_certain_one(gallery):
     absent = of_ground(places_at([tile.centre], [1e-6], 1 - 2e-6, little), ground)
     assert absent.likelihood.max() < 1 and absent.likelihood.min() == pytest.approx(WRONG_GROUND)
     sure = of_ground(places_at([tile.centre], [1.0], 0.0, little), ground)
-    assert sure.likelihood.max() == pytest.approx(len(ground) * (1 - WRONG_GROUND) / LEAST_ABSENT, rel=0.01)
+    assert sure.likelihood.max() == pytest.approx(len(ground) * (1 - WRONG_GROUND) * AWAY_ODDS / LEAST_ABSENT, rel=0.01)
     assert (sure.likelihood[:40] == WRONG_GROUND).all(), "what was not searched is as likely as any other ground"
