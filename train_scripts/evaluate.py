@@ -59,7 +59,9 @@ KINDS_OF: Mapping[str, tuple[str, ...]] = {
     "positions": ("university1652", "folders", GALLERY),
     "photos": (GALLERY,),
     "gallery": (WORLD,),
-    **dict.fromkeys(("galleries", "rotations", "north_up", "verify", "poses", "pose_error"), (GALLERY, WORLD)),
+    **dict.fromkeys(
+        ("galleries", "rotations", "north_up", "verify", "ground", "poses", "pose_error"), (GALLERY, WORLD)
+    ),
 }
 """Kinds of dataset that know an option; options that are not named belong to all."""
 
@@ -166,6 +168,11 @@ def _add_photos(photos: argparse._ArgumentGroup) -> None:
         "--poses", type=Path, metavar="FILE", help="what this file states of the photos' camera, in place of their own"
     )
     photos.add_argument(
+        "--ground",
+        action="store_true",
+        help="lay the photos on the gallery's ground, as the app does, and report what it said of each",
+    )
+    photos.add_argument(
         "--pose-error",
         type=pose_error,
         default=(0.0, 0.0, 0.0),
@@ -250,6 +257,7 @@ def _photos_options(kind: str, path: Path, options: argparse.Namespace) -> Photo
         "north_up": options.north_up,
         "verify": options.verify,
         "poses": options.poses,
+        "ground": options.ground,
         "pose_error": options.pose_error,
         **_common_options(kind, options),
     }

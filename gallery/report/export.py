@@ -13,7 +13,8 @@ from gallery.report.flags import COLUMNS as FLAG_COLUMNS
 
 COLUMNS = (
     "id", "image", "place", "condition", "altitude_m", "rank", "right", "score", "margin", "error_m", "true_lon",
-    "true_lat", "lon", "lat", "true_tile", "top_tile", "answered_place", "verdict", "confidence", "flags", "change",
+    "true_lat", "lon", "lat", "true_tile", "top_tile", "answered_place", "verdict", "confidence", "flags",
+    "embedding_rank", "ground_lon", "ground_lat", "ground_probability", "ground_rank", "on_ground", "change",
     "rank_change", "margin_change",
 )  # fmt: skip
 """The columns; the last three are empty without a comparison."""

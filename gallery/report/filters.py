@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 
 from gallery.report.flags import COLUMNS
+from gallery.report.ground import OUTCOMES
 
 Range = tuple[float | None, float | None]
 """Lower and upper end, both included; None is open. An open range keeps what has no number, others leave it out."""
@@ -53,6 +54,7 @@ class Filter:
     conditions: tuple[str, ...] = ()  # any of these
     places: tuple[str, ...] = ()
     flags: tuple[str, ...] = ()  # names of `gallery.report.flags.FLAGS`
+    grounds: tuple[str, ...] = ()  # of `gallery.report.ground.OUTCOMES`
     changes: tuple[str, ...] = ()  # of `CHANGES`; without a comparison no row has one
     text: str = ""  # part of the id, in any case
     ids: tuple[str, ...] | None = None  # None: all
@@ -66,7 +68,13 @@ def select(table: pd.DataFrame, chosen: Filter) -> pd.DataFrame:
     keep &= _within(table["rank"].fillna(math.inf), chosen.rank)
     for name in ("margin", "error_m", "altitude_m"):
         keep &= _within(table[name], getattr(chosen, name))
-    for column, wanted in (("condition", chosen.conditions), ("place", chosen.places), ("change", chosen.changes)):
+    lists = {
+        "condition": chosen.conditions,
+        "place": chosen.places,
+        "on_ground": chosen.grounds,
+        "change": chosen.changes,
+    }
+    for column, wanted in lists.items():
         if wanted:
             keep &= table[column].isin(wanted).to_numpy() if column in table else False
     if chosen.flags:
@@ -143,6 +151,7 @@ class Choices:
     conditions: tuple[str, ...]
     places: tuple[str, ...]
     flags: tuple[str, ...]
+    grounds: tuple[str, ...]
     rank: Range
     margin: Range
     error_m: Range
@@ -155,6 +164,7 @@ def choices(table: pd.DataFrame) -> Choices:
         conditions=tuple(sorted(table["condition"].dropna().unique())),
         places=tuple(sorted(table["place"].dropna().unique())),
         flags=tuple(name for name, column in COLUMNS.items() if table[column].any()),
+        grounds=tuple(name for name in OUTCOMES if (table["on_ground"] == name).any()),
         **{name: _extent(table[name].dropna()) for name in RANGES.values()},
     )
 
@@ -166,8 +176,8 @@ def _extent(values: pd.Series) -> Range:
 # --- links ---
 
 RANGES = {"rank": "rank", "margin": "margin", "metres": "error_m", "altitude": "altitude_m"}
-LISTS = {"condition": "conditions", "place": "places", "flag": "flags", "change": "changes"}
-CLOSED: dict[str, tuple[str, ...]] = {"flag": tuple(COLUMNS), "change": CHANGES}
+LISTS = {"condition": "conditions", "place": "places", "flag": "flags", "ground": "grounds", "change": "changes"}
+CLOSED: dict[str, tuple[str, ...]] = {"flag": tuple(COLUMNS), "ground": tuple(OUTCOMES), "change": CHANGES}
 """Names in a link, the fields of `Filter` that they fill, and what is allowed where not everything is."""
 
 

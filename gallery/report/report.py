@@ -1,6 +1,7 @@
 """A report on disk: one row per query of an evaluation, with the summary as metadata, in one Parquet file."""
 
 import json
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -14,10 +15,11 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from gallery.errors import GalleryError
-from gallery.geo import LonLat, distance_m
+from gallery.errors import AreaError, GalleryError
+from gallery.geo import Bounds, LonLat, distance_m, wrap_lon
 from gallery.paths import write_whole
 from gallery.report.checksum import is_intact, write_checked
+from gallery.report.ground import GroundFacts, GroundHeat, ground_facts, heat_of
 from gallery.search.answer import Answer
 from gallery.tiles import Match, Tile, overlap
 
@@ -65,6 +67,18 @@ class QueryRow:
     radius_m: float | None = None
     sharpness: float | None = None  # of the query, as is the brightness: see `gallery.report.photo_quality`
     brightness: float | None = None
+    embedding_rank: int | None = None  # of the truth by the embedding alone, from 1; None: no true tile was ranked
+    ground_lon: float | None = None  # what the gallery's ground said: see `gallery.report.ground.GroundFacts`
+    ground_lat: float | None = None
+    ground_probability: float | None = None
+    ground_absent: float | None = None
+    ground_rank: int | None = None
+    ground_places: int | None = None
+    heat_west: float | None = None  # where the picture of the probability lies
+    heat_south: float | None = None
+    heat_east: float | None = None
+    heat_north: float | None = None
+    heat: bytes | None = None  # PNG
     thumbnail: bytes | None = None  # JPEG
     vector: np.ndarray | None = None  # (D,) the query's embedding; all rows of a report have one, or none
 
@@ -96,6 +110,9 @@ OPTIONAL = pa.schema(
         pa.field("tile_places", pa.list_(pa.string())),
         pa.field("verdict", pa.string()),
         *(pa.field(name, pa.float64()) for name in ("confidence", "radius_m", "sharpness", "brightness")),
+        *(pa.field(name, pa.int64()) for name in ("embedding_rank", "ground_rank", "ground_places")),
+        *(pa.field(f"ground_{name}", pa.float64()) for name in ("lon", "lat", "probability", "absent")),
+        *(pa.field(f"heat_{side}", pa.float64()) for side in ("west", "south", "east", "north")),
     ]
 )
 """The columns that a report may lack; they are then read as unknown."""
@@ -103,7 +120,7 @@ OPTIONAL = pa.schema(
 SCHEMA = pa.schema([*REQUIRED, *OPTIONAL])
 """The columns of `Report.rows`, in their order."""
 
-THUMBNAIL, VECTOR = "thumbnail", "vector"
+THUMBNAIL, VECTOR, HEAT = "thumbnail", "vector", "heat"
 """The columns that are read on request only: they may be far larger than all others together."""
 
 PER_TILE = tuple(field.name for field in SCHEMA if pa.types.is_list(field.type))
@@ -142,15 +159,32 @@ class Report:
 
     def thumbnail(self, query_id: str) -> bytes | None:
         """The query's small picture (JPEG), None where the report holds none. Raises: as `number`."""
+        return self._picture(query_id, THUMBNAIL)
+
+    def heat(self, query_id: str) -> GroundHeat | None:
+        """The probability of the query's place; None where the report holds none. Raises: as `number`."""
+        png = self._picture(query_id, HEAT)
+        if png is None:
+            return None
+        west, south, east, north = self.row(query_id)[[f"heat_{side}" for side in ("west", "south", "east", "north")]]
+        if not (math.isfinite(west) and math.isfinite(east)):
+            return None
+        try:
+            box = Bounds(wrap_lon(west), south, wrap_lon(east), north)
+        except AreaError:
+            return None
+        return heat_of(png, box)
+
+    def _picture(self, query_id: str, column: str) -> bytes | None:
         number = self.number(query_id)
-        if self.file is None or not self.has_column(THUMBNAIL):
+        if self.file is None or not self.has_column(column):
             return None
         with readable(self.file) as parquet:
             for group in range(parquet.num_row_groups):
                 held = parquet.metadata.row_group(group).num_rows
                 if number < held:
-                    small: bytes | None = parquet.read_row_group(group, [THUMBNAIL]).column(0)[number].as_py()
-                    return small
+                    picture: bytes | None = parquet.read_row_group(group, [column]).column(0)[number].as_py()
+                    return picture
                 number -= held
         return None
 
@@ -162,7 +196,7 @@ class Report:
             return unpacked(parquet.read([VECTOR]).column(0))
 
     def has_column(self, name: str) -> bool:
-        """Whether the file holds `THUMBNAIL` or `VECTOR`."""
+        """Whether the file holds `THUMBNAIL`, `VECTOR` or `HEAT`."""
         return name in self._heavy
 
     @cached_property
@@ -170,7 +204,7 @@ class Report:
         if self.file is None:
             return frozenset()
         with readable(self.file) as parquet:
-            return frozenset(parquet.schema_arrow.names) & {THUMBNAIL, VECTOR}
+            return frozenset(parquet.schema_arrow.names) & {THUMBNAIL, VECTOR, HEAT}
 
 
 @dataclass(frozen=True)
@@ -185,13 +219,15 @@ class TrueTile:
 
 def row_of(
     answer: Answer, query_id: str, image: str, truth: LonLat | None = None, *, altitude_m: float | None = None,
-    condition: str | None = None, true_tile: TrueTile | None = None,
+    condition: str | None = None, true_tile: TrueTile | None = None, embedding_rank: int | None = None,
 ) -> QueryRow:  # fmt: skip
     """The row of an answered photo. A tile is true when its footprint covers the true ground point.
 
     The answer's place is its position, or the best tile's centre while it has none.
 
-    Args: true_tile: where more than the answer's own tiles were ranked.
+    Args:
+        true_tile: where more than the answer's own tiles were ranked.
+        embedding_rank: of the truth before the ground or geometry moved a tile to the front; None: it was not ranked.
     """
     matches, place = answer.matches, _place_of(answer)
     ranked = _true_tile_among(matches, truth) if true_tile is None else true_tile
@@ -224,9 +260,29 @@ def row_of(
             tile_true=[match.tile.contains(truth) for match in matches],
             tile_m=[distance_m(truth, match.tile.centre) for match in matches],
         )
+    if answer.ground is not None:
+        row = _with_ground(replace(row, embedding_rank=embedding_rank), ground_facts(answer.ground, truth))
     if best is not None:
         row = replace(row, true_tile_id=best.id, tile_overlap=[overlap(match.tile, best) for match in matches])
     return row
+
+
+def _with_ground(row: QueryRow, facts: GroundFacts) -> QueryRow:
+    west, south, east, north = facts.box
+    return replace(
+        row,
+        ground_lon=facts.lon,
+        ground_lat=facts.lat,
+        ground_probability=facts.probability,
+        ground_absent=facts.absent,
+        ground_rank=facts.rank,
+        ground_places=facts.places,
+        heat=facts.heat,
+        heat_west=west,
+        heat_south=south,
+        heat_east=east,
+        heat_north=north,
+    )
 
 
 def _place_of(answer: Answer) -> LonLat | None:
@@ -248,8 +304,10 @@ def _true_tile_among(matches: Sequence[Match], truth: LonLat | None) -> TrueTile
 def write_report(file: str | Path, rows: Sequence[QueryRow], summary: Mapping[str, Any]) -> None:
     """Write a report; it is there whole or not at all. Args: summary: what JSON can hold."""
     columns = _columns(rows)
-    if any(row.thumbnail is not None for row in rows):
-        columns[THUMBNAIL] = pa.array([row.thumbnail for row in rows], pa.binary())
+    for name in (THUMBNAIL, HEAT):
+        pictures = [getattr(row, name) for row in rows]
+        if any(picture is not None for picture in pictures):
+            columns[name] = pa.array(pictures, pa.binary())
     vectors = [row.vector for row in rows if row.vector is not None]
     if vectors and len(vectors) != len(rows):
         raise GalleryError("Either all queries of a report have a vector, or none.")

@@ -13,6 +13,7 @@ import pandas as pd
 from gallery.geo import LonLat, all_offsets_m
 from gallery.judge.evidence import RIGHT_M
 from gallery.report.flags import Thresholds, add_flags
+from gallery.report.ground import outcome
 from gallery.report.report import Report, read_report
 from gallery.report.tiles import Tiles, read_tiles
 from gallery.store.gallery import Gallery
@@ -24,6 +25,7 @@ LEAST_SQUARE_M = 500
 TEXTS = ("image", "place", "condition", "verdict")
 NUMBERS = (
     "altitude_m", "margin", "ap", "true_lon", "true_lat", "lon", "lat", "confidence", "sharpness", "brightness",
+    "embedding_rank", "ground_lon", "ground_lat", "ground_probability", "ground_absent", "ground_rank", "ground_places",
 )  # fmt: skip
 
 
@@ -34,11 +36,13 @@ class Inspection:
     Attributes:
         table: (Q rows) indexed by the query's id, in the report's order; what is unknown is None or not a number.
             From the report: image, place, condition, verdict, altitude_m, margin, ap (0 to 1), true_lon, true_lat,
-            confidence, sharpness, brightness, covered. Derived: rank (not a number: no true tile was ranked), right
-            (rank 1), score and top_tile (of the best tile), true_tile, true_score, top_overlap (of the two), error_m
-            (from the truth to the best tile's centre), lon and lat (of that centre), answered_place, place_right (what
-            a confidence is the probability of: see `gallery.judge.evidence.is_right`), and the flags of
-            `gallery.report.flags`.
+            confidence, sharpness, brightness, covered, embedding_rank and ground_lon, ground_lat, ground_probability,
+            ground_absent, ground_rank, ground_places. Derived: on_ground (of `gallery.report.ground.OUTCOMES`; None
+            in a report without ground, or where the truth is not known), rank (not a number: no true tile was ranked),
+            right (rank 1), score and top_tile (of the best tile), true_tile, true_score, top_overlap (of the two),
+            error_m (from the truth to the best tile's centre), lon and lat (of that centre), answered_place,
+            place_right (what a confidence is the probability of: see `gallery.judge.evidence.is_right`), and the
+            flags of `gallery.report.flags`.
         notes: sentences to show beside the table.
     """
 
@@ -85,6 +89,7 @@ def inspection_of(report: Report, tiles: Tiles | None = None, thresholds: Thresh
     table["covered"] = rows["covered"].astype("boolean")
     table["rank"] = _finite(rows["truth_rank"])
     table["right"] = table["rank"] == 1
+    table["on_ground"] = _on_ground(table)
     table["score"] = _first(rows["scores"])
     table["true_score"] = table["score"] + np.where(table["right"], 0, table["margin"])
     table["top_tile"] = _first(rows["tile_ids"], str)
@@ -103,6 +108,16 @@ def inspection_of(report: Report, tiles: Tiles | None = None, thresholds: Thresh
     table.index = pd.Index(rows["id"].astype(object), name="id")
     add_flags(table, tiles, thresholds or Thresholds())
     return Inspection(report, tiles, table, tuple(note for note in notes if note))
+
+
+def _on_ground(table: pd.DataFrame) -> pd.Series:
+    """What became of each query on the ground, where the report says that and knows the truth."""
+    laid = table["ground_probability"].notna()
+    if not laid.any():
+        return pd.Series(None, table.index, dtype=object)
+    ranks = zip(laid, table["ground_rank"], table["embedding_rank"], strict=True)
+    named = pd.Series([outcome(*each) for each in ranks], table.index, dtype=object)
+    return named.where(table["true_lon"].notna(), None)
 
 
 def _text(column: pd.Series) -> pd.Series:

@@ -201,8 +201,24 @@ class Localizer:
         """
         return self._judge.evidence(ranking, check)
 
+    def register(self, photo: Photo, ranking: Ranking, options: SearchOptions = DEFAULTS) -> Registration | None:
+        """Lay a photo on the gallery's ground, as far as it is searched; None where it cannot be laid there.
+
+        Args:
+            photo: as `embedder.read` returns it, with sides of at least `gallery.judge.geometry.PICTURE_PX`.
+            ranking: as `rank` returns it: of a large gallery, what lies around its best tiles is searched.
+        """
+        everywhere = self._ground.first(photo, options)
+        return self._ground.register(photo, options, None, None if everywhere else ranking)[0]
+
     def judge(
-        self, photo: Photo, views: QueryViews, ranking: Ranking, k: int = 5, check: Check | None = None
+        self,
+        photo: Photo,
+        views: QueryViews,
+        ranking: Ranking,
+        k: int = 5,
+        check: Check | None = None,
+        registration: Registration | None = None,
     ) -> Answer:
         """The answer that `localize` gives for a photo that was ranked, and perhaps verified, before.
 
@@ -211,9 +227,22 @@ class Localizer:
             views: that were searched.
             ranking: of at least k tiles, and of `gallery.judge.evidence.BEST`, unless the gallery has fewer.
             check: what `verify` found.
+            registration: what `register` found; where that is located, it counts in place of the check.
         """
         among = self._search.ranker(views.side_m).ranked(None)
-        return self._judge.answer(Searched(photo, views, ranking, among, check), k)
+        searched = Searched(photo, views, ranking, among, check, registration)
+        if registration is not None and registration.located:
+            searched = self._laid(searched, registration, DEFAULTS)
+        return self._judge.answer(searched, k)
+
+    def led(self, ranking: Ranking, found: Registration | None) -> Ranking:
+        """A ranking with the tile at the place that the ground located first; as it is, where it located none."""
+        return ranking if found is None or not found.located else self._ground.moved_first(ranking, found)
+
+    @property
+    def on_ground(self) -> bool:
+        """Whether the gallery has its ground."""
+        return self._ground.ready
 
     def _question(self, k: int, near: Area | None, options: SearchOptions) -> Question:
         self.gallery.require_sound()
@@ -278,13 +307,17 @@ class Localizer:
         """The tile at the place that the ground or geometry confirms comes first."""
         found = searched.registration
         if found is not None and found.located:
-            first = self.gallery.tile(int(searched.ranking.rows[0]))
-            notes = notes_of(found, stated_of(searched.photo, question.options), first)
-            ranking = self._ground.moved_first(searched.ranking, found)
-            return replace(searched, ranking=ranking, check=check_of(found), notes=tuple(notes))
+            return self._laid(searched, found, question.options)
         check, ranking = self.verify(searched.photo, searched.views, searched.ranking)
         timings = {**searched.timings, "verify": check.seconds}
         return replace(searched, ranking=ranking, check=check, timings=timings)
+
+    def _laid(self, searched: Searched, found: Registration, options: SearchOptions) -> Searched:
+        """The tile at the place that the ground located comes first."""
+        first = self.gallery.tile(int(searched.ranking.rows[0]))
+        notes = notes_of(found, stated_of(searched.photo, options), first)
+        ranking = self._ground.moved_first(searched.ranking, found)
+        return replace(searched, ranking=ranking, check=check_of(found), notes=tuple(notes))
 
     def _searched(self, photos: Sequence[Photo], question: Question) -> list[Searched]:
         """The best tiles of each photo; those whose pose is not guessed share batches."""

@@ -43,7 +43,7 @@ def answer_map(
         pins=[] if answer.exif is None else [_pin(answer, camera)],
         rings=_rings(answer, near),
         outlines=shown,
-        heats=_heats(answer),
+        heats=heats_of(answer),
         backdrop=backdrop,
         focus=shown[0].shape.bounds if shown else _tiles_box(answer),
     )
@@ -99,7 +99,7 @@ def _rings(answer: Answer, near: Near | None) -> list[maps.Ring]:
     return circles
 
 
-def _heats(answer: Answer) -> list[maps.Heat]:
+def heats_of(answer: Answer) -> list[maps.Heat]:
     """The probability of the place over the ground that was searched."""
     if answer.ground is None:
         return []

@@ -379,9 +379,9 @@ def draw_outline(plan: OfflineMap, outline: Outline) -> None:
     shape.add_to(plan)
 
 
-def _draw_heat(plan: OfflineMap, heats: Sequence[Heat]) -> None:
-    """Draw the probability of the place as a layer that can be switched on."""
-    layer = folium.FeatureGroup("Probability of the place", show=False)
+def _draw_heat(plan: OfflineMap, heats: Sequence[Heat], shown: bool) -> None:
+    """Draw the probability of the place as a layer that can be switched on and off."""
+    layer = folium.FeatureGroup("Probability of the place", show=shown)
     for heat in heats:
         _overlay(heat.picture, heat.box, 0.75).add_to(layer)
     layer.add_to(plan)
@@ -398,7 +398,7 @@ def heat_uri(probability: np.ndarray, most: float) -> str:
     pixels = np.stack([red, green, blue, 255 * np.clip(share * 1.6, 0, 1)], axis=-1).astype(np.uint8)
     stream = io.BytesIO()
     Image.fromarray(pixels).save(stream, "PNG")
-    return data_uri(stream.getvalue(), "image/png")
+    return data_uri(stream.getvalue(), "png")
 
 
 def draw_map(
@@ -408,6 +408,7 @@ def draw_map(
     rings: Sequence[Ring] = (),
     outlines: Sequence[Outline] = (),
     heats: Sequence[Heat] = (),
+    heats_shown: bool = False,
     backdrop: Backdrop | None = None,
     frame: Box | None = None,
     focus: Box | None = None,
@@ -420,7 +421,8 @@ def draw_map(
         pins: what photos state of their places.
         rings: circles on the ground.
         outlines: shapes on the ground.
-        heats: pictures of the place's probability; a layer that can be switched on.
+        heats: pictures of the place's probability; a layer that can be switched on and off.
+        heats_shown: whether it is on at first.
         backdrop: what lies under everything; None: nothing.
         frame: what the map shows when there is nothing else to frame.
         focus: what it shows first; a button shows everything.
@@ -429,7 +431,7 @@ def draw_map(
     plan, backdrop = OfflineMap(), backdrop or Backdrop()
     lay_under(plan, backdrop)
     if heats:
-        _draw_heat(plan, heats)
+        _draw_heat(plan, heats, heats_shown)
     for ring in rings:
         _draw_ring(plan, ring)
     for outline in outlines:

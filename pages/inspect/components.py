@@ -9,6 +9,7 @@ import pandas as pd
 
 from gallery.report import filters, flags
 from gallery.report.filters import Filter
+from gallery.report.ground import OUTCOMES
 from pages.common import cards, static, widgets
 from pages.common.widgets import Values
 from pages.errors import SPOKEN
@@ -95,13 +96,14 @@ class FilterControls:
     conditions: gr.Dropdown
     places: gr.Dropdown
     flags: gr.Dropdown
+    grounds: gr.Dropdown
     changes: gr.Dropdown
     ranges: dict[str, tuple[gr.Number, gr.Number]]  # from and to, by the field of `Filter`
 
     @property
     def all(self) -> list[Any]:
         """Every control."""
-        choices = [self.conditions, self.places, self.flags, self.changes]
+        choices = [self.conditions, self.places, self.flags, self.grounds, self.changes]
         return [self.wrong, self.text, *choices, *(end for ends in self.ranges.values() for end in ends)]
 
     def filter(self, given: Values) -> Filter:
@@ -112,6 +114,7 @@ class FilterControls:
             conditions=tuple(given[self.conditions] or ()),
             places=tuple(given[self.places] or ()),
             flags=tuple(given[self.flags] or ()),
+            grounds=tuple(given[self.grounds] or ()),
             changes=tuple(given[self.changes] or ()),
             **{field: (given[low], given[high]) for field, (low, high) in self.ranges.items()},
         )
@@ -126,6 +129,9 @@ class FilterControls:
             self.conditions: gr.Dropdown(known.conditions, value=conditions, multiselect=True),
             self.places: gr.Dropdown(known.places, value=_known(given.places, known.places), multiselect=True),
             self.flags: gr.Dropdown(value=list(given.flags), multiselect=True),
+            self.grounds: gr.Dropdown(
+                value=list(given.grounds), multiselect=True, visible=bool(table["on_ground"].notna().any())
+            ),
             self.changes: gr.Dropdown(
                 value=list(given.changes), multiselect=True, visible=view_state.compared is not None
             ),
@@ -326,12 +332,19 @@ def _controls() -> tuple[FilterControls, gr.Button]:
             places = gr.Dropdown([], label="Place", **many)
         with gr.Row():
             flagged = gr.Dropdown([(words_of, flag) for flag, words_of in flags.FLAGS.items()], label="Flag", **many)
+            grounds = gr.Dropdown(
+                [(words_of[0].upper() + words_of[1:], name) for name, words_of in OUTCOMES.items()],
+                label="On the ground",
+                visible=False,
+                elem_id="on-ground",
+                **many,
+            )
             changes = gr.Dropdown(list(filters.CHANGES), label="Change", visible=False, **many)
         with gr.Row():
             ranges = {"rank": _range("Rank"), "margin": _range("Margin")}
         with gr.Row():
             ranges |= {"error_m": _range("Metres"), "altitude_m": _range("Altitude")}
-    return FilterControls(wrong, text, conditions, places, flagged, changes, ranges), clear
+    return FilterControls(wrong, text, conditions, places, flagged, grounds, changes, ranges), clear
 
 
 def _range(label: str) -> tuple[gr.Number, gr.Number]:

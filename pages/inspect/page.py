@@ -11,6 +11,7 @@ import gradio as gr
 
 from gallery.report import export, filters
 from gallery.report.filters import Filter, TableView
+from gallery.report.ground import ground_counts
 from pages.common import cards, formatting, widgets
 from pages.common.widgets import PRIVATE, Values
 from pages.errors import SPOKEN, BadQuestion, sentence
@@ -133,7 +134,9 @@ class Events:
         status = f"{inspection.name} · {formatting.count(len(inspection.table), 'query', 'queries')}"
         yield {
             parts.head.top: top(status, "ready"),
-            parts.head.headline: summary.headline(inspection.name, *service.overall(), notes),
+            parts.head.headline: summary.headline(
+                inspection.name, *service.overall(), notes, ground_counts(inspection.table)
+            ),
             **parts.listing.controls.show(state, table),
             **show_comparison(service, parts, state),
             **show_rows(service, parts, state),

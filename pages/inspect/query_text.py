@@ -10,6 +10,7 @@ import pandas as pd
 from gallery import Answer
 from gallery.judge.calibration import percent
 from gallery.report.flags import FLAGS
+from gallery.report.ground import OUTCOMES
 from pages.common import formatting
 
 _FRESH_VERDICTS = {
@@ -30,8 +31,11 @@ class QueryText:
 
 def text_of_row(row: "pd.Series[Any]", right: bool | None) -> QueryText:
     """What a report knows of a query. Args: right: None: it does not know the truth."""
-    notes = tuple(text.capitalize() for flag, text in FLAGS.items() if row[f"flag_{flag}"])
-    return QueryText(_row_verdict(row, right), _row_facts(row), notes)
+    notes = [text.capitalize() for flag, text in FLAGS.items() if row[f"flag_{flag}"]]
+    if row["on_ground"] in OUTCOMES:
+        words = OUTCOMES[row["on_ground"]]
+        notes.insert(0, f"{words[0].upper()}{words[1:]}.")
+    return QueryText(_row_verdict(row, right), _row_facts(row), tuple(notes))
 
 
 def text_of_answer(answer: Answer, right: bool | None) -> QueryText:
@@ -60,6 +64,14 @@ def _row_verdict(row: "pd.Series[Any]", right: bool | None) -> str:
     return f"Wrong: the true tile has rank {row['rank']:.0f}"
 
 
+def _truth_by_ground(row: "pd.Series[Any]") -> str:
+    """Where the truth stood among the places that a photo was laid down at."""
+    if row["on_ground"] not in OUTCOMES or row["on_ground"] == "unlaid" or math.isnan(row["ground_places"]):
+        return ""
+    among = f"{row['ground_places']:.0f} places"
+    return f"none of {among}" if math.isnan(row["ground_rank"]) else f"rank {row['ground_rank']:.0f} of {among}"
+
+
 def _row_facts(row: "pd.Series[Any]") -> tuple[tuple[str, str, str], ...]:
     def known(value: float, text_of: Callable[[float], str]) -> str:
         return "" if value is None or math.isnan(value) else text_of(value)
@@ -74,5 +86,9 @@ def _row_facts(row: "pd.Series[Any]") -> tuple[tuple[str, str, str], ...]:
         ("Error", known(row["error_m"], formatting.metres), "From the first tile's centre to the truth"),
         ("AP", known(row["ap"], lambda value: f"{value:.0%}"), "Average precision of the query"),
         ("Confidence", known(row["confidence"], percent), "Calibrated"),
+        ("By the ground", known(row["ground_probability"], percent), "Its most probable place, right within 25 m"),
+        ("Not on this ground", known(row["ground_absent"], percent), "Probability that the photo shows none of it"),
+        ("Truth by the ground", _truth_by_ground(row), "Among the places that the photo was laid down at"),
+        ("Truth by the embedding", known(row["embedding_rank"], lambda rank: f"rank {rank:.0f}"), "Before the ground"),
     ]
     return tuple(fact for fact in facts if isinstance(fact[1], str) and fact[1])

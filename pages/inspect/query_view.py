@@ -16,8 +16,8 @@ SIGNS: dict[Mark, tuple[str, str]] = {
 """A sign beside each colour: green, amber, red and grey are not told apart by everybody."""
 
 
-def query_card(query: QueryPictures, text: QueryText) -> str:
-    """The whole view of one query."""
+def query_card(query: QueryPictures, text: QueryText, ground: str = "") -> str:
+    """The whole view of one query. Args: ground: the map of its probability, as HTML."""
     kind = "" if query.right is None else "right" if query.right else "wrong"
     first = query.strip[0] if query.strip else None
     heat_note = f'<p class="told">{html.escape(query.heat_caption)}</p>' if query.heat_caption else ""
@@ -28,7 +28,7 @@ def query_card(query: QueryPictures, text: QueryText) -> str:
         f"{cards.fact_list(text.facts)}{cards.note_list(text.notes)}"
         f'<div class="trio">{_picture("Query", "", "plain", query.photo, query.heat[0])}'
         f"{_first(first, query.heat[1])}{_truth(query, first, query.heat[2])}{_twin(query.twin)}</div>{heat_note}"
-        f"{strip(query.strip)}</section>"
+        f"{strip(query.strip)}{ground}</section>"
     )
 
 

@@ -10,12 +10,13 @@ import pandas as pd
 from gallery.report import confusions, filters, flags, summary
 from gallery.report.comparison import Comparison
 from gallery.report.filters import Filter
+from gallery.report.ground import OUTCOMES
 from gallery.report.table import Inspection
 from pages.common import cards, formatting, maps
 from pages.common.widgets import Values
 from pages.errors import SPOKEN, sentence
 from pages.inspect import comparison as inspect_comparison
-from pages.inspect import error_map, query_view
+from pages.inspect import error_map, ground_view, query_view
 from pages.inspect import summary as inspect_summary
 from pages.inspect import table as inspect_table
 from pages.inspect.components import Parts, top
@@ -59,7 +60,8 @@ def fresh_card(photo: FreshPhoto, options: DisplayOptions) -> str:
         NotReady: the model cannot be loaded.
     """
     query = fresh_pictures(photo, options)
-    card = query_view.query_card(query, text_of_answer(photo.answer, query.right))
+    plan = ground_view.of_answer(photo.answer, photo.ground)
+    card = query_view.query_card(query, text_of_answer(photo.answer, query.right), plan)
     overlay = fit_overlay(photo)
     return card if overlay is None else card + cards.fit_view(photo.answer, overlay)
 
@@ -71,7 +73,10 @@ def report_card(service: InspectionService, name: str, options: DisplayOptions) 
         BadQuestion: the report has no such query.
     """
     query = service.query_pictures(name, options)
-    return query_view.query_card(query, text_of_row(service.inspection().table.loc[name], query.right))
+    inspection = service.inspection()
+    row = inspection.table.loc[name]
+    plan = ground_view.of_row(row, inspection.report.heat(name), service.ground())
+    return query_view.query_card(query, text_of_row(row, query.right), plan)
 
 
 def started_with(service: InspectionService) -> tuple[tuple[Inspection, Comparison] | None, list[str]]:
@@ -87,6 +92,8 @@ def started_with(service: InspectionService) -> tuple[tuple[Inspection, Comparis
 def part_of(view_state: ViewState, service: InspectionService, data: dict[str, Any]) -> Filter:
     """The filter that a chosen part of the set stands for; what it carries comes from the browser."""
     texts = {key: value for key, value in data.items() if isinstance(value, str)}
+    if texts.get("ground") in OUTCOMES:
+        return Filter(grounds=(texts["ground"],))
     if "flag" in texts:
         return Filter(wrong=True, flags=(texts["flag"],) if texts["flag"] in flags.FLAGS else ())
     if texts.get("change") in filters.CHANGES:

@@ -11,6 +11,7 @@ import pandas as pd
 from gallery.figures.embeddings import Distances
 from gallery.intervals import Estimate
 from gallery.report.flags import FLAGS, Causes
+from gallery.report.ground import OUTCOMES
 from gallery.report.scatter import Scatter
 from gallery.report.summary import Figures, Histogram, ReliabilityBins
 from pages.common import charts, formatting
@@ -22,8 +23,17 @@ MOST_POINTS = 6000
 MOST_LINKS = 800
 
 
-def headline(name: str, figures: Figures | None, causes: Causes, notes: Sequence[str]) -> str:
-    """What the network gets wrong in one sentence, and how good it is."""
+def headline(
+    name: str,
+    figures: Figures | None,
+    causes: Causes,
+    notes: Sequence[str],
+    grounds: Mapping[str, int] | None = None,
+) -> str:
+    """What the network gets wrong in one sentence, and how good it is.
+
+    Args: grounds: how many queries had which of `gallery.report.ground.OUTCOMES`; None: that is not known.
+    """
     if figures is None:
         return '<div class="card quiet"><h3>The report has no queries.</h3></div>'
     facts = [(f"R@{k}", _percent(figures.recall[k]), _interval(figures.recall[k], "%")) for k in (1, 5, 10)]
@@ -37,10 +47,11 @@ def headline(name: str, figures: Figures | None, causes: Causes, notes: Sequence
         for term, value, interval in facts
     )
     lines = "".join(f"<li>{html.escape(note)}</li>" for note in notes)
+    chips = _causes(causes) + _on_ground(grounds or {})
     return (
         f'<div class="card headline" role="status"><p class="eyebrow"><span class="file">{html.escape(name)} · '
         f"{formatting.count(figures.count, 'query', 'queries')}</span></p><h3>{html.escape(causes.sentence)}</h3>"
-        f'{_causes(causes)}<dl class="facts">{terms}</dl><ul class="notes">{lines}</ul></div>'
+        f'{chips}<dl class="facts">{terms}</dl><ul class="notes">{lines}</ul></div>'
     )
 
 
@@ -54,6 +65,16 @@ def _causes(causes: Causes) -> str:
     if causes.errors:
         chips.append(f'<button data-flag="">{causes.errors:,} <span>wrong in all</span></button>')
     return f'<p class="chips">{"".join(chips)}</p>'
+
+
+def _on_ground(grounds: Mapping[str, int]) -> str:
+    """One chip for each outcome on the ground; a click filters by it."""
+    chips = "".join(
+        f'<button data-ground="{name}">{count:,} <span>{html.escape(OUTCOMES[name])}</span></button>'
+        for name, count in grounds.items()
+        if count
+    )
+    return f'<p class="told">On the ground:</p><p class="chips">{chips}</p>' if chips else ""
 
 
 def slices(tables: Mapping[str, pd.DataFrame]) -> str:

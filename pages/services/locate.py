@@ -86,6 +86,7 @@ class FreshPhoto:
     answer: Answer
     picture: Image.Image  # small, without metadata
     engine: Engine  # that answered it
+    ground: maps.GroundImage | None = None  # the gallery's imagery
 
 
 @dataclass(frozen=True)
@@ -158,7 +159,7 @@ class LocateService:
         picture = photo.image.copy()
         picture.thumbnail((KEPT_PX, KEPT_PX))
         put = self.store.keep if keep else self.store.put
-        stored_as = put(FreshPhoto(answer, picture, self.engine))
+        stored_as = put(FreshPhoto(answer, picture, self.engine, self.ground))
         return AnswerView(answer, seen, pictures, page, stored_as, overlay, question.basemap)
 
     def locate(self, source: object, question: PhotoQuestion) -> Answer:

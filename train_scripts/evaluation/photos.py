@@ -28,6 +28,7 @@ from gallery.judge.calibration_fit import reliability_of
 from gallery.judge.geometry import PICTURE_PX
 from gallery.metrics import average_precision, position_scores
 from gallery.paths import noted_path
+from gallery.report.ground import OUTCOMES, ground_rank, outcome
 from gallery.report.photo_quality import PictureFacts, picture_facts
 from gallery.report.report import QueryRow, TrueTile, row_of, write_report
 from gallery.report.tiles import Tiles, tiles_file, write_tiles
@@ -77,6 +78,7 @@ class PhotosOptions(EvaluationOptions):
         rotations, north_up: as for `SearchOptions`.
         verify: check the best tiles by geometry, and let a place that fits lead.
         poses: a file that states the photos' poses, in place of what they state themselves.
+        ground: lay the photos on the gallery's ground, let a place that it locates lead, and report what it said.
         pose_error: standard deviations of what is added to heading (degrees), pitch (degrees) and height (percent).
     """
 
@@ -88,6 +90,7 @@ class PhotosOptions(EvaluationOptions):
     north_up: bool = True
     verify: bool = False
     poses: Path | None = None
+    ground: bool = False
     pose_error: PoseError = (0.0, 0.0, 0.0)
 
 
@@ -150,6 +153,7 @@ class Found:
         ap: trapezoidal average precision, 0 to 1.
         margin: score of the best right tile minus that of the best wrong one; None where there is not both.
         right: the row of the best right tile, None where there is none.
+        by_embedding: `first`, before geometry or the ground moved a tile to the front.
         facts, vector: of the photo, and of its middle view; None where no report is asked for.
     """
 
@@ -160,6 +164,7 @@ class Found:
     ap: float
     margin: float | None
     right: int | None
+    by_embedding: int = -1
     facts: PictureFacts | None = None
     vector: np.ndarray | None = None
 
@@ -171,12 +176,18 @@ def run(options: PhotosOptions) -> Iterator[dict[str, Any]]:
         DatasetError, MeanModelError, GalleryError: one sentence on what is wrong and what to do.
     """
     from mean_model import load_model
+    from mean_model.xfeat import package_points
 
     check_out(options.out)
     gallery = Gallery.open(options.gallery)
     with load_model(options.model or gallery.model_source, precision=options.precision) as embedder:
         searched = same_tiles(gallery, embedder, options.again, options.model or "", progress=options.progress)
-        localizer = Localizer(searched, embedder)
+        localizer = Localizer(searched, embedder, points=package_points() if options.ground else None)
+        if options.ground and not localizer.on_ground:
+            raise BadRequest(
+                f"{shown(gallery.folder.name)} has no ground to lay photos on. "
+                "Make it once: python -m gallery ground DIR"
+            )
         poses = None if options.poses is None else read_poses(options.poses)
         read = partial(_read, options, embedder, poses)
         asked = asked_photos(options.photos, options.positions, read, progress=options.progress)
@@ -218,7 +229,7 @@ def run(options: PhotosOptions) -> Iterator[dict[str, Any]]:
 def _read(options: PhotosOptions, embedder: Embedder, poses: Poses | None, file: Path) -> Photo | None:
     """The photo; None for one that is to be left out."""
     try:
-        photo = read_photo(embedder, file, PICTURE_PX if options.verify else 0)
+        photo = read_photo(embedder, file, PICTURE_PX if options.verify or options.ground else 0)
         return photo if poses is None else poses.applied(photo)
     except UnreadablePhoto as error:
         if options.skip_unreadable:
@@ -237,7 +248,8 @@ def _ask(
     kept: Mapping[Protocol, np.ndarray],
 ) -> dict[Protocol, Found]:
     """What is found for a photo under each protocol. Args: right: rows of its tiles; kept: (N,) tiles to rank."""
-    views, ranking = localizer.rank(photo, len(localizer.gallery), SearchOptions(options.rotations, options.north_up))
+    asked = SearchOptions(options.rotations, options.north_up)
+    views, ranking = localizer.rank(photo, len(localizer.gallery), asked)
     facts = vector = None
     if options.out is not None:
         facts = picture_facts(photo.image, options.thumbnail_px)
@@ -246,10 +258,13 @@ def _ask(
     for protocol, stays in kept.items():
         left = stays[ranking.rows]
         best, check = Ranking(ranking.rows[left], ranking.scores[left]), None
-        if options.verify:
+        by_embedding = _first_right(best, right)
+        laid = localizer.register(photo, best, asked) if options.ground else None
+        if options.verify and (laid is None or not laid.located):
             check, best = localizer.verify(photo, views, best, math.inf)
-        one = _compared(query, localizer.judge(photo, views, best, SHOWN, check), best, right)
-        found[protocol] = replace(one, facts=facts, vector=vector)
+        answer = localizer.judge(photo, views, best, SHOWN, check, laid)
+        one = _compared(query, answer, localizer.led(best, laid), right)
+        found[protocol] = replace(one, facts=facts, vector=vector, by_embedding=by_embedding)
     return found
 
 
@@ -266,6 +281,7 @@ def _about(
         "north_up": options.north_up,
         "verify": options.verify,
         "poses": None if options.poses is None else options.poses.name,
+        "ground": options.ground,
         "pose_error": list(options.pose_error),
         "model": embedder.name,
         "fingerprint": embedder.fingerprint,
@@ -284,6 +300,12 @@ def _write(
     tiles_file(file).unlink(missing_ok=True)  # of an earlier report of this name
     if searched is not gallery:
         write_tiles(file, Tiles(gallery.tiles["id"].to_numpy(object), searched.vectors, *gallery.centres.T))
+
+
+def _first_right(ranking: Ranking, right: np.ndarray) -> int:
+    """0-based rank of the first right tile, -1 where there is none."""
+    hits = np.flatnonzero(np.isin(ranking.rows, right))
+    return int(hits[0]) if len(hits) else -1
 
 
 def _compared(query: Query, answer: Answer, ranking: Ranking, right: np.ndarray) -> Found:
@@ -327,6 +349,9 @@ def summary_of(found: Sequence[Found], gallery: Gallery, protocol: Protocol, ran
         figures["trust"] = _trust(found)
         figures["located"] = len(dared)
         figures["located_right"] = sum(distance_m(LonLat(at.lon, at.lat), truth) <= at.radius_m for at, truth in dared)
+    laid = [one for one in found if one.answer.ground is not None]
+    if laid:
+        figures["ground"] = _on_ground(laid)
     fits = [(one.answer.check.fit, one.query.truth) for one in found if one.answer.check is not None]
     if fits:
         off_m = [(distance_m(fit.point, truth), fit.radius_m) for fit, truth in fits if fit is not None]
@@ -335,6 +360,16 @@ def summary_of(found: Sequence[Found], gallery: Gallery, protocol: Protocol, ran
         figures["verified_median_error_m"] = float(np.median([error_m for error_m, _ in off_m])) if off_m else None
         figures["verified_far_off"] = sum(error_m > FAR_OFF_M for error_m, _ in off_m)
     return figures
+
+
+def _on_ground(laid: Sequence[Found]) -> dict[str, int]:
+    """How many photos came to which of `gallery.report.ground.OUTCOMES`."""
+    counts = dict.fromkeys(OUTCOMES, 0)
+    for one in laid:
+        assert one.answer.ground is not None
+        rank = ground_rank(one.answer.ground, one.query.truth)
+        counts[outcome(True, math.nan if rank is None else rank, one.by_embedding + 1 or math.nan)] += 1
+    return {name: count for name, count in counts.items() if name != "unlaid"}
 
 
 def _trust(found: Sequence[Found]) -> dict[str, Any] | None:
@@ -358,6 +393,7 @@ def _row(found: Found, gallery: Gallery, photos: Path, report: Path) -> QueryRow
         altitude_m=query.altitude_m,
         condition=query.condition,
         true_tile=TrueTile(best, found.first + 1 if best else None, found.margin, found.ap),
+        embedding_rank=found.by_embedding + 1 or None,
     )
     if found.facts is None:
         return row

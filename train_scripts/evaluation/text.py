@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from gallery.report.ground import OUTCOMES
 from train_scripts.data.readers.dataset import PROTOCOLS
 from train_scripts.data.readers.listing import shown, some
 from train_scripts.evaluation import paper_comparison
@@ -62,6 +63,9 @@ def of_photos(summary: Mapping[str, Any]) -> str:
             f"confidence: {auc}calibration error {trust['calibration_error']:.3f}; answers that can be kept at a "
             f"precision: {kept}"
         )
+    if "ground" in summary:
+        counts = "; ".join(f"{count} {OUTCOMES[name]}" for name, count in summary["ground"].items() if count)
+        lines.append(f"on the ground: {counts}")
     if summary.get("verified"):
         lines.append(
             f"verified by geometry {summary['verified']}, median {summary['verified_median_error_m']:.1f} m off; "

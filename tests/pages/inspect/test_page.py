@@ -1,6 +1,7 @@
 """The inspect page without a browser: tables, queries and the whole set as HTML, links, and what is missing."""
 
 import html
+import io
 import math
 from dataclasses import replace
 from types import SimpleNamespace
@@ -13,8 +14,9 @@ from PIL import Image
 from starlette.datastructures import QueryParams
 
 from gallery import Localizer
+from gallery.ground.sheets import make_ground
 from gallery.report import confusions, filters, flags, summary
-from gallery.report.filters import Filter, TableView
+from gallery.report.filters import Filter, TableView, select
 from gallery.report.report import QueryRow, write_report
 from gallery.report.tiles import Tiles, write_tiles
 from mean_model import load_model
@@ -128,7 +130,7 @@ def test_a_query_is_shown_with_its_three_pictures(service):
 def test_controls_and_filters_say_the_same(service):
     with gr.Blocks():
         controls = make_parts(service).listing.controls
-    values = (True, " a ", ["fog"], [], None, None, 2, None, None, None, 10, 20, None, None)
+    values = (True, " a ", ["fog"], [], None, None, None, 2, None, None, None, 10, 20, None, None)
     given = controls.filter(dict(zip(controls.all, values, strict=True)))
     assert given == Filter(wrong=True, text="a", conditions=("fog",), rank=(2, None), error_m=(10, 20))
 
@@ -300,3 +302,48 @@ def test_a_fresh_photo_shows_how_it_fits(world):
     assert photo.answer.fit is not None and "How it fits" in render.fresh_card(photo, heatmaps.DisplayOptions())
     unfit = replace(photo, answer=replace(photo.answer, check=None))
     assert "How it fits" not in render.fresh_card(unfit, heatmaps.DisplayOptions())
+
+
+def test_a_query_says_what_the_ground_said_and_which_part_erred(world, tmp_path):
+    heat = io.BytesIO()
+    Image.new("L", (8, 6), 90).save(heat, "PNG")
+    laid = dict.fromkeys(("ground_lon", "heat_west", "true_lon"), 10.0) | {"heat_east": 10.01, "heat_north": 50.01}
+    laid |= dict.fromkeys(("ground_lat", "heat_south", "true_lat"), 50.0) | {"ground_absent": 0.1, "ground_places": 9}
+    known = {"ground_probability": 0.83, "heat": heat.getvalue(), **laid}
+    rows = [
+        replace(bare(1)[0], id="moved", truth_rank=1, embedding_rank=6, ground_rank=1, **known),
+        replace(bare(1)[0], id="missed", truth_rank=2, embedding_rank=2, **known),
+        replace(bare(1)[0], id="misfit", truth_rank=2, embedding_rank=2, ground_rank=3, **known),
+        replace(bare(1)[0], id="bare", true_lon=10.0, true_lat=50.0),
+    ]
+    write_report(tmp_path / "ground.parquet", rows, {})
+    service = InspectionService(world[1], tmp_path / "ground.parquet")
+    cards = {
+        name: render.report_card(service, name, heatmaps.DisplayOptions()) for name in service.inspection().table.index
+    }
+    assert "the ground put it right" in cards["moved"] and "rank 6" in cards["moved"] and "83 %" in cards["moved"]
+    assert "Retrieval error" in cards["missed"] and "none of 9 places" in cards["missed"]
+    assert "Geometry error" in cards["misfit"] and "rank 3 of 9 places" in cards["misfit"]
+    assert "was not laid on the ground" in cards["bare"]
+    assert [name for name, card in cards.items() if "Where on the ground" in card] == ["moved", "missed", "misfit"]
+    assert "True place" in cards["moved"] and "data:image/png;base64" in cards["moved"]
+    with gr.Blocks():
+        parts = make_parts(service)
+    [told] = [page for page in Events(service, parts, ExpiringStore())._report("") if parts.head.headline in page]
+    assert told[parts.head.headline].count("data-ground") == 4
+    chosen = render.part_of(ViewState(), service, {"ground": "geometry"})
+    assert select(service.inspection().table, chosen).index.tolist() == ["misfit"]
+    assert parts.listing.controls.show(ViewState(), service.inspection().table)[parts.listing.controls.grounds].visible
+
+
+def test_a_fresh_photo_shows_its_probability_over_the_ground(tmp_path):
+    folder = tmp_path
+    gallery, _ = make_small_world(folder)
+    make_ground(gallery)
+    engine = Engine(lambda: Localizer(gallery, ColourEmbedder()))
+    service = LocateService(engine, sorted((folder / "gallery" / "photos").glob("*.jpg")))
+    photo = service.store.get(service.ask(service.examples[0], PhotoQuestion()).stored_as)
+    bare_photo = replace(photo, answer=replace(photo.answer, ground=None))
+    assert "Where on the ground" not in render.fresh_card(bare_photo, heatmaps.DisplayOptions())
+    assert photo.answer.ground is not None
+    assert "Where on the ground" in render.fresh_card(photo, heatmaps.DisplayOptions())
