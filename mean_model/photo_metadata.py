@@ -8,7 +8,8 @@ from typing import Any
 
 from PIL import Image
 
-from .photo_pose import attitude, focal_35mm, height
+from .photo_lens import lens
+from .photo_pose import attitude, height
 from .photo_statement import Statement, number, sane
 from .photo_xmp import ALTITUDES, LATITUDES, LONGITUDES, first_named, xmp_values
 
@@ -92,10 +93,10 @@ def metadata_of(image: Image.Image, size: tuple[int, int]) -> Metadata:
         return Metadata(notes=("The photo's EXIF is damaged and was ignored.",))
     orientation = orientation if isinstance(orientation, int) else 1
     xmp = xmp_values(image.info.get("xmp"))
-    looked = attitude(gps, xmp, orientation)
+    looked = attitude(gps, xmp, orientation, make)
     above, heights = height(xmp, looked.pitch_deg)
-    focal, lens = focal_35mm(camera, xmp, size, make, model)
-    pose = StatedPose(looked.heading_deg, looked.pitch_deg, above, focal, looked.roll_deg)
+    optics = lens(camera, xmp, size, make, model)
+    pose = StatedPose(looked.heading_deg, looked.pitch_deg, above, optics.focal_35mm, looked.roll_deg, optics.others)
     notes = [*looked.notes]
     try:
         position = _position(gps, xmp)
@@ -104,7 +105,8 @@ def metadata_of(image: Image.Image, size: tuple[int, int]) -> Metadata:
     if (2 in gps or 4 in gps) and position is None:
         notes = [_NOTE_POSITION, *notes]
     taken_at = _taken_at(camera)
-    statements = (*_places(gps, xmp, position), *looked.statements, *heights, *lens, *_times(camera, taken_at))
+    said = (*looked.statements, *heights, *optics.statements)
+    statements = (*_places(gps, xmp, position), *said, *_times(camera, taken_at))
     return Metadata(orientation, position, None if pose == StatedPose() else pose, taken_at, tuple(notes), statements)
 
 

@@ -1,4 +1,4 @@
-"""How the camera looked, from what its EXIF and XMP state, and what became of each statement."""
+"""Heading, pitch, roll and height, from what EXIF and XMP state, and what became of each statement."""
 
 import math
 from dataclasses import dataclass, replace
@@ -7,19 +7,9 @@ from typing import Any
 from .photo_statement import Statement, number, sane
 from .photo_xmp import HEIGHTS, VOCABULARIES
 
-FILM_DIAGONAL_MM = math.hypot(36, 24)
-_FOCAL_MM, _FOCAL_35MM, _ZOOM = 0x920A, 0xA405, 0xA404
-_PLANE_X, _PLANE_Y, _PLANE_UNIT, _WIDTH, _HEIGHT = 0xA20E, 0xA20F, 0xA210, 0xA002, 0xA003
-_UNIT_MM = {1: 25.4, 2: 25.4, 3: 10.0, 4: 1.0}  # 1 means 'none' and is written for inches
 _DIRECTION_REFERENCE, _DIRECTION = 16, 17
 
 _FLIPPED_BELOW_DEG, _FLIPPED_ROLL_DEG = -75.0, 150.0
-_SENSOR_DIAGONAL_MM = (3.0, 60.0)
-_DRONES = ("dji", "hasselblad", "autel", "parrot", "skydio", "sensefly", "yuneec")
-"""Makers whose 35 mm figure is of the lens alone; those of phones hold the digital zoom in it already."""
-_SENSORS_3_TO_2 = ("fc6310", "fc6310s", "fc6310r", "fc6510", "fc6540", "l1d-20c", "fc3411", "zenmusep1")
-_SENSORS_NOT_KNOWN = ("fc3305",)
-"""Models of DJI, in lower case. All others have a sensor of 4:3."""
 
 NOTE_ZEROS = (
     "The gimbal's angles are all 0, which means that they are not reported: the heading is the aircraft's and only "
@@ -59,10 +49,12 @@ class Attitude:
     notes: tuple[str, ...] = ()
 
 
-def attitude(gps: dict[int, Any], xmp: dict[str, str], orientation: int = 1) -> Attitude:
+def attitude(gps: dict[int, Any], xmp: dict[str, str], orientation: int = 1, make: str = "") -> Attitude:
     """How the camera was turned: what its gimbal says goes before the direction in the GPS directory.
 
-    Args: orientation: EXIF's number for how the picture is turned or mirrored.
+    Args:
+        orientation: EXIF's number for how the picture is turned or mirrored.
+        make: of the camera, by EXIF.
     """
     names = next((each for each in VOCABULARIES if each.yaw in xmp or each.pitch in xmp), VOCABULARIES[0])
     yaw, roll, vehicle = (sane(number(xmp.get(name)), -360, 360) for name in (names.yaw, names.roll, names.vehicle_yaw))
@@ -85,6 +77,8 @@ def attitude(gps: dict[int, Any], xmp: dict[str, str], orientation: int = 1) -> 
         if not direction:
             yaw, vehicle_said = vehicle, replace(vehicle_said, taken=True, reason="nothing states the camera's")
     elif roll and yaw is not None and pitch is not None:
+        # senseFly's roll is positive where the left wing dips: OpenDroneMap's opendm/photo.py turns its sign.
+        roll = -roll if of_body and make.lower().startswith("sensefly") else roll
         read = (yaw, pitch, roll, _OF_BODY) if of_body else _of_gimbal(yaw, pitch, roll, orientation)
         yaw, pitch, roll, reason = read
         said[2] = replace(said[2], taken=reason != _TOO_FLAT, reason=reason)
@@ -151,17 +145,7 @@ def _pitch(stated: float | None, down_deg: float) -> tuple[float | None, str]:
 
 def height(xmp: dict[str, str], pitch_deg: float | None) -> tuple[float | None, list[Statement]]:
     """Metres above the ground by the rangefinder, else above the ground or the take-off point by the altitude."""
-    said = []
-    tag = "drone-dji:LRFTargetDistance"
-    ranged = None
-    if tag in xmp:
-        distance = sane(number(xmp[tag]), 1, 5_000)
-        normal = xmp.get("drone-dji:LRFStatus", "Normal") == "Normal"
-        if distance is not None and normal and pitch_deg is not None and pitch_deg <= -20:
-            ranged = distance * math.sin(math.radians(-pitch_deg))
-        reason = "" if ranged is not None else "measured nothing, or the pitch is not known"
-        said.append(Statement("height", tag, xmp[tag], ranged is not None, reason))
-    result = ranged
+    result, said = _ranged(xmp, pitch_deg)
     for name in HEIGHTS:
         value = sane(number(xmp.get(name)), -1_000, 20_000)
         if name in xmp:
@@ -171,82 +155,23 @@ def height(xmp: dict[str, str], pitch_deg: float | None) -> tuple[float | None, 
     return result, said
 
 
-def focal_35mm(
-    camera: dict[int, Any], xmp: dict[str, str], size: tuple[int, int], make: str, model: str
-) -> tuple[float | None, list[Statement]]:
-    """The focal length for the diagonal of 36 x 24 mm film, as the picture's own diagonal shows it, millimetres.
-
-    Args:
-        camera: EXIF's camera directory.
-        size: width and height in pixels of the picture as it is stored.
-        make, model: of the camera, by EXIF.
-    """
-    film = sane(number(camera.get(_FOCAL_35MM)), 1, 5_000)  # 0 is how EXIF writes 'unknown'
-    zoom = sane(number(camera.get(_ZOOM)), 1, 200) or 1.0
-    drone = make.lower().startswith(_DRONES)
-    crop = crop_of_sensor(size, make, model) if film is not None else 1.0
-    calibrated = _calibrated(xmp, size)
-    plane = _by_focal_plane(camera, xmp, size)
-    if film is not None and calibrated is not None and not 0.75 < calibrated / (film * crop) < 1.33:
-        calibrated = None
-    plane_taken = film is None and calibrated is None and plane is not None
-    said = []
-    if _FOCAL_35MM in camera:
-        reason = "" if film is not None else "0 means unknown"
-        reason = reason or ("the calibrated focal length is finer" if calibrated is not None else "")
-        how = f"for the whole sensor: times {crop:.3f} for the part that the picture shows" if crop != 1 else ""
-        said.append(
-            Statement("focal length", "FocalLengthIn35mmFilm", str(camera[_FOCAL_35MM]), not reason, reason or how)
-        )
-    if "drone-dji:CalibratedFocalLength" in xmp:
-        reason = "" if calibrated is not None else "it has no scale, or disagrees with the 35 mm figure"
-        tag = "drone-dji:CalibratedFocalLength"
-        said.append(Statement("focal length", tag, xmp[tag], not reason, reason))
-    if _FOCAL_MM in camera:
-        reason = "" if plane_taken else "the sensor's size is not stated" if plane is None else "another is stated"
-        how = reason or "with the resolution of the focal plane"
-        said.append(Statement("focal length", "FocalLength", str(camera[_FOCAL_MM]), not reason, how))
-    lens = calibrated if calibrated is not None else film * crop if film is not None else plane
-    if _ZOOM in camera and zoom > 1:
-        held = not drone and not plane_taken
-        reason = "the 35 mm figure of this maker may hold it already" if held else ""
-        said.append(Statement("zoom", "DigitalZoomRatio", str(camera[_ZOOM]), not held, reason))
-        zoom = 1.0 if held else zoom
-    return sane(None if lens is None else lens * zoom, 1, 5_000), said
-
-
-def crop_of_sensor(size: tuple[int, int], make: str, model: str) -> float:
-    """By how much a 16:9 picture's diagonal is shorter than that of the sensor, whose 35 mm figure is stated."""
-    long, short = max(size), max(1, min(size))
-    kind = model.strip("\0 ").lower()
-    if not make.lower().startswith("dji") or kind in _SENSORS_NOT_KNOWN or abs(long / short - 16 / 9) > 0.01:
-        return 1.0
-    return math.hypot(1, 2 / 3 if kind in _SENSORS_3_TO_2 else 3 / 4) / math.hypot(1, 9 / 16)
-
-
-def _calibrated(xmp: dict[str, str], size: tuple[int, int]) -> float | None:
-    """DJI's calibrated focal length, which is in pixels of a picture twice as wide as its optical centre lies."""
-    focal_px = sane(number(xmp.get("drone-dji:CalibratedFocalLength")), 100, 100_000)
-    centre = sane(number(xmp.get("drone-dji:CalibratedOpticalCenterX")), 100, 50_000)
-    if focal_px is None or centre is None:
-        return None
-    return focal_px * max(size) / (2 * centre) * FILM_DIAGONAL_MM / math.hypot(*size)
-
-
-def _by_focal_plane(camera: dict[int, Any], xmp: dict[str, str], size: tuple[int, int]) -> float | None:
-    """From the focal length in millimetres and the pixels per unit of the sensor."""
-    focal_mm = sane(number(camera.get(_FOCAL_MM)), 0.5, 3_000)
-    if focal_mm is None:
-        focal_mm = sane(number(xmp.get("Camera:PerspectiveFocalLength")), 0.5, 3_000)
-    per_unit = [sane(number(camera.get(tag)), 1e-3, 1e9) for tag in (_PLANE_X, _PLANE_Y)]
-    if focal_mm is None or per_unit[0] is None:
-        return None
-    # The resolution is that of the picture as it was taken: one that was made smaller still states its size then.
-    taken = [sane(number(camera.get(tag)), 16, 1e6) for tag in (_WIDTH, _HEIGHT)]
-    width, height = (stated or own for stated, own in zip(taken, size, strict=True))
-    diagonal = math.hypot(width / per_unit[0], height / (per_unit[1] or per_unit[0]))
-    unit_mm = _UNIT_MM.get(int(number(camera.get(_PLANE_UNIT)) or 2))
-    # Some cameras state centimetres and mean millimetres: a unit without sense gives way to the only one with sense.
-    possible = [each for each in dict.fromkeys(_UNIT_MM.values()) if sane(diagonal * each, *_SENSOR_DIAGONAL_MM)]
-    unit_mm = unit_mm if unit_mm in possible else possible[0] if len(possible) == 1 else None
-    return None if unit_mm is None else focal_mm * FILM_DIAGONAL_MM / (diagonal * unit_mm)
+def _ranged(xmp: dict[str, str], pitch_deg: float | None) -> tuple[float | None, list[Statement]]:
+    """Metres above the ground that DJI's rangefinder met: by its distance, else by that ground's altitude."""
+    result, said = None, []
+    normal = xmp.get("drone-dji:LRFStatus", "Normal") == "Normal"
+    tag = "drone-dji:LRFTargetDistance"
+    if tag in xmp:
+        distance = sane(number(xmp[tag]), 1, 5_000)
+        if distance is not None and normal and pitch_deg is not None and pitch_deg <= -20:
+            result = distance * math.sin(math.radians(-pitch_deg))
+        reason = "" if result is not None else "measured nothing, or the pitch is not known"
+        said.append(Statement("height", tag, xmp[tag], result is not None, reason))
+    for tag, own in (("LRFTargetAbsAlt", "AbsoluteAltitude"), ("LRFTargetAlt", "RelativeAltitude")):
+        ground, camera = (number(xmp.get(f"drone-dji:{name}")) for name in (tag, own))
+        above = None if ground is None or camera is None or not normal else sane(camera - ground, 1, 5_000)
+        if f"drone-dji:{tag}" in xmp:
+            taken = result is None and above is not None
+            reason = f"{own} less that of the ground" if taken else "the distance is taken, or it makes no sense"
+            said.append(Statement("height", f"drone-dji:{tag}", xmp[f"drone-dji:{tag}"], taken, reason))
+            result = above if result is None else result
+    return result, said

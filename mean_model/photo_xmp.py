@@ -5,13 +5,16 @@ from dataclasses import dataclass
 from typing import Any
 
 _XMP_BYTES = 200_000
-_PREFIXES = {
-    "drone-dji": "dji.com/drone-dji",
-    "drone-skydio": "skydio.com/drone-skydio",
-    "drone-parrot": "parrot.com/drone-parrot",
-    "Camera": "pix4d.com/camera",
+_ADDRESSES = {
+    "dji.com/drone-dji": "drone-dji",
+    "skydio.com/drone-skydio": "drone-skydio",
+    "parrot.com/drone-parrot": "drone-parrot",
+    "autelrobotics.com/drone-autel": "drone-autel",
+    "pix4d.com/camera": "Camera",
+    "sensefly.com/camera": "Camera",
+    "flyingfishtechs.com/camera": "Camera",
 }
-"""The usual prefix of each vocabulary, and what its address holds: a file may use any other prefix."""
+"""What the addresses of the vocabularies hold, and the usual prefix of each: a file may use any other prefix."""
 
 _VALUE = r"(?:\s{0,4}=\s{0,4}[\"']([^\"'<]{1,40})[\"']|>([^<]{1,40})<)"
 _DECLARED = re.compile(r"xmlns:([\w-]{1,40})\s{0,4}=\s{0,4}[\"']([^\"'<]{1,200})[\"']")
@@ -49,10 +52,23 @@ VOCABULARIES = (
         "drone-parrot:CameraRollDegree",
         "drone-parrot:DroneYawDegree",
     ),
-    # Pix4D's names, which senseFly, Sequoia, MicaSense, Sentera and Autel write
+    Vocabulary(
+        "drone-autel:GimbalYawDegree",
+        "drone-autel:GimbalPitchDegree",
+        "drone-autel:GimbalRollDegree",
+        "drone-autel:FlightYawDegree",
+    ),
+    # Pix4D's names ("Specifications of xmp.camera tags", support.pix4d.com), which senseFly, Sequoia, MicaSense,
+    # Sentera and Autel write. 0 looks straight down and 90 ahead: OpenDroneMap's opendm/photo.py, and of Autel
+    # OpenAthena's parseImage.py.
     Vocabulary("Camera:Yaw", "Camera:Pitch", "Camera:Roll", down_deg=0.0),
 )
-HEIGHTS = ("Camera:AboveGroundAltitude", "drone-dji:RelativeAltitude", "drone-skydio:RelativeAltitude")
+HEIGHTS = (
+    "Camera:AboveGroundAltitude",  # where the flight follows the terrain, of the ground below
+    "drone-dji:RelativeAltitude",
+    "drone-skydio:RelativeAltitude",
+    "drone-autel:RelativeAltitude",
+)
 ALTITUDES = ("drone-dji:AbsoluteAltitude", "drone-skydio:AbsoluteAltitude")
 LATITUDES = ("drone-dji:GpsLatitude", "drone-dji:Latitude", "drone-skydio:Latitude")
 LONGITUDES = (
@@ -73,9 +89,9 @@ def xmp_values(xmp: Any) -> dict[str, str]:
     if not isinstance(xmp, str):
         return {}
     text = xmp[:_XMP_BYTES]
-    prefixes = {usual: usual for usual in _PREFIXES}
+    prefixes = {usual: usual for usual in _ADDRESSES.values()}
     for prefix, address in _DECLARED.findall(text):
-        meant = next((usual for usual, part in _PREFIXES.items() if part in address.lower()), "")
+        meant = next((usual for part, usual in _ADDRESSES.items() if part in address.lower()), "")
         if meant:
             prefixes[prefix] = meant
     known = "|".join(map(re.escape, prefixes))

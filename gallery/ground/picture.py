@@ -190,7 +190,7 @@ def laid_by_scale(grey: np.ndarray, m_per_px: float, heading_deg: float = 0.0) -
 
 
 def laid_by_pose(grey: np.ndarray, pose: Pose) -> LaidPhoto:
-    """A photo whose camera states how it looked; roll, lens distortion and relief are not corrected.
+    """A photo whose camera states how it looked; lens distortion and relief are not corrected.
 
     Args:
         grey: (H, W) uint8, the whole picture.
@@ -221,11 +221,15 @@ def outline_on_ground(to_ground: np.ndarray, size_px: tuple[int, int]) -> np.nda
 
 
 def _require_sane(pose: Pose) -> None:
-    if not all(map(math.isfinite, (pose.heading_deg, pose.pitch_deg, pose.height_m, pose.focal_35mm))):
+    if not all(map(math.isfinite, (pose.heading_deg, pose.pitch_deg, pose.height_m, pose.focal_35mm, pose.roll_deg))):
         raise RegistrationError("The photo's pose holds a value that is no number.")
     if not -90 <= pose.pitch_deg <= -LEAST_DOWN_DEG:
         raise RegistrationError(
             f"A view with a pitch of {pose.pitch_deg:g} degrees does not look down enough to be laid on a map."
+        )
+    if pose.down < math.sin(math.radians(LEAST_DOWN_DEG)) - 1e-9:
+        raise RegistrationError(
+            f"A view with a roll of {pose.roll_deg:g} degrees does not look down enough to be laid on a map."
         )
     if not HEIGHTS_M[0] <= pose.height_m <= HEIGHTS_M[1]:
         raise RegistrationError(f"A height of {pose.height_m:g} m above the ground is not that of a drone photo.")

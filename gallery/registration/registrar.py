@@ -60,12 +60,14 @@ class Stated:
         pitch_deg: -90 looks straight down.
         height_m: above the ground.
         focal_35mm: for the diagonal of 36 x 24 mm film, millimetres.
+        roll_deg: about the photo's up, positive where its right side dips.
     """
 
     heading_deg: float | None = None
     pitch_deg: float | None = None
     height_m: float | None = None
     focal_35mm: float | None = None
+    roll_deg: float | None = None
 
     @property
     def known(self) -> Known:
@@ -306,14 +308,16 @@ def laid_photo(image: Image.Image, stated: Stated, assumed_width_m: float = ASSU
     if stated.height_m is None or stated.focal_35mm is None:
         return laid_by_scale(pixels, assumed_width_m / max(pixels.shape), heading), known
     pitch = -90.0 if stated.pitch_deg is None else max(stated.pitch_deg, -90.0)
-    return laid_by_pose(pixels, Pose(heading, pitch, stated.height_m, stated.focal_35mm)), known
+    pose = Pose(heading, pitch, stated.height_m, stated.focal_35mm, stated.roll_deg or 0.0)
+    return laid_by_pose(pixels, pose), known
 
 
 def _found_pose(stated: Stated, place: Placement, size_px: tuple[int, int], assumed_width_m: float) -> Pose:
     """The pose of the camera that a placement means: the scale found is put down to the height."""
     pitch = -90.0 if stated.pitch_deg is None else max(stated.pitch_deg, -90.0)
     if stated.height_m is not None and stated.focal_35mm is not None:
-        return Pose(place.heading_deg, pitch, stated.height_m * place.growth, stated.focal_35mm)
+        height_m = stated.height_m * place.growth
+        return Pose(place.heading_deg, pitch, height_m, stated.focal_35mm, stated.roll_deg or 0.0)
     focal = ASSUMED_FOCAL_MM if stated.focal_35mm is None else stated.focal_35mm
     diagonal_m = assumed_width_m * place.growth * math.hypot(*size_px) / max(size_px)
     return Pose(place.heading_deg, -90.0, diagonal_m * focal / FILM_DIAGONAL_MM, focal)

@@ -2,6 +2,7 @@
 
 import logging
 import math
+from dataclasses import replace
 from functools import partial
 
 import numpy as np
@@ -91,11 +92,19 @@ class Registering:
             if len(inside) <= PLACES_AMONG:  # else all of the ground, and of what is found there what touches the area
                 places = [self._centre(row) for row in inside.tolist()]
         allowed = None if near is None else partial(_touches, near)
-        try:
-            stated, hint = stated_of(photo, options), hint_of(photo, options)
-            return self._registrar.register(photo.image, stated, places, allowed, hint), ""
-        except RegistrationError as error:
-            return None, str(error)
+        best, seconds, why = None, 0.0, ""
+        for stated in variants_of(photo, options):
+            try:
+                found = self._registrar.register(photo.image, stated, places, allowed, hint_of(photo, options))
+            except RegistrationError as error:
+                why = why or str(error)
+                continue
+            seconds += 0.0 if found is None else found.seconds
+            if found is not None and (best is None or found.probability > best.probability):
+                best = found
+            if best is not None and best.located:
+                break
+        return (None, why) if best is None else (replace(best, seconds=seconds), "")
 
     def follow(
         self, photo: Photo, options: SearchOptions, near: Area | None, last: Registration, reach_m: float
@@ -148,7 +157,14 @@ def stated_of(photo: Photo, options: SearchOptions) -> Stated:
         return Stated()
     if not options.north_up:
         return Stated(focal_35mm=view.focal_35mm)  # a wrong pose leads astray; the lens is a fact
-    return Stated(view.heading_deg, view.pitch_deg, view.height_m, view.focal_35mm)
+    return Stated(view.heading_deg, view.pitch_deg, view.height_m, view.focal_35mm, view.roll_deg)
+
+
+def variants_of(photo: Photo, options: SearchOptions) -> list[Stated]:
+    """What a photo states, and the same with each other lens that it states: of them the scale of the ground hangs."""
+    stated = stated_of(photo, options)
+    others = () if photo.pose is None or stated.height_m is None else photo.pose.other_focals_35mm
+    return [stated, *(replace(stated, focal_35mm=other) for other in others)]
 
 
 def hint_of(photo: Photo, options: SearchOptions) -> Hint | None:
@@ -192,6 +208,9 @@ def notes_of(found: Registration, stated: Stated, first: Tile | None) -> list[st
         off = abs((found.heading_deg - stated.heading_deg + 180) % 360 - 180)
         if off >= HEADING_OFF_DEG:
             notes.append(f"The heading that the photo states is {off:.0f} degrees off.")
+    if stated.known.scale and stated.focal_35mm != found.pose.focal_35mm:
+        lens, first_lens = round(found.pose.focal_35mm), round(stated.focal_35mm or 0)
+        notes.append(f"The statements of the lens disagree: it fits with {lens} mm, not with {first_lens} mm.")
     least, most = GROWTHS_AS_STATED
     if stated.known.scale and not least < found.growth < most:
         notes.append(f"The photo shows {found.growth:.2g} times as much ground as its height and lens state.")

@@ -24,6 +24,7 @@ ADDRESSES = {
     "drone-dji": "http://www.dji.com/drone-dji/1.0/",
     "drone-parrot": "http://www.parrot.com/drone-parrot/1.0/",
     "drone-skydio": "https://www.skydio.com/drone-skydio/1.0/",
+    "drone-autel": "http://www.autelrobotics.com/drone-autel/1.0/",
     "Camera": "http://pix4d.com/camera/1.0/",
 }
 
@@ -116,6 +117,12 @@ def test_the_roll_of_an_aircraft_is_handed_on():
     assert metadata.pose == StatedPose(60.0, -86.0, None, 24.0, -7.5) and taken(metadata, "roll") == ["Camera:Roll"]
 
 
+def test_sense_fly_rolls_the_other_way_and_has_an_address_of_its_own():
+    xmp = xmp_of({"Yaw": "60", "Pitch": "4", "Roll": "-7.5"}, "Camera", "sf")
+    xmp = xmp.replace(b"http://pix4d.com/camera/1.0/", b"http://ns.sensefly.com/Camera/1.0/")
+    assert said_by(xmp, make="senseFly").pose == StatedPose(60.0, -86.0, None, 24.0, 7.5)
+
+
 def test_a_gimbal_of_a_picture_that_was_turned_upright():
     exif = Image.Exif()
     exif[0x0112] = 6
@@ -173,6 +180,61 @@ def test_the_lens(case, expected):
     assert pose.focal_35mm == (None if expected is None else pytest.approx(expected, rel=1e-4))
 
 
+RATIOS = (0xA20E, 0xA20F)
+
+
+@pytest.mark.parametrize(
+    ("case", "focal", "others"),
+    [
+        # the calibration speaks of 43 mm, the 35 mm figure of 24: too far apart to be one lens
+        (
+            {"xmp": dji(CalibratedFocalLength="6830", CalibratedOpticalCenterX="2736.0")},
+            24.0,
+            (6830 / 5472 * 640 * math.hypot(36, 24) / 800,),
+        ),
+        ({"xmp": dji(CalibratedFocalLength="3666.67", CalibratedOpticalCenterX="2736.0")}, 23.194, ()),  # alike
+        # the focal plane says 48 mm
+        ({"camera": {0xA405: 24, 0x920A: 17.6, **dict.fromkeys(RATIOS, 640 / 1.32), 0xA210: 3}}, 24.0, (46.15,)),
+        ({"camera": {0xA405: 24, 0xA404: RATIO(2, 1)}}, 48.0, (24.0,)),  # with the zoom and without
+        ({"camera": {0xA405: 52, 0xA404: RATIO(2, 1)}, "make": "Apple"}, 52.0, (104.0,)),
+        ({"camera": {0xA405: 52, 0xA404: RATIO(11, 10)}, "make": "Apple"}, 52.0, ()),  # a search bears a tenth
+    ],
+)
+def test_where_statements_of_the_lens_disagree_both_are_kept(case, focal, others):
+    metadata = said_by(**{"xmp": dji(), "camera": {0xA405: 24}, **case})
+    assert metadata.pose is not None and metadata.pose.focal_35mm == pytest.approx(focal, rel=1e-3)
+    assert metadata.pose.other_focals_35mm == pytest.approx(others, rel=1e-3)
+    tried = [each for each in metadata.statements if "tried where" in each.reason]
+    assert bool(tried) == (bool(others) and 0xA404 not in case.get("camera", {}))
+
+
+@pytest.mark.parametrize(
+    ("source", "model", "camera", "focal"),
+    [
+        ("InfraredCamera", "M30T", {}, 40.0),
+        ("InfraredCamera", "ZH20T", {0x920A: 13.5}, 58.0),
+        ("InfraredCamera", "640T", {0x920A: 9.1}, 40.0),  # by 640 x 512 pixels of 12 micrometres
+        ("InfraredCamera", "XT2", {0x920A: 19.0}, 59.0),  # of 17
+        (None, "MAVIC2-ENTERPRISE-ADVANCED", {}, 38.0),  # by its model and shape
+        ("InfraredCamera", "unheard of", {}, None),
+        ("WideCamera", "ZH20T", {}, None),
+        ("ZoomCamera", "ZH20T", {0xA405: 119}, 119.0),
+    ],
+)
+def test_thermal_and_other_cameras_of_one_drone(source, model, camera, focal):
+    metadata = said_by(dji(ImageSource=source), camera, size=(640, 512), model=model)
+    assert metadata.pose is not None
+    assert metadata.pose.focal_35mm == (None if focal is None else pytest.approx(focal, rel=0.01))
+
+
+def test_a_thermal_picture_that_states_the_wide_cameras_lens():
+    metadata = said_by(dji(ImageSource="InfraredCamera"), {0xA405: 24}, size=(640, 512), model="M3T")
+    assert metadata.pose is not None
+    assert (metadata.pose.focal_35mm, metadata.pose.other_focals_35mm) == (24.0, (40.0,))
+    said = next(each for each in metadata.statements if each.tag == "drone-dji:ImageSource")
+    assert not said.taken and said.value == "InfraredCamera of M3T"
+
+
 def test_the_lens_is_the_same_however_small_the_photo_is_decoded():
     exif = Image.Exif()
     exif[0x8769] = {0x920A: 8.8, 0xA20E: 640 / 1.32, 0xA20F: 640 / 1.32, 0xA210: 3}
@@ -216,6 +278,14 @@ def test_the_lens_is_the_same_however_small_the_photo_is_decoded():
             StatedPose(60.0, -30.0, pytest.approx(100.0), 24.0),
         ),
         (dji(LRFTargetDistance="0.0", LRFStatus="TooFar"), FULL),
+        (dji(LRFTargetAbsAlt="469.3", AbsoluteAltitude="+592.502"), replace(FULL, height_m=pytest.approx(123.202))),
+        (dji(LRFTargetAlt="30", LRFTargetDistance="140"), replace(FULL, height_m=140.0)),  # the distance comes first
+        (dji(LRFTargetAlt="-12.5"), replace(FULL, height_m=162.5)),
+        (dji(LRFTargetAbsAlt="800", AbsoluteAltitude="+592.502"), FULL),  # above the camera
+        (
+            xmp_of({"RelativeAltitude": "28", "GimbalYawDegree": "60", "GimbalPitchDegree": "-45"}, "drone-autel"),
+            StatedPose(60.0, -45.0, 28.0, 24.0),
+        ),
     ],
 )
 def test_the_names_of_other_makers(xmp, expected):

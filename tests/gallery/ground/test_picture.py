@@ -37,6 +37,8 @@ def test_another_scale_shows_the_same_places(m_per_px):
         (Pose(0, 0, 100, 24), "pitch of 0 degrees"),
         (Pose(0, 5, 100, 24), "pitch of 5 degrees"),
         (Pose(math.nan, -90, 100, 24), "no number"),
+        (Pose(0, -90, 100, 24, math.nan), "no number"),
+        (Pose(0, -60, 100, 24, 75), "roll of 75 degrees"),
     ],
 )
 def test_a_pose_that_cannot_be_is_refused_in_one_sentence(pose, named):

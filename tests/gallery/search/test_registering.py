@@ -56,6 +56,16 @@ def test_a_photo_with_a_pose_is_located(localizer):
     )
 
 
+def test_of_two_lenses_that_a_photo_states_the_one_that_fits_is_found_and_said(localizer):
+    answer = localizer.localize(photo_of(FakePose(30, -90, HEIGHT_M, 60, None, (24.0,)), 30))
+    assert answer.verdict == "located" and answer.ground.pose.focal_35mm == 24
+    assert any("fits with 24 mm, not with 60 mm" in note for note in answer.notes)
+    first = localizer.localize(photo_of(FakePose(30, -90, HEIGHT_M, 24, None, (60.0,)), 30))
+    assert first.ground.pose.focal_35mm == 24 and not any("disagree" in note for note in first.notes)
+    absurd = localizer.localize(photo_of(FakePose(30, -90, HEIGHT_M, 2000, None, (24.0,)), 30))
+    assert absurd.verdict == "located", "a lens that no drone has is no reason not to try the other"
+
+
 def test_a_heading_that_points_the_other_way_is_said(localizer):
     answer = localizer.localize(photo_of(FakePose(210, -90, HEIGHT_M, 24), 30))
     assert answer.verdict == "located" and any("turned by 180 degrees" in note for note in answer.notes)
