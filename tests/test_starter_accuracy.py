@@ -41,7 +41,7 @@ def rendered(tmp_path_factory) -> Path:
 
 def test_the_counts_are_of_the_shipped_weights():
     with load_model("starter", device="cpu", precision="float32") as embedder:
-        assert embedder.fingerprint == "eb32a23616b32bcc", "New weights: count again, here and in the README."
+        assert embedder.fingerprint == "eb32a23616b32bcc", "New weights: count again, here and in docs/figures.md."
 
 
 @pytest.mark.slow

@@ -93,7 +93,9 @@ def _gallery_files(gallery: Gallery) -> dict[str, Path | bytes]:
     places = [place for source in gallery.sources for place in _imagery_of(root / source)]
     for place in places:
         if not place.is_relative_to(root) or place == root:
-            raise GalleryError(f"{place.name} does not lie within the gallery: put it there and build it again.")
+            raise GalleryError(
+                f"{place.name} does not lie within the gallery. Build it again with --pack, which puts it there."
+            )
     names = [root / name for name in gallery.manifest["files"]]
     found = [*names, *_files_in(places), *_files_in([root / "photos"])]
     manifest = json.dumps(sealed(gallery.manifest), indent=2, ensure_ascii=False).encode()

@@ -30,9 +30,6 @@ if TYPE_CHECKING:
 FILE_ENDINGS = (".geojson", ".csv", ".kml", ".gpkg")
 """`gallery.export.FILE_ENDINGS`; the module itself is imported late."""
 
-AT_ONCE = 4
-"""Photos that are searched together: of more, the first answer would be long in coming."""
-
 _TRUST_HELP = "share of the located answers that shall be right, where the model is calibrated (default 0.95)"
 _PHOTOS_HELP = "photos, and folders of photos with all that is below them"
 _OUT_HELP = "write the answers there, as its ending says: .geojson, .csv, .kml, or .gpkg with a layer for each kind"
@@ -80,7 +77,7 @@ def run(options: argparse.Namespace) -> int:
     if area is not None:
         require_tiles_in(gallery, area)
     localizer = opened_localizer(gallery, options, options.trust)
-    asked = localizer.stream(photos, options.k, area, searched_as(options), batch=AT_ONCE, poses=poses)
+    asked = localizer.stream(photos, options.k, area, searched_as(options), batch=1, poses=poses)  # told as they come
     answers, stopped = _told(asked, len(photos), gallery, quiet=bool(options.json or options.format))
     return _written(answers, options) or (INTERRUPTED if stopped else 0)
 
