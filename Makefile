@@ -18,8 +18,9 @@ format: ## put the code into its format, and imports into their order
 	$(PYTHON) -m ruff check --fix .
 	$(PYTHON) -m ruff format .
 
-docs: ## draw the picture of the rooms from the table in docs/architecture.md
+docs: ## draw the picture of the rooms from the table in docs/architecture.md, and make the site in runs/site
 	$(PYTHON) docs/draw_architecture.py
+	zensical build --strict
 
 app: ## the pages, on http://127.0.0.1:7860
 	$(PYTHON) app.py

@@ -299,6 +299,7 @@ def build(catalog: "GalleryCatalog", others: Sequence[Page] = ()) -> "gr.Blocks"
     """All pages as one Gradio app. The first one answers photos; each has the same navigation."""
     import gradio as gr
 
+    from pages.common import documentation
     from pages.common.guarded_blocks import GuardedBlocks
     from pages.localize.page import localize_page
 
@@ -311,18 +312,21 @@ def build(catalog: "GalleryCatalog", others: Sequence[Page] = ()) -> "gr.Blocks"
     with pages as app:
         navigation()
         localize_page(catalog)
+        documentation.link()
     for page in others:
         with app.route(page.title, page.path):
             navigation()
             page.build()
+            documentation.link()
     return app.queue(default_concurrency_limit=4, max_size=MOST_WAITING)
 
 
 def serve(app: "gr.Blocks", catalog: "GalleryCatalog", host: str | None = None, port: int | None = None) -> str:
     """Serve the pages, then load the model beside them. Returns: the address; the server runs in its own thread."""
+    from pages.common.documentation import serve_documentation
     from pages.common.theme import LOGO_FILE, page_head, theme
 
-    _, address, _ = app.launch(
+    server, address, _ = app.launch(
         server_name=host,
         server_port=port,
         prevent_thread_lock=True,
@@ -337,6 +341,7 @@ def serve(app: "gr.Blocks", catalog: "GalleryCatalog", host: str | None = None, 
         footer_links=["api", "settings"],
         show_error=False,
     )
+    serve_documentation(server)
     catalog.first.service.engine.start()
     return address
 

@@ -20,7 +20,7 @@ from playwright.sync_api import Page, sync_playwright
 
 ROOT = Path(__file__).resolve().parent.parent
 OUT = ROOT / "docs" / "locate.webp"
-WIDTH_PX, HEIGHT_PX, SHOWN_PX = 1180, 820, 900
+WIDTH_PX, HEIGHT_PX, SHOWN_PX = 1180, 900, 1000
 PATIENCE_S = 180
 PATIENCE_MS = PATIENCE_S * 1000
 SETTLED_MS = 2500  # the map is drawn in a frame of its own
@@ -74,10 +74,13 @@ def record(page: Page, address: str) -> Frames:
     page.frame_locator("#map iframe").locator(".rank").first.wait_for(timeout=PATIENCE_MS)
     page.wait_for_timeout(SETTLED_MS)
     take(3500)
-    for part in ("#fit", "#strip"):
-        page.locator(part).scroll_into_view_if_needed()
-        page.wait_for_timeout(SETTLED_MS)
-        take(2500)
+    page.locator("#map").evaluate("part => part.scrollIntoView({block: 'start'})")
+    page.wait_for_timeout(SETTLED_MS)
+    take(2500)
+    page.locator("#fit summary").first.click()
+    page.locator("#fit").evaluate("part => part.scrollIntoView({block: 'start'})")
+    page.wait_for_timeout(SETTLED_MS)
+    take(3000)
     return frames
 
 
