@@ -1,5 +1,6 @@
 """Reading a photo from any source: upright RGB without metadata, its position, and one sentence when it is refused."""
 
+import logging
 import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -13,6 +14,10 @@ from .errors import PhotoError
 from .photo_file import MAX_PIXELS, check_size, open_image, read_bytes, shown_name, too_many_pixels
 from .photo_metadata import DECODE_FAULTS, Metadata, PhotoPosition, StatedPose, metadata_of
 from .photo_pixels import from_array, to_rgb
+from .photo_structure import Structure, structure_of
+from .photo_worker import NoWorker, read_apart
+
+log = logging.getLogger(__name__)
 
 _UPRIGHT = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
@@ -43,7 +48,10 @@ PhotoSource = str | os.PathLike[str] | bytes | BinaryIO | Image.Image | np.ndarr
 
 
 def load_photo(source: PhotoSource, target_px: int | None = None) -> Photo:
-    """Read a photo of any kind the project takes.
+    """Read a photo of any kind the project takes, of anybody's.
+
+    How a file is built is looked at first. Pictures that are costly to decode are read in a process of their own, which
+    ends at a limit of time and memory (`mean_model.photo_worker`); common ones are read here, which is quicker.
 
     Args:
         source: a path, the bytes of a file, an open binary file, a PIL image, an array (H, W), (H, W, 3) or
@@ -65,8 +73,28 @@ def load_photo(source: PhotoSource, target_px: int | None = None) -> Photo:
         image, notes = from_array(source)
         return _finish(lambda: image, image, "photo", target_px, notes)
     data, name = read_bytes(source)
-    image = open_image(data, name)
+    structure = structure_of(data, name)
+    if structure.here_px:
+        image = _opened(data, name, structure)
+        if image.width * image.height <= structure.here_px:
+            return _finish(lambda: _decode(image, target_px), image, name, target_px)
+    try:
+        return read_apart(data, name, target_px)
+    except NoWorker:
+        log.warning("Costly photos are read without limits: no further program can be started here.")
+    return read_here(data, name, target_px)
+
+
+def read_here(data: bytes, name: str, target_px: int | None) -> Photo:
+    """Read the bytes of a photo in this process, whatever that costs; else as `load_photo`."""
+    image = _opened(data, name, structure_of(data, name))
     return _finish(lambda: _decode(image, target_px), image, name, target_px)
+
+
+def _opened(data: bytes, name: str, structure: Structure) -> Image.Image:
+    image = open_image(data, name)
+    check_size(image, name, structure.buffered)
+    return image
 
 
 def read_position(source: str | os.PathLike[str] | bytes | BinaryIO) -> PhotoPosition | None:
@@ -84,7 +112,9 @@ def read_metadata(source: str | os.PathLike[str] | bytes | BinaryIO) -> Metadata
     Raises:
         PhotoError: as `read_position`.
     """
-    image = open_image(*read_bytes(source))
+    data, name = read_bytes(source)
+    structure_of(data, name)
+    image = open_image(data, name)
     return metadata_of(image, image.size)
 
 
@@ -115,6 +145,8 @@ def _finish(
         rgb, colour_notes = to_rgb(decoded, target_px)
     except Image.DecompressionBombError as error:
         raise PhotoError(too_many_pixels(name, None, MAX_PIXELS)) from error
+    except MemoryError as error:
+        raise PhotoError(f"{name} needs too much memory to decode: save it smaller.") from error
     except DECODE_FAULTS as error:
         raise PhotoError(f"{name} is damaged or cut short: copy it again, or save it again as JPEG.") from error
     said = metadata_of(opened, size)

@@ -152,11 +152,14 @@ def _is_text(head: bytes) -> bool:
     return all(letter.isprintable() or letter in "\r\n\t\f" for letter in text)
 
 
-def check_size(image: Image.Image, name: str) -> None:
-    """Refuse by what the header says, before anything is decoded."""
+def check_size(image: Image.Image, name: str, buffered: bool = False) -> None:
+    """Refuse by what the header says, before anything is decoded.
+
+    Args: buffered: whether a JPEG is held whole in memory, at whatever scale it is decoded, as progressive ones are.
+    """
     width, height = image.size
-    # A progressive JPEG is held whole in memory, at whatever scale it is decoded.
-    baseline = isinstance(image, JpegImagePlugin.JpegImageFile) and not image.info.get("progressive")
+    buffered |= bool(image.info.get("progressive"))
+    baseline = isinstance(image, JpegImagePlugin.JpegImageFile) and not buffered
     limit = MAX_JPEG_PIXELS if baseline else MAX_PIXELS
     if width * height > limit:
         raise PhotoError(too_many_pixels(name, width * height, limit))

@@ -11,6 +11,7 @@ from PIL import Image
 from .photo_lens import lens
 from .photo_pose import attitude, height
 from .photo_statement import Statement, number, sane
+from .photo_tiff_structure import exif_excess
 from .photo_xmp import ALTITUDES, LATITUDES, LONGITUDES, first_named, xmp_values
 
 # What Pillow's decoders raise on broken data, as met by feeding them mutated files.
@@ -32,6 +33,7 @@ DECODE_FAULTS = (
 _EXIF_MAKE, _EXIF_MODEL, _EXIF_ORIENTATION, _EXIF_GPS, _EXIF_CAMERA = 0x010F, 0x0110, 0x0112, 0x8825, 0x8769
 _EXIF_TAKEN, _EXIF_SUBSECOND, _EXIF_OFFSET = 0x9003, 0x9291, 0x9011  # of DateTimeOriginal
 
+_NOTE_DAMAGED = "The photo's EXIF is damaged and was ignored."
 _NOTE_POSITION = "The position in the photo's EXIF makes no sense and was ignored."
 _NONSENSE = "makes no sense"
 
@@ -84,13 +86,15 @@ def metadata_of(image: Image.Image, size: tuple[int, int]) -> Metadata:
     Args: size: width and height in pixels as the file states them: a decoded JPEG may have become smaller.
     """
     try:
+        if exif_excess(_exif_of(image)):
+            return Metadata(notes=(_NOTE_DAMAGED,))
         exif = image.getexif()
         orientation = exif.get(_EXIF_ORIENTATION, 1)
         make, model = (str(exif.get(tag, "")).strip("\0 ") for tag in (_EXIF_MAKE, _EXIF_MODEL))
         gps: dict[int, Any] = dict(exif.get_ifd(_EXIF_GPS))
         camera: dict[int, Any] = dict(exif.get_ifd(_EXIF_CAMERA))
     except DECODE_FAULTS:
-        return Metadata(notes=("The photo's EXIF is damaged and was ignored.",))
+        return Metadata(notes=(_NOTE_DAMAGED,))
     orientation = orientation if isinstance(orientation, int) else 1
     xmp = xmp_values(image.info.get("xmp"))
     looked = attitude(gps, xmp, orientation, make)
@@ -108,6 +112,14 @@ def metadata_of(image: Image.Image, size: tuple[int, int]) -> Metadata:
     said = (*looked.statements, *heights, *optics.statements)
     statements = (*_places(gps, xmp, position), *said, *_times(camera, taken_at))
     return Metadata(orientation, position, None if pose == StatedPose() else pose, taken_at, tuple(notes), statements)
+
+
+def _exif_of(image: Image.Image) -> bytes:
+    """The block of Exif that Pillow would read: of its own, or as digits in a text of a PNG."""
+    own, text = image.info.get("exif"), image.info.get("Raw profile type exif")
+    if isinstance(own, bytes):
+        return own
+    return bytes.fromhex("".join(text.split("\n")[3:])) if isinstance(text, str) else b""
 
 
 def _places(gps: dict[int, Any], xmp: dict[str, str], position: PhotoPosition | None) -> list[Statement]:

@@ -9,6 +9,9 @@ from .errors import PhotoError
 from .photo_file import MAX_PIXELS, too_many_pixels
 
 _GREY = 128  # stands behind transparent parts: neither bright nor dark to the network
+_LARGE_PX = 16_000_000
+_BAND_ROWS = 64  # after averaging
+_BANDED = ("1", "L", "P", "RGB", "RGBA", "LA", "CMYK", "YCbCr", "I", "F")
 
 
 def from_array(array: np.ndarray) -> tuple[Image.Image, list[str]]:
@@ -52,6 +55,8 @@ def stretch_to_8_bit(values: np.ndarray) -> np.ndarray:
 def to_rgb(image: Image.Image, target_px: int | None) -> tuple[Image.Image, list[str]]:
     """RGB at about the size that is needed, with a note for each thing that is not plain."""
     notes: list[str] = []
+    if target_px is not None:
+        image = _reduced_by_whole_factor(image, target_px)
     if image.mode.startswith("I") or image.mode == "F":
         values = np.asarray(image)
         notes.append(_note_stretch(values))
@@ -80,3 +85,30 @@ def _reduced(image: Image.Image, target_px: int) -> Image.Image:
         return image  # resampling twice costs sharpness, and a JPEG was decoded at a fraction already
     size = (round(image.width * scale), round(image.height * scale))
     return image.resize(size, Image.Resampling.BICUBIC, reducing_gap=3.0)
+
+
+def _reduced_by_whole_factor(image: Image.Image, target_px: int) -> Image.Image:
+    """A very large picture at a fraction of its size, with sides of six times the target or more.
+
+    Band by band: what would be converted and averaged as a whole would take its memory several times more.
+    """
+    factor = min(image.size) // (6 * target_px)
+    if factor < 2 or image.width * image.height < _LARGE_PX or image.mode not in _BANDED:
+        return image
+    height = -(-image.height // factor)
+    bands = []
+    for top in range(0, height, _BAND_ROWS):
+        rows = (factor * top, min(factor * (top + _BAND_ROWS), image.height))
+        band = image.crop((0, rows[0], image.width, rows[1]))
+        bands.append(_averageable(band).reduce(factor))
+    reduced = Image.new(bands[0].mode, (bands[0].width, height))
+    for number, band in enumerate(bands):
+        reduced.paste(band, (0, number * _BAND_ROWS))
+    return reduced
+
+
+def _averageable(band: Image.Image) -> Image.Image:
+    """A band in a mode whose numbers may be averaged."""
+    if band.has_transparency_data:
+        return band.convert("RGBA")
+    return band.convert({"1": "L", "P": "RGB"}.get(band.mode, band.mode))
