@@ -79,7 +79,8 @@ def load_photo(source: PhotoSource, target_px: int | None = None) -> Photo:
         if image.width * image.height <= structure.here_px:
             return _finish(lambda: _decode(image, target_px), image, name, target_px)
     try:
-        return read_apart(data, name, target_px)
+        photo: Photo = read_apart(data, name, target_px)
+        return photo
     except NoWorker:
         log.warning("Costly photos are read without limits: no further program can be started here.")
     return read_here(data, name, target_px)

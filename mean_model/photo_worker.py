@@ -9,7 +9,6 @@ no program can be started, the photo is read in the process that asks.
 import atexit
 import os
 import pickle
-import re
 import signal
 import subprocess
 import sys
@@ -17,14 +16,11 @@ import threading
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any
+from typing import Any
 
 from PIL import Image
 
 from .errors import PhotoError
-
-if TYPE_CHECKING:
-    from .photo import Photo
 
 MOST_CPU_S = 12
 """Seconds of computing that a photo may take; 119 megapixels of any kind take up to four."""
@@ -35,6 +31,10 @@ MOST_BYTES = 1_200_000_000
 KEPT_BYTES = 400_000_000
 """A worker that ever held more than this ends after its answer, and its memory with it."""
 MOST_WORKERS = 4
+
+PROGRAM = "mean_model.photo_worker_program"
+READY = b"\1"
+"""What a worker says first."""
 
 _TOO_LONG = "takes too long to decode: save it again, for example as JPEG"
 _FELL = "is damaged: copy it again, or save it again as JPEG"
@@ -68,7 +68,7 @@ class Worker:
         settings = {**os.environ, "PYTHONPATH": os.pathsep.join(paths), "OPENBLAS_NUM_THREADS": "1"}
         try:
             self._process = subprocess.Popen(
-                [sys.executable, "-m", __name__],
+                [sys.executable, "-m", PROGRAM],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.DEVNULL,
@@ -78,9 +78,10 @@ class Worker:
         except (OSError, ValueError) as error:  # ValueError: no sys.executable
             raise NoWorker from error
         self.spent = False
+        self._ready = False
 
-    def read(self, job: Job) -> "Photo":
-        """Read a photo. Afterwards, look at `spent`: whether the worker is to be put away.
+    def read(self, job: Job) -> Any:
+        """Read a photo, as a `mean_model.photo.Photo`. Afterwards, `spent` says whether the worker is to be put away.
 
         Raises:
             PhotoError: it cannot be read, or not within the limits.
@@ -99,7 +100,7 @@ class Worker:
         except (OSError, EOFError, ValueError, pickle.UnpicklingError) as error:  # ValueError: too few pixels
             self.spent = True
             ended = self._end()
-            if ended == _NOT_STARTED:
+            if not (self._ready or late.is_set()):
                 raise NoWorker from error
             slow = late.is_set() or ended == -getattr(signal, "SIGXCPU", 0)
             raise PhotoError(f"{job.name} {_TOO_LONG if slow else _FELL}.") from error
@@ -110,15 +111,18 @@ class Worker:
             timer.cancel()
             if self.spent:
                 self._end()
-        if isinstance(answer, PhotoError):
+        if isinstance(answer, Exception):
             raise answer
         return answer
 
-    def _exchange(self, job: Job) -> "tuple[Photo | PhotoError, bool]":
+    def _exchange(self, job: Job) -> tuple[Any, bool]:
         sending, receiving = self._process.stdin, self._process.stdout
         assert sending is not None and receiving is not None
-        _send(sending, job)
-        answer: Photo | PhotoError
+        if not self._ready and receiving.read(1) != READY:
+            raise EOFError
+        self._ready = True
+        pickle.dump(job, sending, pickle.HIGHEST_PROTOCOL)
+        sending.flush()
         answer, size, spent = pickle.load(receiving)
         if size is not None:
             pixels = receiving.read(3 * size[0] * size[1])
@@ -142,10 +146,6 @@ class Worker:
         self._end()
 
 
-_NOT_STARTED = 97
-"""Exit status of a worker that lacks what it needs."""
-
-
 class Pool:
     """The workers of this process: the next photo waits while all of them read."""
 
@@ -156,8 +156,8 @@ class Pool:
         self._places = threading.BoundedSemaphore(self._most)
         self._lock = threading.Lock()
 
-    def read(self, job: Job) -> "Photo":
-        """Read a photo in the next worker that is free.
+    def read(self, job: Job) -> Any:
+        """Read a photo in the next worker that is free, as a `mean_model.photo.Photo`.
 
         Raises:
             PhotoError, NoWorker: as `Worker.read`.
@@ -202,97 +202,15 @@ class _Shared:
 _shared = _Shared()
 
 
-def read_apart(data: bytes, name: str, target_px: int | None) -> "Photo":
+def read_apart(data: bytes, name: str, target_px: int | None) -> Any:
     """Read a photo in a worker.
 
     Args: as of `mean_model.photo.load_photo`, with the bytes of the file.
+
+    Returns: a `mean_model.photo.Photo`.
 
     Raises:
         PhotoError: it cannot be read, or not within the limits.
         NoWorker: no program can be started here.
     """
     return _shared.pool().read(Job(data, name, target_px))
-
-
-def _send(stream: IO[bytes], value: Any) -> None:
-    pickle.dump(value, stream, pickle.HIGHEST_PROTOCOL)
-    stream.flush()
-
-
-# --- what runs in the worker -----------------------------------------------------------------------------------------
-
-
-def _serve(asked: IO[bytes], answers: IO[bytes]) -> None:
-    """Read photos until nobody asks any more."""
-    from .photo import read_here
-
-    _limit_memory()
-    while True:
-        try:
-            job: Job = pickle.load(asked)
-        except EOFError:
-            return
-        _limit_time()
-        answer: Photo | PhotoError
-        pixels, size = b"", None
-        try:
-            photo = read_here(job.data, job.name, job.target_px)
-            size, pixels = photo.image.size, photo.image.tobytes()
-            object.__setattr__(photo, "image", None)  # its pixels come as they are
-            answer = photo
-        except PhotoError as error:
-            answer = PhotoError(str(error))
-        except MemoryError:  # beside decoding, where it is told already
-            answer = PhotoError(f"{job.name} needs too much memory to decode: save it smaller.")
-        spent = _most_held() > KEPT_BYTES
-        _send(answers, (answer, size, spent))
-        answers.write(pixels)
-        answers.flush()
-        if spent:
-            return
-
-
-def _limit_memory() -> None:
-    with suppress(ImportError, ValueError, OSError, AttributeError):
-        import resource
-
-        resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-        resource.setrlimit(resource.RLIMIT_DATA, (MOST_BYTES, MOST_BYTES))
-
-
-def _limit_time() -> None:
-    """Give this process so many seconds of computing from now on."""
-    with suppress(ImportError, ValueError, OSError):
-        import resource
-
-        used = sum(resource.getrusage(resource.RUSAGE_SELF)[:2])
-        resource.setrlimit(resource.RLIMIT_CPU, (int(used) + MOST_CPU_S + 1, resource.RLIM_INFINITY))
-
-
-def _most_held() -> int:
-    """Bytes of memory that this program ever held; 0 where that is not known.
-
-    Not `getrusage`, which on Linux counts what the program that started this one held.
-    """
-    try:
-        status = Path("/proc/self/status").read_text()
-    except OSError:
-        return 0
-    match = re.search(r"VmHWM:\s+(\d+) kB", status)
-    return 0 if match is None else 1024 * int(match[1])
-
-
-def main() -> None:
-    """Serve the program that started this one."""
-    answers = os.fdopen(os.dup(1), "wb")
-    os.dup2(2, 1)  # whatever a library prints is no answer
-    try:
-        import mean_model.photo  # noqa: F401 (before the first photo comes)
-    except ImportError:
-        sys.exit(_NOT_STARTED)
-    with suppress(BrokenPipeError):
-        _serve(sys.stdin.buffer, answers)
-
-
-if __name__ == "__main__":
-    main()
