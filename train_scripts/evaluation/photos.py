@@ -351,7 +351,7 @@ def summary_of(found: Sequence[Found], gallery: Gallery, protocol: Protocol, ran
         figures["located_right"] = sum(distance_m(LonLat(at.lon, at.lat), truth) <= at.radius_m for at, truth in dared)
     laid = [one for one in found if one.answer.ground is not None]
     if laid:
-        figures["ground"] = _on_ground(laid)
+        figures["on_ground"] = _on_ground(laid)
     fits = [(one.answer.check.fit, one.query.truth) for one in found if one.answer.check is not None]
     if fits:
         off_m = [(distance_m(fit.point, truth), fit.radius_m) for fit, truth in fits if fit is not None]

@@ -63,8 +63,8 @@ def of_photos(summary: Mapping[str, Any]) -> str:
             f"confidence: {auc}calibration error {trust['calibration_error']:.3f}; answers that can be kept at a "
             f"precision: {kept}"
         )
-    if "ground" in summary:
-        counts = "; ".join(f"{count} {OUTCOMES[name]}" for name, count in summary["ground"].items() if count)
+    if "on_ground" in summary:
+        counts = "; ".join(f"{count} {OUTCOMES[name]}" for name, count in summary["on_ground"].items() if count)
         lines.append(f"on the ground: {counts}")
     if summary.get("verified"):
         lines.append(

@@ -12,7 +12,10 @@ from PIL import Image
 from gallery import Gallery, Localizer, build_gallery
 from gallery.build.options import BuildOptions
 from gallery.geo import LonLat, distance_m
+from gallery.ground.sheets import make_ground
+from gallery.report.ground import OUTCOMES
 from gallery.report.report import read_report
+from gallery.report.table import inspection_of
 from gallery.report.tiles import read_tiles
 from gallery.search.options import SearchOptions
 from mean_model import load_model
@@ -76,6 +79,21 @@ def test_geometry_says_where_the_photos_lie(home, capsys):
     assert checked["verified_median_error_m"] < 1 and checked["verified_far_off"] == 0
     words = say(capsys, "--model", home / "tiny", "--dataset", f"gallery:{home / 'g'}", "--verify")
     assert "verified by geometry 2, median 0." in words
+
+
+def test_a_report_keeps_what_the_ground_said(home, tmp_path, capsys):
+    asked = ("--model", home / "tiny", "--ground", "--rotations", 1)
+    own = shutil.copytree(home, tmp_path / "own", ignore=shutil.ignore_patterns("ground", "tiny")) / "g"
+    with pytest.raises(BadRequest, match="python -m gallery ground DIR"):
+        ask(home, of_gallery(own, ground=True))
+    make_ground(Gallery.open(own))
+    words = say(capsys, *asked, "--dataset", f"gallery:{own}", "--out", tmp_path / "r.parquet")
+    table = inspection_of(read_report(tmp_path / "r.parquet")).table
+    assert table["ground_probability"].between(0, 1).all() and table["embedding_rank"].notna().all()
+    counts = table["on_ground"].value_counts()
+    assert counts.sum() == 2 and all(f"{count} {OUTCOMES[name]}" in words for name, count in counts.items())
+    (found,) = ask(home, of_gallery(own, ground=True, rotations=1))
+    assert sum(found["on_ground"].values()) == 2 and found["ground"] is True
 
 
 def test_the_command_line_speaks_as_for_datasets_of_places(home, capsys):
