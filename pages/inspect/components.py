@@ -305,7 +305,7 @@ def _query() -> QueryParts:
             heat=heat,
             against=against,
             opacity=opacity,
-            sight=gr.HTML(elem_id="sight", js_on_load=widgets.COMPARE_SCRIPT),
+            sight=gr.HTML(elem_id="sight", js_on_load=widgets.COMPARE_SCRIPT + widgets.MAP_SCRIPT),
             earlier=gr.HTML(elem_id="earlier"),
         )
 
