@@ -5,6 +5,7 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+import cv2
 import numpy as np
 import pandas as pd
 from PIL import Image
@@ -25,6 +26,9 @@ OUTCOMES: Mapping[str, str] = {
 
 HEAT_PX = 384
 """Pixels, longer side of a kept picture of the probability."""
+
+SPOT_PX = 3
+"""Pixels, side of the smallest spot in it: one of a single pixel is not seen on a map."""
 
 
 @dataclass(frozen=True)
@@ -119,6 +123,7 @@ def _pictured(patches: list[HeatPatch]) -> tuple[bytes, tuple[float, float, floa
         row = np.clip((north - lat) / (north - south) * size[1], 0, size[1] - 1).astype(int)
         column = np.clip((lon - west) / (east - west) * size[0], 0, size[0] - 1).astype(int)
         np.maximum.at(heat, (row[:, None], column[None]), patch.probability)
+    heat = np.asarray(cv2.dilate(heat, np.ones((SPOT_PX, SPOT_PX))), np.float64)
     grey = np.round(255 * np.sqrt(heat / max(float(heat.max()), 1e-12))).astype(np.uint8)
     stream = io.BytesIO()
     Image.fromarray(grey).save(stream, "PNG", optimize=True)
