@@ -12,7 +12,7 @@ from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING, NoReturn
 
-from gallery.arguments import Parser
+from gallery.arguments import Parser, count
 from gallery.constants import SAMPLE, SHARES
 from gallery.store.manifest import FILES, MANIFEST
 
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from mean_model.embedder import Embedder
     from mean_model.zero_gpu import LentGpu
     from pages.services.catalog import GalleryCatalog
+    from pages.services.request_limits import DiskUse
 
 ROOT = Path(__file__).resolve().parent
 PRIVATE_FOLDERS = (".git", "mean_model", "train_scripts", "tests", "pages")  # never served, whatever a page returns
@@ -48,6 +49,7 @@ class Options:
     pictures: tuple[Path, ...] = ()
     host: str | None = None  # None: Gradio's own choice, 127.0.0.1 unless GRADIO_SERVER_NAME says otherwise
     port: int | None = None
+    proxies: int = 0  # that stand before the server and are trusted to say who asks
     others: tuple[Path, ...] = ()  # further galleries to choose from
 
     @property
@@ -83,6 +85,7 @@ def options_of(arguments: Sequence[str]) -> Options:
         pictures=tuple(given.pictures),
         host=given.host,
         port=given.port,
+        proxies=given.proxies,
         others=tuple(others),
     )
 
@@ -135,6 +138,14 @@ def _parser() -> Parser:
         type=int,
         default=os.environ.get("GRADIO_SERVER_PORT"),
         help="port to serve on (default: GRADIO_SERVER_PORT, or 7860)",
+    )
+    parser.add_argument(
+        "--proxies",
+        type=count,
+        default=os.environ.get("MEAN_PROXIES", "0"),
+        metavar="N",
+        help="proxies before the server, each of which appends to X-Forwarded-For: limits count the visitors and not "
+        "the proxy (default: MEAN_PROXIES, or 0: the header is not believed)",
     )
     return parser
 
@@ -213,8 +224,8 @@ def catalog_of(options: Options, load: "Callable[[Path], Localizer]") -> "Galler
     return GalleryCatalog(entries)
 
 
-def more_pages(options: Options, catalog: "GalleryCatalog") -> list[Page]:
-    """The pages beside the first one. Another page is one line here."""
+def more_pages(options: Options, catalog: "GalleryCatalog", disk: "DiskUse | None" = None) -> list[Page]:
+    """The pages beside the first one. Another page is one line here. Args: disk: that visitors' galleries lie on."""
     from pages.flight.page import flight_page
     from pages.galleries.page import galleries_page
     from pages.inspect.page import inspect_page
@@ -225,7 +236,7 @@ def more_pages(options: Options, catalog: "GalleryCatalog") -> list[Page]:
     own = options.gallery / "report.parquet"
     report = options.report or (own if own.is_file() else None)
     first = catalog.first.service
-    galleries, builds = GalleriesService(catalog), VisitorBuilds(catalog)
+    galleries, builds = GalleriesService(catalog), VisitorBuilds(catalog, disk=disk)
     inspection = InspectionService(first.engine, report, options.gallery, options.against, options.pictures)
     return [
         Page("Flight", "/flight", lambda: flight_page(catalog)),
@@ -321,11 +332,28 @@ def build(catalog: "GalleryCatalog", others: Sequence[Page] = ()) -> "gr.Blocks"
     return app.queue(default_concurrency_limit=4, max_size=MOST_WAITING)
 
 
-def serve(app: "gr.Blocks", catalog: "GalleryCatalog", host: str | None = None, port: int | None = None) -> str:
-    """Serve the pages, then load the model beside them. Returns: the address; the server runs in its own thread."""
-    from pages.common.documentation import serve_documentation
-    from pages.common.theme import LOGO_FILE, page_head, theme
+def serve(
+    app: "gr.Blocks",
+    catalog: "GalleryCatalog",
+    host: str | None = None,
+    port: int | None = None,
+    proxies: int = 0,
+    disk: "DiskUse | None" = None,
+) -> str:
+    """Serve the pages, then load the model beside them. Returns: the address; the server runs in its own thread.
 
+    Args: proxies, disk: as `pages.services.request_limits` has them.
+    """
+    from starlette.middleware import Middleware
+
+    from pages.common.documentation import serve_documentation
+    from pages.common.guarded_blocks import questions_of
+    from pages.common.theme import LOGO_FILE, page_head, theme
+    from pages.services.request_limits import Limits, RequestLimits
+
+    os.environ.setdefault("FORWARDED_ALLOW_IPS", "")  # uvicorn would believe what any visitor of this machine writes
+    limits = Limits(proxies=proxies, kept_s=FILES_LIVE_S)
+    layer = Middleware(RequestLimits, limits=limits, disk=disk, questions_of=partial(questions_of, app))  # type: ignore
     server, address, _ = app.launch(
         server_name=host,
         server_port=port,
@@ -340,6 +368,7 @@ def serve(app: "gr.Blocks", catalog: "GalleryCatalog", host: str | None = None, 
         run_history=False,
         footer_links=["api", "settings"],
         show_error=False,
+        app_kwargs={"middleware": [layer]},
     )
     serve_documentation(server)
     catalog.first.service.engine.start()
@@ -360,20 +389,22 @@ def main(arguments: Sequence[str] | None = None) -> int:
     logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(message)s", stream=sys.stderr)
     os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"
     from mean_model.malloc import keep_freed_memory
+    from pages.services.request_limits import DiskUse
     from pages.services.temp_root import Sweeper, temp_root
 
     keep_freed_memory()  # before torch comes: a batch then takes up to half the time
     signal.signal(signal.SIGTERM, _stop)
     with temp_root() as root:
         catalog = catalog_of(options, loader(options, lent_gpu()))
-        app = build(catalog, more_pages(options, catalog))
+        disk = DiskUse(lambda: root)
+        app = build(catalog, more_pages(options, catalog, disk))
 
         def kept() -> set[str]:
             return set().union(*(block.keep_in_cache for block in app.blocks.values()))
 
         with Sweeper(root, FILES_LIVE_S, kept):
             try:
-                serve(app, catalog, options.host, options.port)
+                serve(app, catalog, options.host, options.port, options.proxies, disk)
                 app.block_thread()
             finally:
                 app.close()  # nothing is uploaded into what is removed now

@@ -23,6 +23,13 @@ def path_of(text: str) -> Path:
     return Path(text)
 
 
+def count(text: str) -> int:
+    """A whole number, not below 0."""
+    if not (text.isascii() and text.isdigit()):
+        raise argparse.ArgumentTypeError(f"{text!r} is no number from 0")
+    return int(text)
+
+
 class Parser(argparse.ArgumentParser):
     """An ArgumentParser that says in one line what is wrong."""
 

@@ -4,8 +4,9 @@ import argparse
 from pathlib import Path
 from typing import Any
 
+from gallery.arguments import count
 from gallery.cli.loading import gallery_folder
-from gallery.cli.options import count, examples, json_option
+from gallery.cli.options import examples, json_option
 from gallery.cli.output import say, say_json
 from gallery.errors import GalleryError
 

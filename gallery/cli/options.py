@@ -122,13 +122,6 @@ def numbers(text: str, names: str) -> list[float]:
     return found
 
 
-def count(text: str) -> int:
-    """A whole number, not below 0."""
-    if not (text.isascii() and text.isdigit()):
-        raise argparse.ArgumentTypeError(f"{text!r} is no number from 0")
-    return int(text)
-
-
 def photo_path(text: str) -> Path:
     """A path as it is, even one that cannot be: each photo is answered for itself."""
     return Path(text)

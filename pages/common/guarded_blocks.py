@@ -35,6 +35,15 @@ class GuardedBlocks(gr.Blocks):
             raise gr.Error(MALFORMED) from error
 
 
+def questions_of(blocks: gr.Blocks, address: str) -> int:
+    """How many questions of an address wait or are answered now."""
+    queue = blocks._queue
+    waiting = [event for each in queue.event_queue_per_concurrency_id.values() for event in each.queue]
+    running = [event for events in queue.active_jobs for event in events or ()]
+    clients = (event.request.client for event in (*waiting, *running))
+    return sum(client is not None and client.host == address for client in clients)
+
+
 def paths_in(value: Any) -> Iterator[Any]:
     """Everything that a value of a request gives as the path of a file, at any depth."""
     if isinstance(value, dict):

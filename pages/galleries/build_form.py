@@ -16,8 +16,8 @@ from pages.services.visitor_builds import BuildRequest, VisitorBuilds, zipped
 
 ABOUT = f"""
 Up to {MOST_BYTES / 1e6:.0f} MB and {MOST_TILES:,} tiles. The gallery is yours alone, in this browser, for
-{{hours:g}} hours; then it and the upload are deleted. Tiles as large as the ground that your photos show work best.
-Stop ends a build at once, and nothing of it is kept.
+{{hours:g}} hours, or less when others wait for a place; then it and the upload are deleted. Tiles as large as the
+ground that your photos show work best. Stop ends a build at once, and nothing of it is kept.
 """
 
 

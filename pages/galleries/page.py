@@ -18,7 +18,8 @@ from pages.galleries.components import LOOKING, NO_TILE, PROMISE, Parts, make_pa
 from pages.gallery_picker import Remembered
 from pages.services.catalog import CatalogEntry
 from pages.services.galleries import GalleriesService
-from pages.services.visitor_builds import MOST_EACH, VisitorBuilds, progress_text
+from pages.services.request_limits import counts
+from pages.services.visitor_builds import MOST_EACH, Visitor, VisitorBuilds, progress_text
 
 NOT_SHOWN = "This gallery cannot be shown"
 SLOW: dict[str, Any] = {"show_progress": "hidden", "concurrency_limit": 2, "concurrency_id": "galleries", **PRIVATE}
@@ -121,7 +122,7 @@ class Events:
             form.planned: '<div class="card waiting room"></div>',  # the progress bar lies over it
         }
         try:
-            entry = self.builds.build(form.request(given), step, stopped.is_set)
+            entry = self.builds.build(form.request(given), step, stopped.is_set, _visitor_of(request))
         except SPOKEN as error:
             yield {**idle, form.planned: cards.trouble_card(error, "No gallery was built")}
             return
@@ -152,6 +153,11 @@ class Events:
         now = replace(known, chosen=first.key, own=tuple(own for own in known.own if own != key))
         chosen = {**self.picker.remember(now, first), self.parts.form.planned: ""}
         yield from self._show_gallery(first, now.to_dict(), chosen)
+
+
+def _visitor_of(request: gr.Request) -> Visitor:
+    address = request.client.host if request.client else ""
+    return Visitor(str(request.session_hash), address if counts(address) else "")
 
 
 def _wire(events: Events, parts: Parts) -> None:

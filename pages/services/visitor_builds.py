@@ -4,10 +4,12 @@ import re
 import secrets
 import shutil
 import threading
+import time
 import zipfile
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property, partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -24,6 +26,7 @@ from pages.services.engine import Engine
 from pages.services.flight import FlightService
 from pages.services.ground import prepare_ground
 from pages.services.locate import LocateService
+from pages.services.request_limits import DiskUse
 from pages.services.upload import plan
 
 LIVE_S = 2 * 3600.0
@@ -35,8 +38,11 @@ MOST_KEPT = 8
 MOST_EACH = 2
 """Most galleries of one visitor; the oldest gives way to the next."""
 
-LEAST_FREE_BYTES = 2_000_000_000
-"""Least bytes that the disk must have free for a build to begin."""
+MOST_OF_ADDRESS = 4
+"""Most galleries of all visitors of one network address, those included that are being built."""
+
+LEAST_LIVE_S = 15 * 60.0
+"""Seconds that a gallery is kept at least, when there are as many as are kept and somebody else wants one."""
 
 AT_ONCE = 8
 """Tiles that are embedded between two looks at the stop button."""
@@ -51,6 +57,26 @@ class NoRoom(PagesError):
 
 
 @dataclass(frozen=True)
+class Visitor:
+    """Who wants a gallery."""
+
+    session: str = ""  # of the page in the browser
+    address: str = ""  # of the network
+
+
+NOBODY = Visitor()
+
+
+@dataclass(frozen=True)
+class _Held:
+    """A gallery that is kept, or a place that is taken for one that is being built (without a key)."""
+
+    visitor: Visitor
+    since: float  # by `time.monotonic`
+    key: str | None = None
+
+
+@dataclass(frozen=True)
 class BuildRequest:
     """What a visitor wants built."""
 
@@ -62,10 +88,12 @@ class BuildRequest:
 class VisitorBuilds:
     """Builds galleries for visitors and puts them into the catalog, each for whoever knows its key."""
 
-    def __init__(self, catalog: GalleryCatalog, live_s: float = LIVE_S) -> None:
+    def __init__(self, catalog: GalleryCatalog, live_s: float = LIVE_S, disk: DiskUse | None = None) -> None:
+        """Args: live_s: seconds that a gallery is kept at most. disk: that they lie on; None: that of the folder."""
         self.catalog = catalog
         self.live_s = live_s
-        self._building = 0
+        self._disk = disk or DiskUse(lambda: Path(self._root.name))
+        self._held: list[_Held] = []  # the oldest first
         self._lock = threading.Lock()
 
     @cached_property
@@ -77,10 +105,12 @@ class VisitorBuilds:
         order: BuildRequest,
         progress: Callable[[Progress], None] | None = None,
         stopped: Callable[[], bool] = bool,
+        visitor: Visitor = NOBODY,
     ) -> CatalogEntry:
         """Build a gallery with the first gallery's model. Stopped or failed, nothing of it stays.
 
         Args:
+            visitor: who wants it.
             progress: is told how far the build is, before it and after each batch.
             stopped: whether to stop now; asked every `AT_ONCE` tiles.
 
@@ -94,12 +124,13 @@ class VisitorBuilds:
             if progress is not None:
                 progress(so_far)
 
-        with self._reserved():
+        with self._reserved(visitor) as keep:
             temp_folder = Path(self._root.name) / secrets.token_urlsafe(16)
             try:
                 temp_folder.mkdir()
                 entry = self._built(order, temp_folder, _Interruptible(embedder, stopped), embedder, step)
                 self.catalog.put(entry, self.live_s)
+                keep(entry.key)
             except BaseException:
                 shutil.rmtree(temp_folder, ignore_errors=True)
                 raise
@@ -121,26 +152,62 @@ class VisitorBuilds:
         return CatalogEntry(secrets.token_urlsafe(16), title, home, service, FlightService(service), temp_folder)
 
     @contextmanager
-    def _reserved(self) -> Iterator[None]:
-        """One more gallery is counted as long as it is built.
+    def _reserved(self, visitor: Visitor) -> Iterator[Callable[[str], None]]:
+        """A place for one more gallery, given back unless it is kept.
+
+        Yields: what is called with the gallery's key to keep it.
 
         Raises:
             NoRoom: there is none.
         """
+        if not self._disk.has_room():
+            raise NoRoom("The server's disk is full. Come back later, or build on your own machine.")
+        place = _Held(visitor, time.monotonic())
         with self._lock:
-            if self.catalog.own_count + self._building >= MOST_KEPT:
-                raise NoRoom(
-                    f"This server keeps {MOST_KEPT} galleries of visitors, and has as many. Each goes after "
-                    f"{self.live_s / 3600:g} hours: come back later, or build on your own machine."
-                )
-            if shutil.disk_usage(self._root.name).free < LEAST_FREE_BYTES:
-                raise NoRoom("The server's disk is full. Come back later, or build on your own machine.")
-            self._building += 1
+            dropped = self._making_room(visitor)
+            self._held.append(place)
+        for held in dropped:
+            self.catalog.drop(str(held.key))
+
+        def keep(key: str) -> None:
+            with self._lock:
+                self._held[self._held.index(place)] = replace(place, since=time.monotonic(), key=key)
+
         try:
-            yield
+            yield keep
         finally:
             with self._lock:
-                self._building -= 1
+                if place in self._held:
+                    self._held.remove(place)
+
+    def _making_room(self, visitor: Visitor) -> list[_Held]:
+        """Choose the galleries that give way to one more of a visitor: forgotten here, and to be dropped.
+
+        Raises:
+            NoRoom: none can.
+        """
+        self._held = [held for held in self._held if held.key is None or self.catalog.get(held.key).key == held.key]
+        kept = [held for held in self._held if held.key is not None]
+        own = [held for held in kept if visitor.session and held.visitor.session == visitor.session]
+        going = own[: max(0, len(own) - MOST_EACH + 1)]
+        left = [held for held in self._held if held not in going]
+        of_address = sum(held.visitor.address == visitor.address for held in left)
+        if visitor.address and of_address >= MOST_OF_ADDRESS:
+            raise NoRoom(
+                f"Your network address has {of_address} galleries here, and {MOST_OF_ADDRESS} are kept of one. Remove "
+                "one of yours, come back later, or build on your own machine."
+            )
+        if len(left) >= MOST_KEPT:
+            numbers = Counter(held.visitor.address for held in left)
+            old = [held for held in kept if held in left and time.monotonic() - held.since >= LEAST_LIVE_S]
+            if not old:
+                raise NoRoom(
+                    f"This server keeps {MOST_KEPT} galleries of visitors, and has as many. Each is kept for "
+                    f"{LEAST_LIVE_S / 60:g} minutes at least: come back then, or build on your own machine."
+                )
+            going.append(max(old, key=lambda held: (numbers[held.visitor.address], -held.since)))
+        self._held = [held for held in self._held if held not in going]
+        return going
 
 
 class _Interruptible:

@@ -150,12 +150,12 @@ def catalog_of(*services: LocateService, flights: FlightService | None = None) -
 
 
 @contextmanager
-def served(catalog: GalleryCatalog, others: Sequence[Any] = ()) -> Iterator[str]:
+def served(catalog: GalleryCatalog, others: Sequence[Any] = (), proxies: int = 0) -> Iterator[str]:
     """The app on a free port of this machine. Args: others: pages beside the first one. Yields: its address."""
     import app
 
     pages = app.build(catalog, others)
-    address = app.serve(pages, catalog, "127.0.0.1", free_port())
+    address = app.serve(pages, catalog, "127.0.0.1", free_port(), proxies)
     try:
         yield address
     finally:

@@ -1,15 +1,19 @@
 """What a stranger sends to every function of the running app: no path makes the server read its own files."""
 
 import json
+import threading
 import urllib.request
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
+import requests
 from gradio.utils import get_upload_folder
 from gradio_client import Client, handle_file
 
 import app
 from pages.common.guarded_blocks import MALFORMED, NOT_UPLOADED
+from pages.services import request_limits
 from tests.helpers.small_world import catalog_of, imagery, served, service_of, write_photo
 
 TAKE_FILES = {
@@ -122,6 +126,36 @@ def test_an_upload_is_still_answered(world):
         photo=handle_file(folder / "gallery" / "photos" / "photo_1.jpg"), k=1, api_name="/localize"
     )
     assert answer["photo"] == "photo_1.jpg" and answer["matches"]
+
+
+def test_an_address_that_waits_for_many_answers_asks_no_more_and_cannot_take_another(tmp_path):
+    go = threading.Event()
+    service = service_of(tmp_path, side_px=200)
+    service.locate = lambda *question: go.wait(60) and SimpleNamespace(to_dict=dict)
+    with served(catalog_of(service), proxies=1) as address:
+        with (tmp_path / "gallery" / "photos" / "photo_1.jpg").open("rb") as photo:
+            (path,) = requests.post(f"{address}gradio_api/upload", files={"files": photo}, timeout=20).json()
+
+        def asked(forwarded):
+            body = {"data": [{"path": path, "meta": MARK}, 3, None, None, None, None]}
+            headers = {"X-Forwarded-For": forwarded}
+            return requests.post(f"{address}gradio_api/call/localize", json=body, headers=headers, timeout=20)
+
+        told = [asked(f"{number}.1.1.1, 7.7.7.7") for number in range(14)]  # the proxy appends where it was asked from
+        other = asked("1.1.1.1, 8.8.8.8")
+        too_much = requests.post(f"{address}gradio_api/queue/join", data=b"x" * 5_000_000, timeout=20)
+        go.set()
+    assert [each.status_code for each in told] == [200] * 12 + [429] * 2
+    assert told[-1].json()["detail"].startswith("Wait for an answer first")
+    assert other.status_code == 200 and too_much.status_code == 413
+
+
+def test_the_header_of_proxies_is_not_believed_by_itself(tmp_path, monkeypatch):
+    seen = []
+    monkeypatch.setattr(request_limits, "counts", lambda address: seen.append(address))
+    with served(catalog_of(service_of(tmp_path, side_px=200))) as address:
+        requests.post(f"{address}gradio_api/call/localize", json={}, headers={"X-Forwarded-For": "6.6.6.6"}, timeout=20)
+    assert set(seen) == {"127.0.0.1"}
 
 
 @pytest.mark.parametrize("photo", ["/etc/passwd", 5, {"path": None, "meta": 3}, [], {"size": "many"}])

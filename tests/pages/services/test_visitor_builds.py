@@ -17,7 +17,16 @@ from pages.services import upload as services_upload
 from pages.services import visitor_builds
 from pages.services.locate import PhotoQuestion
 from pages.services.upload import BadUpload, plan
-from pages.services.visitor_builds import BuildRequest, NoRoom, Stopped, VisitorBuilds, progress_text, title_of, zipped
+from pages.services.visitor_builds import (
+    BuildRequest,
+    NoRoom,
+    Stopped,
+    Visitor,
+    VisitorBuilds,
+    progress_text,
+    title_of,
+    zipped,
+)
 from tests.helpers.small_world import catalog_of, imagery, service_of, write_photo, write_raster
 
 
@@ -119,16 +128,60 @@ def test_there_is_room_for_few(builds, upload, monkeypatch):
     first = threading.Thread(target=builds.build, args=(BuildRequest(upload), waits))
     first.start()
     assert inside.wait(20)
-    with pytest.raises(NoRoom, match="2 hours"):
+    with pytest.raises(NoRoom, match="15 minutes at least"):
         builds.build(BuildRequest(upload))
     go.set()
     first.join()
     with pytest.raises(NoRoom):
         builds.build(BuildRequest(upload))
     monkeypatch.setattr(visitor_builds, "MOST_KEPT", 9)
-    monkeypatch.setattr(visitor_builds, "LEAST_FREE_BYTES", 2**62)
+    monkeypatch.setattr(builds._disk, "has_room", lambda: False)
     with pytest.raises(NoRoom, match="full"):
         builds.build(BuildRequest(upload))
+
+
+@pytest.fixture
+def built(builds, catalog, monkeypatch, tmp_path):
+    """A function that builds a gallery for a visitor, without its tiles. Returns: tells whether it is kept."""
+    small = write_raster(tmp_path / "small.tif", imagery(120, 8))
+    monkeypatch.setattr(visitor_builds, "build_gallery", lambda *given, **options: None)
+
+    def build(session, address):
+        key = builds.build(BuildRequest(small), visitor=Visitor(session, address)).key
+        return lambda: catalog.get(key).key == key
+
+    return build
+
+
+def test_the_oldest_of_a_session_gives_way_and_an_address_has_few(built, builds):
+    first, second, third = (built("a", "1.1.1.1") for _ in range(3))
+    assert (first(), second(), third()) == (False, True, True)
+    built("b", "1.1.1.1"), built("c", "1.1.1.1")
+    with pytest.raises(NoRoom, match="Your network address has 4"):
+        built("d", "1.1.1.1")
+    assert built("a", "1.1.1.1")() and not second(), "in place of one's own"
+    assert built("e", "2.2.2.2")(), "others have theirs"
+    assert len(list(Path(builds._root.name).iterdir())) == 5
+
+
+def test_when_all_places_are_taken_the_oldest_of_who_has_most_goes_after_a_while(built, monkeypatch):
+    monkeypatch.setattr(visitor_builds, "MOST_KEPT", 4)
+    one = built("a", "1.1.1.1")
+    many = [built(session, "2.2.2.2") for session in "bcd"]
+    with pytest.raises(NoRoom):
+        built("e", "3.3.3.3")
+    assert one() and all(kept() for kept in many), "each has its time"
+    monkeypatch.setattr(visitor_builds, "LEAST_LIVE_S", 0.0)
+    assert built("e", "3.3.3.3")()
+    assert [one(), *(kept() for kept in many)] == [True, False, True, True]
+
+
+def test_a_build_that_fails_gives_its_place_back(builds, tmp_path, monkeypatch):
+    (tmp_path / "none.tif").write_bytes(b"no tiff")
+    for _ in range(2 * visitor_builds.MOST_OF_ADDRESS):
+        with pytest.raises(BadUpload):
+            builds.build(BuildRequest(tmp_path / "none.tif"), visitor=Visitor("a", "1.1.1.1"))
+    assert builds._held == []
 
 
 VRT = """<VRTDataset rasterXSize="9" rasterYSize="9"><SRS>EPSG:4326</SRS><VRTRasterBand dataType="Byte" band="1">
