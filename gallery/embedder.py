@@ -62,8 +62,27 @@ class StatedPose(Protocol):
         ...
 
 
+class Statement(Protocol):
+    """One thing that a photo's file says of how it was taken."""
+
+    @property
+    def quantity(self) -> str:
+        """Such as heading, pitch, height or focal length."""
+        ...
+
+    @property
+    def tag(self) -> str:
+        """Where the file says it."""
+        ...
+
+    @property
+    def taken(self) -> bool:
+        """Whether it is part of the photo's pose."""
+        ...
+
+
 class Photo(Protocol):
-    """A photo that an embedder has read."""
+    """A photo that an embedder has read; a dataclass."""
 
     @property
     def image(self) -> Image.Image:
@@ -93,6 +112,11 @@ class Photo(Protocol):
     @property
     def pose(self) -> StatedPose | None:
         """How the camera looked."""
+        ...
+
+    @property
+    def statements(self) -> Sequence[Statement]:
+        """Who says so: its file, tag by tag."""
         ...
 
     @property

@@ -14,6 +14,7 @@ from .errors import PhotoError
 from .photo_file import MAX_PIXELS, check_size, open_image, read_bytes, shown_name, too_many_pixels
 from .photo_metadata import DECODE_FAULTS, Metadata, PhotoPosition, StatedPose, metadata_of
 from .photo_pixels import from_array, to_rgb
+from .photo_statement import Statement
 from .photo_structure import Structure, structure_of
 from .photo_worker import NoWorker, read_apart
 
@@ -42,6 +43,7 @@ class Photo:
     notes: tuple[str, ...] = ()  # what was changed on the way, one sentence each
     pose: StatedPose | None = None
     taken_at: datetime | None = None  # by the camera's clock; with a time zone only if the photo states one
+    statements: tuple[Statement, ...] = ()  # what each tag says, and whether it was taken
 
 
 PhotoSource = str | os.PathLike[str] | bytes | BinaryIO | Image.Image | np.ndarray | Photo
@@ -157,7 +159,7 @@ def _finish(
     fresh = Image.new("RGB", rgb.size)  # copies and conversions would carry EXIF on, and with it the position
     fresh.paste(rgb)
     notes = (*notes, *_several(opened), *colour_notes, *said.notes)
-    return Photo(fresh, name, *size, said.position, notes, said.pose, said.taken_at)
+    return Photo(fresh, name, *size, said.position, notes, said.pose, said.taken_at, said.statements)
 
 
 def _several(image: Image.Image) -> list[str]:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from gallery.errors import GalleryError
+from gallery.photo.correction import PoseCorrection
 from gallery.search.options import ROTATIONS, SearchOptions
 
 if TYPE_CHECKING:
@@ -69,6 +70,26 @@ def search_options(command: argparse.ArgumentParser) -> None:
 def searched_as(options: argparse.Namespace) -> SearchOptions:
     """How the command was asked to search."""
     return SearchOptions(options.rotations, options.north_up, options.verify, options.use_exif_position)
+
+
+def pose_options(command: argparse.ArgumentParser) -> None:
+    """--heading, --pitch, --height-m and --focal-35mm."""
+    group = command.add_argument_group("pose of the camera, in place of what all of the photos state")
+    group.add_argument(
+        "--heading", type=float, metavar="DEG", help="clockwise from north, that their upper side points to"
+    )
+    group.add_argument("--pitch", type=float, metavar="DEG", help="-90 looks straight down")
+    group.add_argument("--height-m", type=float, metavar="M", help="above the ground")
+    group.add_argument("--focal-35mm", type=float, metavar="MM", help="focal length for 35 mm film")
+
+
+def correction_of(options: argparse.Namespace) -> PoseCorrection:
+    """What `pose_options` set.
+
+    Raises:
+        GalleryError: a value that no drone photo has.
+    """
+    return PoseCorrection(options.heading, options.pitch, options.height_m, options.focal_35mm)
 
 
 def poses_option(command: argparse.ArgumentParser) -> None:

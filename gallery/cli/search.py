@@ -3,16 +3,19 @@
 import argparse
 import sys
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from gallery.cli.loading import opened_gallery, opened_localizer, require_tiles_in
 from gallery.cli.options import (
     GALLERY_HELP,
+    correction_of,
     examples,
     json_option,
     model_option,
     photo_path,
+    pose_options,
     poses_option,
     search_options,
     searched_as,
@@ -47,6 +50,7 @@ def add(commands: Any) -> None:
             "search gallery/sample gallery/sample/photos --out answers.gpkg",
             "search my_area my_photos --near 7.45,46.95,3",
             "search my_area my_photos --poses poses.csv",
+            "search my_area photo.jpg --heading 240 --height-m 80",
             "search my_area photo.jpg --json",
         ),
     )
@@ -55,6 +59,7 @@ def add(commands: Any) -> None:
     search.add_argument("-k", type=int, default=5, metavar="N", help="how many tiles to show (default 5)")
     search_options(search)
     poses_option(search)
+    pose_options(search)
     search.add_argument("--trust", type=float, choices=SHARES, default=0.95, help=_TRUST_HELP)
     model_option(search, None, "the gallery's own")
     search.add_argument("--out", type=Path, metavar="FILE", help=_OUT_HELP)
@@ -70,6 +75,7 @@ def run(options: argparse.Namespace) -> int:
 
     if options.out is not None:
         check_out(options.out, FILE_ENDINGS)
+    how = replace(searched_as(options), correction=correction_of(options))
     photos = photos_of(options.photos)
     poses = None if options.poses is None else read_poses(options.poses)
     gallery = opened_gallery(options.gallery)
@@ -77,7 +83,7 @@ def run(options: argparse.Namespace) -> int:
     if area is not None:
         require_tiles_in(gallery, area)
     localizer = opened_localizer(gallery, options, options.trust)
-    asked = localizer.stream(photos, options.k, area, searched_as(options), batch=1, poses=poses)  # told as they come
+    asked = localizer.stream(photos, options.k, area, how, batch=1, poses=poses)  # told as they come
     answers, stopped = _told(asked, len(photos), gallery, quiet=bool(options.json or options.format))
     return _written(answers, options) or (INTERRUPTED if stopped else 0)
 

@@ -7,18 +7,13 @@ import cv2
 import numpy as np
 
 from gallery.errors import RegistrationError
+from gallery.photo.correction import FOCALS_MM, HEIGHTS_M
 from gallery.photo.pose import Pose
 from gallery.photo.projection import apply, ground_to_photo, inside_photo, jacobian, outline_px
 
 LEAST_DOWN_DEG = 20.0
 """Degrees below the horizon; a flatter view is refused: a degree of error in pitch then moves the ground by a tenth of
 its distance."""
-
-HEIGHTS_M = (2.0, 3000.0)
-"""Metres above ground, lowest and highest, that a drone photo may state."""
-
-FOCALS_MM = (5.0, 1000.0)
-"""Millimetres, shortest and longest focal length for 35 mm film that a photo may state."""
 
 SCALES_M_PER_PX = (0.001, 20.0)
 """Metres of ground, least and most, that a photo's pixel may show."""

@@ -1,6 +1,7 @@
 """Which views of a photo are searched: from above by its pose, north up by its heading, or its quarter turns."""
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import product
 from typing import Any
@@ -8,7 +9,7 @@ from typing import Any
 from PIL import Image
 
 from gallery.embedder import Photo
-from gallery.photo.pose import Pose, complete_pose, heading_of
+from gallery.photo.pose import LEAST_DOWN_DEG, Pose, complete_pose, heading_of
 from gallery.photo.rectify import LEAST_SEEN, seen_from_above
 
 WORKING_PX = 1024
@@ -119,7 +120,8 @@ def guessed_poses(photo: Photo, rotations: int, north_up: bool, side_m: float | 
 
     Args:
         photo, north_up, side_m: as for `query_views`.
-        rotations: headings to try, unless the photo states one; below 16 nothing is guessed.
+        rotations: headings to try, unless the photo states one; below 16 nothing is guessed. What it states of pitch,
+            height and lens is kept.
     """
     if side_m is None or rotations < GUESSED_HEADINGS or (north_up and complete_pose(photo.pose) is not None):
         return ()
@@ -128,7 +130,14 @@ def guessed_poses(photo: Photo, rotations: int, north_up: bool, side_m: float | 
     lens = (photo.pose and photo.pose.focal_35mm) or GUESSED_FOCAL_35MM
     # A longer lens shows the same ground from higher up.
     heights_m = [share * side_m * lens / GUESSED_FOCAL_35MM for share in GUESSED_HEIGHTS]
-    return tuple(Pose(*guess, lens) for guess in product(headings_deg, GUESSED_PITCHES_DEG, heights_m))
+    pitches_deg: Sequence[float] = GUESSED_PITCHES_DEG
+    if north_up and photo.pose is not None:
+        pitch_deg, height_m = photo.pose.pitch_deg, photo.pose.height_m
+        if pitch_deg is not None and -90 <= pitch_deg <= -LEAST_DOWN_DEG:
+            pitches_deg = [pitch_deg]
+        if height_m is not None and photo.pose.focal_35mm and 0 < height_m < math.inf:
+            heights_m = [height_m]
+    return tuple(Pose(*guess, lens) for guess in product(headings_deg, pitches_deg, heights_m))
 
 
 def guessed_views(image: Image.Image, pose: Pose, side_m: float, tried: int) -> QueryViews:

@@ -7,6 +7,7 @@ from gallery.geo import LonLat, Position, distance_m, turns
 from gallery.judge.evidence import is_right
 from gallery.judge.geometry import Check, Fit
 from gallery.registration.registrar import Registration
+from gallery.search.doubt import PoseReport
 from gallery.tiles import Match
 
 if TYPE_CHECKING:
@@ -47,6 +48,7 @@ class Answer:
     notes: tuple[str, ...] = ()
     seen: Any = field(default=None, compare=False, repr=False)  # the middle one of the pictures that were embedded
     check: Check | None = None  # what geometry says; None: it was not asked
+    pose: PoseReport | None = None  # what was believed of the camera, and what came of it; None: nothing
 
     ground: Registration | None = field(
         default=None, compare=False, repr=False
@@ -86,6 +88,7 @@ class Answer:
             "confidence": self.confidence,
             "exif": None if self.exif is None else vars(self.exif).copy(),
             "geometry": None if self.check is None else self.check.to_dict(),
+            "pose": None if self.pose is None else self.pose.to_dict(),
         }
 
 

@@ -17,10 +17,13 @@ from gallery.judge.evidence import BEST, Evidence
 from gallery.judge.geometry import LIMIT_S, PICTURE_PX, Check
 from gallery.judge.local_features import Matcher
 from gallery.paths import printable
+from gallery.photo.belief import Belief, corrected
+from gallery.photo.correction import PoseCorrection
 from gallery.photo.views import QueryViews, laid_views
 from gallery.registration.fine import Points
 from gallery.registration.registrar import Registration
 from gallery.search.answer import Answer, PhotoProblem
+from gallery.search.doubt import PoseReport, believed_of, disagreements, doubts_of
 from gallery.search.guessing import Guess, guesses_of, search_guessed
 from gallery.search.judging import CHECKED_AMONG, Judge, calibration_for
 from gallery.search.options import DEFAULTS, SearchOptions
@@ -30,6 +33,9 @@ from gallery.search.view_search import Question, Searched, ViewSearch
 from gallery.store.gallery import Gallery
 from gallery.telemetry.poses import Poses
 from gallery.tiles import Ranking
+
+QUARTER_TURNS = 4
+"""Turns of a photo that is looked for again."""
 
 BATCH = 16
 """Photos that are embedded at once when many are answered."""
@@ -97,7 +103,7 @@ class Localizer:
         """
         question = self._question(k, near, options)
         begun = time.perf_counter()
-        read = self._read(photo, options.verify, poses)
+        read = self._read(photo, options, poses)
         return self._answers([read], [time.perf_counter() - begun], question)[0]
 
     def localize_many(
@@ -129,7 +135,7 @@ class Localizer:
             for photo in together:
                 begun = time.perf_counter()
                 try:
-                    reads.append(self._read(photo, options.verify, poses))
+                    reads.append(self._read(photo, options, poses))
                 except UnreadablePhoto as error:
                     results.append(PhotoProblem(_name(photo), str(error)))
                     continue
@@ -248,23 +254,53 @@ class Localizer:
         self.gallery.require_sound()
         return Question(k, options, near, None if near is None else tiles_in(self.gallery.boxes, near))
 
-    def _read(self, photo: Any, verify: bool, poses: Poses | None) -> Photo:
-        """What the embedder's `read` makes of a photo, with pixels enough for a check by geometry."""
-        read = read_photo(self.embedder, photo, PICTURE_PX if verify else 0)
-        return read if poses is None else poses.applied(read)
+    def _read(self, photo: Any, options: SearchOptions, poses: Poses | None) -> Photo:
+        """What the embedder's `read` makes of a photo, with pixels enough for a check by geometry, and corrected."""
+        read = read_photo(self.embedder, photo, PICTURE_PX if options.verify else 0)
+        return corrected(read if poses is None else poses.applied(read), options.correction)
 
     def _answers(self, photos: Sequence[Photo], read_seconds: Sequence[float], question: Question) -> list[Answer]:
+        answers = []
+        for searched, read_s in zip(self._looked_up(photos, question), read_seconds, strict=True):
+            searched = replace(searched, timings={"read": read_s, **searched.timings})
+            answers.append(self._answer(searched, question))
+        return answers
+
+    def _looked_up(self, photos: Sequence[Photo], question: Question) -> Iterator[Searched]:
+        """Each photo searched, and laid on the ground or checked by geometry."""
         verify = question.options.verify
         judged_of = max(question.k, BEST, CHECKED_AMONG if verify else 0)  # more tiles than are shown
-        answers = []
-        for searched, read_s in zip(self._searched(photos, replace(question, k=judged_of)), read_seconds, strict=True):
-            searched = replace(searched, timings={"read": read_s, **searched.timings})
+        for searched in self._searched(photos, replace(question, k=judged_of)):
             if verify and len(searched.ranking.rows):
                 searched = self._checked(self._registered(searched, question), question)
             notes = hint_notes(searched.photo, question.options, searched.registration)
-            searched = replace(searched, notes=(*searched.notes, *notes))
-            answers.append(self._judge.answer(searched, question.k, question.near))
-        return answers
+            yield replace(searched, notes=(*searched.notes, *notes))
+
+    def _answer(self, searched: Searched, question: Question) -> Answer:
+        """The answer of a photo that was looked up; where it is unsure, what it states is left out, one by one."""
+        answer = self._judge.answer(searched, question.k, question.near)
+        believed = believed_of(searched.photo, question.options)
+        report = PoseReport(believed)
+        if not believed or answer.verdict == "located" or not answer.matches:
+            return replace(answer, pose=report if believed else None)
+        begun = time.perf_counter()
+        for quantity in doubts_of(believed, question.options):
+            report = replace(report, tried_without=(*report.tried_without, quantity))
+            without = corrected(searched.photo, PoseCorrection(left_out=frozenset([quantity])))
+            options = question.options
+            if self._ground.first(without, options):  # which knows every heading and size, so that none is guessed
+                options = replace(options, rotations=min(options.rotations, QUARTER_TURNS))
+            [again] = self._looked_up([without], replace(question, options=options))
+            found = self._judge.answer(again, question.k, question.near)
+            if found.verdict == "located":
+                told = f"The place was found without the {quantity} that the file states."
+                notes = dict.fromkeys([told, *_disagreeing(again, believed), *searched.notes, *found.notes])
+                timings = {**answer.timings, "again": time.perf_counter() - begun}
+                report = replace(report, found_without=quantity)
+                kept = tuple(note for note in notes if note != again.views.note)
+                return replace(found, notes=kept, timings=timings, pose=report)
+        timings = {**answer.timings, "again": time.perf_counter() - begun} if report.tried_without else answer.timings
+        return replace(answer, notes=(report.sentence, *answer.notes), timings=timings, pose=report)
 
     def _without_pose(self, photo: Photo, poses: Sequence[Guess], question: Question) -> Searched:
         """A photo that does not state its pose: the ground gives it where it can, else it is guessed."""
@@ -315,7 +351,8 @@ class Localizer:
     def _laid(self, searched: Searched, found: Registration, options: SearchOptions) -> Searched:
         """The tile at the place that the ground located comes first."""
         first = self.gallery.tile(int(searched.ranking.rows[0]))
-        notes = notes_of(found, stated_of(searched.photo, options), first)
+        photo = searched.photo
+        notes = notes_of(found, stated_of(photo, options), believed_of(photo, options), first)
         ranking = self._ground.moved_first(searched.ranking, found)
         return replace(searched, ranking=ranking, check=check_of(found), notes=tuple(notes))
 
@@ -339,6 +376,18 @@ class Localizer:
             among = search.ranker(views.side_m).ranked(question.allowed)
             found.append(Searched(photo, views, ranking, among, timings=timings))
         return found
+
+
+def _disagreeing(searched: Searched, believed: Sequence[Belief]) -> list[str]:
+    """What of a photo's pose is not as it was believed, by the ground or by the fit of its points."""
+    ground, views = searched.registration, searched.views
+    if ground is not None and ground.located:
+        return disagreements(believed, ground.heading_deg, ground.pose.height_m / ground.pose.focal_35mm)
+    fit = None if searched.check is None else searched.check.fit
+    if fit is None:
+        return []
+    height = None if fit.camera is None or views.pose is None else fit.camera[1] / views.pose.focal_35mm
+    return disagreements(believed, fit.heading_deg, height)
 
 
 def _name(photo: Any) -> str:

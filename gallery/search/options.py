@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from gallery.errors import GalleryError
+from gallery.photo.correction import NOTHING_SET, PoseCorrection
 
 ROTATIONS = (1, 4, 16)
 """Turns of a photo with unknown heading that can be asked for."""
@@ -22,6 +23,8 @@ class SearchOptions:
         verify: lay the photo on the ground around the best tiles by local features (`gallery.judge.geometry`). A
             place that fits is the answer, and its tile comes first; else the order stays as it is.
         use_exif_position: take the position in the photo's own EXIF as a weak prior over the gallery's ground.
+        doubt: look again without what a photo states of its camera, where nothing is found with it.
+        correction: what somebody set of the photo's pose, in place of what its file states.
 
     Raises:
         GalleryError: rotations are out of range.
@@ -31,6 +34,8 @@ class SearchOptions:
     north_up: bool = True
     verify: bool = True
     use_exif_position: bool = False
+    doubt: bool = True
+    correction: PoseCorrection = NOTHING_SET
 
     def __post_init__(self) -> None:
         if self.rotations not in ROTATIONS:

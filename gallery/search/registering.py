@@ -2,6 +2,7 @@
 
 import logging
 import math
+from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
 
@@ -14,10 +15,12 @@ from gallery.geo import Bounds, LonLat, distance_m
 from gallery.ground.sheets import open_ground
 from gallery.judge.calibration import percent
 from gallery.judge.geometry import Check
+from gallery.photo.belief import Belief
 from gallery.photo.pose import stated_place
 from gallery.registration.fine import Points
 from gallery.registration.prior import Hint
 from gallery.registration.registrar import Registrar, Registration, Stated
+from gallery.search.doubt import disagreements
 from gallery.search.options import SearchOptions
 from gallery.search.scales import typical_side_m
 from gallery.store.gallery import Gallery
@@ -34,12 +37,6 @@ what their photos show."""
 
 PLACES_AMONG = 200
 """Tiles, the best of a large gallery or all of a small prior area, whose places may be searched around."""
-
-HEADING_OFF_DEG = 20.0
-"""Degrees by which a stated heading must be wrong to be told: compasses are off by ten."""
-
-GROWTHS_AS_STATED = (0.8, 1.25)
-"""Factors between which the ground shown is as height and lens state it: heights count from the take-off."""
 
 
 class Registering:
@@ -199,21 +196,15 @@ def check_of(found: Registration) -> Check:
     return Check(found.fit, 1, found.seconds, sentence=told)
 
 
-def notes_of(found: Registration, stated: Stated, first: Tile | None) -> list[str]:
+def notes_of(found: Registration, stated: Stated, believed: Sequence[Belief], first: Tile | None) -> list[str]:
     """What a registration says of the photo's own statements and of the embedding."""
+    height_per_mm = found.pose.height_m / found.pose.focal_35mm
     notes = []
-    if found.turned_round:
-        notes.append("The heading that the photo states points the other way: it is turned by 180 degrees.")
-    elif stated.heading_deg is not None:
-        off = abs((found.heading_deg - stated.heading_deg + 180) % 360 - 180)
-        if off >= HEADING_OFF_DEG:
-            notes.append(f"The heading that the photo states is {off:.0f} degrees off.")
-    if stated.known.scale and stated.focal_35mm != found.pose.focal_35mm:
-        lens, first_lens = round(found.pose.focal_35mm), round(stated.focal_35mm or 0)
+    if stated.height_m is not None and stated.focal_35mm is not None and stated.focal_35mm != found.pose.focal_35mm:
+        lens, first_lens = round(found.pose.focal_35mm), round(stated.focal_35mm)
         notes.append(f"The statements of the lens disagree: it fits with {lens} mm, not with {first_lens} mm.")
-    least, most = GROWTHS_AS_STATED
-    if stated.known.scale and not least < found.growth < most:
-        notes.append(f"The photo shows {found.growth:.2g} times as much ground as its height and lens state.")
+        height_per_mm = found.growth * stated.height_m / stated.focal_35mm
+    notes += disagreements(believed, found.heading_deg, height_per_mm)
     if first is not None and not first.contains(found.point):
         notes.append("The most similar tile lies elsewhere: this place was found by the structure of the ground.")
     return notes

@@ -9,6 +9,7 @@ from pathlib import PurePosixPath
 from typing import Any, TypeVar, cast
 
 from gallery.embedder import Photo, StatedPose
+from gallery.photo.belief import Told
 
 MOST_GAP_S = 2.0
 """Seconds by which a frame may lie off the nearest moment that a file states, and between two that it lies between."""
@@ -175,8 +176,10 @@ def with_record(photo: Taken, record: PoseRecord, source: str) -> Taken:
     named = [name for key, name in QUANTITIES.items() if getattr(said, key) is not None]
     note = (f"{source} states its {', '.join(named)}.",) if named else ()
     position = photo.position if record.place is None else record.place
+    own = [each for each in photo.statements if each.quantity not in named]
+    statements = (*own, *(Told(name, source) for name in named))
     changed = {"pose": merged(photo.pose, said), "position": position, "notes": (*photo.notes, *note)}
-    return cast(Taken, replace(cast(Any, photo), **changed))
+    return cast(Taken, replace(cast(Any, photo), **changed, statements=statements))
 
 
 def merged(own: StatedPose | None, said: CameraPose) -> CameraPose:

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any, Literal
 
@@ -153,6 +153,7 @@ def sightings(
         every_s: seconds between two photos, in place of what they state.
     """
     last: _Last | None = None
+    options = replace(options, doubt=False)  # the other photos put right what one states wrongly
     for frame in frames:
         try:
             photo = read_photo(localizer.embedder, frame.source, PICTURE_PX if options.verify else 0)

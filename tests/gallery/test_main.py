@@ -128,7 +128,7 @@ def test_search_answers_as_the_contract_says(region, capsys):
     )
     first, broken, last = json.loads(stdout)
     assert status == 0
-    assert set(first) == {"photo", "matches", "position", "verdict", "confidence", "exif", "geometry"}
+    assert set(first) == {"photo", "matches", "position", "verdict", "confidence", "exif", "geometry", "pose"}
     assert first["photo"] == "0.jpg" and [match["rank"] for match in first["matches"]] == [1, 2, 3]
     assert set(first["matches"][0]) == {"rank", "tile_id", "score", "lon", "lat", "bounds"}
     assert first["confidence"] is None and first["exif"] is None and first["verdict"] in ("located", "unsure")

@@ -45,6 +45,7 @@ class FakePhoto:
     pose: FakePose | None = None
     notes: tuple[str, ...] = ()
     taken_at: datetime | None = None
+    statements: tuple[Any, ...] = ()
 
     @property
     def width_px(self) -> int:

@@ -180,7 +180,7 @@ def test_notes_never_tell_where_a_photo_was_taken(gallery, localizer):
 
 def test_the_answer_as_the_contract_has_it(gallery, localizer):
     answer = json.loads(json.dumps(localizer.localize(photo_of(gallery, 3, FakePosition(15, 45)), k=2).to_dict()))
-    assert list(answer) == ["photo", "matches", "position", "verdict", "confidence", "exif", "geometry"]
+    assert list(answer) == ["photo", "matches", "position", "verdict", "confidence", "exif", "geometry", "pose"]
     assert list(answer["matches"][0]) == ["rank", "tile_id", "score", "lon", "lat", "bounds"]
     west, south, east, north = answer["matches"][0]["bounds"]
     assert west < answer["matches"][0]["lon"] < east and south < answer["matches"][0]["lat"] < north

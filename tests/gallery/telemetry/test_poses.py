@@ -1,10 +1,13 @@
 """Poses by name and by time, and photos that state them."""
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
+from gallery.photo.belief import beliefs_of
 from gallery.telemetry.poses import OF_SENSOR, CameraPlace, CameraPose, PoseRecord, Poses, merged
 from tests.helpers.builders import FakePhoto, FakePose, FakePosition
 
@@ -84,3 +87,12 @@ def test_of_a_log_the_recording_that_is_as_long_as_the_video():
     assert "No recording" in log.of_video(60).notes[0] and "Several" in log.of_video(None).notes[0]
     assert "Several" in recorded(1, 1, 0, 1, 1).of_video(1).notes[0]
     assert recorded(0, 0).of_video(1).records == recorded(0, 0).records
+
+
+def test_what_a_file_states_is_told_as_its():
+    record = PoseRecord(file="p.jpg", pose=CameraPose(heading_deg=20, focal_35mm=24))
+    applied = Poses("poses.csv", (record,)).applied(replace(photo(), name="p.jpg"))
+    assert [each.words for each in beliefs_of(applied)] == [
+        "heading 20 degrees, from poses.csv",
+        "lens 24 mm, from poses.csv",
+    ]

@@ -33,7 +33,7 @@ def ask(client, path, **more):
 
 def test_the_answer_is_that_of_the_contract(client, service):
     answer = ask(client, service.examples[0])
-    assert list(answer) == ["photo", "matches", "position", "verdict", "confidence", "exif", "geometry"]
+    assert list(answer) == ["photo", "matches", "position", "verdict", "confidence", "exif", "geometry", "pose"]
     assert answer["photo"] == "photo_1.jpg"
     assert [match["rank"] for match in answer["matches"]] == [1, 2, 3, 4, 5]
     assert set(answer["matches"][0]) == {"rank", "tile_id", "score", "lon", "lat", "bounds"}
