@@ -2,6 +2,7 @@
 
 import codecs
 import csv
+import io
 import math
 import os
 import re
@@ -11,11 +12,12 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from shapely.geometry import MultiPolygon, Point, Polygon
-from shapely.geometry.base import BaseGeometry
+from shapely.geometry import MultiPoint, Point, Polygon
+from shapely.geometry.base import BaseGeometry, BaseMultipartGeometry
 
 from gallery.errors import AreaError, PositionsError
 from gallery.geo import Bounds, LonLat
+from gallery.georef.archived_kml import kml_of_archive
 
 COLUMNS: Mapping[str, tuple[str, ...]] = {
     "file": ("file", "filename", "file_name", "name", "image", "path"),
@@ -81,11 +83,11 @@ def read_positions(file: Path, folder: Path) -> PositionList:
     """
     if not file.is_file():
         raise PositionsError(f"There is no file {file.name}. Check the path of the positions.")
-    if file.suffix.lower() == ".kml":
+    if file.suffix.lower() in (".kml", ".kmz"):
         return _read_kml(file)
     if file.suffix.lower() in (".csv", ".tsv", ".txt"):
         return _read_csv(file, folder)
-    raise PositionsError(f"{file.name} is neither .csv nor .kml. Give positions as one of these.")
+    raise PositionsError(f"{file.name} is neither .csv nor .kml nor .kmz. Give positions as one of these.")
 
 
 class Table(csv.DictReader):  # type: ignore[type-arg]  # takes its argument from Python 3.12 on
@@ -239,7 +241,7 @@ def _below(name: str, folder: Path, list_folder: Path) -> str:
 
 
 def read_placemarks(file: Path) -> list[tuple[str, BaseGeometry | None]]:
-    """The name and shape of every placemark of a KML; the name is empty where it has none.
+    """The name and shape of every placemark of a KML or KMZ; the name is empty where it has none.
 
     Raises:
         PositionsError: it is no KML.
@@ -249,9 +251,11 @@ def read_placemarks(file: Path) -> list[tuple[str, BaseGeometry | None]]:
     from pyogrio.errors import DataSourceError
 
     try:
-        layers = [geopandas.read_file(file, layer=name, engine="pyogrio") for name in pyogrio.list_layers(file)[:, 0]]
+        data = kml_of_archive(file) if file.suffix.lower() == ".kmz" else file.read_bytes()
+        count = len(pyogrio.list_layers(data))
+        layers = [geopandas.read_file(io.BytesIO(data), layer=layer, engine="pyogrio") for layer in range(count)]
     except DataSourceError as error:
-        raise PositionsError(f"{file.name} is not a readable KML file. Save it again as KML, not KMZ.") from error
+        raise PositionsError(f"{file.name} is not a readable KML file. Save it again as KML.") from error
     return [
         (name.strip() if isinstance(name, str) else "", shape)
         for layer in layers
@@ -309,8 +313,10 @@ def _plain(name: str) -> str:
 
 
 def _position_of_shape(shape: BaseGeometry | None) -> StatedPosition | None:
-    if isinstance(shape, MultiPolygon) and len(shape.geoms) == 1:
-        shape = shape.geoms[0]
+    if isinstance(shape, BaseMultipartGeometry):  # KML's MultiGeometry: an outline and a pin in it, for example
+        areas = [part for part in shape.geoms if isinstance(part, Polygon)]
+        parts = areas or [part for part in shape.geoms if isinstance(part, Point)]
+        shape = parts[0] if len(parts) == 1 else MultiPoint([part.centroid for part in parts]).centroid
     try:
         if isinstance(shape, Point) and not shape.is_empty:
             return StatedPosition(LonLat(shape.x, shape.y))

@@ -2,12 +2,13 @@
 
 from pathlib import Path
 
-from gallery.errors import PosesError
+from gallery.errors import PosesError, PositionsError
+from gallery.georef.archived_kml import kml_of_archive
 from gallery.georef.position_lists import decoded
 from gallery.telemetry.poses import Poses
 from gallery.telemetry.subtitles import read_subtitles
 from gallery.telemetry.tables import read_pose_table
-from gallery.telemetry.tracks import kml_of_archive, read_kml
+from gallery.telemetry.tracks import read_kml
 
 SUFFIXES = (".srt", ".csv", ".tsv", ".txt", ".kml", ".kmz")
 """Endings of the files that are read for poses."""
@@ -32,7 +33,10 @@ def read_poses(file: Path) -> Poses:
     if file.stat().st_size > MOST_BYTES:
         raise PosesError(f"{file.name} is larger than {MOST_BYTES // 1_000_000} MB: cut it to one flight.")
     if suffix == ".kmz":
-        return read_kml(kml_of_archive(file), file.name)
+        try:
+            return read_kml(kml_of_archive(file), file.name)
+        except PositionsError as error:
+            raise PosesError(str(error)) from error
     data = file.read_bytes()
     if suffix == ".kml":
         return read_kml(data, file.name)

@@ -1,10 +1,8 @@
 """Poses in KML: tracks with their times, and placemarks that are named like photos."""
 
 import math
-import zipfile
 from collections.abc import Iterator
 from datetime import datetime
-from pathlib import Path
 from xml.etree.ElementTree import Element
 
 from defusedxml import DefusedXmlException
@@ -13,29 +11,6 @@ from defusedxml.ElementTree import ParseError, fromstring
 from gallery.errors import PosesError
 from gallery.telemetry.angles import Angles
 from gallery.telemetry.poses import CameraPlace, CameraPose, PoseRecord, Poses
-
-MOST_KML_BYTES = 100_000_000
-
-
-def kml_of_archive(file: Path) -> bytes:
-    """The KML in a KMZ: its doc.kml, else the first one.
-
-    Raises:
-        PosesError: it is no ZIP archive with a KML in it, or one that grows beyond bounds.
-    """
-    try:
-        with zipfile.ZipFile(file) as archive:
-            names = [name for name in archive.namelist() if name.lower().endswith(".kml")]
-            chosen = next((name for name in names if name.lower() == "doc.kml"), next(iter(names), None))
-            if chosen is None:
-                raise PosesError(f"{file.name} holds no KML: save it again as KML.")
-            with archive.open(chosen) as inside:
-                data = inside.read(MOST_KML_BYTES + 1)
-    except (zipfile.BadZipFile, OSError, RuntimeError, NotImplementedError, EOFError, ValueError) as error:
-        raise PosesError(f"{file.name} is not a readable KMZ file: save it again as KML.") from error
-    if len(data) > MOST_KML_BYTES:
-        raise PosesError(f"{file.name} unpacks to more than {MOST_KML_BYTES // 1_000_000} MB: save a part of it.")
-    return data
 
 
 def read_kml(data: bytes, name: str) -> Poses:

@@ -1,5 +1,6 @@
 """Positions: lists in CSV and KML."""
 
+import zipfile
 from pathlib import PurePosixPath
 
 import pytest
@@ -122,7 +123,7 @@ def test_a_list_that_repeats_itself_tells_all_that_it_said(folder):
 def test_broken_lists(folder, tmp_path):
     with pytest.raises(PositionsError, match="not a readable KML"):
         listed(folder, "no markup", "places.kml")
-    with pytest.raises(PositionsError, match=r"neither \.csv nor \.kml"):
+    with pytest.raises(PositionsError, match=r"neither \.csv nor \.kml nor"):
         listed(folder, "x", "places.doc")
     with pytest.raises(PositionsError, match="no file"):
         read_positions(tmp_path / "absent.csv", folder)
@@ -164,3 +165,26 @@ def test_a_header_without_end_is_a_sentence(folder):
     (folder / "long.csv").write_text("f" * 200_000)
     with pytest.raises(PositionsError, match="too long"):
         read_positions(folder / "long.csv", folder)
+
+
+def test_a_kmz_and_placemarks_of_several_shapes(folder):
+    outline = (
+        "<Polygon><outerBoundaryIs><LinearRing><coordinates>{}</coordinates></LinearRing></outerBoundaryIs></Polygon>"
+    )
+    square = outline.format("1,1 2,1 2,2 1,2 1,1")
+    pin, other = (
+        "<Point><coordinates>1.2,1.4</coordinates></Point>",
+        "<Point><coordinates>1.4,1.4</coordinates></Point>",
+    )
+    shapes = {"area": square + pin, "pins": pin + other, "two": square + outline.format("5,1 6,1 6,2 5,2 5,1")}
+    marks = "".join(
+        f"<Placemark><name>{name}</name><MultiGeometry>{parts}</MultiGeometry></Placemark>"
+        for name, parts in shapes.items()
+    )
+    with zipfile.ZipFile(folder / "p.kmz", "w") as archive:
+        archive.writestr("doc.kml", KML[: KML.index("<Folder>")] + marks + "</Document></kml>")
+    known = read_positions(folder / "p.kmz", folder)
+    area, pins, two = (known.of(PurePosixPath(f"{name}.jpg")) for name in shapes)
+    assert area.footprint is not None and (area.centre.lon, area.centre.lat) == (1.5, 1.5)
+    assert pins.footprint is None and pins.centre.lon == pytest.approx(1.3)
+    assert two.footprint is None and two.centre.lon == pytest.approx(3.5), "the middle of both"

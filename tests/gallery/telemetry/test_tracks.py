@@ -1,13 +1,10 @@
 """KML and KMZ: tracks with their times, placemarks that are named like photos, and hostile files."""
 
-import zipfile
-
 import pytest
 
 from gallery.errors import PosesError
-from gallery.telemetry import tracks
 from gallery.telemetry.poses import CameraPlace, CameraPose
-from gallery.telemetry.tracks import kml_of_archive, read_kml
+from gallery.telemetry.tracks import read_kml
 
 
 def kml(body: str) -> bytes:
@@ -35,23 +32,6 @@ def test_placemarks_and_photo_overlays_by_name():
     first, second = read_kml(kml(body), "p.kml").records
     assert first.place == CameraPlace(8.5, 47.5, 430) and first.pose == CameraPose()
     assert second.file == "b.jpg" and second.pose == CameraPose(200, -60, 80)
-
-
-def test_archives(tmp_path, monkeypatch):
-    for names in (["doc.kml", "other.kml"], ["only.kml"]):
-        with zipfile.ZipFile(tmp_path / "a.kmz", "w", zipfile.ZIP_DEFLATED) as archive:
-            for name in names:
-                archive.writestr(name, kml(TRACK) if name != "other.kml" else b"x")
-        assert len(read_kml(kml_of_archive(tmp_path / "a.kmz"), "a.kmz").records) == 2
-    monkeypatch.setattr(tracks, "MOST_KML_BYTES", 100)
-    with pytest.raises(PosesError, match="unpacks to more"):
-        kml_of_archive(tmp_path / "a.kmz")
-    with zipfile.ZipFile(tmp_path / "none.kmz", "w") as archive:
-        archive.writestr("a.txt", "a")
-    (tmp_path / "bad.kmz").write_bytes(b"PK\3\4 no archive")
-    for name, words in (("none.kmz", "no KML"), ("bad.kmz", "not a readable KMZ")):
-        with pytest.raises(PosesError, match=words):
-            kml_of_archive(tmp_path / name)
 
 
 BOMB = b'<!DOCTYPE k [<!ENTITY a "aaaa"><!ENTITY b "&a;&a;">]><kml><name>&b;</name></kml>'

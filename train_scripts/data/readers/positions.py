@@ -163,7 +163,8 @@ def read_positions(file: Path, places: set[str], names: Mapping[str, str] | None
     """
     if not file.is_file():
         raise BadPositions(f"There is no file {file.name}. Check the path of the positions.")
-    read = {".kml": _read_kml, ".csv": _read_csv, ".tsv": _read_csv, ".txt": _read_gps_text}.get(file.suffix.lower())
+    readers = {".kml": _read_kml, ".kmz": _read_kml, ".csv": _read_csv, ".tsv": _read_csv, ".txt": _read_gps_text}
+    read = readers.get(file.suffix.lower())
     if read is None:
         raise BadPositions(f"{file.name} is neither .kml nor .csv nor .txt. Give positions as one of these.")
     try:
