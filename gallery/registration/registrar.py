@@ -159,6 +159,7 @@ class Registrar:
         allowed: Callable[[LonLat], bool] | None = None,
         hint: Hint | None = None,
         near_m: float = NEAR_M,
+        voting: bool = True,
     ) -> Registration | None:
         """Search the place of a photo.
 
@@ -169,6 +170,7 @@ class Registrar:
             allowed: whether a place lies in the area that is asked about; None: all do.
             hint: where it may lie, as a weak prior; where places are given, it is looked around too.
             near_m: to each side of a place, in which it is looked around.
+            voting: as for `GroundMap.search`.
 
         Returns:
             None where no place was found at all.
@@ -183,7 +185,7 @@ class Registrar:
         canvas, ground_map = self._searched(stated, places, near_m)
         if not canvas.parts:
             return None
-        found = ground_map.search(photo, known)
+        found = ground_map.search(photo, known, voting=voting)
         if allowed is not None:
             kept = [each for each in found.candidates if allowed(canvas.lonlat(each.east_m, each.north_m))]
             found = replace(found, candidates=tuple(kept))
@@ -224,6 +226,8 @@ class Registrar:
     ) -> Registration | None:
         """Search the place of the next photo of a flight: within reach of the last one, and looking as that did.
 
+        Most are located by the correlation and the fine fit alone; the points of the others vote too.
+
         Args:
             image: as for `register`.
             stated: what the photo says of its camera; what it does not say is taken from the last one.
@@ -236,7 +240,9 @@ class Registrar:
             RegistrationError: as for `register`.
         """
         places = None if self.ground.area_km2 <= WHOLE_FOLLOWED_KM2 else [last.point]
-        return self.register(image, stated.completed(last.pose), places, allowed, hint, NEAR_M + reach_m)
+        asked = image, stated.completed(last.pose), places, allowed, hint, NEAR_M + reach_m
+        found = self.register(*asked, voting=False)
+        return found if found is not None and found.located else self.register(*asked)
 
     def _searched(self, stated: Stated, places: Sequence[LonLat] | None, near_m: float) -> tuple[Canvas, GroundMap]:
         if places is None:

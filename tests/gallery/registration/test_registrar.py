@@ -112,3 +112,14 @@ def test_what_a_photo_states_is_not_taken_from_the_one_before():
     assert Stated(50, -60, 70, 35).completed(pose) == Stated(50, -60, 70, 35)
     assert Stated(focal_35mm=48).completed(pose) == Stated(30, -80, 200, 48), "the same ground by a longer lens"
     assert Stated(height_m=70).completed(pose) == Stated(30, -80, 100, 24), "a height without a lens tells no scale"
+
+
+def test_most_photos_of_a_flight_need_no_votes_and_the_others_have_them(registrar, monkeypatch):
+    last = registrar.register(photo_of(40), Stated(40, -90, HEIGHT_M, FOCAL))
+    asked = []
+    plain = registrar.register
+    monkeypatch.setattr(registrar, "register", lambda *given, **more: asked.append(more) or plain(*given, **more))
+    assert registrar.follow(photo_of(48), Stated(), last, 40.0).placement.candidate.votes == 0
+    foreign = Image.fromarray(terrain(SIDE, 12)[:260, :340]).convert("RGB")
+    assert not registrar.follow(foreign, Stated(), last, 40.0).located
+    assert asked == [{"voting": False}, {"voting": False}, {}]
