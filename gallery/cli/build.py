@@ -188,7 +188,8 @@ def _ask_of(known: "SameGround | None") -> None:
     """
     if known is None:
         return
-    found = f"{known.share:.0%} of the ground of {known.source} is in the gallery already, cut from {known.known_by}."
+    share = f"{100 * known.share:.0f} % of the ground of {known.source}"
+    found = f"{share} is in the gallery already, cut from {known.known_by}."
     if sys.stdin.isatty():
         sys.stderr.write(f"{found} Its tiles would be there twice. Add it all the same? [y/N] ")
         sys.stderr.flush()

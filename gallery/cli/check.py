@@ -49,4 +49,6 @@ def run(options: argparse.Namespace) -> int:
         if len(problems) > SHOWN_PROBLEMS:
             say(f"and {len(problems) - SHOWN_PROBLEMS} more; --json lists them all")
         say(f"{options.gallery}: {len(gallery)} tiles, {damage} damaged, {len(problems) - damage} remarks.")
+        if any(problem.kind == "source" for problem in problems):
+            say(f"Where imagery was moved, say where it lies now: python -m gallery repoint {options.gallery} RASTER")
     return fail(f"{options.gallery} is damaged: {problems[0].message}.") if damage else 0

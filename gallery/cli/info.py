@@ -57,7 +57,7 @@ def _rows(info: Mapping[str, Any]) -> list[tuple[str, str]]:
         ("gallery", f"{info['name']} (format {info['format']})"),
         ("tiles", f"{info['tiles']:,}{_counts(info['placed'])}"),
         ("tile size", f"{' and '.join(map(in_full, sizes if isinstance(sizes, list) else [sizes or 0]))} m"),
-        ("overlap", f"{build.get('overlap', 0):.0%}"),
+        ("overlap", f"{100 * build.get('overlap', 0):.0f} %"),
         ("pixel", f"{least} m" if least == most else f"{least} to {most} m"),
         ("west, south", "across the 180th meridian" if bounds is None else ", ".join(map(in_full, bounds[:2]))),
         ("east, north", "across the 180th meridian" if bounds is None else ", ".join(map(in_full, bounds[2:]))),

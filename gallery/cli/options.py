@@ -103,7 +103,7 @@ def model_option(command: argparse.ArgumentParser, default: str | None, shown: s
         "--model",
         default=default,
         metavar="SOURCE",
-        help=f"a folder, a .safetensors or .pth file (also of a method that the README names), timm:NAME[=FILE], "
+        help=f"a folder, a .safetensors or .pth file (also of a method in docs/methods.md), timm:NAME[=FILE], "
         f"a Hub id user/name[@revision], or 'starter' (default: {shown})",
     )
 

@@ -484,7 +484,7 @@ def test_ground_that_is_there_already_is_asked_about(region, model, capsys, tmp_
     add = ("build", tmp_path / "newer.tif", "--out", tmp_path / "g", "--add", "--model", model, "--tile-size-m", 80)
     count = len(Gallery.open(tmp_path / "g"))
     status, _, stderr = run(capsys, *add)
-    assert status == 2 and "100% of the ground of newer.tif is in the gallery already, cut from region.tif" in stderr
+    assert status == 2 and "100 % of the ground of newer.tif is in the gallery already, cut from region.tif" in stderr
     monkeypatch.setattr("sys.stdin", Terminal("n\n"))
     assert run(capsys, *add)[0] == 2 and len(Gallery.open(tmp_path / "g")) == count
     monkeypatch.setattr("sys.stdin", Terminal("y\n"))
@@ -509,7 +509,8 @@ def test_a_raster_that_moved(region, model, capsys, tmp_path):
     shutil.copytree(region / "g", tmp_path / "g")
     (tmp_path / "maps").mkdir()
     moved = shutil.copy(region / "region.tif", tmp_path / "maps" / "west.tif")
-    assert run(capsys, "check", tmp_path / "g")[0] == 2, "its raster is gone"
+    status, stdout, _ = run(capsys, "check", tmp_path / "g")
+    assert status == 2 and f"python -m gallery repoint {tmp_path / 'g'} RASTER" in stdout, "its raster is gone"
     status, stdout, _ = run(capsys, "repoint", tmp_path / "g", moved)
     assert status == 0 and "are read from" in stdout
     assert run(capsys, "check", tmp_path / "g")[0] == 0
