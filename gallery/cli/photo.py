@@ -73,7 +73,9 @@ def _overridden(said: dict[str, Any], name: str, poses: "Poses") -> dict[str, An
         for each, tag in record.said_by.items()
     ]
     refused = {"taken": False, "reason": f"{poses.source} comes first"}
-    own_statements = [each | (refused if each["quantity"] in record.said_by else {}) for each in said["statements"]]
+    overridden = set(record.said_by)
+    overridden |= {"roll"} if overridden & {"heading", "pitch"} else set()  # it belongs to them
+    own_statements = [each | (refused if each["quantity"] in overridden else {}) for each in said["statements"]]
     return {
         **said,
         "position": said["position"] if place is None else vars(place).copy(),

@@ -257,7 +257,7 @@ def _record(
     pitch_deg = roll_deg = None
     if angles is not None:
         heading_deg = angles.heading_deg if "heading" in said else None
-        pitch_deg, roll_deg = angles.pitch_deg, angles.roll_deg
+        pitch_deg, roll_deg = angles.pitch_deg, angles.roll_deg if "roll" in said else None
     height_m = cells.metres(has["height"], -1000, 20_000)
     focal = cells.number(has["focal"])
     focal = focal if focal is not None and 5 <= focal <= 1000 else None

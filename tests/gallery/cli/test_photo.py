@@ -7,7 +7,7 @@ from tests.helpers.bad_files import gps_exif, jpeg_bytes, picture
 
 XMP = (
     b'<x:xmpmeta><rdf:Description drone-dji:GimbalYawDegree="+60.0" drone-dji:GimbalPitchDegree="-90.0" '
-    b'drone-dji:FlightYawDegree="-30.0"/></x:xmpmeta>'
+    b'drone-dji:FlightYawDegree="-30.0" drone-dji:GimbalRollDegree="+0.00"/></x:xmpmeta>'
 )
 
 
@@ -47,6 +47,7 @@ def test_what_a_file_states_in_place_of_the_photo(tmp_path, capsys):
     assert "heading_deg: 120" in out and "pitch_deg: -70" in out and "lon: 8.25" in out
     assert "read: heading 120.0 of yaw in p.csv" in out and "read: position 46.5, 8.25 of lat, lon in p.csv" in out
     assert "refused: heading +60.0 of drone-dji:GimbalYawDegree: p.csv comes first" in out
+    assert "refused: roll +0.00 of drone-dji:GimbalRollDegree: p.csv comes first" in out
     poses.write_text("file,yaw\nother.jpg,120\n")
     assert main(["photo", str(photo), "--poses", str(poses)]) == 0
     out = capsys.readouterr().out
