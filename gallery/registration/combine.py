@@ -1,8 +1,11 @@
 """One likelihood over the map from votes, area and priors: where is the photo, and is it in this map at all?"""
 
+import json
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
 
 import numpy as np
 
@@ -21,6 +24,9 @@ class Weights:
         stated: added where heading and scale are about the stated ones.
         excess: for a unit of log(1 + weight above that of the photo's next peaks).
         absent: log-likelihood of "not in this map".
+        found: added for a place that the closer comparison confirms.
+        missing: added for one that it does not.
+        located_from: probability from which a place counts as located.
     """
 
     z: float
@@ -29,6 +35,22 @@ class Weights:
     stated: float
     excess: float
     absent: float
+    found: float
+    missing: float
+    located_from: float
+
+
+FITTED = Path(__file__).with_name("weights.json")
+"""What `python -m train_scripts.evaluate_ground fit` writes: weights for each matcher of the closer comparison, and
+what they were fitted to."""
+
+XFEAT, SIFT = "xfeat", "sift"
+
+
+@cache
+def fitted(matcher: str) -> Weights:
+    """The weights that come with the program. Args: matcher: of the closer comparison, `XFEAT` or `SIFT`."""
+    return Weights(**json.loads(FITTED.read_text("utf-8"))["weights"][matcher])
 
 
 UNSEEN = 4.0

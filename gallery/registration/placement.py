@@ -7,25 +7,19 @@ from dataclasses import dataclass
 import numpy as np
 
 from gallery.ground.picture import LaidPhoto
-from gallery.registration.combine import Grid, Posterior, Weights, likelihood_map, log_likelihoods, posterior
+from gallery.registration.combine import (
+    SIFT,
+    XFEAT,
+    Grid,
+    Posterior,
+    Weights,
+    fitted,
+    likelihood_map,
+    log_likelihoods,
+    posterior,
+)
 from gallery.registration.fine import CoarsePlace, FineFit, Points, refined
 from gallery.registration.locate import Candidate, Found, GroundMap, Known
-
-WEIGHTS = Weights(z=0.64, votes=1.42, lead=1.54, stated=2.43, excess=1.8, absent=4.3)
-"""Fitted as a conditional logit on the tuning halves of real places of two dates."""
-
-LOCATED_FROM = 0.7
-"""Probability from which a place counts as located. No wrong place reached 0.4 among 89 searches of two dates and some
-60 of elsewhere (about 20 pictures, repeated over maps), tuning and report halves together: so these do not test it.
-Tested after it was set: 32 searches of other places, 25 located, none wrong."""
-
-FINE_FOUND, FINE_MISSING = 3.5, -2.5
-"""Added to the log-likelihood of a place that a network's points confirm, or do not: they confirmed 35 of 37 right
-places and none of 37 wrong ones, at 0.35 m/px and before the gate `fine.ACCIDENT_SHARE`; the sizes are rounded by hand,
-not fitted."""
-
-SIFT_FOUND, SIFT_MISSING = 2.0, -0.7
-"""The same for SIFT's points: guessed, not measured."""
 
 LOOKED_AT = 2
 """Places, the likeliest, that are compared finely: each takes a quarter of a second."""
@@ -65,6 +59,7 @@ class Placement:
         candidate: that it rests on.
         posterior: over the map.
         candidates: all that were looked at, likeliest first.
+        confirmed: for each of them, whether the closer comparison found it; None: it was not compared.
         unhinted: the probability that the same place has without a prior; None where there was no prior.
     """
 
@@ -81,6 +76,7 @@ class Placement:
     candidate: Candidate
     posterior: Posterior
     candidates: tuple[Candidate, ...] = ()
+    confirmed: tuple[bool | None, ...] = ()
     unhinted: float | None = None
 
 
@@ -91,6 +87,7 @@ def placed(
     known: Known,
     points: Points | None = None,
     log_prior: np.ndarray | None = None,
+    weights: Weights | None = None,
 ) -> Placement | None:
     """Read the answer off a search.
 
@@ -101,6 +98,7 @@ def placed(
         known: how much of the photo's pose is stated.
         points: a network's, None: SIFT's.
         log_prior: of the cells of `grid_of(ground)`, see `combine.posterior`.
+        weights: None: those that were fitted for the matcher of the closer comparison.
 
     Returns:
         None where the search found no place at all.
@@ -108,10 +106,11 @@ def placed(
     candidates = found.candidates
     if not candidates:
         return None
+    weights = weights or fitted(SIFT if points is None else XFEAT)
     gains = _gains(grid_of(ground), candidates, log_prior)
-    logs = log_likelihoods(candidates, known.pose, WEIGHTS)
-    looked = _looked_at(photo, ground, candidates, logs, gains, points)
-    belief = _belief(ground, found, looked.logs, log_prior)
+    logs = log_likelihoods(candidates, known.pose, weights)
+    looked = _looked_at(photo, ground, candidates, logs, gains, points, weights)
+    belief = _belief(ground, found, looked.logs, log_prior, weights)
     best = _nearest(candidates, *belief.best())
     candidate, fit = candidates[best], looked.fits.get(best)
     east_m, north_m = (candidate.east_m, candidate.north_m) if fit is None else (fit.east_m, fit.north_m)
@@ -121,7 +120,9 @@ def placed(
     probability = belief.within(east_m, north_m, RIGHT_WITHIN_M)
     unhinted = None
     if log_prior is not None:
-        unhinted = _belief(ground, found, looked.logs, None).within(east_m, north_m, RIGHT_WITHIN_M)
+        unhinted = _belief(ground, found, looked.logs, None, weights).within(east_m, north_m, RIGHT_WITHIN_M)
+    order = np.argsort(-(looked.logs + gains), kind="stable").tolist()
+    tried = [None if number not in looked.fits else looked.fits[number] is not None for number in order]
     return Placement(
         east_m=east_m,
         north_m=north_m,
@@ -129,13 +130,14 @@ def placed(
         growth=candidate.growth,
         probability=probability,
         radius_m=spread_m if fit is None or spread_m > SHARP_CELLS * CELL_M else fit.radius_m,
-        located=probability >= LOCATED_FROM,
+        located=probability >= weights.located_from,
         turned_deg=turned_deg,
         turned_round=known.heading and abs(turned_deg) >= TURNED_FROM_DEG,
         fine=fit,
         candidate=candidate,
         posterior=belief,
-        candidates=tuple(candidates[number] for number in np.argsort(-(looked.logs + gains), kind="stable")),
+        candidates=tuple(candidates[number] for number in order),
+        confirmed=tuple(tried),
         unhinted=unhinted,
     )
 
@@ -175,13 +177,13 @@ def _looked_at(
     logs: np.ndarray,
     gains: np.ndarray,
     points: Points | None,
+    weights: Weights,
 ) -> _LookedAt:
     """The likeliest candidates are compared finely; whether that succeeds speaks for or against them.
 
     Args: gains: (N,) what a prior adds to each.
     """
     promise = logs + gains
-    gain, loss = (SIFT_FOUND, SIFT_MISSING) if points is None else (FINE_FOUND, FINE_MISSING)
     logs, fits = logs.copy(), {}
     for number in np.argsort(-promise)[:LOOKED_AT].tolist():
         if promise[number] < promise.max() - LOOKED_AT_WITHIN:
@@ -189,15 +191,17 @@ def _looked_at(
         one = candidates[number]
         coarse = CoarsePlace(one.east_m, one.north_m, one.turn_deg, one.growth)
         fits[number] = refined(photo, ground.ground, coarse, points)
-        logs[number] += loss if fits[number] is None else gain
+        logs[number] += weights.missing if fits[number] is None else weights.found
     return _LookedAt(logs, fits)
 
 
-def _belief(ground: GroundMap, found: Found, logs: np.ndarray, log_prior: np.ndarray | None) -> Posterior:
+def _belief(
+    ground: GroundMap, found: Found, logs: np.ndarray, log_prior: np.ndarray | None, weights: Weights
+) -> Posterior:
     """Where the photo may be, after all that was looked at."""
     grid = grid_of(ground)
-    likelihood = likelihood_map(grid, found.candidates, logs, _z_at(found, grid), WEIGHTS)
-    return posterior(grid, likelihood, WEIGHTS.absent, log_prior)
+    likelihood = likelihood_map(grid, found.candidates, logs, _z_at(found, grid), weights)
+    return posterior(grid, likelihood, weights.absent, log_prior)
 
 
 def _nearest(candidates: Sequence[Candidate], east_m: float, north_m: float) -> int:

@@ -1,10 +1,14 @@
 """Cases of real photos, on made-up ones in their layout: what is asked, what is searched, and where."""
 
 import csv
+import json
+import math
 
 import numpy as np
 import pytest
+import rasterio
 from PIL import Image
+from rasterio.transform import from_origin
 
 from gallery import Gallery, GalleryError
 from gallery.geo import LonLat, distance_m, moved, rectangle
@@ -109,3 +113,72 @@ def test_the_command(tmp_path, capsys, refused):
     with (tmp_path / "out" / "tiles" / "truth.csv").open() as table:
         assert [row["file"] for row in csv.DictReader(table)] == ["00.jpg", "02.jpg", "04.jpg", "06.jpg", "08.jpg"]
     assert "belongs to airfield" in refused(cases.main, "airfield", tmp_path / "f", "--out", tmp_path / "out")
+
+
+def write_pair(folder, name, seed, m_per_px):
+    """A place at two dates: the same picture, brighter."""
+    pixels = np.moveaxis(textured(600, 600, seed), 0, -1)
+    folder.mkdir(exist_ok=True)
+    for role, made in (("A", pixels), ("B", np.clip(pixels * 1.2, 0, 255).astype(np.uint8))):
+        Image.fromarray(made).save(folder / f"{name}_{role}.jpg", quality=95)
+    return [{"file": f"{name}_{role}.jpg", "role": role, "pair": name, "m_per_px": m_per_px} for role in "AB"]
+
+
+def write_manifest(folder, rows):
+    with (folder / MANIFEST).open("w", newline="") as table:
+        written = csv.DictWriter(table, list(rows[0]))
+        written.writeheader()
+        written.writerows(rows)
+
+
+def test_views_of_one_date_are_searched_in_another_where_they_belong(tmp_path):
+    rows = [row for seed in (0, 1) for row in write_pair(tmp_path / "d", f"p{seed}", seed, "about 0.5")]
+    write_manifest(tmp_path / "d", [*rows, *write_pair(tmp_path / "d", "coarse", 2, "3")])
+    gallery = cases.dates([tmp_path / "d"], tmp_path / "out", Reading(), 1.2, 2)
+    queries = read_queries(tmp_path / "out" / "photos")
+    assert len(queries) == 4 and len(gallery) > 2
+    for query in queries:
+        number = int(query.file.name[1])
+        assert distance_m(query.truth, cases.made_up_place(number, cases.PLACE_APART_M)) < 150
+        [covering] = gallery.covering([query.truth])
+        assert len(covering) and f"p{number}" in query.file.name
+        photo = load_photo(query.file)
+        assert photo.pose.heading_deg is not None and distance_m(photo.position, query.truth) < 150
+
+
+def test_a_place_of_many_dates_is_laid_by_its_homographies(tmp_path):
+    folder = tmp_path / "d"
+    (folder / "Town").mkdir(parents=True)
+    rows = [{"file": f"Town/T_{y}.jpg", "role": "view", "pair": "Town", "m_per_px": "0.5"} for y in (1, 2)]
+    write_manifest(folder, rows)
+    turned = [[0.0, -2.0, 600.0], [2.0, 0.0, 0.0], [0.0, 0.0, 1.0]]
+    known = {"reference": "T_1", "to_reference": {"T_1": {"H": np.eye(3).tolist()}, "T_2": {"H": turned}}}
+    (folder / "Town" / "homographies.json").write_text(json.dumps(known))
+    [place] = cases.dated_places(folder, 1.0)
+    assert place.searched.name == "T_1.jpg" and [one.file.name for one in place.asked] == ["T_2.jpg"]
+    Image.new("RGB", (300, 300)).save(place.asked[0].file)
+    at = LonLat(0.0, 0.0)
+    ground, view, truth = cases._cut(place.asked[0], 0.5, (600, 600), at, np.random.default_rng(0))
+    assert abs(ground.gsd_m - 1.0) < 1e-9 and abs(ground.up_deg - 90) < 1e-6
+    assert distance_m(ground.place(view.right_m, view.up_m), truth) < 16  # the lowest tenth is cut away
+
+
+def test_frames_of_a_video_state_what_the_manifest_says(tmp_path):
+    folder = write_cells(tmp_path / "v", 1)
+    pixels = np.moveaxis(textured(200, 200, 3), 0, -1)
+    transform = from_origin(0, 100, 1, 1)
+    with rasterio.open(
+        folder / "map.tif", "w", driver="GTiff", dtype="uint8", count=3, width=200, height=200, crs="EPSG:3857",
+        transform=transform,
+    ) as raster:  # fmt: skip
+        raster.write(np.moveaxis(pixels, -1, 0))
+    frame = {"role": "query", "lat": 0.0, "lon": 0.0009, "m_per_px": 0.25, "yaw_deg": 30, "verified": 1}
+    rows = [{**frame, "file": "cells/0.jpg"}, {**frame, "file": "map.tif", "role": "map"}]
+    write_manifest(folder, [*rows, {**frame, "file": "cells/none.jpg", "verified": 0}])
+    gallery = cases.video(folder, tmp_path / "out", Reading())
+    [query] = read_queries(tmp_path / "out" / "photos")
+    pose = load_photo(query.file).pose
+    assert len(gallery) and abs(pose.heading_deg - 30) < 0.1 and pose.pitch_deg == -90
+    assert abs(pose.height_m * 2 * math.tan(math.radians(FOV_DEG / 2)) - SIDE_PX * 0.25) < 0.5
+    with pytest.raises(GalleryError, match="has no manifest"):
+        cases.manifest_of(tmp_path)
