@@ -7,6 +7,7 @@ import gradio as gr
 from pages.common import cards, widgets
 from pages.common.widgets import Values
 from pages.gallery_picker import GalleryPicker, make_picker
+from pages.localize.pose_fields import EACH_ITS_OWN, PoseFields, make_pose_fields
 from pages.services.catalog import GalleryCatalog
 from pages.services.locate import MOST_MATCHES, MOST_PHOTOS, LocateService, PhotoQuestion
 
@@ -84,6 +85,7 @@ class Inputs:
 
     picker: GalleryPicker
     photo: gr.Image
+    pose: PoseFields
     examples: Examples
     files: gr.Files
     settings: Settings
@@ -106,6 +108,7 @@ class Outputs:
     table: gr.Dataframe
     downloads: dict[str, gr.DownloadButton]  # by kind of file
     details: gr.Column
+    pose: PoseFields
     count: gr.State  # how many numbers the map has
     mode: gr.State  # new, one or many: what was asked last and is asked again when a setting changes
 
@@ -113,7 +116,7 @@ class Outputs:
     def all(self) -> list[gr.blocks.Block]:
         """Every component that an answer may change."""
         tiles = [self.heading, self.strip, self.table, *self.downloads.values(), self.details]
-        return [self.card, self.plan, self.fit, *tiles, self.count, self.mode]
+        return [self.card, self.plan, self.fit, *tiles, *self.pose.all, self.count, self.mode]
 
 
 @dataclass(frozen=True)
@@ -135,7 +138,7 @@ def make_parts(catalog: GalleryCatalog) -> Parts:
             with gr.Accordion("Responsible use and privacy", open=False, elem_id="notice"):
                 gr.Markdown(NOTICE)
         with gr.Column(scale=9, min_width=330, elem_id="answer"):
-            outputs = _outputs()
+            outputs = _outputs(inputs.pose)
     return Parts(head, inputs, outputs, flown_to=gr.Number(0, visible=False, precision=0))
 
 
@@ -153,10 +156,12 @@ def _inputs(catalog: GalleryCatalog) -> Inputs:
                 elem_id="photo",
                 placeholder="# Drop a drone photo\nor click to choose, or paste one",
             )
+            pose = make_pose_fields()
             examples = _examples(service)
         with gr.Tab("Several photos"):
             files = gr.Files(label=f"Drone photos, up to {MOST_PHOTOS}", height=340, elem_id="files")
-    return Inputs(picker, photo, examples, files, _settings())
+            gr.Markdown(EACH_ITS_OWN)
+    return Inputs(picker, photo, pose, examples, files, _settings())
 
 
 def _examples(service: LocateService) -> Examples:
@@ -209,7 +214,7 @@ def _settings() -> Settings:
     )
 
 
-def _outputs() -> Outputs:
+def _outputs(pose: PoseFields) -> Outputs:
     card = gr.HTML(cards.message_card(*LOADING, kind="waiting"), elem_id="card")
     plan = widgets.map_view(MAP_ID)
     fit = gr.HTML("", js_on_load=widgets.COMPARE_SCRIPT, elem_id="fit")
@@ -239,6 +244,7 @@ def _outputs() -> Outputs:
         table=table,
         downloads=downloads,
         details=details,
+        pose=pose,
         count=gr.State(0),
         mode=gr.State("new"),
     )

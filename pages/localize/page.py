@@ -1,6 +1,7 @@
 """The page that answers "where was this photo taken?": one photo or several, on one map."""
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ from pages.localize.components import LOADING, MAP_ID, Parts, make_parts
 from pages.localize.render import show_answer, show_nothing, show_photos, show_refusal
 from pages.localize.web_api import web_api
 from pages.services.catalog import GalleryCatalog
-from pages.services.locate import LocateService
+from pages.services.locate import LocateService, PhotoQuestion
 
 ANSWERS: dict[str, Any] = {"concurrency_limit": 4, "concurrency_id": "answers", **PRIVATE}
 WAITING = cards.message_card(*LOADING, kind="waiting")
@@ -94,10 +95,25 @@ class Events:
             yield {**self.inputs.of(service), **self.first(given[self.inputs.picker.menu], "new")}
         else:
             yield self.inputs.examples.of(service)
-            yield from self.one(given)
+            yield from self.corrected(given)
 
     def one(self, given: Values) -> Iterator[Values]:
-        """Answer the photo at hand."""
+        """Answer another photo than before, by what its file states."""
+        yield from self._one(given, self.inputs.settings.question(given))
+
+    def corrected(self, given: Values) -> Iterator[Values]:
+        """Answer the photo at hand with what was set of its camera by hand."""
+        pose = self.inputs.pose
+        try:
+            question = replace(self.inputs.settings.question(given), correction=pose.correction(given))
+        except SPOKEN as error:
+            yield {self.outputs.card: cards.trouble_card(error)}
+            return
+        for shown in self._one(given, question):
+            as_left = not question.correction.empty and pose.stated in shown
+            yield {**shown, **(pose.kept(given) if as_left else {})}
+
+    def _one(self, given: Values, question: PhotoQuestion) -> Iterator[Values]:
         service, path = self._service(given), given[self.inputs.photo]
         if not service.engine.ready:
             yield {self.outputs.card: WAITING}
@@ -105,7 +121,6 @@ class Events:
             yield self._nothing(service)
             return
         yield {self.outputs.card: SEARCHING}
-        question = self.inputs.settings.question(given)
         try:
             yield self._or_refusal(service, lambda: show_answer(self.outputs, service.ask(path, question)), PhotoError)
         except PhotoError as error:
@@ -133,7 +148,7 @@ class Events:
         if question.where == "point" and (question.lon is None or question.lat is None):
             yield {self.outputs.mode: mode}
         else:
-            yield from self.many(given) if mode == "many" else self.one(given)
+            yield from self.many(given) if mode == "many" else self.corrected(given)
 
     def removed(self, key: str) -> Values:
         """The photo was taken away."""
@@ -183,7 +198,7 @@ def _wire(events: Events, parts: Parts) -> None:
     answered = [*outputs.all, inputs.photo]
     one: set[gr.blocks.Block] = {inputs.photo, menu, *settings.given}
     many: set[gr.blocks.Block] = {inputs.files, menu, *settings.given}
-    at_hand: set[gr.blocks.Block] = {outputs.mode, *one, *many}
+    at_hand: set[gr.blocks.Block] = {outputs.mode, *one, *many, *inputs.pose.all}
 
     answers = {**ANSWERS, "show_progress_on": outputs.card}  # the photo and the former map stay in sight meanwhile
 
@@ -206,6 +221,7 @@ def _wire(events: Events, parts: Parts) -> None:
     # Not `release`: on a slow machine it comes before the number that was typed.
     changes = [settings.k.change, settings.radius_km.change, settings.turn.input, settings.where.input]
     triggers = [*changes, settings.use_exif.input, settings.basemap.input, settings.again.click]
+    triggers += [inputs.pose.again.click, *(field.submit for field in inputs.pose.numbers.values())]
     gr.on(triggers, events.same, at_hand, answered, trigger_mode="always_last", **answers)
 
     # A tile chosen in the strip or the table is flown to; a marker clicked on the map chooses its tile.

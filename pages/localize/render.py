@@ -34,6 +34,7 @@ def show_nothing(outputs: Outputs, service: LocateService) -> Values:
         outputs.plan: maps.iframe(service.first_map(), title="Map of the gallery"),
         outputs.fit: "",
         outputs.details: gr.Column(visible=False),
+        **outputs.pose.filled(()),
         outputs.count: 0,
         outputs.mode: "one",
     }
@@ -66,6 +67,7 @@ def show_answer(outputs: Outputs, shown: AnswerView) -> Values:
         outputs.table: {"headers": TABLE, "data": rows},
         **_files(outputs, [answer], shown.map_page),
         outputs.details: gr.Column(visible=bool(rows)),
+        **outputs.pose.filled(shown.stated),
         outputs.count: len(rows),
         outputs.mode: "one",
     }

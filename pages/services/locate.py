@@ -16,6 +16,8 @@ from gallery.embedder import Photo, PhotoPosition
 from gallery.geo import LonLat, wrap_lon
 from gallery.judge.geometry import PICTURE_PX
 from gallery.judge.overlay import Overlay, overlay_of
+from gallery.photo.belief import Belief, beliefs_of
+from gallery.photo.correction import NOTHING_SET, PoseCorrection
 from gallery.search.answer import PhotoProblem, taken_outside
 from gallery.search.options import SearchOptions
 from gallery.store.health import coverage, ground_area_m2, square
@@ -43,6 +45,7 @@ MOST_OUTLINES = 20_000  # footprints of a gallery drawn on the first map
 MOST_EXAMPLES = 16
 THUMBNAIL_PX = 240
 KEPT_PX = 512
+NOT_COUNTED = "What you set of the camera counts only where the photo is turned by its stated pose (Search settings)."
 
 log = logging.getLogger(__name__)
 
@@ -59,11 +62,12 @@ class PhotoQuestion:
     radius_km: float = 1.0
     basemap: bool = False
     use_exif: bool = False  # the photo's own position counts as a weak hint
+    correction: PoseCorrection = NOTHING_SET  # of the photo's pose, by hand
 
     @property
     def options(self) -> SearchOptions:
         """How the photo is searched."""
-        return replace(TURNS[self.turn], use_exif_position=self.use_exif)
+        return replace(TURNS[self.turn], use_exif_position=self.use_exif, correction=self.correction)
 
 
 @dataclass(frozen=True)
@@ -77,6 +81,7 @@ class AnswerView:
     stored_as: str  # the name under which the inspect page finds it
     overlay: Overlay | None  # of photo and ground, where geometry found a fit
     basemap: bool = False
+    stated: tuple[Belief, ...] = ()  # what the photo's file says of its camera
 
 
 @dataclass(frozen=True)
@@ -160,7 +165,7 @@ class LocateService:
         picture.thumbnail((KEPT_PX, KEPT_PX))
         put = self.store.keep if keep else self.store.put
         stored_as = put(FreshPhoto(answer, picture, self.engine, self.ground))
-        return AnswerView(answer, seen, pictures, page, stored_as, overlay, question.basemap)
+        return AnswerView(answer, seen, pictures, page, stored_as, overlay, question.basemap, beliefs_of(photo))
 
     def locate(self, source: object, question: PhotoQuestion) -> Answer:
         """`ask` without the drawing."""
@@ -175,6 +180,8 @@ class LocateService:
         read_s = time.perf_counter() - begun
         near, notes = area_of(question, photo.position)
         answer = localizer.localize(photo, k=question.k, near=near, options=question.options)
+        if question.turn != "heading" and not question.correction.empty:
+            notes = (*notes, NOT_COUNTED)
         notes = (*photo.notes, *notes, *taken_outside(localizer.gallery, answer), *answer.notes)
         notes = tuple(dict.fromkeys(notes))  # the answer may already carry those of the photo
         return replace(answer, notes=notes, timings={**answer.timings, "read": read_s}), photo, near

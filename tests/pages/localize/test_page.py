@@ -57,6 +57,8 @@ def test_k_and_area_are_kept(client, service):
         ({"lon": 500.0, "lat": 0.0, "radius_km": 1.0}, "-180"),
         ({"lon": 0.0, "lat": 0.0, "radius_km": -1.0}, "radius"),
         ({"k": 0}, "k is 0"),
+        ({"height_m": 0}, "height of 0 m"),
+        ({"heading_deg": 400}, "heading of 400 degrees"),
     ],
 )
 def test_questions_that_cannot_be_asked_get_a_sentence(client, service, given, words):
@@ -73,6 +75,12 @@ def test_bad_files_get_their_sentence_and_the_server_goes_on(client, service):
         if bad.expected == "refused":
             assert all(word.lower() in answer["error"].lower() for word in bad.words), (kind, answer)
     assert ask(client, service.examples[0])["matches"]
+
+
+def test_values_of_the_camera_count_in_place_of_the_photos(client, service):
+    answer = ask(client, service.examples[0], heading_deg=90, height_m=80)
+    believed = {each["quantity"]: (each["value"], each["from"]) for each in answer["pose"]["believed"]}
+    assert believed["heading"] == (90.0, "you") and believed["height"] == (80.0, "you")
 
 
 def test_only_localize_is_offered(client):

@@ -4,11 +4,12 @@ import pytest
 from PIL import Image
 
 from gallery.errors import AreaError
+from gallery.photo.correction import PoseCorrection
 from mean_model import PhotoError
 from pages.common.answer_map import distance_to_photo_m
 from pages.errors import BadQuestion
 from pages.services.engine import Engine
-from pages.services.locate import MOST_PHOTOS, LocateService, PhotoQuestion, area_of
+from pages.services.locate import MOST_PHOTOS, NOT_COUNTED, LocateService, PhotoQuestion, area_of
 from tests.helpers.bad_files import gps_exif
 from tests.helpers.small_world import bad_files, imagery, service_of, write_photo
 
@@ -141,6 +142,16 @@ def test_locate_is_ask_without_the_drawing(service):
     )
     assert located.to_dict() == shown.answer.to_dict()
     assert "draw" not in located.timings
+
+
+def test_what_is_set_of_the_camera_counts_by_the_stated_pose_only(service):
+    correction = PoseCorrection(heading_deg=45)
+    shown = service.ask(service.examples[0], PhotoQuestion(correction=correction))
+    assert [each.words for each in shown.answer.pose.believed] == ["heading 45 degrees, set by you"]
+    assert shown.stated == (), "the file itself states nothing"
+    assert (
+        NOT_COUNTED in service.ask(service.examples[0], PhotoQuestion(turn="none", correction=correction)).answer.notes
+    )
 
 
 def test_the_first_map_shows_where_the_gallery_is(service):
