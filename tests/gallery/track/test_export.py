@@ -48,8 +48,12 @@ def test_geojson_and_kml_hold_every_photo_and_the_way(flight):
     lost = [feature for feature in document["features"] if feature["properties"]["state"] == "lost"]
     assert len(lost) == 2 and all(feature["geometry"] is None for feature in lost)
     assert document["features"][0]["geometry"]["type"] == "LineString"
-    kml = pyogrio.read_dataframe(io.BytesIO(render(flight, "kml").encode()))
-    assert len(kml) == 2 + 5 and set(kml.geometry.geom_type) == {"LineString", "Point"}
+    kml = render(flight, "kml").encode()
+    layers = {layer: pyogrio.read_dataframe(io.BytesIO(kml), layer=layer) for layer in ("track", "fix")}
+    assert {layer: len(rows) for layer, rows in layers.items()} == {"track": 2, "fix": 5}
+    assert set(layers["track"].geometry.geom_type) == {"LineString"} and set(layers["fix"].geometry.geom_type) == {
+        "Point"
+    }
 
 
 def test_the_way_across_the_180th_meridian_does_not_jump():
