@@ -144,6 +144,31 @@ def around(ground: Ground, places: Sequence[LonLat], most: int | None = None, ne
     return _laid(ground, _merged(cuts))
 
 
+def between(ground: Ground, places: Sequence[LonLat], near_m: float = NEAR_M) -> Canvas:
+    """The ground that some places span: of each sheet, the rectangle that holds those that lie on it.
+
+    Args:
+        ground: of the gallery.
+        places: those that no sheet holds are left out.
+        near_m: that is added to each side.
+    """
+    cuts = []
+    for sheet in ground.sheets:
+        east_m, north_m = np.array([offsets_m(sheet.origin, place) for place in places]).reshape(-1, 2).T
+        columns, rows = (east_m - sheet.west_m) / sheet.m_per_px, (sheet.north_m - north_m) / sheet.m_per_px
+        held = (columns >= 0) & (columns <= sheet.width_px) & (rows >= 0) & (rows <= sheet.height_px)
+        if held.any():
+            reach = near_m / sheet.m_per_px
+            own_rows = _span(rows[held], reach, sheet.height_px)
+            cuts.append(Cut(sheet, own_rows, _span(columns[held], reach, sheet.width_px)))
+    return _laid(ground, _merged(cuts))
+
+
+def _span(at_px: np.ndarray, reach_px: float, side_px: int) -> slice:
+    """Pixels between the outermost of some places, and so many to each side."""
+    return slice(max(0, round(float(at_px.min()) - reach_px)), min(side_px, round(float(at_px.max()) + reach_px)))
+
+
 def _cut(ground: Ground, place: LonLat, near_m: float) -> Cut | None:
     """Of the sheet in which a place lies farthest from the edge, what lies around it; None where no sheet holds it."""
     best: Cut | None = None

@@ -16,7 +16,7 @@ from gallery.ground.sheets import Ground
 from gallery.judge.geometry import Alignment, Fit, camera_of, polygon_of
 from gallery.photo.pose import FILM_DIAGONAL_MM, Pose
 from gallery.photo.projection import apply
-from gallery.registration.canvas import NEAR_M, Canvas, Part, around, whole
+from gallery.registration.canvas import NEAR_M, Canvas, Part, around, between, whole
 from gallery.registration.fine import FineFit, Points
 from gallery.registration.locate import GroundMap, Known
 from gallery.registration.placement import Placement, grid_of, placed
@@ -121,6 +121,11 @@ class Registration:
     seconds: float
     searched_km2: float
 
+    @property
+    def elsewhere(self) -> float:
+        """Probability that the photo shows none of the ground that was searched."""
+        return self.placement.posterior.absent
+
 
 class Registrar:
     """Lays photos on a gallery's ground. The map of the whole ground is kept, where it is small enough.
@@ -146,10 +151,15 @@ class Registrar:
         self._lock = threading.Lock()
         self._whole: tuple[Canvas, GroundMap] | None = None
 
-    def searches_all(self, stated: Stated) -> bool:
-        """Whether such a photo is searched in all of the ground, so that no place need be proposed."""
+    def searches_all(self, stated: Stated, share: float = 1.0) -> bool:
+        """Whether such a photo is searched in all of the ground that is asked about, so that no place need be proposed.
+
+        Args:
+            stated: what the photo says of its camera.
+            share: of the ground, that is asked about.
+        """
         limit_km2 = WHOLE_STATED_KM2 if stated.known.pose else WHOLE_GUESSED_KM2
-        return self.ground.area_km2 <= limit_km2
+        return self.ground.area_km2 * share <= limit_km2
 
     def register(
         self,
@@ -160,6 +170,7 @@ class Registrar:
         hint: Hint | None = None,
         near_m: float = NEAR_M,
         voting: bool = True,
+        among: Sequence[LonLat] | None = None,
     ) -> Registration | None:
         """Search the place of a photo.
 
@@ -171,6 +182,7 @@ class Registrar:
             hint: where it may lie, as a weak prior; where places are given, it is looked around too.
             near_m: to each side of a place, in which it is looked around.
             voting: as for `GroundMap.search`.
+            among: without `places`, all of the ground that these span is searched; None: all of it.
 
         Returns:
             None where no place was found at all.
@@ -182,7 +194,7 @@ class Registrar:
         photo, known = laid_photo(image, stated, self._assumed_width_m)
         if hint is not None and places is not None:
             places = [hint.point, *places]
-        canvas, ground_map = self._searched(stated, places, near_m)
+        canvas, ground_map = self._searched(stated, places, near_m, among)
         if not canvas.parts:
             return None
         found = ground_map.search(photo, known, voting=voting)
@@ -244,7 +256,12 @@ class Registrar:
         found = self.register(*asked, voting=False)
         return found if found is not None and found.located else self.register(*asked)
 
-    def _searched(self, stated: Stated, places: Sequence[LonLat] | None, near_m: float) -> tuple[Canvas, GroundMap]:
+    def _searched(
+        self, stated: Stated, places: Sequence[LonLat] | None, near_m: float, among: Sequence[LonLat] | None
+    ) -> tuple[Canvas, GroundMap]:
+        if places is None and among is not None:
+            canvas = between(self.ground, among, near_m)
+            return canvas, GroundMap(canvas.picture, canvas.keypoints)
         if places is None:
             with self._lock:
                 if self._whole is None:

@@ -214,7 +214,7 @@ class Localizer:
             photo: as `embedder.read` returns it, with sides of at least `gallery.judge.geometry.PICTURE_PX`.
             ranking: as `rank` returns it: of a large gallery, what lies around its best tiles is searched.
         """
-        everywhere = self._ground.first(photo, options)
+        everywhere = self._ground.first(photo, options, None)
         return self._ground.register(photo, options, None, None if everywhere else ranking)[0]
 
     def judge(
@@ -268,13 +268,16 @@ class Localizer:
 
     def _looked_up(self, photos: Sequence[Photo], question: Question) -> Iterator[Searched]:
         """Each photo searched, and laid on the ground or checked by geometry."""
-        verify = question.options.verify
-        judged_of = max(question.k, BEST, CHECKED_AMONG if verify else 0)  # more tiles than are shown
-        for searched in self._searched(photos, replace(question, k=judged_of)):
-            if verify and len(searched.ranking.rows):
+        for searched in self._searched(photos, self._judged(question)):
+            if question.options.verify and len(searched.ranking.rows):
                 searched = self._checked(self._registered(searched, question), question)
             notes = hint_notes(searched.photo, question.options, searched.registration)
             yield replace(searched, notes=(*searched.notes, *notes))
+
+    @staticmethod
+    def _judged(question: Question) -> Question:
+        """The same for as many tiles as are judged, which are more than are shown."""
+        return replace(question, k=max(question.k, BEST, CHECKED_AMONG if question.options.verify else 0))
 
     def _answer(self, searched: Searched, question: Question) -> Answer:
         """The answer of a photo that was looked up; where it is unsure, what it states is left out, one by one."""
@@ -287,10 +290,9 @@ class Localizer:
         for quantity in doubts_of(believed, question.options):
             report = replace(report, tried_without=(*report.tried_without, quantity))
             without = corrected(searched.photo, PoseCorrection(left_out=frozenset([quantity])))
-            options = question.options
-            if self._ground.first(without, options):  # which knows every heading and size, so that none is guessed
-                options = replace(options, rotations=min(options.rotations, QUARTER_TURNS))
-            [again] = self._looked_up([without], replace(question, options=options))
+            again = self._again(without, question)
+            if again is None:
+                continue
             found = self._judge.answer(again, question.k, question.near)
             if found.verdict == "located":
                 told = f"The place was found without the {quantity} that the file states."
@@ -302,16 +304,37 @@ class Localizer:
         timings = {**answer.timings, "again": time.perf_counter() - begun} if report.tried_without else answer.timings
         return replace(answer, notes=(report.sentence, *answer.notes), timings=timings, pose=report)
 
+    def _again(self, photo: Photo, question: Question) -> Searched | None:
+        """A photo with a statement left out; None where all of the ground was searched and does not hold its place."""
+        options = question.options
+        if not self._ground.first(photo, options, question.near):
+            [again] = self._looked_up([photo], question)
+            return again
+        found, _ = self._ground.register(photo, options, question.near)
+        if found is None or not found.located:
+            return None
+        [plain] = self._searched([photo], _unguessed(self._judged(question)))
+        laid = self._checked(replace(plain, registration=found), question)
+        return replace(laid, notes=(*laid.notes, *hint_notes(photo, options, found)))
+
     def _without_pose(self, photo: Photo, poses: Sequence[Guess], question: Question) -> Searched:
         """A photo that does not state its pose: the ground gives it where it can, else it is guessed."""
         search, options = self._search, question.options
-        if not (options.verify and self._ground.first(photo, options)):
+        if not (options.verify and self._ground.first(photo, options, question.near)):
             return search_guessed(search, photo, poses, question)
         found, note = self._ground.register(photo, options, question.near)
-        if found is None or not found.located:
+        if found is not None and found.located:
+            return self._by_ground(photo, found, question)
+        if self._ground.rules_out(photo, options, question.near, found):
+            [guessed] = self._searched([photo], _unguessed(question))
+        else:
             guessed = search_guessed(search, photo, poses, question)
-            timings = guessed.timings if found is None else {"register": found.seconds, **guessed.timings}
-            return replace(guessed, registration=found, notes=(note,) if note else (), timings=timings)
+        timings = guessed.timings if found is None else {"register": found.seconds, **guessed.timings}
+        return replace(guessed, registration=found, notes=(note,) if note else (), timings=timings)
+
+    def _by_ground(self, photo: Photo, found: Registration, question: Question) -> Searched:
+        """A photo that the ground located, with its tiles ranked by the pose that was found."""
+        search = self._search
         begun = time.perf_counter()
         side_m = suited(search.scales, photo.image.size, found.pose).side_m
         views = laid_views(photo.image, found.pose, side_m)
@@ -328,7 +351,9 @@ class Localizer:
         before = searched.registration
         if (before is not None and before.located) or searched.notes or not self._ground.ready:
             return searched
-        all_ground = before is None and self._ground.first(searched.photo, question.options)
+        if self._ground.rules_out(searched.photo, question.options, question.near, before):
+            return searched
+        all_ground = before is None and self._ground.first(searched.photo, question.options, question.near)
         ranking = None if all_ground else searched.ranking
         found, note = self._ground.register(searched.photo, question.options, question.near, ranking)
         notes = (note,) if note else ()
@@ -344,6 +369,11 @@ class Localizer:
         found = searched.registration
         if found is not None and found.located:
             return self._laid(searched, found, question.options)
+        if self._ground.rules_out(searched.photo, question.options, question.near, found):
+            check = Check(
+                None, 0, 0.0, sentence="No tile was checked: the ground says clearly that the photo is not here."
+            )
+            return replace(searched, check=check)
         check, ranking = self.verify(searched.photo, searched.views, searched.ranking)
         timings = {**searched.timings, "verify": check.seconds}
         return replace(searched, ranking=ranking, check=check, timings=timings)
@@ -376,6 +406,12 @@ class Localizer:
             among = search.ranker(views.side_m).ranked(question.allowed)
             found.append(Searched(photo, views, ranking, among, timings=timings))
         return found
+
+
+def _unguessed(question: Question) -> Question:
+    """The same without poses that are guessed: the photo is turned by quarters at most."""
+    options = replace(question.options, rotations=min(question.options.rotations, QUARTER_TURNS))
+    return replace(question, options=options)
 
 
 def _disagreeing(searched: Searched, believed: Sequence[Belief]) -> list[str]:

@@ -8,7 +8,7 @@ import pytest
 from gallery import Gallery, build_gallery
 from gallery.geo import LonLat, distance_m, offsets_m
 from gallery.ground.sheets import Ground, make_ground, open_ground
-from gallery.registration.canvas import Canvas, around, whole
+from gallery.registration.canvas import Canvas, around, between, whole
 from tests.helpers.builders import FakeEmbedder, FakePosition, build_region, textured
 
 
@@ -61,6 +61,23 @@ def test_every_place_around_some_tiles_maps_back_to_the_earth(gallery, ground):
     canvas = around(ground, [centre_of(gallery, row) for row in (0, len(gallery) - 1)], near_m=90)
     assert len(canvas.parts) == 2
     require_places_back_on_earth(canvas, ground)
+
+
+def test_the_ground_between_places_holds_them_all_and_no_more(gallery, ground):
+    places = [centre_of(gallery, row) for row in (0, 1, len(gallery) // 3)]
+    canvas = between(ground, places, near_m=20)
+    require_places_back_on_earth(canvas, ground)
+    for place in places:
+        assert any(
+            part.away_m(east + part.east_m, north + part.north_m) == 0
+            for part in canvas.parts
+            for east, north in [offsets_m(part.sheet.origin, place)]
+        )
+    reach_m = max(math.hypot(*offsets_m(one, other)) for one in places for other in places) + 2 * 20 + 2
+    for part in canvas.parts:
+        west, south, east, north = part.bounds_m
+        assert max(east - west, north - south) <= reach_m
+    assert not between(ground, [LonLat(-100, 10)]).parts and not between(ground, []).parts
 
 
 def test_points_lie_where_the_picture_shows_them(ground):

@@ -10,12 +10,13 @@ from PIL import Image
 
 from gallery import Gallery, Localizer
 from gallery.build.options import BuildOptions
-from gallery.geo import distance_m, moved
+from gallery.geo import Bounds, distance_m, moved
 from gallery.ground.picture import GroundImage
 from gallery.ground.sheets import GROUND, make_ground
 from gallery.photo.pose import FILM_DIAGONAL_MM
 from gallery.search.answer import Answer
 from gallery.search.options import SearchOptions
+from gallery.search.registering import ELSEWHERE_FROM
 from tests.helpers.builders import FakeEmbedder, FakePhoto, FakePose, FakePosition, build_region
 from tests.helpers.ground_views import terrain, view
 
@@ -36,11 +37,17 @@ def localizer(gallery: Gallery) -> Localizer:
     return Localizer(gallery, FakeEmbedder())
 
 
-def photo_of(pose: FakePose | None, heading_deg: float = 0.0, size_px: tuple[int, int] = (340, 260)) -> FakePhoto:
-    grey = terrain(SIDE, 7)
+def of_elsewhere(pose: FakePose | None) -> FakePhoto:
+    return replace(photo_of(pose), image=photo_from(terrain(SIDE, 99), 30, (340, 260)))
+
+
+def photo_from(grey: np.ndarray, heading_deg: float, size_px: tuple[int, int]) -> Image.Image:
     ground = GroundImage(grey, np.ones(grey.shape, bool), 1.0, 0.0, 0.0)
-    picture = view(ground, (230, -260), heading_deg, 0.4, size_px)
-    return FakePhoto(Image.fromarray(picture).convert("RGB"), "photo.jpg", pose=pose)
+    return Image.fromarray(view(ground, (230, -260), heading_deg, 0.4, size_px)).convert("RGB")
+
+
+def photo_of(pose: FakePose | None, heading_deg: float = 0.0, size_px: tuple[int, int] = (340, 260)) -> FakePhoto:
+    return FakePhoto(photo_from(terrain(SIDE, 7), heading_deg, size_px), "photo.jpg", pose=pose)
 
 
 def tiles_of(answer: Answer) -> list[str]:
@@ -54,6 +61,41 @@ def test_a_photo_with_a_pose_is_located(localizer):
         and "register" in answer.timings
         and answer.matches[0].tile.contains(answer.fit.point)
     )
+
+
+@pytest.mark.parametrize("pose", [None, FakePose(30, -90, HEIGHT_M, 24)])
+def test_a_photo_that_the_ground_rules_out_is_not_checked_tile_by_tile(localizer, pose):
+    answer = localizer.localize(of_elsewhere(pose), options=SearchOptions(doubt=False))
+    assert answer.verdict == "unsure" and answer.ground.elsewhere >= ELSEWHERE_FROM
+    assert len(answer.matches) == 5 and "verify" not in answer.timings
+    assert answer.check.fit is None and "not here" in answer.check.reason
+
+
+def test_without_what_is_doubted_only_the_ground_is_asked(gallery, localizer, monkeypatch):
+    verified = []
+    monkeypatch.setattr(localizer._judge, "verify", lambda *args: verified.append(args))
+    answer = localizer.localize(of_elsewhere(FakePose(30, -90, HEIGHT_M, 24)))
+    assert answer.verdict == "unsure" and answer.pose.tried_without == ("heading", "height") and not verified
+
+
+def test_a_prior_area_is_filtered_before_the_search(gallery, localizer):
+    photo = photo_of(FakePose(30, -90, HEIGHT_M, 24), 30)
+    everywhere = localizer.localize(photo)
+    corner = Bounds.around(gallery.tile(len(gallery) - 1).centre, 0.02)
+    answer = localizer.localize(photo, near=corner)
+    assert answer.verdict == "unsure" and answer.ground.searched_km2 < 0.6 * everywhere.ground.searched_km2
+    here = localizer.localize(photo, near=Bounds.around(everywhere.fit.point, 0.02))
+    assert here.verdict == "located" and distance_m(here.fit.point, everywhere.fit.point) < 1
+
+
+def test_the_tile_of_a_place_covers_it_and_beyond_the_gallery_is_the_nearest(gallery, localizer):
+    ground = localizer._ground
+    for row in (0, len(gallery) // 2):
+        point = moved(gallery.tile(row).centre, 12, -9)
+        assert ground.tile_at(point) == gallery.tile_at(point)
+    beyond = moved(gallery.tile(0).centre, -300, 300)
+    away_m = [distance_m(beyond, gallery.tile(row).centre) for row in range(len(gallery))]
+    assert gallery.tile_at(beyond) is None and ground.tile_at(beyond) == gallery.tile(int(np.argmin(away_m)))
 
 
 def test_of_two_lenses_that_a_photo_states_the_one_that_fits_is_found_and_said(localizer):
