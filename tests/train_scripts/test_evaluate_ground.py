@@ -7,10 +7,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from gallery.registration.combine import XFEAT, fitted
+from gallery.registration.combine import FITTED, SIFT, XFEAT, fitted
 from gallery.registration.locate import Candidate
 from mean_model.photo import Photo
 from mean_model.photo_metadata import StatedPose
+from tests.train_scripts.evaluation.test_ground_fit import rows as searches
 from train_scripts import evaluate_ground
 from train_scripts.evaluation.ground_rows import MANNERS, REPORTING, TUNING, GroundRow, asked_in, figures, halves
 
@@ -69,6 +70,17 @@ def test_a_fit_keeps_the_weights_of_a_matcher_that_no_file_has(tmp_path):
     evaluate_ground.main(["fit", str(tmp_path / "empty.jsonl"), "--out", str(tmp_path / "weights.json")])
     kept = json.loads((tmp_path / "weights.json").read_text())["weights"]
     assert kept[XFEAT] == asdict(fitted(XFEAT))
+
+
+def test_a_fit_replaces_the_weights_of_its_matcher_and_says_what_it_saw(tmp_path):
+    file, out = tmp_path / "rows.jsonl", tmp_path / "weights.json"
+    file.write_text("".join(json.dumps(asdict(one)) + "\n" for one in searches()))
+    out.write_bytes(FITTED.read_bytes())
+    before = json.loads(out.read_text())
+    evaluate_ground.main(["fit", str(file), "--out", str(out)])
+    after = json.loads(out.read_text())
+    assert after["weights"][XFEAT] != before["weights"][XFEAT] and after["weights"][SIFT] == before["weights"][SIFT]
+    assert after["about"][XFEAT] == {"town": 60} and after["about"][SIFT] == before["about"][SIFT]
 
 
 def test_so_many_names_are_spread_over_all():
