@@ -7,6 +7,8 @@ from typing import Any
 import gradio as gr
 from gradio.utils import get_upload_folder
 
+from pages.common.fair_queue import FairQueue
+
 NOT_UPLOADED = "This file was not uploaded here. Upload it, then ask again."
 """The one answer for every other path, so that nobody learns which paths exist."""
 
@@ -18,6 +20,20 @@ class GuardedBlocks(gr.Blocks):
 
     Gradio itself checks only the files that a request marks as files, and fetches those that it gives as a URL.
     """
+
+    def queue(self, *given: Any, **options: Any) -> "GuardedBlocks":
+        """As `gr.Blocks.queue`, with a queue in which visitors take turns."""
+        super().queue(*given, **options)
+        plain = self._queue
+        self._queue = FairQueue(
+            plain.live_updates,
+            plain.max_thread_count,
+            plain.update_intervals,
+            plain.max_size,
+            self,
+            plain.default_concurrency_limit,
+        )
+        return self
 
     async def preprocess_data(self, block_fn, inputs, state=None, explicit_call=False):
         """As `gr.Blocks.preprocess_data`, for the values of a request.
