@@ -53,7 +53,8 @@ class Limits:
         kept_s: seconds that uploads are kept, and counted.
         body_bytes: of a request that is no upload.
         stall_s: longest wait for the next part of a request.
-        body_s: longest wait for all of it.
+        body_s: longest wait for all of it, beside the time that its bytes may take.
+        least_bytes_per_s: that a request comes with: a flight's photos take long on a slow line, and may.
         disk_bytes: that all temporary files may take.
         disk_files: how many they may be.
         least_free_bytes: that the disk must have free.
@@ -68,7 +69,8 @@ class Limits:
     kept_s: float = 3600.0
     body_bytes: int = 4_000_000
     stall_s: float = 20.0
-    body_s: float = 600.0
+    body_s: float = 60.0
+    least_bytes_per_s: float = 20_000.0
     disk_bytes: int = 20_000_000_000
     disk_files: int = 100_000
     least_free_bytes: int = 2_000_000_000
@@ -259,6 +261,7 @@ class RequestLimits:
 
     async def _timed(self, scope: Scope, request: "_Request") -> None:
         request.stall_s, request.ends = self._limits.stall_s, time.monotonic() + self._limits.body_s
+        request.least_bytes_per_s = self._limits.least_bytes_per_s
         if _content_length(scope) > request.most_bytes:
             raise _Refused(413, "The request is too large.")
         try:
@@ -282,6 +285,7 @@ class _Request:
         self.most_bytes: float = 0
         self.stall_s: float = 0
         self.ends: float = 0
+        self.least_bytes_per_s: float = 1
         self.count: Callable[[int], Awaitable[None]] | None = None
         self.refused: _Refused | None = None
 
@@ -290,7 +294,7 @@ class _Request:
         if self._whole:
             return await self._receive()
         try:
-            wait_s = min(self.stall_s, self.ends - time.monotonic())
+            wait_s = min(self.stall_s, self.ends + self._bytes / self.least_bytes_per_s - time.monotonic())
             message = await asyncio.wait_for(self._receive(), max(wait_s, 0.001))
             if message["type"] == "http.request":
                 size = len(message.get("body", b""))

@@ -102,9 +102,7 @@ def test_a_request_that_does_not_come_to_its_end_is_ended():
     layer = RequestLimits(echo, LIMITS)
     status, sentence = asyncio.run(ask(layer, scope(), [b"x"], hangs=True))
     assert status == 408 and sentence.endswith("Send it again.")
-    slow = RequestLimits(echo, replace(LIMITS, body_s=0))
-    assert asyncio.run(ask(slow, scope(), [b"x"] * 3))[0] in (200, 408)
-    assert not layer._open and not slow._open
+    assert not layer._open
 
     async def swallows(scope, receive, send):  # as FastAPI does with what goes wrong while it reads
         try:
@@ -113,6 +111,25 @@ def test_a_request_that_does_not_come_to_its_end_is_ended():
             await send({"type": "http.response.start", "status": 400, "headers": []})
 
     assert asyncio.run(ask(RequestLimits(swallows, LIMITS), scope(), [b"x"], hangs=True))[0] == 408
+
+
+@pytest.mark.parametrize(("rate", "status"), [(1e4, 408), (10.0, 200)])
+def test_a_request_that_comes_drop_by_drop_is_ended_and_a_slow_one_is_not(rate, status):
+    async def slowly():
+        layer = RequestLimits(echo, replace(LIMITS, body_s=0.05, least_bytes_per_s=rate))
+        answers, parts = [], iter(range(30))
+
+        async def receive():
+            await asyncio.sleep(0.01)
+            return {"type": "http.request", "body": b"x", "more_body": next(parts) < 29}
+
+        async def send(message):
+            answers.append(message)
+
+        await layer(scope(), receive, send)
+        return answers[0]["status"]
+
+    assert asyncio.run(slowly()) == status
 
 
 def test_an_address_has_so_many_requests_open_and_others_have_theirs():
