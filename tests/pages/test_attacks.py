@@ -182,3 +182,11 @@ def test_too_few_and_too_many_values_are_a_sentence(world, data):
 def test_a_number_of_the_wrong_kind_is_a_sentence(world, k):
     told = call(world[1], [None, k, None, None, None, None])
     assert MALFORMED in told or "No photo" in told
+
+
+def test_a_request_of_before_the_endpoint_grew_is_still_answered(world):
+    """Values that it does not give are as the page's components stand: programs that send six go on working."""
+    folder, address = world
+    with (folder / "gallery" / "photos" / "photo_1.jpg").open("rb") as photo:
+        (path,) = requests.post(f"{address}gradio_api/upload", files={"files": photo}, timeout=20).json()
+    assert '"matches"' in call(address, [{"path": path, "meta": MARK}, 3, None, None, None, None])
