@@ -84,7 +84,7 @@ def test_what_is_not_run_says_why_and_is_understood_by_its_program(block, monkey
 
 def test_no_block_is_of_an_unknown_language():
     languages = {block.language for blocks in BLOCKS.values() for block in blocks}
-    assert languages <= {*PROGRAMS, "text", "bibtex", "console"}, "what is no command says so, so that none is left out by chance"
+    assert languages <= {*PROGRAMS, "text", "bibtex", "console"}, "what is no command has to say so"
 
 
 def slug(heading: str) -> str:
