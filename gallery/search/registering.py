@@ -42,6 +42,11 @@ ELSEWHERE_FROM = 0.95
 no poses are guessed for it, and no tiles are checked. Of 69 right answers on real ground (60 with stated pose)
 none gave its place less than 0.3; of 15 searches of photos of elsewhere none gave any place more than 0.013."""
 
+PROPOSED_FROM = 0.9
+"""Probability from which a place counts as found on ground that was searched only around the best tiles, where points
+have to fit, too: a photo whose heading is stated wrong has the wrong tiles, and fields that look alike are all that the
+likelihood then weighs."""
+
 
 class Registering:
     """Lays photos on the ground of one gallery, if its ground was made.
@@ -111,6 +116,8 @@ class Registering:
                 why = why or str(error)
                 continue
             seconds += 0.0 if found is None else found.seconds
+            if found is not None and places is not None:
+                found = _doubted(found)
             if found is not None and (best is None or found.probability > best.probability):
                 best = found
             if best is not None and best.located:
@@ -196,6 +203,12 @@ def hint_notes(photo: Photo, options: SearchOptions, found: Registration | None)
         f"The position in the photo's EXIF counted as a weak hint. It is {away_m:,.0f} m from the place found by the "
         f"ground, which without it would have a probability of {percent(found.placement.unhinted)}.",
     )
+
+
+def _doubted(found: Registration) -> Registration:
+    """A registration on ground that tiles proposed: believed only where much speaks for it."""
+    sure = found.fit is not None and found.probability >= PROPOSED_FROM
+    return found if sure else replace(found, located=False)
 
 
 def check_of(found: Registration) -> Check:

@@ -16,7 +16,7 @@ from gallery.ground.sheets import GROUND, make_ground
 from gallery.photo.pose import FILM_DIAGONAL_MM
 from gallery.search.answer import Answer
 from gallery.search.options import SearchOptions
-from gallery.search.registering import ELSEWHERE_FROM
+from gallery.search.registering import ELSEWHERE_FROM, PROPOSED_FROM
 from tests.helpers.builders import FakeEmbedder, FakePhoto, FakePose, FakePosition, build_region
 from tests.helpers.ground_views import terrain, view
 
@@ -76,6 +76,24 @@ def test_without_what_is_doubted_only_the_ground_is_asked(gallery, localizer, mo
     monkeypatch.setattr(localizer._judge, "verify", lambda *args: verified.append(args))
     answer = localizer.localize(of_elsewhere(FakePose(30, -90, HEIGHT_M, 24)))
     assert answer.verdict == "unsure" and answer.pose.tried_without == ("heading", "height") and not verified
+
+
+def test_around_proposed_tiles_a_place_is_believed_only_where_points_fit_and_little_is_left_to_chance(
+    localizer, monkeypatch
+):
+    """Photos whose heading was stated 90 degrees wrong were located among the wrong tiles of a large region."""
+    ground, photo = localizer._ground, photo_of(FakePose(30, -90, HEIGHT_M, 24), 30)
+    _, ranking = localizer.rank(photo, 9)
+    found, _ = ground.register(photo, SearchOptions(), None)
+    assert found.located and found.fit is not None and found.probability >= PROPOSED_FROM
+    for given, believed in (
+        (found, True),
+        (replace(found, fit=None), False),
+        (replace(found, probability=PROPOSED_FROM - 0.01), False),
+    ):
+        monkeypatch.setattr(ground._registrar, "register", lambda *args, given=given, **options: given)
+        everywhere, proposed = (ground.register(photo, SearchOptions(), None, among)[0] for among in (None, ranking))
+        assert everywhere.located and proposed.located == believed
 
 
 def test_a_prior_area_is_filtered_before_the_search(gallery, localizer):
