@@ -84,6 +84,7 @@ class ColourHistogram:
 
     name, fingerprint, dimension = "colour histogram", f"histogram-{BINS}", BINS**3
     image_size, from_above, calibration, photo_errors = 96, True, None, (PhotoError,)
+    precision = "float32"
 
     def read(self, source: Any, least_px: int = 0) -> Photo:
         """Read a photo as the networks' embedder does."""

@@ -213,9 +213,9 @@ def test_a_raster_that_is_gone_is_no_hole(sheet, tmp_path, embedder):
         _kept.rasters.clear()
         with pytest.raises(SourceError, match=r"b\.tif, which a mosaic shows, is gone or cut short"):
             gallery.image(gallery.tile(0))
-        assert [(problem.kind, problem.message) for problem in check_gallery(gallery)] == [
-            ("source", "b.tif is not where the tiles were cut from")
-        ]
+        told = {(problem.kind, problem.message) for problem in check_gallery(gallery)}
+        cut = {("source", "b.tif was cut short: it has 100 bytes, not those that the tiles were cut from")}
+        assert told == {("source", "b.tif is not where the tiles were cut from"), *(cut if damage else ())}
 
 
 def test_somebodys_own_index_is_read_as_it_is(sheet, tmp_path):
