@@ -58,12 +58,13 @@ def run(options: argparse.Namespace) -> int:
 
 def _overridden(said: dict[str, Any], name: str, poses: "Poses") -> dict[str, Any]:
     """What a photo says, and in its place what a file of poses says of it."""
-    from gallery.telemetry.poses import QUANTITIES, CameraPose, merged
+    from gallery.photo.belief import PoseValues
+    from gallery.telemetry.poses import QUANTITIES, merged
 
     record = poses.of_photo(name)
     if record is None:
         return {**said, "notes": [*said["notes"], f"{poses.source} does not tell this photo from others."]}
-    own = None if said["pose"] is None else CameraPose(**said["pose"])
+    own = None if said["pose"] is None else PoseValues(**said["pose"])
     pose, place = merged(own, record.pose), record.place
     values = {quantity: getattr(record.pose, name) for name, quantity in QUANTITIES.items()}
     if place is not None:
@@ -79,7 +80,7 @@ def _overridden(said: dict[str, Any], name: str, poses: "Poses") -> dict[str, An
     return {
         **said,
         "position": said["position"] if place is None else vars(place).copy(),
-        "pose": None if pose == CameraPose() else vars(pose).copy(),
+        "pose": None if pose == PoseValues() else vars(pose).copy(),
         "statements": [*stated, *own_statements],
         "notes": [*said["notes"], *poses.notes],
     }

@@ -9,7 +9,7 @@ from pathlib import PurePosixPath
 from typing import Any, TypeVar, cast
 
 from gallery.embedder import Photo, StatedPose
-from gallery.photo.belief import Told
+from gallery.photo.belief import PoseValues, Told
 
 MOST_GAP_S = 2.0
 """Seconds by which a frame may lie off the nearest moment that a file states, and between two that it lies between."""
@@ -30,18 +30,6 @@ QUANTITIES = {
 """The parts of a pose, as they are called."""
 
 Taken = TypeVar("Taken", bound=Photo)
-
-
-@dataclass(frozen=True)
-class CameraPose:
-    """How a camera looked, as `gallery.embedder.StatedPose` says; None where nothing is stated."""
-
-    heading_deg: float | None = None
-    pitch_deg: float | None = None
-    height_m: float | None = None
-    focal_35mm: float | None = None
-    roll_deg: float | None = None
-    other_focals_35mm: tuple[float, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -67,7 +55,7 @@ class PoseRecord:
 
     file: str = ""
     time_s: float | None = None
-    pose: CameraPose = CameraPose()
+    pose: PoseValues = field(default_factory=PoseValues)
     place: CameraPlace | None = None
     filming: bool | None = None
     whole_sensor: bool = False
@@ -76,7 +64,7 @@ class PoseRecord:
     @property
     def empty(self) -> bool:
         """Whether it states neither pose nor place."""
-        return self.place is None and self.pose == CameraPose()
+        return self.place is None and self.pose == PoseValues()
 
 
 @dataclass(frozen=True)
@@ -182,13 +170,13 @@ def with_record(photo: Taken, record: PoseRecord, source: str) -> Taken:
     return cast(Taken, replace(cast(Any, photo), **changed, statements=statements))
 
 
-def merged(own: StatedPose | None, said: CameraPose) -> CameraPose:
+def merged(own: StatedPose | None, said: PoseValues) -> PoseValues:
     """A photo's own pose, and in its place what a file says; the roll goes with heading and pitch."""
     if own is None:
         return said
     turned = said.heading_deg is not None or said.pitch_deg is not None
     stated_lens = said.focal_35mm is not None
-    return CameraPose(
+    return PoseValues(
         own.heading_deg if said.heading_deg is None else said.heading_deg,
         own.pitch_deg if said.pitch_deg is None else said.pitch_deg,
         own.height_m if said.height_m is None else said.height_m,

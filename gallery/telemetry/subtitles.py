@@ -3,8 +3,9 @@
 import re
 
 from gallery.errors import PosesError
+from gallery.photo.belief import PoseValues
 from gallery.telemetry.angles import Angles, of_gimbal
-from gallery.telemetry.poses import CameraPlace, CameraPose, PoseRecord, Poses
+from gallery.telemetry.poses import CameraPlace, PoseRecord, Poses
 
 MOST_CUES = 1_000_000
 
@@ -80,7 +81,7 @@ def _record(text: str, time_s: float) -> PoseRecord:
     focal = _focal_35mm(fields, values)
     if focal is not None:
         said["focal length"] = "focal_len"
-    pose = CameraPose(heading_deg, pitch_deg, height_m, focal, roll_deg)
+    pose = PoseValues(heading_deg, pitch_deg, height_m, focal, roll_deg)
     return PoseRecord(time_s=time_s, pose=pose, place=place, whole_sensor=True, said_by=said)
 
 

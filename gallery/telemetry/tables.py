@@ -12,8 +12,9 @@ from pyproj.exceptions import CRSError, ProjError
 
 from gallery.errors import PosesError
 from gallery.imagery.images import IMAGE_SUFFIXES
+from gallery.photo.belief import PoseValues
 from gallery.telemetry.angles import Angles, of_body, of_gimbal, of_omega_phi_kappa
-from gallery.telemetry.poses import CameraPlace, CameraPose, PoseRecord, Poses
+from gallery.telemetry.poses import CameraPlace, PoseRecord, Poses
 
 MOST_ROWS = 1_000_000
 FOOT_M = 0.3048
@@ -251,7 +252,7 @@ def _by(read: Callable[[float, float, float], Angles], has: Mapping[str, Column 
 
 def _record(
     cells: _Cells, has: Mapping[str, Column | None], turned: Turned
-) -> tuple[CameraPose, CameraPlace | None, bool | None, bool, dict[str, str]]:
+) -> tuple[PoseValues, CameraPlace | None, bool | None, bool, dict[str, str]]:
     """What a row says beside its photo or its time, as `PoseRecord` wants it."""
     angles, heading_deg, said = turned(cells)
     pitch_deg = roll_deg = None
@@ -273,7 +274,7 @@ def _record(
         said = {**said, "position": f"{has['lat'].header}, {has['lon'].header}"}
     recording = cells.text(has["filming"]).lower()
     filming = None if has["filming"] is None else recording not in ("", "0", "false", "no", "0.0")
-    return CameraPose(heading_deg, pitch_deg, height_m, focal, roll_deg), place, filming, False, said
+    return PoseValues(heading_deg, pitch_deg, height_m, focal, roll_deg), place, filming, False, said
 
 
 def _time_s(
@@ -322,10 +323,10 @@ def _geo_list(lines: Sequence[str], name: str) -> Poses:
         altitude_m = values[2] if len(values) > 2 else None
         place = CameraPlace(lon, lat, altitude_m) if abs(lon) <= 180 and abs(lat) <= 90 and (lon or lat) else None
         said = {} if place is None else {"position": "geo_x, geo_y"}
-        pose = CameraPose()
+        pose = PoseValues()
         if len(values) == 6 and any(values[3:]):  # "Camera angles can be set to 0 if they are not available."
             angles = of_body(*values[3:])
-            pose = CameraPose(angles.heading_deg, angles.pitch_deg, roll_deg=angles.roll_deg)
+            pose = PoseValues(angles.heading_deg, angles.pitch_deg, roll_deg=angles.roll_deg)
             said |= {"heading": "yaw", "pitch": "pitch", "roll": "roll"}
         records.append(PoseRecord(re.split(r"[/\\]", cells[0])[-1], pose=pose, place=place, said_by=said))
     if not records:

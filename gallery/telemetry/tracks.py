@@ -9,8 +9,9 @@ from defusedxml import DefusedXmlException
 from defusedxml.ElementTree import ParseError, fromstring
 
 from gallery.errors import PosesError
+from gallery.photo.belief import PoseValues
 from gallery.telemetry.angles import Angles
-from gallery.telemetry.poses import CameraPlace, CameraPose, PoseRecord, Poses
+from gallery.telemetry.poses import CameraPlace, PoseRecord, Poses
 
 
 def read_kml(data: bytes, name: str) -> Poses:
@@ -41,7 +42,7 @@ def read_kml(data: bytes, name: str) -> Poses:
     return Poses(name, tuple(named))
 
 
-def _moments(track: Element) -> Iterator[tuple[datetime, CameraPose, CameraPlace | None]]:
+def _moments(track: Element) -> Iterator[tuple[datetime, PoseValues, CameraPlace | None]]:
     """Times, poses and places of one track; what is not paired is left out."""
     relative = _text(track, "altitudeMode") == "relativeToGround"
     angles = [_numbers(each.text) for each in _all(track, "angles")]
@@ -93,13 +94,13 @@ def _looked(angles: list[float]) -> Angles | None:
     return Angles(heading_deg % 360, max(tilt_deg - 90, -90.0)) if -1 <= tilt_deg <= 180 else None
 
 
-def _pose(angles: Angles | None, height_m: float | None) -> CameraPose:
+def _pose(angles: Angles | None, height_m: float | None) -> PoseValues:
     if angles is None:
-        return CameraPose(height_m=height_m)
-    return CameraPose(angles.heading_deg, angles.pitch_deg, height_m, roll_deg=angles.roll_deg or None)
+        return PoseValues(height_m=height_m)
+    return PoseValues(angles.heading_deg, angles.pitch_deg, height_m, roll_deg=angles.roll_deg or None)
 
 
-def _said(pose: CameraPose, place: CameraPlace | None, tag: str) -> dict[str, str]:
+def _said(pose: PoseValues, place: CameraPlace | None, tag: str) -> dict[str, str]:
     values = {"heading": pose.heading_deg, "pitch": pose.pitch_deg, "height": pose.height_m, "position": place}
     return {quantity: tag for quantity, value in values.items() if value is not None}
 

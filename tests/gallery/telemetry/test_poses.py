@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from gallery.photo.belief import beliefs_of
-from gallery.telemetry.poses import OF_SENSOR, CameraPlace, CameraPose, PoseRecord, Poses, merged
+from gallery.photo.belief import PoseValues, beliefs_of
+from gallery.telemetry.poses import OF_SENSOR, CameraPlace, PoseRecord, Poses, merged
 from tests.helpers.builders import FakePhoto, FakePose, FakePosition
 
 
@@ -17,7 +17,7 @@ def photo(name: str = "a.jpg", size: tuple[int, int] = (40, 30), pose: FakePose 
 
 
 def named(*names: str) -> Poses:
-    return Poses("p.csv", tuple(PoseRecord(name, pose=CameraPose(number)) for number, name in enumerate(names)))
+    return Poses("p.csv", tuple(PoseRecord(name, pose=PoseValues(number)) for number, name in enumerate(names)))
 
 
 def test_photos_are_known_by_name_then_without_the_ending():
@@ -30,12 +30,12 @@ def test_photos_are_known_by_name_then_without_the_ending():
 
 def test_what_a_file_states_goes_before_what_the_photo_states():
     own = FakePose(10, -60, 100, 24, 3.0, (35.0,))
-    record = PoseRecord("a.jpg", pose=CameraPose(90, height_m=50), place=CameraPlace(7, 8))
+    record = PoseRecord("a.jpg", pose=PoseValues(90, height_m=50), place=CameraPlace(7, 8))
     said = Poses("p.csv", (record,)).applied(photo(pose=own))
-    assert said.pose == CameraPose(90, -60, 50, 24, None, (35.0,)), "the roll goes with the heading"
+    assert said.pose == PoseValues(90, -60, 50, 24, None, (35.0,)), "the roll goes with the heading"
     assert said.position == CameraPlace(7, 8) and said.notes == ("p.csv states its heading, height.",)
-    assert merged(None, CameraPose(1)) == CameraPose(1) and merged(own, CameraPose(height_m=5)).roll_deg == 3
-    assert merged(own, CameraPose(focal_35mm=48)).other_focals_35mm == ()
+    assert merged(None, PoseValues(1)) == PoseValues(1) and merged(own, PoseValues(height_m=5)).roll_deg == 3
+    assert merged(own, PoseValues(focal_35mm=48)).other_focals_35mm == ()
 
 
 def test_a_photo_that_the_file_does_not_name_keeps_its_own():
@@ -47,7 +47,7 @@ def test_a_photo_that_the_file_does_not_name_keeps_its_own():
 
 
 def test_a_wide_frame_of_a_4_to_3_sensor_has_the_longer_lens():
-    poses = Poses("v.srt", (PoseRecord(time_s=0.0, pose=CameraPose(focal_35mm=24), whole_sensor=True),))
+    poses = Poses("v.srt", (PoseRecord(time_s=0.0, pose=PoseValues(focal_35mm=24), whole_sensor=True),))
     assert poses.applied(photo(size=(1920, 1080)), 0.0).pose.focal_35mm == pytest.approx(24 * OF_SENSOR)
     assert poses.applied(photo(size=(40, 30)), 0.0).pose.focal_35mm == 24
     assert pytest.approx(1.0894, abs=1e-4) == OF_SENSOR
@@ -55,7 +55,7 @@ def test_a_wide_frame_of_a_4_to_3_sensor_has_the_longer_lens():
 
 def moments(*headings: float, every_s: float = 1.0) -> Poses:
     records = (
-        PoseRecord(time_s=n * every_s, pose=CameraPose(heading, -90.0 + n, 10.0 * n), place=CameraPlace(n, n / 2))
+        PoseRecord(time_s=n * every_s, pose=PoseValues(heading, -90.0 + n, 10.0 * n), place=CameraPlace(n, n / 2))
         for n, heading in enumerate(headings)
     )
     return Poses("v.srt", tuple(records))
@@ -90,7 +90,7 @@ def test_of_a_log_the_recording_that_is_as_long_as_the_video():
 
 
 def test_what_a_file_states_is_told_as_its():
-    record = PoseRecord(file="p.jpg", pose=CameraPose(heading_deg=20, focal_35mm=24))
+    record = PoseRecord(file="p.jpg", pose=PoseValues(heading_deg=20, focal_35mm=24))
     applied = Poses("poses.csv", (record,)).applied(replace(photo(), name="p.jpg"))
     assert [each.words for each in beliefs_of(applied)] == [
         "heading 20 degrees, from poses.csv",

@@ -3,7 +3,8 @@
 import pytest
 
 from gallery.errors import PosesError
-from gallery.telemetry.poses import CameraPlace, CameraPose
+from gallery.photo.belief import PoseValues
+from gallery.telemetry.poses import CameraPlace
 from gallery.telemetry.tables import read_pose_table
 
 
@@ -23,7 +24,7 @@ def test_exiftool():
     assert first.file == "DJI_0001.JPG"
     assert first.place is not None and first.place.lon == pytest.approx(-(8 + 32 / 60 + 28.30 / 3600))
     assert first.place.lat == pytest.approx(47.3769) and first.place.altitude_m == 512.3
-    assert first.pose == CameraPose(pytest.approx(239.9), -75.0, 60.5, 24.0, 0.0)
+    assert first.pose == PoseValues(pytest.approx(239.9), -75.0, 60.5, 24.0, 0.0)
     assert second.place == CameraPlace(8.5, 47.5, -3.0) and second.pose.focal_35mm is None
     assert first.said_by["heading"] == "GimbalYawDegree" and first.said_by["height"] == "RelativeAltitude"
 
@@ -33,9 +34,9 @@ def test_pix4d_with_and_without_a_header():
     for lines in ([line], ["#imagename,latitude,longitude,z,yaw,pitch,roll", line], [f"{line},0.02,0.04"]):
         [record] = table(*lines).records
         assert record.place == CameraPlace(6.5611445, 46.2345612, 539.931)
-        assert record.pose == CameraPose(38.6, -86.5, roll_deg=8.3), "a pitch of 0 looks straight down"
+        assert record.pose == PoseValues(38.6, -86.5, roll_deg=8.3), "a pitch of 0 looks straight down"
     [bare] = table("a.jpg,46.2,6.5,539.9,0.02,0.04").records
-    assert bare.pose == CameraPose() and bare.place is not None, "accuracies are no angles"
+    assert bare.pose == PoseValues() and bare.place is not None, "accuracies are no angles"
 
 
 def test_omega_phi_kappa():
@@ -53,7 +54,7 @@ def test_uav_visloc():
     [record] = table(
         "num,filename,date,lat,lon,height,Omega,Kappa,Phi1,Phi2", "1,01_0001.JPG,2018-01-01,29.8,115.9,466,2,-1,170,171"
     ).records
-    assert record.pose == CameraPose(170, -88, roll_deg=-1) and record.place == CameraPlace(115.9, 29.8, 466)
+    assert record.pose == PoseValues(170, -88, roll_deg=-1) and record.place == CameraPlace(115.9, 29.8, 466)
 
 
 @pytest.mark.parametrize(
@@ -69,8 +70,8 @@ def test_open_drone_maps_list(projection, x, y):
     plain, turned, zeros = table(projection, *lines, name="geo.txt").records
     assert plain.place is not None
     assert (plain.place.lon, plain.place.lat) == pytest.approx((9, 47.5), abs=1e-5)
-    assert turned.file == "c.jpg" and turned.pose == CameraPose(30, -85, roll_deg=-2)
-    assert zeros.pose == CameraPose(), "angles of 0 are not available"
+    assert turned.file == "c.jpg" and turned.pose == PoseValues(30, -85, roll_deg=-2)
+    assert zeros.pose == PoseValues(), "angles of 0 are not available"
 
 
 AIRDATA = (
@@ -101,9 +102,9 @@ def test_litchi_counts_tenths_of_degrees_and_a_log_without_gimbal_has_the_aircra
         "latitude,longitude,altitude(feet),time(millisecond),yaw(deg),gimbalPitchRaw,gimbalRollRaw,gimbalYawRaw",
         "47.5,8.5,164.042,2500,90,-900,0,-1200",
     ).records
-    assert record.pose == CameraPose(240, -90, pytest.approx(50), roll_deg=0.0) and record.time_s == 2.5
+    assert record.pose == PoseValues(240, -90, pytest.approx(50), roll_deg=0.0) and record.time_s == 2.5
     poses = table("time,latitude,longitude,yaw(deg),pitch(deg)", "0,47.5,8.5,90,4")
-    assert poses.records[0].pose == CameraPose(90) and "aircraft" in poses.notes[0]
+    assert poses.records[0].pose == PoseValues(90) and "aircraft" in poses.notes[0]
 
 
 def test_times_of_day_count_from_the_first():

@@ -3,7 +3,8 @@
 import pytest
 
 from gallery.errors import PosesError
-from gallery.telemetry.poses import CameraPlace, CameraPose
+from gallery.photo.belief import PoseValues
+from gallery.telemetry.poses import CameraPlace
 from gallery.telemetry.tracks import read_kml
 
 
@@ -21,7 +22,7 @@ TRACK = """<Placemark><gx:Track><altitudeMode>relativeToGround</altitudeMode>
 def test_a_track():
     first, second = read_kml(kml(TRACK), "t.kml").records
     assert (first.time_s, second.time_s) == (0, 2) and second.place == CameraPlace(8.6, 47.6)
-    assert first.pose == CameraPose(30, -45, 100) and second.pose == CameraPose(10, -90, 110)
+    assert first.pose == PoseValues(30, -45, 100) and second.pose == PoseValues(10, -90, 110)
 
 
 def test_placemarks_and_photo_overlays_by_name():
@@ -30,8 +31,8 @@ def test_placemarks_and_photo_overlays_by_name():
     <altitude>80</altitude><heading>200</heading><tilt>30</tilt><altitudeMode>relativeToGround</altitudeMode></Camera>
     </PhotoOverlay><Placemark><name>no place</name></Placemark>"""
     first, second = read_kml(kml(body), "p.kml").records
-    assert first.place == CameraPlace(8.5, 47.5, 430) and first.pose == CameraPose()
-    assert second.file == "b.jpg" and second.pose == CameraPose(200, -60, 80)
+    assert first.place == CameraPlace(8.5, 47.5, 430) and first.pose == PoseValues()
+    assert second.file == "b.jpg" and second.pose == PoseValues(200, -60, 80)
 
 
 BOMB = b'<!DOCTYPE k [<!ENTITY a "aaaa"><!ENTITY b "&a;&a;">]><kml><name>&b;</name></kml>'
