@@ -1,5 +1,6 @@
 """What is believed of a photo's place, told by longitude and latitude: it outlives the map that it was found on."""
 
+import math
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -63,7 +64,7 @@ def place_probabilities(found: Registration) -> PlaceProbabilities:
         lons=np.concatenate(lons),
         lats=np.concatenate(lats),
         chances=all_chances,
-        spreads_m=np.full(len(all_chances), grid.cell_m),
+        spreads_m=np.full(len(all_chances), math.hypot(grid.cell_m, found.assumed_m / 2)),
         rest=max(0.0, there - float(all_chances.sum())),
         absent=belief.absent,
         searched=tuple(boxes),

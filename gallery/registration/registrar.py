@@ -19,7 +19,7 @@ from gallery.photo.projection import apply
 from gallery.registration.canvas import NEAR_M, Canvas, Part, around, between, whole
 from gallery.registration.fine import FineFit, Points
 from gallery.registration.locate import GroundMap, Known
-from gallery.registration.placement import Placement, grid_of, placed
+from gallery.registration.placement import RIGHT_WITHIN_M, Placement, grid_of, placed
 from gallery.registration.prior import Hint, log_prior
 from gallery.tiles import Tile
 
@@ -94,7 +94,7 @@ class Registration:
     Attributes:
         point: the ground under its centre.
         radius_m: that holds 95 % of the probability in this gallery.
-        probability: that the point is right within 25 m.
+        probability: that the point is right within 25 m of the ground's picture, see `right_within_m`.
         located: whether that is enough.
         heading_deg: of its upper side, clockwise from north.
         growth: the scale found over the stated or assumed one.
@@ -105,6 +105,7 @@ class Registration:
         canvas: that it was found on.
         seconds: that it took.
         searched_km2: of ground.
+        assumed_m: how far off the ground's own place may be there, because the extent of its image was assumed.
     """
 
     point: LonLat
@@ -120,6 +121,12 @@ class Registration:
     canvas: Canvas = field(repr=False)
     seconds: float
     searched_km2: float
+    assumed_m: float = 0.0
+
+    @property
+    def right_within_m(self) -> float:
+        """Metres within which `probability` holds on the Earth: the fit is no truer than the picture's own place."""
+        return math.hypot(RIGHT_WITHIN_M, self.assumed_m)
 
     @property
     def elsewhere(self) -> float:
@@ -225,6 +232,7 @@ class Registrar:
             canvas=canvas,
             seconds=time.perf_counter() - begun,
             searched_km2=ground_map.area_m2 / 1e6,
+            assumed_m=part.sheet.assumed_m,
         )
 
     def follow(
@@ -309,7 +317,7 @@ class _Lain:
         return Fit(
             inliers=self.fine.inliers,
             point=self.point,
-            radius_m=self.fine.radius_m,
+            radius_m=math.hypot(self.fine.radius_m, self.part.sheet.assumed_m),
             footprint=polygon_of(tile.centre, alignment.outline_m),
             heading_deg=(self.fine.heading_deg + self.north_deg) % 360,
             camera=camera_of(alignment, pose),

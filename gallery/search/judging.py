@@ -161,7 +161,10 @@ def _with_ground(verdict: Verdict, found: Registration | None) -> Verdict:
     if verdict.located and not found.located:
         return verdict
     place = Position(found.point.lon, found.point.lat, found.radius_m)
-    told = f"The place is right within 25 m with a probability of {percent(found.probability)}, by the ground."
+    told = (
+        f"The place is right within {found.right_within_m:.0f} m with a probability of {percent(found.probability)}, "
+        "by the ground."
+    )
     if found.located:
         return Verdict(place, True, found.probability, (check_of(found).reason, told))
     return Verdict(place, False, found.probability, (*verdict.reasons, told))

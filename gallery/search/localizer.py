@@ -418,9 +418,11 @@ def _disagreeing(searched: Searched, believed: Sequence[Belief]) -> list[str]:
     """What of a photo's pose is not as it was believed, by the ground or by the fit of its points."""
     ground, views = searched.registration, searched.views
     if ground is not None and ground.located:
+        if ground.assumed_m > 0:  # the map's own north and scale are guesses
+            return []
         return disagreements(believed, ground.heading_deg, ground.pose.height_m / ground.pose.focal_35mm)
     fit = None if searched.check is None else searched.check.fit
-    if fit is None:
+    if fit is None or fit.alignment.tile.assumed_m > 0:
         return []
     height = None if fit.camera is None or views.pose is None else fit.camera[1] / views.pose.focal_35mm
     return disagreements(believed, fit.heading_deg, height)

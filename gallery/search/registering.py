@@ -48,6 +48,14 @@ have to fit, too: a photo whose heading is stated wrong has the wrong tiles, and
 likelihood then weighs."""
 
 
+PUT_RIGHT = "The most similar tile lies elsewhere: this place was found by the structure of the ground."
+
+ASSUMED_EXTENT = (
+    "The image that the photo fits states neither its extent nor its heading: north and scale are those that were "
+    "assumed for it."
+)
+
+
 class Registering:
     """Lays photos on the ground of one gallery, if its ground was made.
 
@@ -223,6 +231,9 @@ def check_of(found: Registration) -> Check:
 
 def notes_of(found: Registration, stated: Stated, believed: Sequence[Belief], first: Tile | None) -> list[str]:
     """What a registration says of the photo's own statements and of the embedding."""
+    if found.assumed_m > 0:  # neither the photo nor its lens is to blame where the map's own extent is a guess
+        notes = [ASSUMED_EXTENT]
+        return notes if first is None or first.contains(found.point) else [*notes, PUT_RIGHT]
     height_per_mm = found.pose.height_m / found.pose.focal_35mm
     notes = []
     if stated.height_m is not None and stated.focal_35mm is not None and stated.focal_35mm != found.pose.focal_35mm:
@@ -231,5 +242,5 @@ def notes_of(found: Registration, stated: Stated, believed: Sequence[Belief], fi
         height_per_mm = found.growth * stated.height_m / stated.focal_35mm
     notes += disagreements(believed, found.heading_deg, height_per_mm)
     if first is not None and not first.contains(found.point):
-        notes.append("The most similar tile lies elsewhere: this place was found by the structure of the ground.")
+        notes.append(PUT_RIGHT)
     return notes

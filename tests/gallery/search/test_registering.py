@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from gallery import Gallery, Localizer
+from gallery import Gallery, Localizer, build_gallery
 from gallery.build.options import BuildOptions
 from gallery.geo import Bounds, distance_m, moved
 from gallery.ground.picture import GroundImage
@@ -129,6 +129,21 @@ def test_of_two_lenses_that_a_photo_states_the_one_that_fits_is_found_and_said(l
 def test_a_heading_that_points_the_other_way_is_said(localizer):
     answer = localizer.localize(photo_of(FakePose(210, -90, HEIGHT_M, 24), 30))
     assert answer.verdict == "located" and any("turned by 180 degrees" in note for note in answer.notes)
+
+
+def test_on_an_image_whose_extent_is_assumed_no_place_is_promised_within_25_m(tmp_path):
+    """Drone photos without pose as tiles: 30 m off was told to be right within 25 m, and the heading to be wrong."""
+    (tmp_path / "tiles").mkdir()
+    for seed in (7, 8):
+        photo_from(terrain(SIDE, seed), 70, (500, 500)).save(tmp_path / "tiles" / f"{seed}.png")
+    positions = {f"{seed}.png": FakePosition(11 + seed / 100, 48) for seed in (7, 8)}
+    made = build_gallery(tmp_path / "tiles", tmp_path / "g", FakeEmbedder(positions=positions), tile_size_m=300)
+    make_ground(made)
+    answer = Localizer(made, FakeEmbedder()).localize(photo_of(FakePose(30, -90, HEIGHT_M, 24), 30))
+    assert answer.verdict == "located" and answer.place.radius_m > 140 and answer.fit.radius_m > 140
+    told = " ".join(answer.notes)
+    assert "within 25 m" not in told and "within 152 m" in told and "assumed" in told
+    assert "against what the file states" not in told and "times as much ground" not in told
 
 
 @pytest.mark.parametrize(
