@@ -25,8 +25,7 @@ def for_inference(network: N) -> N:
     quick = copy.deepcopy(network)
     for block in quick.modules():
         if isinstance(block, ConvNeXtBlock) and type(block.mlp) is Mlp:
-            if isinstance(block.norm, LayerNorm2d):
-                _by_products(block)
+            _by_products(block)
             _scaled(block)
     return quick
 
@@ -34,6 +33,8 @@ def for_inference(network: N) -> N:
 def _by_products(block: ConvNeXtBlock) -> None:
     """Take the 1 x 1 convolutions of a block as matrix products."""
     norm, first, second = block.norm, block.mlp.fc1, block.mlp.fc2
+    if not (isinstance(first, nn.Conv2d) and isinstance(second, nn.Conv2d) and isinstance(norm, LayerNorm2d)):
+        return
     products = Mlp(first.in_channels, first.out_channels, second.out_channels)
     products.fc1, products.act, products.fc2 = _product(first), block.mlp.act, _product(second)
     plain = nn.LayerNorm(norm.normalized_shape, norm.eps, device=norm.weight.device)

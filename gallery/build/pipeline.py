@@ -33,6 +33,7 @@ from gallery.build.write import blocks_of, write_gallery
 from gallery.embedder import Embedder, read_photo
 from gallery.errors import BuildError, GalleryError
 from gallery.imagery.images import images_below
+from gallery.imagery.raster_cache import forget_parts
 from gallery.index.vector_index import noted_kind
 from gallery.paths import noted_path
 from gallery.store.gallery import Gallery
@@ -295,8 +296,11 @@ def _here(
 ) -> Generator[Embedded]:
     """Batches read and embedded by this process: `Workers`, but for pictures that a vector is known of."""
     read = partial(read_batch, read_photo=partial(read_photo, embedder), least_detail=least_detail, known=known)
-    for batch in read_ahead(read, batches):
-        yield embedded(batch, state.lacking(batch.contents), embedder)
+    try:
+        for batch in read_ahead(read, batches):
+            yield embedded(batch, state.lacking(batch.contents), embedder)
+    finally:
+        forget_parts()
 
 
 def _candidates(sources: Sequence[Source]) -> Iterator[Task]:

@@ -7,7 +7,7 @@ from typing import Any
 
 from gallery.build.candidates import Candidate, ReadPhoto, Skipped
 from gallery.imagery.raster import Raster
-from gallery.imagery.raster_cache import open_raster
+from gallery.imagery.raster_cache import next_tile, open_raster
 from gallery.tiles import Tile
 
 MIN_DATA_SHARE = 0.5
@@ -52,4 +52,4 @@ class RasterSource:
         tile = replace(raster.tile(candidate.id, window, self.noted), scale_m=candidate.scale_m)
         if raster.data_share(window, tile.cutout) < MIN_DATA_SHARE:
             raise Skipped("empty (no data or transparent)")
-        return tile, raster.image(window, self.tiling.tile_px, tile.cutout)
+        return tile, next_tile(self.path, window, self.tiling.tile_px, tile.cutout, self.crs)

@@ -13,7 +13,7 @@ from gallery.build.options import BuildOptions
 from gallery.build.pipeline import Progress, build_from
 from gallery.embedder import Embedder, Photo
 from gallery.errors import GalleryError
-from gallery.imagery.raster_cache import open_raster
+from gallery.imagery.raster_cache import next_tile
 from gallery.imagery.warp import seen_through
 from gallery.paths import noted_path
 from gallery.store.gallery import Gallery, image_file
@@ -101,5 +101,5 @@ class GallerySource:
             if tile.cutout is not None:
                 picture = seen_through(picture.image, tile.cutout, EMBEDDED_PX)
         else:
-            picture = open_raster(self.path / tile.source, self.crs).image(tile.window, self.tile_px, tile.cutout)
+            picture = next_tile(self.path / tile.source, tile.window, self.tile_px, tile.cutout, self.crs)
         return replace(tile, source=posixpath.normpath(posixpath.join(self.noted, tile.source))), picture

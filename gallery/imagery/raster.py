@@ -18,7 +18,7 @@ from shapely.geometry import Polygon
 from gallery.errors import NotGeoreferenced, SourceError
 from gallery.geo import LonLat, distance_m, moved, offsets_m, wrap_lon
 from gallery.imagery.bands import Stretch, colour_bands, holds_data, palette, stretch_of
-from gallery.imagery.raster_io import crs_of, north_up, open_file
+from gallery.imagery.raster_io import IMAGE_DRIVERS, OWN_PIXELS, crs_of, north_up, open_file
 from gallery.imagery.warp import Cutout, cutout_of, reached, seen_through, through
 from gallery.tiles import Tile, Window
 
@@ -37,6 +37,9 @@ polar and country-wide projections, and of the borders of UTM zones, run farther
 
 MOST_SIDES = 4
 """How many times as large a picture is read as the turned part that is taken out of it, at most."""
+
+RESAMPLED_ALIKE = {OWN_PIXELS[".tif"], OWN_PIXELS[".jp2"], *IMAGE_DRIVERS.values()}
+"""Drivers of files that hold their own pixels in one grid."""
 
 SHARE_PX = 64
 """Pixels, longer side of the look at what a window holds."""
@@ -111,6 +114,11 @@ class Raster:
     def height_px(self) -> int:
         """Rows."""
         return int(self._view.height)
+
+    @property
+    def resampled_alike(self) -> bool:
+        """Whether a pixel of a shrunk picture does not hang on how much is read with it, as in warps and mosaics."""
+        return self._view is self._file and self._file.driver in RESAMPLED_ALIKE
 
     def lonlat(self, col_px: float, row_px: float) -> LonLat:
         """Where a pixel position lies (0, 0 = the upper left corner of the upper left pixel).
@@ -264,7 +272,7 @@ class Raster:
         """Share of the window, or of what a cutout shows of it, that holds data (not transparent, not nodata)."""
         part, within = self._part(window, cutout)
         try:
-            there = holds_data(self._view, self._bands, _rasterio(part), _fitted(part, SHARE_PX))
+            there = holds_data(self._view, self._bands, _rasterio(part), fitted(part, SHARE_PX))
         except RasterioError as error:
             raise self._damaged() from error
         if within is not None:
@@ -316,7 +324,7 @@ class Raster:
             shrunk = min(1.0, max_px / max(window.width_px, window.height_px))
             read_px = max(1, min(math.ceil(shrunk * max(part.width_px, part.height_px)), MOST_SIDES * max_px))
             return seen_through(self.image(part, read_px), within, max_px)
-        height_px, width_px = _fitted(window, max_px)
+        height_px, width_px = fitted(window, max_px)
         shape = (len(self._bands), height_px, width_px)
         resampling = Resampling.nearest if self._colours is not None else Resampling.bilinear
         try:
@@ -336,7 +344,7 @@ def _north_up_cutout(per_px: np.ndarray, window: Window, sides_m: np.ndarray) ->
     return cutout_of(np.vstack([np.column_stack([turn, 0.5 - turn @ [0.5, 0.5]]), [0, 0, 1]]))
 
 
-def _fitted(window: Window, max_px: int) -> tuple[int, int]:
+def fitted(window: Window, max_px: int) -> tuple[int, int]:
     """(height, width) of the window shrunk so that its longer side has at most max_px pixels."""
     scale = min(1.0, max_px / max(window.width_px, window.height_px))
     return max(1, round(window.height_px * scale)), max(1, round(window.width_px * scale))

@@ -5,8 +5,13 @@ from collections import OrderedDict
 from functools import lru_cache
 from pathlib import Path
 
+from PIL import Image
+
 from gallery.imagery.bands import Stretch
+from gallery.imagery.overlapping import Parts
 from gallery.imagery.raster import Raster
+from gallery.imagery.warp import Cutout
+from gallery.tiles import Window
 
 MOST_OPEN = 8
 """Rasters that each thread keeps open; the one that was used longest ago is closed for the next."""
@@ -32,13 +37,37 @@ def open_raster(path: Path, crs: str | None = None) -> Raster:
     """
     if not path.is_file():
         return Raster(path, crs=crs)  # raises
-    facts = path.stat()
-    key = (path.absolute(), facts.st_size, facts.st_mtime_ns, crs)
+    key = _key(path, crs)
     raster = _kept.rasters.pop(key, None) or Raster(path, _stretch(*key), crs)
     _kept.rasters[key] = raster
     while len(_kept.rasters) > MOST_OPEN:
         _kept.rasters.popitem(last=False)[1].close()
     return raster
+
+
+_parts = Parts()
+
+
+def next_tile(
+    path: Path, window: Window, max_px: int, cutout: Cutout | None = None, crs: str | None = None
+) -> Image.Image:
+    """`Raster.image` of a window after the other, in the order of `Raster.windows`: what they share is read once.
+
+    Raises:
+        SourceError, NotGeoreferenced: as `Raster`.
+    """
+    raster = open_raster(path, crs)
+    return raster.image(window, max_px, cutout) if cutout else _parts.image(raster, _key(path, crs), window, max_px)
+
+
+def forget_parts() -> None:
+    """Give back the memory that `next_tile` keeps."""
+    _parts.clear()
+
+
+def _key(path: Path, crs: str | None) -> Key:
+    facts = path.stat()
+    return path.absolute(), facts.st_size, facts.st_mtime_ns, crs
 
 
 @lru_cache(maxsize=4096)
