@@ -21,12 +21,12 @@ from .network import MEAN, START_TEMPERATURE
 from .other_methods.networks import OtherConfig
 from .other_methods.recognise import load_other, timm_model
 from .published import convert, is_published
+from .source import STARTER_NAME, TIMM, WEIGHTS_SUFFIXES, repo_of
 from .tensors import read_tensors, some
 from .zero_gpu import LentGpu
 
 Contents = Literal["inference", "full"]
 
-WEIGHTS_SUFFIXES = (".safetensors", ".pth", ".pt", ".bin")
 
 STARTER = Path(__file__).parent / "weights" / "starter"
 CONFIG_FILE, WEIGHTS_FILE, CARD_FILE = "config.json", "model.safetensors", "README.md"
@@ -115,27 +115,22 @@ class Loaded(NamedTuple):
 
 def _load(source: str | os.PathLike[str]) -> tuple[str, Loaded]:
     """Name of the weights, and what was loaded."""
-    if source == "starter":
+    repo = repo_of(source)
+    if repo is not None:
+        return str(source), _from_folder(fetch(repo, (CONFIG_FILE, WEIGHTS_FILE), (CALIBRATION_FILE,)))
+    if source == STARTER_NAME:
         if not (STARTER / WEIGHTS_FILE).is_file():
             raise CheckpointError(
                 "The starter weights are not installed: fetch the project again, or name other weights."
             )
-        return "starter", _from_folder(STARTER)
-    if isinstance(source, str) and source.startswith("timm:"):
-        model, _, file = source.removeprefix("timm:").partition("=")
+        return STARTER_NAME, _from_folder(STARTER)
+    if isinstance(source, str) and source.startswith(TIMM):
+        model, _, file = source.removeprefix(TIMM).partition("=")
         return f"timm:{model}", _from_timm(model, Path(file).expanduser() if file else None)
     path = Path(source).expanduser()
-    if os.path.isdir(path):  # not Path.is_dir, which raises for a name that is too long
+    if path.is_dir():
         return path.resolve().name, _from_folder(path)
-    if os.path.isfile(path):
-        return path.name, _from_file(path)
-    repo = Repo.parse(source) if isinstance(source, str) and path.suffix not in WEIGHTS_SUFFIXES else None
-    if repo is None:
-        raise CheckpointError(
-            f"There are no weights {path.name}: give a folder, a .safetensors or .pth file, timm:NAME, a Hub id like "
-            "user/name, or starter."
-        )
-    return str(source), _from_folder(fetch(repo, (CONFIG_FILE, WEIGHTS_FILE), (CALIBRATION_FILE,)))
+    return path.name, _from_file(path)
 
 
 def save_model(

@@ -1,6 +1,5 @@
 """What a gallery is asked to be made of, checked before anything is read."""
 
-import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -11,8 +10,8 @@ from gallery.build.batches import LEAST_DETAIL, Workers
 from gallery.build.candidates import Source
 from gallery.build.raster_source import Tiling
 from gallery.build.sources import ImagerySettings, noted_source, open_sources
+from gallery.build.tile_sizes import require_overlap, sizes_of
 from gallery.embedder import Embedder, read_position
-from gallery.errors import BuildError
 from gallery.imagery.mbtiles import OnTile
 from gallery.index.vector_index import check_kind
 from gallery.store.gallery import Gallery
@@ -78,15 +77,14 @@ class ImageryRequest:
         Raises:
             BuildError: one of them makes no sense.
         """
-        if not 0 <= overlap <= 0.95:
-            raise BuildError(f"An overlap of {overlap:g} is not between 0 and 0.95.")
+        require_overlap(overlap)
         if options.index is not None:
             check_kind(options.index)
         listed = [sources] if isinstance(sources, str | Path) else list(sources)
         given = [source if isinstance(source, str) and "://" in source else Path(source) for source in listed]
         if positions is not None:
             options = replace(options, stated=replace(options.stated, positions=Path(positions)))
-        return cls(tuple(given), _sizes(tile_size_m), float(overlap), options)
+        return cls(tuple(given), sizes_of(tile_size_m), float(overlap), options)
 
     @property
     def files(self) -> list[Path]:
@@ -121,13 +119,3 @@ class ImageryRequest:
         stated, on_tile = self.options.stated, self.options.on_tile
         pack = self.options.pack
         return open_sources(self.sources, home, workplace, tiling, position_of, stated, taken, on_tile, pack)
-
-
-def _sizes(tile_size_m: float | Sequence[float]) -> tuple[float, ...]:
-    sizes_m = tuple(map(float, tile_size_m)) if isinstance(tile_size_m, Sequence) else (float(tile_size_m),)
-    for size_m in sizes_m:
-        if not (size_m > 0 and math.isfinite(size_m)):
-            raise BuildError(f"A tile size of {size_m:g} m is not a positive number.")
-    if not sizes_m or len(set(sizes_m)) < len(sizes_m):
-        raise BuildError("Tile sizes must be one or more different numbers.")
-    return sizes_m

@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from gallery.arguments import path_of
-from gallery.cli.loading import ground_made, load, on_ray
+from gallery.build.tile_sizes import require_overlap, sizes_of
+from gallery.cli.loading import ground_made, load, on_ray, require_model
 from gallery.cli.options import bbox, examples, json_option, model_option, numbers
 from gallery.cli.output import say, say_json, table
 from gallery.cli.progress import Bar
@@ -125,7 +126,7 @@ def run(options: argparse.Namespace) -> int:
     """Run the command. Returns: the exit status."""
     if options.plan is not None and not options.dry_run:
         raise BuildError("--plan belongs to --dry-run: add that, or build without a picture of the plan.")
-    _require_files(options)  # before the imports that take a second
+    _require_sense(options)  # before the imports that take seconds
     from gallery.build.options import BuildOptions
     from gallery.build.pipeline import build_gallery
     from gallery.build.same_ground import share_known
@@ -169,15 +170,24 @@ def run(options: argparse.Namespace) -> int:
     return 0
 
 
-def _require_files(options: argparse.Namespace) -> None:
-    """Refuse sources that are not there.
+def _require_sense(options: argparse.Namespace) -> None:
+    """Refuse what can be refused at once: sources that are not there, sizes, overlap, the gallery, the model.
 
     Raises:
-        BuildError: names the first of them.
+        GalleryError: names the first of them.
     """
+    require_overlap(options.overlap)
+    sizes_of(options.tile_size_m)
     for source in options.sources:
         if "://" not in source and not Path(source).exists():
             raise BuildError(f"There is no raster or folder {source}. Check the path.")
+    if options.positions is not None and not any(Path(source).is_dir() for source in options.sources):
+        raise BuildError("Positions belong to a folder of images, but no folder is among the sources.")
+    if options.add:
+        from gallery.store.manifest import read_manifest, standing_folder
+
+        read_manifest(standing_folder(options.out))
+    require_model(options.model)
 
 
 def _ask_of(known: "SameGround | None") -> None:

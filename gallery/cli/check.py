@@ -4,7 +4,7 @@ import argparse
 from pathlib import Path
 from typing import Any
 
-from gallery.cli.loading import gallery_folder, load
+from gallery.cli.loading import gallery_folder, load, require_model
 from gallery.cli.options import GALLERY_HELP, examples, json_option, model_option
 from gallery.cli.output import fail, say, say_json
 
@@ -28,12 +28,14 @@ def add(commands: Any) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Run the command. Returns: the exit status."""
+    named = gallery_folder(options.gallery)  # before the imports that take a second
+    require_model(options.model)
     from gallery.ground.sheets import damaged_files
     from gallery.store.check import Problem, check_gallery
     from gallery.store.gallery import Gallery
     from gallery.store.manifest import read_manifest, standing_folder
 
-    folder = standing_folder(gallery_folder(options.gallery))
+    folder = standing_folder(named)
     gallery = Gallery(folder, read_manifest(folder))
     fingerprint = load(options.model).fingerprint if options.model is not None else None
     problems = check_gallery(gallery, fingerprint)

@@ -4,7 +4,7 @@ import argparse
 from pathlib import Path
 from typing import Any
 
-from gallery.cli.loading import gallery_folder, ground_made
+from gallery.cli.loading import ground_made, opened_gallery
 from gallery.cli.options import GALLERY_HELP, examples, json_option
 from gallery.cli.output import say, say_json
 
@@ -25,9 +25,7 @@ def add(commands: Any) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Run the command. Returns: the exit status."""
-    from gallery.store.gallery import Gallery
-
-    made = ground_made(Gallery.open(gallery_folder(options.gallery)))
+    made = ground_made(opened_gallery(options.gallery))
     facts = {"km2": round(made.area_km2, 3), "points": len(made.keypoints), "pictures": len(made.sheets)}
     if options.json:
         say_json(facts)

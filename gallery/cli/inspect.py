@@ -35,11 +35,14 @@ def add(commands: Any) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Run the command. Returns: the exit status."""
+    for report in filter(None, (options.report, options.against)):
+        if not report.exists():  # before the imports that take seconds
+            raise GalleryError(f"There is no report {report.name}. Check the path.")
+    gallery = None if options.gallery is None else gallery_folder(options.gallery)
     from gallery.cli import inspect_text
     from gallery.report.comparison import compare
     from gallery.report.table import open_inspection
 
-    gallery = None if options.gallery is None else gallery_folder(options.gallery)
     inspection = open_inspection(options.report, gallery)
     comparison = compare(open_inspection(options.against), inspection) if options.against else None
     if comparison is None and options.sort.endswith("_change"):

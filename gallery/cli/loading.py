@@ -30,6 +30,28 @@ AT_ONCE_KM2 = 5.0
 """Square kilometres of ground that a search makes by itself, where a gallery has none: some ten seconds."""
 
 
+def require_model(source: str | None) -> None:
+    """Refuse a model that is not there, before the imports that take seconds. Args: source: None: nobody named one."""
+    if source is None:
+        return
+    from mean_model.errors import CheckpointError
+    from mean_model.source import repo_of
+
+    try:
+        repo_of(source)
+    except CheckpointError as error:
+        raise GalleryError(str(error)) from error
+
+
+def require_matcher(source: str | None) -> None:
+    """Refuse a matcher that is not there, likewise. Args: source: None: nobody named one."""
+    kind, _, file = (source or "").partition(":")
+    if source is not None and (kind != "xfeat" or not file):
+        raise GalleryError(f"There is no matcher {source!r}: give xfeat:FILE with the weights of XFeat.")
+    if source is not None and not Path(file).is_file():
+        raise GalleryError(f"There is no file {Path(file).name}; check the path of the published weights.")
+
+
 def load(source: str, **options: Any) -> "Embedder":
     """The model, its errors told as ours."""
     from mean_model import load_model

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Any
 from gallery.cli.loading import stated_by
 from gallery.cli.options import examples, json_option, photo_path, poses_option
 from gallery.cli.output import fail, say, say_json
-from gallery.errors import UnreadablePhoto
+from gallery.errors import GalleryError, UnreadablePhoto
+from gallery.paths import printable
 from gallery.plain_numbers import in_full
 
 if TYPE_CHECKING:
@@ -36,6 +37,8 @@ def add(commands: Any) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Run the command. Returns: the exit status."""
+    if not any(file.exists() for file in options.photos):  # before the imports that take a second
+        raise GalleryError(f"There is no file {printable(options.photos[0].name)}: check the path.")
     from gallery.telemetry.pose_files import read_poses
 
     told: list[dict[str, Any]] = []

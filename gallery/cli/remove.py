@@ -27,6 +27,9 @@ def add(commands: Any) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Run the command. Returns: the exit status."""
+    from gallery.store.manifest import read_manifest, standing_folder
+
+    read_manifest(standing_folder(options.gallery))  # what is no gallery is told before the imports that take seconds
     from gallery.build.remove import remove_tiles
 
     area = options.near or options.bbox or options.area

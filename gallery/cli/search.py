@@ -7,7 +7,14 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from gallery.cli.loading import opened_gallery, opened_localizer, require_tiles_in
+from gallery.cli.loading import (
+    gallery_folder,
+    opened_gallery,
+    opened_localizer,
+    require_matcher,
+    require_model,
+    require_tiles_in,
+)
 from gallery.cli.options import (
     GALLERY_HELP,
     correction_of,
@@ -25,6 +32,7 @@ from gallery.cli.progress import Bar
 from gallery.constants import SHARES
 from gallery.errors import GalleryError
 from gallery.paths import printable
+from gallery.search.options import require_k
 
 if TYPE_CHECKING:
     from gallery.search.answer import Answer, PhotoProblem
@@ -71,12 +79,16 @@ def add(commands: Any) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Run the command. Returns: the exit status."""
-    from gallery.telemetry.pose_files import read_poses
-
     if options.out is not None:
         check_out(options.out, FILE_ENDINGS)
+    require_k(options.k)
     how = replace(searched_as(options), correction=correction_of(options))
     photos = photos_of(options.photos)
+    gallery_folder(options.gallery)  # all before the imports that take seconds
+    require_model(options.model)
+    require_matcher(options.matcher)
+    from gallery.telemetry.pose_files import read_poses
+
     poses = None if options.poses is None else read_poses(options.poses)
     gallery = opened_gallery(options.gallery)
     area = options.near or options.bbox or options.area

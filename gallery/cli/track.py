@@ -6,7 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from gallery.cli.loading import open_localizer
+from gallery.cli.loading import gallery_folder, open_localizer, require_matcher, require_model
 from gallery.cli.options import (
     GALLERY_HELP,
     examples,
@@ -17,6 +17,7 @@ from gallery.cli.options import (
     searched_as,
 )
 from gallery.cli.output import INTERRUPTED, check_out, say, say_json
+from gallery.errors import GalleryError
 
 FILE_ENDINGS = (".gpx", ".kml", ".geojson")
 """What a track is written as, by the ending of the file."""
@@ -53,6 +54,12 @@ def add(commands: Any) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Run the command. Returns: the exit status."""
+    for path in options.photos:
+        if not path.exists():  # before the imports that take seconds
+            raise GalleryError(f"There is no file or folder {path.name}. Check the path.")
+    gallery_folder(options.gallery)
+    require_model(options.model)
+    require_matcher(options.matcher)
     from tqdm import tqdm
 
     from gallery.cli import track_text

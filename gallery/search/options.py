@@ -42,4 +42,14 @@ class SearchOptions:
             raise GalleryError(f"rotations is {self.rotations}, but 1, 4 or 16 are possible.")
 
 
+def require_k(k: int) -> None:
+    """Refuse a number of tiles below one.
+
+    Raises:
+        GalleryError: it is.
+    """
+    if k < 1:
+        raise GalleryError(f"k is {k}, but at least 1 tile must be asked for.")
+
+
 DEFAULTS = SearchOptions()

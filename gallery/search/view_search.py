@@ -7,12 +7,11 @@ import numpy as np
 
 from gallery.areas import Area
 from gallery.embedder import Embedder, Photo
-from gallery.errors import GalleryError
 from gallery.judge.geometry import Check
 from gallery.photo.pose import complete_pose
 from gallery.photo.views import QueryCrop, QueryViews, query_views
 from gallery.registration.registrar import Registration
-from gallery.search.options import DEFAULTS, SearchOptions
+from gallery.search.options import DEFAULTS, SearchOptions, require_k
 from gallery.search.ranking import Ranker
 from gallery.search.scales import scales_of, suited
 from gallery.store.gallery import Gallery
@@ -39,8 +38,7 @@ class Question:
     allowed: np.ndarray | None = None
 
     def __post_init__(self) -> None:
-        if self.k < 1:
-            raise GalleryError(f"k is {self.k}, but at least 1 tile must be asked for.")
+        require_k(self.k)
 
 
 @dataclass(frozen=True)
