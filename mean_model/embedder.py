@@ -200,6 +200,13 @@ class Embedder:
 
     def seen(self, photo: PhotoSource) -> Image.Image:
         """The square picture that the network sees of a photo."""
+        if (
+            type(photo) is Image.Image
+            and photo.mode == "RGB"
+            and not photo.info
+            and photo.size == (self.image_size,) * 2
+        ):
+            return photo  # a tile as a build cuts it: nothing to turn, to convert or to shrink
         return square(self.read(photo).image, self.image_size, self.config.crop)
 
     def embed(self, photos: Iterable[PhotoSource]) -> np.ndarray:

@@ -2,7 +2,7 @@
 
 import logging
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -28,6 +28,7 @@ from pages.common.ground_image import ground_picture
 from pages.errors import BadQuestion
 from pages.services.engine import Engine
 from pages.services.expiring import ExpiringStore
+from pages.services.remembered import KnownPhotos, Remembered
 
 Where = Literal["all", "exif", "point"]
 Turn = Literal["heading", "guessed", "none"]
@@ -43,6 +44,7 @@ MOST_MATCHES = 20  # on the page
 MOST_ASKED = 1000  # through the web API
 MOST_OUTLINES = 20_000  # footprints of a gallery drawn on the first map
 MOST_EXAMPLES = 16
+MOST_REMEMBERED = 48  # answers to examples, some 2 MB each
 THUMBNAIL_PX = 240
 KEPT_PX = 512
 NOT_COUNTED = "What you set of the camera counts only where the photo is turned by its stated pose (Search settings)."
@@ -127,6 +129,9 @@ class LocateService:
         self.ground: maps.GroundImage | None = None
         self.first: AnswerView | None = None
         self.store: ExpiringStore[FreshPhoto] = ExpiringStore() if store is None else store
+        self._known = KnownPhotos(offered)
+        self._views: Remembered[tuple[AnswerView, FreshPhoto]] = Remembered(MOST_REMEMBERED)
+        self._answers: Remembered[Answer] = Remembered(MOST_REMEMBERED)
         engine.then(self._draw_ground, self._answer_first)
 
     @cached_property
@@ -150,9 +155,21 @@ class LocateService:
             source: what `mean_model.load_photo` takes.
             keep: let the inspect page find it as long as the server runs.
 
+        The answer to an example is made once for all visitors.
+
         Raises:
             NotReady, BadQuestion, PhotoError, GalleryError: each with a sentence for the visitor.
         """
+        known = self._known_as(source, question)
+        if known is None:
+            view, fresh = self._drawn(source, question)
+        else:
+            view, fresh = self._views.get(known, lambda: self._drawn(source, question))
+        put = self.store.keep if keep else self.store.put
+        return replace(view, stored_as=put(fresh))
+
+    def _drawn(self, source: object, question: PhotoQuestion) -> tuple[AnswerView, FreshPhoto]:
+        """An answer with all that the page draws of it, and what the inspect page needs; not yet stored."""
         answer, photo, near = self._locate(source, question)
         gallery, embedder = self._parts()
         begun = time.perf_counter()
@@ -163,13 +180,20 @@ class LocateService:
         answer = replace(answer, timings={**answer.timings, "draw": time.perf_counter() - begun})
         picture = photo.image.copy()
         picture.thumbnail((KEPT_PX, KEPT_PX))
-        put = self.store.keep if keep else self.store.put
-        stored_as = put(FreshPhoto(answer, picture, self.engine, self.ground))
-        return AnswerView(answer, seen, pictures, page, stored_as, overlay, question.basemap, beliefs_of(photo))
+        fresh = FreshPhoto(answer, picture, self.engine, self.ground)
+        return AnswerView(answer, seen, pictures, page, "", overlay, question.basemap, beliefs_of(photo)), fresh
 
     def locate(self, source: object, question: PhotoQuestion) -> Answer:
         """`ask` without the drawing."""
-        return self._locate(source, question)[0]
+        known = self._known_as(source, question)
+        if known is None:
+            return self._locate(source, question)[0]
+        return self._answers.get(known, lambda: self._locate(source, question)[0])
+
+    def _known_as(self, source: object, question: PhotoQuestion) -> Hashable:
+        """What the answer to an example hangs on; None for other photos, which nothing is kept of."""
+        example = self._known.name_of(source)
+        return None if example is None else (example, question, self.engine.wait().on_ground, self.ground is None)
 
     def _locate(self, source: object, question: PhotoQuestion) -> tuple[Answer, Any, Near | None]:
         if not 1 <= question.k <= MOST_ASKED:

@@ -286,3 +286,15 @@ def test_a_program_that_forgets_to_close_still_ends():
     )
     run = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, timeout=240)
     assert (run.returncode, run.stdout.strip()) == (0, "(1, 320)"), run.stderr
+
+
+def test_a_tile_of_the_networks_size_is_taken_as_it_is_and_embedded_like_any_picture(embedder):
+    tile = picture(64, 64, 5)
+    as_any = square(tile, 64)
+    with_note = tile.copy()
+    with_note.info["note"] = "read like a file's"
+    expected = embedder.embed([with_note])
+    assert embedder.seen(tile) is tile and np.array_equal(np.asarray(tile), np.asarray(as_any))
+    np.testing.assert_array_equal(embedder.embed([tile]), expected)
+    assert embedder.seen(tile.convert("RGBA")).mode == "RGB"
+    assert embedder.seen(picture(64, 65, 5)).size == (64, 64)

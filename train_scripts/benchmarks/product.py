@@ -24,15 +24,24 @@ from gallery.constants import SAMPLE
 from train_scripts.benchmarks.timing import alternating
 
 BATCH = 32
+CUT_ROUNDS = 2  # of all the region's tiles
+FORMER_BATCH = 8  # pictures in a pass on a CPU, whatever their size
 BEST = 50  # tiles that a check chooses its places from
 
 
-def bare_network(embedder: Any) -> Callable[[int], Callable[[], Any]]:
-    """The network alone on ready pixels of a batch size, in the precision that the embedder computes in."""
+def bare_network(embedder: Any, *, former: bool = False) -> Callable[[int], Callable[[], Any]]:
+    """The network alone on ready pixels of a batch size, in the precision and form that the embedder computes in.
+
+    Args: former: in the form that it is trained in, whatever the embedder does.
+    """
     import torch
 
+    from mean_model.inference import for_inference
+
     dtype = getattr(torch, embedder.precision)
-    network = copy.deepcopy(embedder.network).to(dtype)
+    plain = former or dtype is torch.float32
+    network = (copy.deepcopy(embedder.network) if plain else for_inference(embedder.network)).to(dtype)
+    network = network.to(memory_format=torch.channels_last)
 
     def of_batch(count: int) -> Callable[[], Any]:
         pixels = torch.rand(count, 3, embedder.image_size, embedder.image_size, device=embedder.device).to(dtype)
@@ -134,6 +143,48 @@ def build_ratio(model: str, rounds: int, tile_size_m: float) -> dict[str, Any]:
         }
 
 
+def former_ratios(model: str, rounds: int, tile_size_m: float) -> dict[str, Any]:
+    """What a former way takes over the way of now, both in turn on one core's time.
+
+    The network: in the form that it is trained in, in batches of FORMER_BATCH. The tiles of a raster with half of each
+    in its neighbour: read one by one.
+    """
+    from gallery.imagery.overlapping import Parts
+    from gallery.imagery.raster import Raster
+    from mean_model import load_model
+
+    with load_model(model) as embedder, Raster(SAMPLE / "region.tif") as raster:
+        batch = embedder.max_batch
+        network_s: tuple[list[float], list[float]] = ([], [])
+        alternating(
+            core_timed(bare_network(embedder, former=True)(FORMER_BATCH), network_s[0]),
+            core_timed(bare_network(embedder)(batch), network_s[1]),
+            rounds,
+        )
+        windows = list(raster.windows(tile_size_m, 0.5))
+        size_px = embedder.image_size
+
+        def one_by_one() -> None:
+            for window in windows:
+                raster.image(window, size_px)
+
+        def out_of_parts() -> None:
+            parts = Parts()
+            for window in windows:
+                parts.image(raster, "", window, size_px)
+
+        cut_s: tuple[list[float], list[float]] = ([], [])
+        alternating(core_timed(one_by_one, cut_s[0]), core_timed(out_of_parts, cut_s[1]), CUT_ROUNDS)
+        former_ms, now_ms = (1e3 * median(taken[1:]) for taken in network_s)
+        return {
+            "former_network_over_now": former_ms / FORMER_BATCH / (now_ms / batch),
+            "former_network_core_ms": former_ms / FORMER_BATCH,
+            "network_core_ms": now_ms / batch,
+            "former_cutting_over_now": median(cut_s[0][1:]) / median(cut_s[1][1:]),
+            "cutting_core_ms": 1e3 * median(cut_s[1][1:]) / len(windows),
+        }
+
+
 def core_timed(work: Callable[[], Any], taken_s: list[float]) -> Callable[[], Any]:
     """The same work; each run adds to `taken_s` what all cores spent on it, whatever else they do."""
 
@@ -165,6 +216,7 @@ def main(argv: list[str] | None = None) -> None:
     keep_freed_memory()
     figures = answer_ratio(options.model, options.gallery, photos, max(options.rounds, len(photos)))
     figures |= build_ratio(options.model, options.rounds, options.tile_size_m)
+    figures |= former_ratios(options.model, options.rounds, options.tile_size_m)
     if options.json:
         json.dump(figures, sys.stdout, indent=1)
         sys.stdout.write("\n")
@@ -181,4 +233,8 @@ def main(argv: list[str] | None = None) -> None:
         f"gallery build / bare network     {figures['build_rate_over_network']:6.2f}   "
         f"({figures['build_tiles_per_s']:.0f} / {figures['network_images_per_s']:.0f} images/s, "
         f"{figures['tiles']} tiles)\n"
+        f"former network / network         {figures['former_network_over_now']:6.2f}   "
+        f"({figures['former_network_core_ms']:.1f} / {figures['network_core_ms']:.1f} ms of a core for each picture)\n"
+        f"tiles one by one / out of parts  {figures['former_cutting_over_now']:6.2f}   "
+        f"({figures['cutting_core_ms']:.2f} ms of a core for each tile, half of it in its neighbour)\n"
     )

@@ -163,3 +163,21 @@ def test_the_photos_own_position_counts_only_where_the_visitor_allows_it():
     assert not PhotoQuestion().options.use_exif_position
     options = PhotoQuestion(turn="guessed", use_exif=True).options
     assert options.use_exif_position and not options.north_up
+
+
+def test_an_example_is_answered_once_for_all_visitors_and_other_photos_anew(service, monkeypatch):
+    asked, localizer = [], service.engine.wait()
+    plain = localizer.localize
+    monkeypatch.setattr(localizer, "localize", lambda *given, **more: asked.append(1) or plain(*given, **more))
+    question = PhotoQuestion(k=4)
+    first, second = (service.ask(service.examples[1], question) for _ in range(2))
+    assert len(asked) == 1 and second.answer == first.answer and second.map_page == first.map_page
+    assert second.stored_as != first.stored_as, "each visitor's answer is shown under a name of its own"
+    assert service.store.get(first.stored_as) is service.store.get(second.stored_as) is not None
+    assert service.locate(service.examples[1], question) == service.locate(service.examples[1], question)
+    assert len(asked) == 2
+    service.ask(service.examples[1], PhotoQuestion(k=3))
+    assert len(asked) == 3
+    for _ in range(2):
+        service.ask(bad_files()["cmyk"].path, question)
+    assert len(asked) == 5
