@@ -2,6 +2,7 @@
 
 import math
 from dataclasses import dataclass
+from functools import cached_property
 
 import cv2
 import numpy as np
@@ -161,9 +162,14 @@ class LaidPhoto:
             return self.grey, np.eye(3)
         width, height = self.size_px
         size = max(1, round(width * factor)), max(1, round(height * factor))
-        return cv2.resize(self.grey, size, interpolation=cv2.INTER_AREA), np.diag(
-            [size[0] / width, size[1] / height, 1.0]
-        )
+        if size not in self._sources:
+            self._sources[size] = np.asarray(cv2.resize(self.grey, size, interpolation=cv2.INTER_AREA))
+        return self._sources[size], np.diag([size[0] / width, size[1] / height, 1.0])
+
+    @cached_property
+    def _sources(self) -> dict[tuple[int, int], np.ndarray]:
+        """The photo at the sizes that it was shrunk to: hundreds of headings share one."""
+        return {}
 
 
 def laid_by_scale(grey: np.ndarray, m_per_px: float, heading_deg: float = 0.0) -> LaidPhoto:

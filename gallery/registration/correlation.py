@@ -5,8 +5,8 @@ direction are then the same. Its magnitude is flattened, so that a few strong ed
 """
 
 import math
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
@@ -183,6 +183,36 @@ class ScoreMap:
         return z if math.isfinite(z) else 0.0
 
 
+@dataclass(frozen=True, eq=False)
+class _Template:
+    """A photo that is correlated.
+
+    Attributes:
+        held: (H, W) float32, where it shows ground.
+        row: of its centre.
+        column: of its centre.
+        spectrum: (2, H, W) what the transforms of the map's features are multiplied by.
+        shown: pixels of ground.
+        energy: sum of its squared features.
+        before: pixels by which the products lie too far down and right.
+    """
+
+    held: np.ndarray
+    row: int
+    column: int
+    spectrum: np.ndarray
+    shown: float
+    energy: float
+    before: int
+
+    def turned_round(self) -> "_Template":
+        """The same photo turned by 180 degrees: pixel k from its centre is then pixel -1 - k."""
+        height, width = self.held.shape
+        held = np.ascontiguousarray(self.held[::-1, ::-1])
+        spectrum = np.conj(self.spectrum)
+        return replace(self, held=held, row=height - self.row, column=width - self.column, spectrum=spectrum, before=1)
+
+
 class Correlator:
     """A map at one scale, ready for photos; its transforms are made once.
 
@@ -228,10 +258,7 @@ class Correlator:
         best = np.full((height + 1, width + 1), -np.inf, np.float32)
         which = np.zeros(best.shape, np.int16)
         compared = False
-        for number, hypothesis in enumerate(hypotheses):
-            score = self.one(photo, hypothesis)
-            if score is None or not _standardise(score):
-                continue
+        for number, score in self._standardised(photo, hypotheses):
             compared = True
             better = score > best
             np.copyto(best, score, where=better)
@@ -241,36 +268,70 @@ class Correlator:
         ground = self.ground
         return ScoreMap(best, which, tuple(hypotheses), self.m_per_px, ground.west_m, ground.north_m)
 
+    def _standardised(self, photo: LaidPhoto, hypotheses: Sequence[Hypothesis]) -> Iterator[tuple[int, np.ndarray]]:
+        """Number and scores, in standard deviations, of each hypothesis under which there is something to compare.
+
+        Opposite headings share one transform: doubled angles are the same in a photo that is turned round.
+        """
+        waiting: dict[tuple[float, float], int] = {}
+        for number, each in enumerate(hypotheses):
+            waiting.setdefault((round(each.turn_deg % 360, 3), each.growth), number)
+        for number, each in enumerate(hypotheses):
+            if waiting.pop((round(each.turn_deg % 360, 3), each.growth), None) != number:
+                continue  # it was told with its opposite
+            opposite = waiting.pop((round((each.turn_deg + 180) % 360, 3), each.growth), None)
+            template = self._template(photo, each)
+            if template is None:
+                continue
+            both = [(number, template), *([] if opposite is None else [(opposite, template.turned_round())])]
+            for which, one in both:
+                score = self._scored(one)
+                if _standardise(score):
+                    yield which, score
+
     def one(self, photo: LaidPhoto, hypothesis: Hypothesis) -> np.ndarray | None:
         """(H + 1, W + 1) float32 scores under one hypothesis, -1 where too little ground lies.
 
         Returns:
             None where the photo has no features.
         """
+        template = self._template(photo, hypothesis)
+        return None if template is None else self._scored(template)
+
+    def _template(self, photo: LaidPhoto, hypothesis: Hypothesis) -> "_Template | None":
+        """A photo ready to be correlated; None where it has no features."""
         laid = photo.laid(self.m_per_px, hypothesis.turn_deg, hypothesis.growth, self.reach_m)
         features = features_of(laid)
         shown, energy = float(features.held.sum()), features.energy
         if shown < LEAST_PX or energy <= LEAST_ENERGY * shown:
             return None
         row, column = _middle(laid)
-        score = self._products(_wrapped(features.values, row, column, self._sides))
-        under, inside = (self._under(low, features.held, row, column) for low in self._low)
-        valid = (inside >= LEAST_INSIDE * shown) & (under >= LEAST_UNDER * energy)
-        score *= self._spread_out(1 / np.sqrt(np.maximum(under, 1e-3) * energy))  # smooth: made at the coarse scale
+        values = _wrapped(features.values, row, column, self._sides)
+        spectrum = fft.rfft2(np.stack([values.real, values.imag]), axes=(1, 2))
+        return _Template(features.held, row, column, np.conj(spectrum, out=spectrum), shown, energy, 0)
+
+    def _scored(self, template: "_Template") -> np.ndarray:
+        """(H + 1, W + 1) float32 scores, -1 where too little ground lies."""
+        score = self._products(template)
+        mask, row, column = template.held, template.row, template.column
+        under, inside = (self._under(low, mask, row, column) for low in self._low)
+        valid = (inside >= LEAST_INSIDE * template.shown) & (under >= LEAST_UNDER * template.energy)
+        norm = np.sqrt(np.maximum(under, 1e-3) * template.energy)
+        score *= self._spread_out(1 / norm)  # smooth: made at the coarse scale
         score[self._spread_out(valid.astype(np.float32)) < 0.5] = -1
         return score
 
-    def _products(self, template: np.ndarray) -> np.ndarray:
+    def _products(self, template: "_Template") -> np.ndarray:
         """(H + 1, W + 1) float32 sums of the map's features times those of a photo, for each place of its centre."""
         height, width = self.features.held.shape
-        both = np.conj(fft.rfft2(np.stack([template.real, template.imag]), axes=(1, 2)))
+        both, first = template.spectrum, self._reach - template.before
         score = np.empty((height + 1, width + 1), np.float32)
         for top, left, spectrum in self._blocks:
             product = spectrum[0] * both[0]
             product += spectrum[1] * both[1]
             part = fft.irfft2(product, s=self._sides, overwrite_x=True)
             rows, columns = min(self._inner[0], height + 1 - top), min(self._inner[1], width + 1 - left)
-            inner = part[self._reach : self._reach + rows, self._reach : self._reach + columns]
+            inner = part[first : first + rows, first : first + columns]
             score[top : top + rows, left : left + columns] = inner
         return score
 

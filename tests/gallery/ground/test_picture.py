@@ -2,6 +2,7 @@
 
 import math
 
+import cv2
 import numpy as np
 import pytest
 
@@ -90,3 +91,15 @@ def test_a_photo_is_laid_where_the_map_shows_the_same():
     row, column = round(150 - laid.north_m), round(140 + laid.west_m)
     there = ground.grey[row : row + laid.grey.shape[0], column : column + laid.grey.shape[1]]
     assert np.corrcoef(laid.grey[laid.held], there[laid.held])[0, 1] > 0.98
+
+
+def test_many_headings_share_one_shrunken_photo(monkeypatch):
+    resize, calls = cv2.resize, []
+    monkeypatch.setattr(cv2, "resize", lambda *args, **how: calls.append(args[1]) or resize(*args, **how))
+    grey = np.random.default_rng(0).integers(0, 255, (400, 600), np.uint8)
+    photo = laid_by_scale(grey, 0.1)
+    pictures = [photo.laid(1.0, turn) for turn in (0.0, 10.0, 20.0)]
+    assert len(calls) == 1
+    assert (laid_by_scale(grey, 0.1).laid(1.0, 20.0).grey == pictures[2].grey).all()
+    photo.laid(1.0, 10.0, 1.5)
+    assert len(calls) == 3, "another scale, another size"
