@@ -35,9 +35,9 @@ times of it are tried."""
 ASSUMED_FOCAL_MM = 24.0
 """Millimetres, focal length for 35 mm film of a photo that states none: that of most drones' wide cameras."""
 
-WHOLE_STATED_KM2 = 3.0
+WHOLE_STATED_KM2 = 10.0
 """Square kilometres of ground up to which all of it is searched for a photo whose pose is stated; of more, what lies
-around the best tiles: the embedding of a photo that lies north up seldom misses."""
+around the best tiles. Of 60 photos of another date over 7 km², six had no right tile among the best eight."""
 
 WHOLE_GUESSED_KM2 = 36.0
 """Square kilometres, the same for a photo whose pose is not stated: its votes find heading and scale better than

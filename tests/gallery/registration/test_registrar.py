@@ -8,7 +8,7 @@ from gallery import Gallery
 from gallery.errors import RegistrationError
 from gallery.geo import LonLat, distance_m, moved
 from gallery.ground.picture import GroundImage
-from gallery.ground.sheets import make_ground, open_ground
+from gallery.ground.sheets import Ground, make_ground, open_ground
 from gallery.photo.pose import FILM_DIAGONAL_MM, Pose
 from gallery.registration.registrar import Registrar, Stated
 from tests.helpers.builders import FakeEmbedder, build_region
@@ -62,6 +62,22 @@ def test_a_photo_is_laid_where_it_was_taken(gallery, registrar, stated):
 def test_a_heading_that_is_180_degrees_off_is_found_and_said(registrar):
     found = registrar.register(photo_of(40), Stated(220, -90, HEIGHT_M, FOCAL))
     assert found.located and found.turned_round and abs(found.heading_deg - 40) < 1.5
+
+
+@pytest.mark.parametrize(
+    ("km2", "stated", "everywhere"),
+    [
+        (7, Stated(40, -90, 80, 24), True),
+        (14, Stated(40, -90, 80, 24), False),
+        (30, Stated(), True),
+        (40, Stated(), False),
+    ],
+)
+def test_how_much_ground_is_searched_without_a_place_that_tiles_propose(registrar, km2, stated, everywhere):
+    """Over 7 km² the best eight tiles lacked the place of six among sixty photos of another date."""
+    ground = registrar.ground
+    larger = Ground(ground.folder, ground.sheets * round(km2 / ground.area_km2))
+    assert Registrar(larger, lambda point: None).searches_all(stated) == everywhere
 
 
 def test_places_are_searched_around(gallery, registrar):
