@@ -13,11 +13,12 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import Any, BinaryIO, Literal, Self, TypeVar
 
+import cv2
 import numpy as np
 import torch
 from PIL import Image
 
-from .config import IMAGENET_MEAN, IMAGENET_STD, MeanConfig
+from .config import IMAGENET_MEAN, IMAGENET_STD, MeanConfig, Resize
 from .errors import ConfigError, MeanModelError, PhotoError
 from .inference import for_inference
 from .network import MEAN
@@ -41,13 +42,14 @@ SMALL_BATCH = 4
 """How many times as many smaller ones share a pass, at most: so many of 128 pixels take a quarter less time each."""
 
 
-def square(image: Image.Image, size_px: int, crop: str = "squash") -> Image.Image:
+def square(image: Image.Image, size_px: int, crop: str = "squash", resize: Resize = "bicubic") -> Image.Image:
     """The square that the network sees.
 
     Args:
         image: RGB, any shape.
         size_px: side of the square.
         crop: "squash" resizes the whole picture, as the papers do; "centre" first cuts the middle square.
+        resize: see `mean_model.config.Resize`.
     """
     width, height = image.size
     box = (0.0, 0.0, float(width), float(height))
@@ -55,7 +57,16 @@ def square(image: Image.Image, size_px: int, crop: str = "squash") -> Image.Imag
         side = min(width, height)
         left, top = (width - side) / 2, (height - side) / 2
         box = (left, top, left + side, top + side)
+    if resize == "bilinear":
+        return Image.fromarray(resized(np.asarray(image.crop(tuple(map(round, box)))), size_px, resize))  # type: ignore[arg-type]
     return image.resize((size_px, size_px), Image.Resampling.BICUBIC, box=box)  # Pillow filters before it shrinks
+
+
+def resized(picture: np.ndarray, size_px: int, resize: Resize) -> np.ndarray:
+    """A picture (H, W, 3) uint8 as a square (S, S, 3), by a rule of `mean_model.config.Resize`."""
+    if resize == "bilinear":
+        return cv2.resize(np.ascontiguousarray(picture), (size_px, size_px), interpolation=cv2.INTER_LINEAR_EXACT)
+    return np.array(square(Image.fromarray(picture), size_px))
 
 
 def normalised(
@@ -207,7 +218,7 @@ class Embedder:
             and photo.size == (self.image_size,) * 2
         ):
             return photo  # a tile as a build cuts it: nothing to turn, to convert or to shrink
-        return square(self.read(photo).image, self.image_size, self.config.crop)
+        return square(self.read(photo).image, self.image_size, self.config.crop, self.config.resize)
 
     def embed(self, photos: Iterable[PhotoSource]) -> np.ndarray:
         """Embed photos: anything that `load_photo` takes, also as a generator.

@@ -101,7 +101,7 @@ def convert(state_dict: Mapping[str, Tensor]) -> tuple[MeanConfig, dict[str, Ten
     state = without_parallel_prefix(state_dict)
     require_names(state, RENAMED.keys() | DROPPED.keys(), _FITS_NOT)
     require_dense(state)
-    config = MeanConfig(classes=_classes(state))
+    config = MeanConfig(classes=_classes(state), resize="bilinear")
     with torch.device("meta"):
         expected = MEAN.from_config(config).state_dict()
     return config, renamed(state, RENAMED, expected)

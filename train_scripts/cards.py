@@ -72,8 +72,9 @@ def model_card(folder: Path, facts: Facts) -> str:
     sections = {
         "Data": facts.data,
         "Recipe": facts.recipe and _code_if_toml(facts.recipe),
-        "Preprocessing": f"Photos {crop}, bicubic to {config.image_size} px, mean {IMAGENET_MEAN}, standard deviation "
-        f"{IMAGENET_STD}. The embedding is the pooled feature of {config.backbone}, {network.dimension}-d, brought to "
+        "Preprocessing": f"Photos {crop}, {config.resize} to {config.image_size} px, mean {IMAGENET_MEAN}, "
+        f"standard deviation {IMAGENET_STD}. "
+        f"The embedding is the pooled feature of {config.backbone}, {network.dimension}-d, brought to "
         f"length 1; {network.parameter_counts().inference / 1e6:.1f} M parameters compute it.",
         "Figures": None if facts.summaries is None else _figures(facts.summaries),
         "Limits": facts.limits,

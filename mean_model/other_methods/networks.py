@@ -11,7 +11,7 @@ import torch.nn.functional as F
 from timm.models.vision_transformer import Attention, VisionTransformer
 from torch import Tensor, nn
 
-from ..config import IMAGENET_MEAN, IMAGENET_STD
+from ..config import IMAGENET_MEAN, IMAGENET_STD, RESIZE_RULES, Resize
 from ..errors import ConfigError
 from .parts import (
     ATTENTION_MAPS,
@@ -39,6 +39,7 @@ class OtherConfig:
     image_size: int  # side of the square input, pixels
     head: Head = "pooled"
     parts: int = 1  # that an embedding consists of
+    resize: Resize = "bicubic"  # what its published code does to photos
     mean: tuple[float, float, float] = IMAGENET_MEAN
     std: tuple[float, float, float] = IMAGENET_STD
 
@@ -48,7 +49,7 @@ class OtherConfig:
     @property
     def rule(self) -> str:
         """All that decides an embedding beside weights, backbone and size, for the fingerprint."""
-        return f"squares:pillow-bicubic;{self.mean},{self.std};{self.head},{self.parts};l2"
+        return f"{RESIZE_RULES[self.resize]};{self.mean},{self.std};{self.head},{self.parts};l2"
 
     def to_dict(self) -> dict[str, Any]:
         """Every setting by name, for reports."""

@@ -251,7 +251,7 @@ Layout = tuple[OtherConfig, dict[str, str]]
 def _pooled_convnext(method: Method, state: Mapping[str, Tensor]) -> Layout:
     """DAC and CAMP: the first release's names; the embedding is `gap_feature`, the pooled and normalised map."""
     size, names = _first_release(method, state)
-    return OtherConfig(method.name, size, method.image_size), names
+    return OtherConfig(method.name, size, method.image_size, resize="bilinear"), names
 
 
 def _mccg(method: Method, state: Mapping[str, Tensor]) -> Layout:
@@ -389,7 +389,8 @@ def _timm_convnext(method: Method, state: Mapping[str, Tensor]) -> Layout:
     size, _ = size_of(state, "model.stem.0.weight", "model.stages.{stage}.blocks.{block}.gamma")
     if size is None:
         raise _unknown_size(method)
-    return OtherConfig(method.name, size, method.image_size), _without("model.", state, tuple(method.dropped))
+    config = OtherConfig(method.name, size, method.image_size, resize="bilinear")
+    return config, _without("model.", state, tuple(method.dropped))
 
 
 def _timm_vit(method: Method, state: Mapping[str, Tensor]) -> Layout:
@@ -398,7 +399,7 @@ def _timm_vit(method: Method, state: Mapping[str, Tensor]) -> Layout:
     size = _ROPE_VITS.get((register[-1], blocks, register[1])) if len(register) == 3 else None
     if size is None:
         raise _unknown_size(method)
-    config = OtherConfig(method.name, size, method.image_size, mean=_HALF, std=_HALF)
+    config = OtherConfig(method.name, size, method.image_size, resize="bilinear", mean=_HALF, std=_HALF)
     return config, _without("model.", state, tuple(method.dropped))
 
 

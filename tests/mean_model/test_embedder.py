@@ -44,6 +44,22 @@ def pictures() -> list[Image.Image]:
 # --- preprocessing ---------------------------------------------------------------------------------------------------
 
 
+def test_the_published_resize_looks_at_four_pixels_and_is_another_fingerprint() -> None:
+    picture = np.random.default_rng(0).integers(0, 256, (60, 90, 3), dtype=np.uint8)
+    found = np.asarray(square(Image.fromarray(picture), 20, resize="bilinear")).astype(int)
+    for row, column in ((0, 0), (7, 3), (19, 19)):
+        y, x = (row + 0.5) * 3 - 0.5, (column + 0.5) * 4.5 - 0.5
+        top, left, dy, dx = int(y), int(x), y % 1, x % 1
+        four = picture[top : top + 2, left : left + 2].astype(float)
+        expected = (four * np.outer([1 - dy, dy], [1 - dx, dx])[: four.shape[0], : four.shape[1], None]).sum((0, 1))
+        assert np.abs(found[row, column] - expected).max() <= 1
+    cut = square(Image.fromarray(picture), 20, "centre", "bilinear")
+    assert np.array_equal(
+        np.asarray(cut), np.asarray(square(Image.fromarray(picture[:, 15:75]), 20, resize="bilinear"))
+    )
+    assert fingerprint("0", MeanConfig(resize="bilinear")) != fingerprint("0", MeanConfig())
+
+
 def test_embedding_is_the_network_on_the_square_by_hand(embedder, pictures):
     squares = np.stack([np.asarray(image.resize((64, 64), Image.Resampling.BICUBIC)) for image in pictures[:3]])
     images = torch.from_numpy(squares).permute(0, 3, 1, 2).float() / 255

@@ -25,13 +25,13 @@ from PIL import Image
 from torch.utils.flop_counter import FlopCounterMode
 
 from mean_model.errors import ConfigError
-from train_scripts.data.loading.pictures import Recipe, TrainingPictures
+from train_scripts.data.loading.pictures import TrainingPictures
 from train_scripts.data.readers.dataset import Picture, TrainingPair
 from train_scripts.data.readers.expected import DENSEUAV, SUES200_SPLIT, UNIVERSITY1652
 from train_scripts.train import start
 from train_scripts.training.checkpoint import PlacesRun, begin_run
 from train_scripts.training.distributed import Processes
-from train_scripts.training.places import Batch, backward, update
+from train_scripts.training.places import Batch, backward, recipe_of, update
 from train_scripts.training.places_config import PlacesConfig
 from train_scripts.training.step import precision_of
 from train_scripts.training.worlds_config import WorldsConfig
@@ -81,7 +81,7 @@ def one_step(run: PlacesRun) -> Callable[[], None]:
 
 def reading_rate(config: PlacesConfig, rounds: int) -> float:
     """Pairs per second that one process reads from JPEG files of 512 px and augments."""
-    recipe = Recipe(config.model.image_size, config.augment, config.flip, config.least_crop, config.conditions)
+    recipe = recipe_of(config)
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "picture.jpg"
         coarse = np.random.default_rng(0).integers(0, 256, (64, 64, 3), np.uint8)

@@ -16,6 +16,10 @@ from mean_model.checkpoint import AbsentBranch, load_network
 from mean_model.config import MeanConfig
 from mean_model.errors import CheckpointError
 from mean_model.network import MEAN
+from mean_model.other_methods.convnext_names import first_release_names, size_of
+
+_FIRST_RELEASE = "downsample_layers.0.0.weight"
+"""A tensor that a ConvNeXt has by this name in its first release only."""
 
 log = logging.getLogger("train")
 
@@ -46,7 +50,7 @@ def init_network(config: MeanConfig, start: str, parts: Parts = "all", gamma: fl
     if path.name == "last.pt":
         raise CheckpointError("last.pt is the state of a run: start from the weights in last or best beside it.")
     if path.is_file() and not path.with_name("config.json").is_file():
-        state = _tensors(path)
+        state = _timm_names(_tensors(path))
         if any(name.startswith(("stem.", "stem_")) for name in state):
             _load_backbone(network, state, path.name)
             return network
@@ -116,6 +120,15 @@ def _tensors(path: Path) -> dict[str, Tensor]:
     if not isinstance(found, dict):
         raise CheckpointError(f"{path.name} holds no weights by name: give a timm state dict.")
     return {str(name): value for name, value in found.items() if isinstance(value, Tensor)}
+
+
+def _timm_names(state: dict[str, Tensor]) -> dict[str, Tensor]:
+    """The tensors of a ConvNeXt's first release under timm's names, without its classifier; others as they are."""
+    if _FIRST_RELEASE not in state:
+        return state
+    _, depths = size_of(state, _FIRST_RELEASE, "stages.{stage}.{block}.gamma")
+    names = first_release_names(depths)
+    return {names.get(name, name): value for name, value in state.items() if not name.startswith("head.")}
 
 
 def _load_backbone(network: MEAN, state: dict[str, Tensor], name: str) -> None:

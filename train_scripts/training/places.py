@@ -132,9 +132,7 @@ def train(config: PlacesConfig, data: Dataset, tests: Sequence[Dataset], mine: P
     if mine.count > 1:
         module = DistributedDataParallel(module, [mine.device] if mine.device.type == "cuda" else None)
     curves = curves_of(run)
-    recipe = Recipe(
-        config.model.image_size, config.augment, config.flip, config.least_crop, config.conditions, config.unreadable
-    )
+    recipe = recipe_of(config)
     with stop_requests() as asked:
         if run.history and run.history[-1]["results"] is None:  # cut while it was tested
             evaluate_epoch(run, tests, curves)
@@ -148,6 +146,19 @@ def train(config: PlacesConfig, data: Dataset, tests: Sequence[Dataset], mine: P
     if curves is not None:
         curves.close()
     return run
+
+
+def recipe_of(config: PlacesConfig) -> Recipe:
+    """How the pictures of a training are made."""
+    return Recipe(
+        config.model.image_size,
+        config.augment,
+        config.flip,
+        config.least_crop,
+        config.model.resize,
+        config.conditions,
+        config.unreadable,
+    )
 
 
 def batches_of(run: PlacesRun, pictures: TrainingPictures, batches: Sequence[np.ndarray]) -> Generator[Batch]:

@@ -12,7 +12,7 @@ from train_scripts.data.readers.dataset import BOTH_WAYS, Direction, Protocol, v
 from train_scripts.training.common_config import TrainingConfig
 from train_scripts.training.initial_weights import Parts
 
-Precision = Literal["auto", "float32", "bfloat16", "float16"]
+Precision = Literal["auto", "published", "float32", "bfloat16", "float16"]
 Head = Literal["linear", "pee", "gee"]
 
 FREE = {"out", "workers", "tensorboard", "save_every_steps", "log_every_steps", "evaluate_every", "unreadable"}
@@ -46,7 +46,7 @@ class PlacesConfig(TrainingConfig):
     epochs: int = 2
     accumulate: int = 1  # batches per step of the optimiser; each batch contrasts its own pairs only
     clip_value: float = 100.0  # largest gradient of one number
-    precision: Precision = "auto"  # auto: bfloat16 on a GPU, float32 on a CPU
+    precision: Precision = "auto"  # auto: bfloat16 on a GPU; published: float16 there; both float32 on a CPU
     augment: bool = True
     flip: float = 0.5
     least_crop: float = 1.0

@@ -11,6 +11,7 @@ from safetensors.torch import save
 from mean_model.checkpoint import save_model
 from mean_model.errors import CheckpointError
 from mean_model.network import MEAN
+from mean_model.other_methods.convnext_names import first_release_names
 from tests.helpers.fake_hub import fake_hub
 from tests.helpers.training import STEADY, alike
 from train_scripts.training.initial_weights import init_network
@@ -47,6 +48,10 @@ def test_weights_to_start_from_must_fit(tmp_path: Path) -> None:
     alike(dict(init_network(STEADY, str(timm_file)).backbone.state_dict()), dict(network.backbone.state_dict()))
     with pytest.raises(CheckpointError, match=r"timm.pth is of another backbone"):
         init_network(replace(STEADY, backbone="convnext_pico"), str(timm_file))
+    theirs = {ours: name for name, ours in first_release_names((2, 2, 6, 2)).items()}
+    first = {theirs[name]: value for name, value in network.backbone.state_dict().items()}
+    torch.save({"model": {**first, "head.weight": torch.zeros(9, 320), "head.bias": torch.zeros(9)}}, timm_file)
+    alike(dict(init_network(STEADY, str(timm_file)).backbone.state_dict()), dict(network.backbone.state_dict()))
     with pytest.raises(CheckpointError, match=r"start from the weights in last or best"):
         init_network(STEADY, str(tmp_path / "last.pt"))
     with pytest.raises(CheckpointError, match=r"no weights nowhere.pth"):

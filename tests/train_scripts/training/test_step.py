@@ -7,7 +7,7 @@ from mean_model.losses import LossWeights, total
 from mean_model.network import MEAN
 from tests.helpers.training import STEADY
 from train_scripts.training.places_config import PlacesConfig, Terms
-from train_scripts.training.step import Step, losses_of
+from train_scripts.training.step import Step, losses_of, precision_of
 
 
 def test_one_step_is_the_published_sum_of_losses() -> None:
@@ -49,3 +49,9 @@ def test_half_of_cda_is_half_the_weight() -> None:
         config = PlacesConfig(model=STEADY, terms=Terms(cosine=cosine))
         values[cosine] = losses_of(Step(network, config)(*views), labels, config).alignment.item()
     assert values[1.0] == pytest.approx(2 * values[0.0], rel=1e-5)
+
+
+def test_a_cpu_takes_float32_where_a_gpu_takes_the_published_float16() -> None:
+    config = PlacesConfig(precision="published")
+    assert precision_of(config, torch.device("cpu")) == torch.float32
+    assert precision_of(config, torch.device("cuda")) == torch.float16

@@ -9,15 +9,17 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
+import cv2
 import numpy as np
 import torch
-from PIL import Image
 from torch import Tensor
-from torch.utils.data import Dataset, default_collate
+from torch.utils.data import Dataset
 
+from mean_model.config import Resize
+from mean_model.embedder import resized
 from train_scripts.data.loading import weather
-from train_scripts.data.loading.augmentation import augmentation, flipped_together, plain
-from train_scripts.data.readers.dataset import Picture, TrainingPair, read_picture
+from train_scripts.data.loading.augmentation import View, augmented
+from train_scripts.data.readers.dataset import Picture, TrainingPair, read_pixels
 from train_scripts.errors import BadPicture
 
 log = logging.getLogger("train")
@@ -33,7 +35,8 @@ class Recipe:
         size_px: side of the square.
         augment: the published recipe; False only resizes.
         flip: probability that both views are mirrored.
-        least_crop: see `augmentation`.
+        least_crop: see `augmented`.
+        resize: how pictures become squares, as the network's photos do: see `mean_model.config.Resize`.
         weather: conditions of which one is drawn for each drone picture; empty leaves them as they are.
         unreadable: "stop" at a picture that cannot be read, or "skip" to another drone picture of its place.
     """
@@ -42,9 +45,12 @@ class Recipe:
     augment: bool = True
     flip: float = 0.5
     least_crop: float = 1.0
+    resize: Resize = "bicubic"
     weather: tuple[str, ...] = ()
     unreadable: Unreadable = "stop"
 
+
+VIEWS: tuple[View, View] = ("drone", "satellite")
 
 TrainingItem = tuple[Tensor, Tensor, int, int]
 """Drone and satellite (3, S, S) uint8, label, number of the pair."""
@@ -60,12 +66,6 @@ class TrainingPictures(Dataset[TrainingItem]):
         self.pairs = pairs
         self.recipe = recipe
         self.seed, self.epoch = seed, epoch
-        size = recipe.size_px
-        if recipe.augment:
-            self.drone = augmentation("drone", size, recipe.least_crop)
-            self.satellite = augmentation("satellite", size, recipe.least_crop)
-        else:
-            self.drone = self.satellite = plain(size)
         self.by_place: dict[int, list[int]] = {}
         for number, pair in enumerate(pairs):
             self.by_place.setdefault(pair.label, []).append(number)
@@ -84,21 +84,30 @@ class TrainingPictures(Dataset[TrainingItem]):
         pair = self.pairs[number]
         digest = hashlib.blake2b(f"{self.seed} {self.epoch} {number}".encode(), digest_size=7).digest()
         seed = int.from_bytes(digest, "big")
-        with torch.random.fork_rng(devices=[]):  # the processes of the loader and the network's dropout stay untouched
-            torch.default_generator.manual_seed(seed)  # torch.manual_seed would touch the GPU's, too
-            satellite = pair.satellites[int(torch.randint(len(pair.satellites), ()))]
-            views = self._drone(number, seed), _tensor(np.asarray(self._read(satellite)))
-            drone, tile = flipped_together(*views, self.recipe.flip if self.recipe.augment else 0.0)
-            return self.drone(drone), self.satellite(tile), pair.label, number
+        random = np.random.default_rng(seed)
+        satellite = pair.satellites[int(random.integers(len(pair.satellites)))]
+        views = [self._drone(number, seed, random), self._read(satellite)]
+        if self.recipe.augment and random.random() < self.recipe.flip:  # both: a mirrored place is another one
+            views = [cv2.flip(one, 1) for one in views]
+        drone, tile = (self._made(one, view, random) for one, view in zip(views, VIEWS, strict=True))
+        return drone, tile, pair.label, number
 
-    def _drone(self, number: int, seed: int) -> Tensor:
-        picture = np.asarray(self._first_readable(number))
+    def _made(self, picture: np.ndarray, view: View, random: np.random.Generator) -> Tensor:
+        recipe = self.recipe
+        if recipe.augment:
+            made = augmented(picture, view, recipe.size_px, random, least_crop=recipe.least_crop, resize=recipe.resize)
+        else:
+            made = resized(picture, recipe.size_px, recipe.resize)
+        return torch.from_numpy(np.ascontiguousarray(made)).permute(2, 0, 1)
+
+    def _drone(self, number: int, seed: int, random: np.random.Generator) -> np.ndarray:
+        picture = self._first_readable(number)
         if self.recipe.weather:
-            condition = self.recipe.weather[int(torch.randint(len(self.recipe.weather), ()))]
+            condition = self.recipe.weather[int(random.integers(len(self.recipe.weather)))]
             picture = weather.apply(condition, picture, seed)
-        return _tensor(picture)
+        return picture
 
-    def _first_readable(self, number: int) -> Image.Image:
+    def _first_readable(self, number: int) -> np.ndarray:
         """The drone picture of a pair, or where it may be skipped the next one of the place that can be read."""
         for one in self._candidates(number):
             try:
@@ -117,22 +126,21 @@ class TrainingPictures(Dataset[TrainingItem]):
         at = same.index(number)
         yield from same[at:] + same[:at]
 
-    def _read(self, picture: Picture) -> Image.Image:
+    def _read(self, picture: Picture) -> np.ndarray:
         whole = self.recipe.weather and picture.kind == "drone"  # weather comes before any resizing
-        return read_picture(picture, None if whole else self.recipe.size_px)
+        return read_pixels(picture, None if whole else self.recipe.size_px)
 
 
 def collate(items: list[TrainingItem] | BadPicture) -> Any:
-    """The items of a batch as tensors, or the error in their place."""
-    return items if isinstance(items, BadPicture) else default_collate(items)
+    """The items of a batch as tensors, or the error in their place. Channels come last in memory, as on the disk."""
+    if isinstance(items, BadPicture):
+        return items
+    drone, satellite, labels, numbers = zip(*items, strict=True)
+    views = (torch.stack([one.permute(1, 2, 0) for one in view]).permute(0, 3, 1, 2) for view in (drone, satellite))
+    return [*views, torch.tensor(labels), torch.tensor(numbers)]
 
 
 def deaf(_: int) -> None:
     """Let a worker of the loader outlive requests to end, which may go to all processes: the training answers them."""
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, signal.SIG_IGN)
-
-
-def _tensor(picture: np.ndarray) -> Tensor:
-    """(H, W, 3) uint8 as a tensor (3, H, W)."""
-    return torch.from_numpy(np.array(picture)).permute(2, 0, 1)

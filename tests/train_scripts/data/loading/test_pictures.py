@@ -10,8 +10,8 @@ import pytest
 import torch
 from PIL import Image
 
-from train_scripts.data.loading.pictures import Recipe, TrainingPictures, deaf
-from train_scripts.data.readers.dataset import Picture, TrainingPair
+from train_scripts.data.loading.pictures import Recipe, TrainingPictures, collate, deaf
+from train_scripts.data.readers.dataset import Picture, TrainingPair, plain_jpeg, read_picture, read_pixels
 from train_scripts.errors import BadPicture
 
 
@@ -56,6 +56,37 @@ def test_a_pair_hangs_on_seed_and_epoch_and_leaves_the_generator_alone(pairs: tu
     assert torch.equal(again[4][0], drone) and torch.equal(again[4][1], satellite)
     assert not torch.equal(TrainingPictures(pairs, recipe, 1, 1)[4][0], drone)
     assert not torch.equal(TrainingPictures(pairs, recipe, 2, 0)[4][0], drone)
+
+
+def test_plain_jpegs_are_read_faster_and_not_otherwise(tmp_path: Path) -> None:
+    coarse = Image.fromarray(np.random.default_rng(0).integers(0, 255, (9, 12, 3), dtype=np.uint8))
+    turned = Image.Exif()
+    turned[274] = 6
+    for name, mode, options in (
+        ("plain.jpg", "RGB", {}),
+        ("turned.jpg", "RGB", {"exif": turned}),
+        ("grey.jpg", "L", {}),
+        ("print.jpg", "CMYK", {}),
+        ("clear.png", "RGB", {}),
+    ):
+        file = tmp_path / name
+        coarse.resize((96, 72)).convert(mode).save(file, **options)  # type: ignore[arg-type]
+        one = Picture("drone", file, "0")
+        assert plain_jpeg(file.read_bytes(), 64) == (name == "plain.jpg")
+        for target in (None, 10, 64):
+            assert np.array_equal(read_pixels(one, target), np.asarray(read_picture(one, target))), name
+    whole = (tmp_path / "plain.jpg").read_bytes()
+    (tmp_path / "plain.jpg").write_bytes(whole[:-200])  # OpenCV would fill the rest with grey
+    with pytest.raises(BadPicture, match=r"plain\.jpg"):
+        read_pixels(Picture("drone", tmp_path / "plain.jpg", "0"))
+
+
+def test_a_batch_is_its_pictures(pairs: tuple[TrainingPair, ...]) -> None:
+    items = TrainingPictures(pairs, Recipe(32), 1, 0)
+    drone, satellite, labels, numbers = collate([items[1], items[4]])
+    assert torch.equal(drone[1], items[4][0]) and torch.equal(satellite[0], items[1][1])
+    assert labels.tolist() == [0, 1] and numbers.tolist() == [1, 4] and drone.shape == (2, 3, 32, 32)
+    assert collate(error := BadPicture("gone")) is error
 
 
 def test_weather_changes_drone_pictures_only(pairs: tuple[TrainingPair, ...]) -> None:
