@@ -18,7 +18,7 @@ from .embedder import Config, Embedder, Network, Precision, WeightsFacts
 from .errors import CheckpointError, ConfigError
 from .hub import Repo, fetch
 from .network import MEAN, START_TEMPERATURE
-from .other_methods.networks import OtherConfig
+from .other_methods.networks import OtherConfig, build
 from .other_methods.recognise import load_other, timm_model
 from .published import convert, is_published
 from .source import STARTER_NAME, TIMM, WEIGHTS_SUFFIXES, repo_of
@@ -135,8 +135,8 @@ def _load(source: str | os.PathLike[str]) -> tuple[str, Loaded]:
 
 def save_model(
     folder: str | os.PathLike[str],
-    network: MEAN,
-    config: MeanConfig,
+    network: Network,
+    config: Config,
     card: str | None = None,
     *,
     weights: Contents = "inference",
@@ -148,7 +148,7 @@ def save_model(
 
     Args:
         folder: made if missing; the files in it are replaced.
-        weights: "inference" keeps the backbone alone; "full" keeps what training needs, too.
+        weights: "inference" keeps the backbone alone; "full" keeps what training needs, too, of a MEAN.
         dtype: of the numbers in the file; half precision changes embeddings by less than 0.0001.
 
     Returns:
@@ -160,7 +160,8 @@ def save_model(
     if weights not in get_args(Contents):
         raise ConfigError(f"weights is {weights!r}; choose 'inference' or 'full'.")
     state = network.inference_state_dict() if weights == "inference" else network.state_dict()
-    if weights == "full" and any(isinstance(getattr(network, branch), AbsentBranch) for branch in _BRANCHES):
+    absent = (isinstance(getattr(network, branch, None), AbsentBranch) for branch in _BRANCHES)
+    if weights == "full" and any(absent):
         raise CheckpointError("This network has no training branches to save: save it with weights='inference'.")
     stored = {name: _stored(name, value, dtype) for name, value in state.items()}
     folder = Path(folder)
@@ -234,13 +235,13 @@ def _from_safetensors(weights_path: Path, config_path: Path) -> Loaded:
     network = _empty_network(config, contents)
     expected = network.inference_state_dict() if contents == "inference" else network.state_dict()
     state = _read_weights(weights_path, expected)
-    if contents == "inference":  # the temperature of the loss is no part of an embedding
+    if contents == "inference" and isinstance(network, MEAN):  # the temperature of the loss is no part of an embedding
         state["logit_scale"] = torch.tensor(math.log(1 / START_TEMPERATURE))
     network.load_state_dict(state, strict=True, assign=True)
     return Loaded(network, config, file_sha256(weights_path), _calibration(weights_path.with_name(CALIBRATION_FILE)))
 
 
-def _read_config(path: Path) -> tuple[MeanConfig, Contents]:
+def _read_config(path: Path) -> tuple[Config, Contents]:
     """The settings, and whether the weights beside them are all or those for inference."""
     settings = _read_json(path)
     if not isinstance(settings, dict):
@@ -252,6 +253,8 @@ def _read_config(path: Path) -> tuple[MeanConfig, Contents]:
     if contents not in get_args(Contents):
         raise ConfigError(f"weights is {contents!r} in {path.name}; it must be 'inference' or 'full'.")
     try:
+        if "method" in settings:
+            return OtherConfig.from_dict(settings), contents
         return MeanConfig.from_dict(settings), contents
     except ConfigError as error:
         raise ConfigError(f"{path.name}: {error}") from error
@@ -269,8 +272,10 @@ def _read_json(path: Path) -> Any:
         raise ConfigError(f"{path.name} is no readable JSON: fetch it again.") from error
 
 
-def _empty_network(config: MeanConfig, contents: Contents) -> MEAN:
-    """The network without memory for its weights, in eval mode."""
+def _empty_network(config: Config, contents: Contents) -> Network:
+    """The network, of MEAN without memory for its weights, in eval mode."""
+    if isinstance(config, OtherConfig):
+        return build(config)
     with torch.device("meta"):
         network = MEAN.from_config(config)
     if contents == "inference":

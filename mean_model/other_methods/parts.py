@@ -1,32 +1,26 @@
 """How other methods take a picture apart: from the backbone's map or tokens to one feature for each part.
 
-Each class is called with the backbone and images (B, 3, S, S), normalised, and returns a list of features (B, C).
+Each class is called with the last map (B, C, H, W), a transformer's tokens on their grid, and the feature of the whole
+picture (B, C), and returns a list of features (B, C).
 """
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from ..errors import ConfigError
+
 
 class MapMean(nn.Module):
-    """MuSe-Net's one part: the mean of the map."""
+    """The one part of MuSe-Net and of DenseUAV's baseline: the mean of the map; a class token is left out."""
 
-    def forward(self, backbone: nn.Module, images: Tensor) -> list[Tensor]:
+    def forward(self, features: Tensor, pooled: Tensor) -> list[Tensor]:
         """One feature (B, C)."""
-        return [backbone(images).mean((2, 3))]
-
-
-class TokenMean(nn.Module):
-    """The one part of DenseUAV's baseline: the mean of the patches' tokens; the class token is left out."""
-
-    def forward(self, backbone: nn.Module, images: Tensor) -> list[Tensor]:
-        """One feature (B, C)."""
-        tokens = backbone.forward_features(images)  # type: ignore[operator]
-        return [tokens[:, 1:].mean(1)]
+        return [features.mean((2, 3))]
 
 
 class HeatRegions(nn.Module):
-    """FSRA's partition: the tokens in the order of their mean value, cut into equal regions; then the class token.
+    """FSRA's partition: the tokens in the order of their mean value, cut into equal regions; then the whole.
 
     The last region takes what is left over (Dai et al., TCSVT 2022).
     """
@@ -35,16 +29,15 @@ class HeatRegions(nn.Module):
         super().__init__()
         self.regions = regions
 
-    def forward(self, backbone: nn.Module, images: Tensor) -> list[Tensor]:
+    def forward(self, features: Tensor, pooled: Tensor) -> list[Tensor]:
         """`regions` + 1 features (B, C)."""
-        tokens = backbone.forward_features(images)  # type: ignore[operator]
-        patches = tokens[:, 1:]
+        patches = features.flatten(2).transpose(1, 2)
         order = patches.mean(2).argsort(dim=1, descending=True)
         hottest_first = patches.gather(1, order[:, :, None].expand_as(patches))
         each = patches.shape[1] // self.regions
         sizes = [each] * (self.regions - 1)
         regions = hottest_first.split([*sizes, patches.shape[1] - sum(sizes)], dim=1)
-        return [*(region.mean(1) for region in regions), tokens[:, 0]]
+        return [*(region.mean(1) for region in regions), pooled]
 
 
 class SquareRings(nn.Module):
@@ -57,11 +50,15 @@ class SquareRings(nn.Module):
         super().__init__()
         self.rings = rings
 
-    def forward(self, backbone: nn.Module, images: Tensor) -> list[Tensor]:
-        """`rings` features (B, C)."""
-        features = backbone(images)
+    def forward(self, features: Tensor, pooled: Tensor) -> list[Tensor]:
+        """`rings` features (B, C). Raises: ConfigError: the map is too small for as many rings."""
         height, width = features.shape[2:]
         step = height // 2 // self.rings
+        if not step:
+            raise ConfigError(
+                f"A map of {height} x {width} has no {self.rings} square rings: take a larger image_size, a smaller "
+                "output_stride, or fewer parts."
+            )
         sums, areas = [torch.zeros_like(features[:, :, 0, 0])], []
         for ring in range(1, self.rings + 1):
             margin = 0 if ring == self.rings else height // 2 - ring * step
@@ -83,20 +80,26 @@ class DenseRings(nn.Module):
     whole map in the paper, is the outer ring.
     """
 
-    shifts = (-2, 0, 2)  # of the centre, along both axes, in locations of a map of 32 x 32
+    shifts = (-1, 0, 1)  # of the centre along both axes, in sixteenths of the map's side
+    least_side = 8  # of a map
 
     def __init__(self, channels: int) -> None:
         super().__init__()
         self.reduce = nn.Conv2d(channels, 1024, 1)
         self.shares = nn.Sequential(nn.Linear(1024, 512), nn.Linear(512, 512), nn.Linear(512, len(self.shifts)))
 
-    def forward(self, backbone: nn.Module, images: Tensor) -> list[Tensor]:
-        """`DENSE_PARTS` features (B, C)."""
-        features = backbone(images)
+    def forward(self, features: Tensor, pooled: Tensor) -> list[Tensor]:
+        """`DENSE_PARTS` features (B, C). Raises: ConfigError: the map is too small."""
+        if min(features.shape[2:]) < self.least_side:
+            raise ConfigError(
+                f"A map of {features.shape[2]} x {features.shape[3]} is too small for dense rings: they need "
+                f"{self.least_side} x {self.least_side}, by a larger image_size or a smaller output_stride."
+            )
         shares = self.shares(self.reduce(features).relu().mean((2, 3))).softmax(1)  # (B, 3)
         step, middle = features.shape[2] // 8, features.shape[2] // 2
         shifted = []
-        for shift in self.shifts:
+        for sixteenths in self.shifts:
+            shift = sixteenths * max(1, features.shape[2] // 16)
             rings = []
             for ring in (1, 2, 3):
                 low, high = middle - ring * step + shift, middle + ring * step + shift
@@ -173,10 +176,8 @@ class TripletAttention(nn.Module):
         super().__init__()
         self.rows, self.columns = Gate(), Gate()
 
-    def forward(self, backbone: nn.Module, images: Tensor) -> list[Tensor]:
+    def forward(self, features: Tensor, pooled: Tensor) -> list[Tensor]:
         """Three features (B, C)."""
-        features = backbone.forward_features(images)  # type: ignore[operator]
-        pooled = backbone.forward_head(features)  # type: ignore[operator]
         return [*(gated.mean((2, 3)) for gated in _gated(self.rows, self.columns, features)), pooled]
 
 
@@ -196,10 +197,8 @@ class AttentionPooling(nn.Module):
         self.attention = nn.Conv2d(channels, ATTENTION_MAPS, 1, bias=False)
         self.norm = nn.BatchNorm2d(ATTENTION_MAPS, eps=1e-3)
 
-    def forward(self, backbone: nn.Module, images: Tensor) -> list[Tensor]:
+    def forward(self, features: Tensor, pooled: Tensor) -> list[Tensor]:
         """Two features (B, M C) and one (B, C)."""
-        features = backbone.forward_features(images)  # type: ignore[operator]
-        pooled = backbone.forward_head(features)  # type: ignore[operator]
         return [*(self._pooled(gated) for gated in _gated(self.rows, self.columns, features)), pooled]
 
     def _pooled(self, features: Tensor) -> Tensor:

@@ -14,7 +14,7 @@ from torch import Tensor
 from ..errors import CheckpointError
 from ..tensors import renamed, require_dense, require_names, some
 from .convnext_names import first_release_names, size_of
-from .networks import OtherConfig, OtherNetwork, build
+from .networks import FSRA_VIT, OtherConfig, OtherNetwork, build
 from .parts import ATTENTION_MAPS, DENSE_PARTS
 from .resnets import STYLED_BLOCKS
 
@@ -329,7 +329,7 @@ def _fsra(method: Method, state: Mapping[str, Tensor]) -> Layout:
     heads = (*(f"model_1.classifier_heat{region}" for region in range(1, regions + 1)), "model_1.classifier1")
     if not 1 <= regions <= 8:
         raise CheckpointError(f"These are weights of {method.name} with {regions} heat regions; 1 to 8 are known here.")
-    return OtherConfig(method.name, "vit_small", side, "heat", len(heads)), names | _heads(heads)
+    return OtherConfig(method.name, FSRA_VIT, side, "heat", len(heads)), names | _heads(heads)
 
 
 def _dense_uav(method: Method, state: Mapping[str, Tensor]) -> Layout:

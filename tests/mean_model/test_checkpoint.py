@@ -259,7 +259,7 @@ def test_published_weights_load_through_the_key_table(tmp_path):
     theirs = {name: state[mapped] for name, mapped in RENAMED.items()} | {name: torch.zeros(1) for name in DROPPED}
     torch.save(theirs, tmp_path / "weights.pth")
     name, loaded, config, _ = load_network(tmp_path / "weights.pth")
-    assert (name, config) == ("weights.pth", MeanConfig(classes=2))
+    assert (name, config) == ("weights.pth", MeanConfig(classes=2, resize="bilinear"))
     image = torch.randn(1, 3, 64, 64)
     with torch.no_grad():
         assert torch.equal(loaded(image), ours(image))

@@ -67,7 +67,7 @@ def matmul_rate(device: torch.device) -> float:
 def one_step(run: PlacesRun) -> Callable[[], None]:
     """A step of the training on random pixels that are on the device."""
     config, device = run.config, run.mine.device
-    side = config.model.image_size
+    side = config.embeds.image_size
     drone, satellite = torch.randint(256, (2, config.batch, 3, side, side), dtype=torch.uint8, device=device)
     batch = Batch(drone, satellite, torch.arange(config.batch, device=device))
 

@@ -12,18 +12,25 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from mean_model.embedder import Network
 from mean_model.errors import CheckpointError
 from mean_model.network import MEAN
+from mean_model.other_methods.networks import OtherConfig
 from train_scripts.training.distributed import Processes, all_objects, share_batch_norm
-from train_scripts.training.initial_weights import init_network
+from train_scripts.training.initial_weights import init_network, init_other
+from train_scripts.training.method_step import MethodStep
 from train_scripts.training.optimisation import averaged, copied, read_checkpoint, update_average, write_checkpoint
 from train_scripts.training.places_config import FREE, PlacesConfig
+from train_scripts.training.places_optimizer import places_optimizer
 from train_scripts.training.step import Step, precision_of
+
+LOSSES = ("info_nce", "classification", "alignment")
+"""Those of MEAN."""
 
 COUNTERS = ("epoch", "batch", "step", "sums", "best", "history")
 """Attributes of `PlacesRun` that say where it is."""
 
-STATE = ("config", "processes", "weights", "average", "optimizer", "scaler", "random", *COUNTERS)
+STATE = ("config", "processes", "weights", "average", "optimizer", "scaler", "random", "neighbours", *COUNTERS)
 """Keys of a checkpoint."""
 
 
@@ -33,19 +40,25 @@ class PlacesRun:
 
     config: PlacesConfig
     mine: Processes
-    step_module: Step
+    step_module: Step | MethodStep
     average: dict[str, Tensor] | None
     optimizer: torch.optim.Optimizer
     scaler: torch.amp.GradScaler
     epoch: int = 0  # finished epochs
     batch: int = 0  # batches done of the one that runs
     step: int = 0  # steps of the optimiser
-    sums: list[float] = field(default_factory=lambda: [0.0] * 5)  # of the losses in this epoch, and their number
+    sums: list[float] = field(default_factory=list)  # of the losses in this epoch, and their number
     best: float = -1.0
     history: list[dict[str, Any]] = field(default_factory=list)
+    neighbours: Tensor | None = None  # (places, N) that the batches of this epoch were drawn by
 
     @property
-    def network(self) -> MEAN:
+    def terms(self) -> tuple[str, ...]:
+        """Losses that are shown beside their weighted sum."""
+        return LOSSES if isinstance(self.step_module, Step) else self.step_module.terms
+
+    @property
+    def network(self) -> Network:
         """The weights to evaluate and save: averaged ones where there are."""
         if self.average is None:
             return self.step_module.network
@@ -69,6 +82,7 @@ class PlacesRun:
             "optimizer": self.optimizer.state_dict(),
             "scaler": self.scaler.state_dict(),
             "random": states,
+            "neighbours": self.neighbours,
             **{name: getattr(self, name) for name in COUNTERS},
         })  # fmt: skip
 
@@ -99,7 +113,7 @@ class PlacesRun:
             update_average(self.average, state["average"], 0.0)
         self.optimizer.load_state_dict(state["optimizer"])
         self.scaler.load_state_dict(state["scaler"])
-        for name in COUNTERS:
+        for name in (*COUNTERS, "neighbours"):
             setattr(self, name, state[name])
         _restore_random(state["random"][mine.rank])
 
@@ -137,14 +151,21 @@ def begin_run(config: PlacesConfig, mine: Processes) -> PlacesRun:
     torch.manual_seed(config.seed)  # the same heads on every process; what the first has is sent to all anyway
     random.seed(config.seed)
     np.random.seed(config.seed)
-    network = init_network(config.model, config.start if mine.first else "scratch", config.start_parts, config.gamma)
+    start = config.start if mine.first else "scratch"
+    network: Network
+    if isinstance(config.embeds, OtherConfig):
+        network = init_other(config.embeds, start, config.gamma)
+    else:
+        network = init_network(config.embeds, start, config.start_parts, config.gamma)
     if mine.count > 1:
         share_batch_norm(network, mine.device)
-    step = Step(network, config).to(mine.device).to(memory_format=torch.channels_last).train()
+    step: Step | MethodStep = Step(network, config) if isinstance(network, MEAN) else MethodStep(network, config)
+    step = step.to(mine.device).to(memory_format=torch.channels_last).train()
     torch.manual_seed(config.seed + mine.rank)  # dropout differs between processes
     average = copied(step.network) if config.ema else None
-    trained = [parameter for parameter in step.parameters() if parameter.requires_grad]
-    optimizer = torch.optim.AdamW(trained, lr=0.0, weight_decay=config.weight_decay)
+    optimizer = places_optimizer(step, config)
     scaled = precision_of(config, mine.device) == torch.float16
     scaler = torch.amp.GradScaler(mine.device.type, init_scale=2.0**10, enabled=scaled)
-    return PlacesRun(config, mine, step, average, optimizer, scaler)
+    run = PlacesRun(config, mine, step, average, optimizer, scaler)
+    run.sums = [0.0] * (len(run.terms) + 2)
+    return run

@@ -31,7 +31,7 @@ def evaluate_on(run: PlacesRun, tests: Sequence[Dataset]) -> Results:
     half = precision_of(config, run.mine.device) != torch.float32
     with Embedder(
         copy.deepcopy(run.network),
-        config.model,
+        config.embeds,
         WeightsFacts("the network in training", "none"),
         device=run.mine.device,
         precision="bfloat16" if half else "float32",

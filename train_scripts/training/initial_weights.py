@@ -7,16 +7,19 @@ import pickle
 from pathlib import Path
 from typing import Any, Literal
 
+import timm
 import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
-from mean_model.checkpoint import AbsentBranch, load_network
+from mean_model.checkpoint import AbsentBranch, load_model, load_network
 from mean_model.config import MeanConfig
 from mean_model.errors import CheckpointError
 from mean_model.network import MEAN
 from mean_model.other_methods.convnext_names import first_release_names, size_of
+from mean_model.other_methods.networks import OtherConfig, OtherNetwork, PartsNetwork, fresh
+from mean_model.other_methods.resnets import ResNetMap
 
 _FIRST_RELEASE = "downsample_layers.0.0.weight"
 """A tensor that a ConvNeXt has by this name in its first release only."""
@@ -52,7 +55,7 @@ def init_network(config: MeanConfig, start: str, parts: Parts = "all", gamma: fl
     if path.is_file() and not path.with_name("config.json").is_file():
         state = _timm_names(_tensors(path))
         if any(name.startswith(("stem.", "stem_")) for name in state):
-            _load_backbone(network, state, path.name)
+            load_backbone(network, state, path.name)
             return network
     name, source, settings, _ = load_network(start)
     if settings.backbone != config.backbone:
@@ -81,8 +84,66 @@ def init_network(config: MeanConfig, start: str, parts: Parts = "all", gamma: fl
     return network
 
 
+def init_other(config: OtherConfig, start: str, gamma: float = 0.3) -> OtherNetwork:
+    """A network of another method to train; heads that no weights are loaded for begin as published.
+
+    Args:
+        config: of the network.
+        start: as for `init_network`; of weights of this project the backbone is taken, or all of the same network.
+        gamma: layer scale at the start from scratch.
+
+    Raises:
+        CheckpointError: the weights are not there, or are of another backbone.
+    """
+    network = fresh(config)
+    if isinstance(network, PartsNetwork):
+        initialise_heads(network.heads)
+    if start == "scratch":
+        initialise(network, gamma)
+        return network
+    path = Path(start).expanduser()
+    if start == "imagenet":
+        name = "resnet50.tv_in1k" if isinstance(network.backbone, ResNetMap) else config.backbone
+        load_backbone(network, _fetched(name), name)
+    elif path.is_file() and not path.with_name("config.json").is_file():
+        load_backbone(network, _timm_names(_tensors(path)), path.name)
+    else:
+        with load_model(start, device="cpu", precision="float32") as source:
+            state = source.network.inference_state_dict()
+        shapes = [{name: value.shape for name, value in one.items()} for one in (state, network.state_dict())]
+        if shapes[0] == shapes[1]:
+            network.load_state_dict(state)
+        else:
+            own = {
+                name.removeprefix("backbone."): value for name, value in state.items() if name.startswith("backbone.")
+            }
+            load_backbone(network, own, start)
+    return network
+
+
+def initialise_heads(heads: nn.ModuleList) -> None:
+    """Start of the linear layers before batch normalisations, as LPN's and later code has it."""
+    for layer in heads.modules():
+        if isinstance(layer, nn.Linear):
+            nn.init.kaiming_normal_(layer.weight, mode="fan_out")
+            nn.init.zeros_(layer.bias)
+
+
+def _fetched(name: str) -> dict[str, Tensor]:
+    """The tensors of timm's weights for a backbone, which may be downloaded from the Hub."""
+    from huggingface_hub import errors
+
+    try:
+        return dict(timm.create_model(name, pretrained=True).state_dict())
+    except (OSError, RuntimeError, errors.HTTPError, errors.LocalEntryNotFoundError) as error:
+        raise CheckpointError(
+            f"The ImageNet weights of {name} are not in the Hub's cache and could not be fetched: check the "
+            "network, or set start to a file of them."
+        ) from error
+
+
 @torch.no_grad()
-def initialise(network: MEAN, gamma: float) -> None:
+def initialise(network: MEAN | OtherNetwork, gamma: float) -> None:
     """Start weights for a short schedule: fan-in scaling and an open layer scale.
 
     ConvNeXt's own start (every weight 0.02, layer scale 1e-6) leaves the blocks silent for thousands of steps.
@@ -131,9 +192,10 @@ def _timm_names(state: dict[str, Tensor]) -> dict[str, Tensor]:
     return {names.get(name, name): value for name, value in state.items() if not name.startswith("head.")}
 
 
-def _load_backbone(network: MEAN, state: dict[str, Tensor], name: str) -> None:
+def load_backbone(network: MEAN | OtherNetwork, state: dict[str, Tensor], name: str) -> None:
     """All of a timm backbone's tensors, strictly; only its ImageNet classifier is left out."""
-    state = {key: value.float() for key, value in state.items() if not key.startswith("head.fc.")}
+    classifier = ("head.fc.", "fc.", "head.weight", "head.bias")
+    state = {key: value.float() for key, value in state.items() if not key.startswith(classifier)}
     own = network.backbone.state_dict()
     wrong = [key for key in sorted(own.keys() | state.keys()) if key not in own or key not in state]
     wrong = wrong or [key for key in own if own[key].shape != state[key].shape]

@@ -14,10 +14,11 @@ import torch
 
 from mean_model.atomic_files import replace_text
 from train_scripts.training.checkpoint import PlacesRun
+from train_scripts.training.step import Step
 
 log = logging.getLogger("train")
 
-LOSSES = ("total", "info_nce", "classification", "alignment")
+_SHORT = {"total": "loss", "info_nce": "InfoNCE", "classification": "classes"}
 
 Results = Mapping[str, Sequence[Mapping[str, Any]]]
 """Datasets that were tested on, with the summaries of their trials: see
@@ -39,15 +40,17 @@ def curves_of(run: PlacesRun) -> Any:
 def log_step(
     run: PlacesRun, losses: Sequence[float], rate: float, pairs_per_s: float, batches: int, curves: Any
 ) -> None:
-    """A line on the batch that was just done, and its points. Args: losses: as `LOSSES`."""
-    scale = float(run.step_module.network.logit_scale.detach().exp())
+    """A line on the batch that was just done, and its points. Args: losses: the weighted sum, and the run's terms."""
+    step = run.step_module
+    scale = float((step.network if isinstance(step, Step) else step).logit_scale.detach().exp())  # type: ignore[operator]
+    names = ("total", *run.terms)
+    shown = "  ".join(f"{_SHORT.get(name, name)} {value:.4f}" for name, value in zip(names, losses, strict=True))
     log.info(
-        "epoch %d  batch %d/%d  loss %.4f  InfoNCE %.4f  classes %.3f  alignment %.4f  rate %.2e  scale %.1f  "
-        "%.1f pairs/s",
-        run.epoch + 1, run.batch, batches, *losses, rate, scale, pairs_per_s,
+        "epoch %d  batch %d/%d  %s  rate %.2e  scale %.1f  %.1f pairs/s",
+        run.epoch + 1, run.batch, batches, shown, rate, scale, pairs_per_s,
     )  # fmt: skip
     if curves is not None:
-        points = {f"loss/{name}": value for name, value in zip(LOSSES, losses, strict=True)}
+        points = {f"loss/{name}": value for name, value in zip(names, losses, strict=True)}
         for name, value in {**points, "run/rate": rate, "run/scale": scale, "run/pairs_per_s": pairs_per_s}.items():
             curves.add_scalar(name, value, run.step)
 

@@ -8,16 +8,18 @@ import pickle
 from collections.abc import Collection, Iterable, Mapping
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from mean_model import atomic_files
 from mean_model.errors import CheckpointError
 from mean_model.network import MEAN
 from train_scripts.training.common_config import TrainingConfig
 from train_scripts.training.muon import Muon
+
+N = TypeVar("N", bound=nn.Module)
 
 
 def rate_at(share: float, config: TrainingConfig, least: float = 0.0) -> float:
@@ -54,7 +56,7 @@ def optimizers_of(network: MEAN, weight_decay: float) -> list[torch.optim.Optimi
     return [Muon(matrices, lr=0.0, weight_decay=weight_decay), torch.optim.AdamW(groups, lr=0.0, betas=(0.9, 0.98))]
 
 
-def copied(network: MEAN) -> dict[str, Tensor]:
+def copied(network: nn.Module) -> dict[str, Tensor]:
     """The network's tensors as they are now: where an average begins."""
     return {name: value.detach().clone() for name, value in network.state_dict().items()}
 
@@ -68,7 +70,7 @@ def update_average(average: Mapping[str, Tensor], now: Mapping[str, Tensor], dec
             held.copy_(now[name])
 
 
-def averaged(network: MEAN, average: Mapping[str, Tensor]) -> MEAN:
+def averaged(network: N, average: Mapping[str, Tensor]) -> N:
     """The network, on its device, with the averaged weights."""
     network = copy.deepcopy(network)
     network.load_state_dict(average)

@@ -27,7 +27,7 @@ from mean_model.checkpoint import Contents, save_model
 from mean_model.errors import ConfigError, MeanModelError
 from mean_model.losses import Losses
 from train_scripts.data.loading.pictures import Recipe, TrainingPictures, collate, deaf
-from train_scripts.data.loading.sampler import unique_place_batches
+from train_scripts.data.loading.sampler import neighbour_batches, one_of_each_place, unique_place_batches
 from train_scripts.data.readers.dataset import Dataset, Picture
 from train_scripts.data.readers.listing import some
 from train_scripts.data.readers.read_dataset import parse_spec, read_dataset
@@ -35,9 +35,12 @@ from train_scripts.errors import BadPicture
 from train_scripts.training.checkpoint import PlacesRun, begin_run
 from train_scripts.training.distributed import Processes, mean_over_all, processes
 from train_scripts.training.epoch_evaluation import evaluate_on
-from train_scripts.training.logging import LOSSES, Results, curves_of, log_results, log_step, write_history
-from train_scripts.training.optimisation import rate_at, set_rate, update_average
+from train_scripts.training.logging import Results, curves_of, log_results, log_step, write_history
+from train_scripts.training.method_step import MethodOutputs, WeightedLosses, method_losses
+from train_scripts.training.neighbours import neighbours_of
+from train_scripts.training.optimisation import update_average
 from train_scripts.training.places_config import PlacesConfig
+from train_scripts.training.places_optimizer import places_rate, set_places_rate
 from train_scripts.training.step import losses_of, network_input, precision_of
 
 log = logging.getLogger("train")
@@ -123,7 +126,7 @@ def train(config: PlacesConfig, data: Dataset, tests: Sequence[Dataset], mine: P
         raise ConfigError(f"batch is {config.batch}, which {mine.count} processes cannot share evenly.")
     labels = np.array([pair.label for pair in pairs])
     unique_place_batches(labels, config.batch, config.seed, 0)  # says so before weights are fetched if places are few
-    planned = config.epochs * math.ceil((len(pairs) // config.batch) / config.accumulate)
+    planned = planned_steps(config, len(data.classes), len(pairs))
     run = begin_run(config, mine)
     if run.checkpoint.exists():
         run.restore()
@@ -136,26 +139,53 @@ def train(config: PlacesConfig, data: Dataset, tests: Sequence[Dataset], mine: P
     with stop_requests() as asked:
         if run.history and run.history[-1]["results"] is None:  # cut while it was tested
             evaluate_epoch(run, tests, curves)
-        while run.epoch < config.epochs:
-            batches = unique_place_batches(labels, config.batch, config.seed, run.epoch)
+        while run.epoch < config.epochs and run.step < planned:
+            batches = drawn_batches(run, data, labels)
             pictures = TrainingPictures(pairs, recipe, config.seed, run.epoch)
             with closing(batches_of(run, pictures, batches)) as loaded:
                 train_epoch(run, module, loaded, len(batches), planned, curves, asked)
             finish_epoch(run)
-            evaluate_epoch(run, tests, curves)
+            evaluate_epoch(run, tests, curves, last=run.step >= planned)
     if curves is not None:
         curves.close()
     return run
 
 
+def planned_steps(config: PlacesConfig, places: int, pairs: int) -> int:
+    """Steps of the optimiser in the whole run."""
+    batches = (places if config.sampling == "places" else pairs) // config.batch
+    whole = config.epochs * math.ceil(batches / config.accumulate)
+    return min(config.steps, whole) if config.steps else whole
+
+
+def drawn_batches(run: PlacesRun, data: Dataset, labels: np.ndarray) -> list[np.ndarray]:
+    """The batches of this epoch.
+
+    What decides about neighbours is kept in the checkpoint: the network that told them changes during the epoch.
+
+    Raises:
+        MissingPart: neighbours are asked for by GPS and a place has no position.
+    """
+    config = run.config
+    if config.sampling == "pairs":
+        return unique_place_batches(labels, config.batch, config.seed, run.epoch)
+    if config.sampling == "places":
+        return one_of_each_place(labels, config.batch, config.seed, run.epoch)
+    if run.neighbours is None or not run.batch:
+        run.neighbours = torch.from_numpy(neighbours_of(run, data))
+        run.save()
+    nearest = run.neighbours.numpy()
+    return neighbour_batches(labels, nearest, config.batch, config.seed, run.epoch, config.neighbours)
+
+
 def recipe_of(config: PlacesConfig) -> Recipe:
     """How the pictures of a training are made."""
     return Recipe(
-        config.model.image_size,
+        config.embeds.image_size,
         config.augment,
         config.flip,
         config.least_crop,
-        config.model.resize,
+        config.embeds.resize,
         config.conditions,
         config.unreadable,
     )
@@ -206,18 +236,20 @@ def train_epoch(
     """
     config, mine = run.config, run.mine
     since, seen = time.monotonic(), 0
+    batches = min(batches, run.batch + (planned - run.step) * config.accumulate)
     for first, end in pairwise([*range(run.batch, batches, config.accumulate), batches]):
         for number in range(first, end):
             batch = next(loaded)
             with nullcontext() if number == end - 1 or mine.count == 1 else module.no_sync():  # type: ignore[operator]
                 losses = backward(run, module, batch, 1 / (end - first))
             stop = losses.total.new_tensor(float(bool(asked)))  # all processes must end after the same step
-            *values, stops = mean_over_all(torch.stack([*(getattr(losses, name) for name in LOSSES), stop])).tolist()
+            shown = [getattr(losses, name) for name in run.terms]
+            *values, stops = mean_over_all(torch.stack([losses.total, *shown, stop])).tolist()
             if not all(map(math.isfinite, values)):
                 raise MeanModelError(not_finite(run, number, values, batch.pictures))
             run.sums = [total + value for total, value in zip(run.sums, [*values, 1.0], strict=True)]
             seen += config.batch
-        rate = rate_at(run.step / planned, config)
+        rate = places_rate(run.step / planned, config)
         update(run, rate)
         run.step, run.batch = run.step + 1, end
         if mine.first and (run.step % config.log_every_steps == 0 or end == batches):
@@ -229,7 +261,7 @@ def train_epoch(
             raise Stopped(f"Stopped after batch {run.batch} of epoch {run.epoch + 1}; the same command goes on.")
 
 
-def backward(run: PlacesRun, module: nn.Module, batch: Batch, weight: float = 1.0) -> Losses:
+def backward(run: PlacesRun, module: nn.Module, batch: Batch, weight: float = 1.0) -> Losses | WeightedLosses:
     """The losses of a batch; their gradients, times `weight`, are added to those that are there.
 
     Args:
@@ -239,14 +271,15 @@ def backward(run: PlacesRun, module: nn.Module, batch: Batch, weight: float = 1.
     dtype = precision_of(run.config, device)
     with torch.autocast(device.type, dtype, enabled=dtype != torch.float32):
         outputs = module(network_input(batch.drone, device), network_input(batch.satellite, device))
-    losses = losses_of(outputs, batch.labels.to(device), run.config)
+    of_method = method_losses if isinstance(outputs, MethodOutputs) else losses_of
+    losses: Losses | WeightedLosses = of_method(outputs, batch.labels.to(device), run.config)
     run.scaler.scale(losses.total * weight).backward()
     return losses
 
 
 def update(run: PlacesRun, rate: float) -> None:
     """One step of the optimiser with the gradients that are there; they are gone afterwards."""
-    set_rate([run.optimizer], rate)
+    set_places_rate(run.optimizer, rate)
     run.scaler.unscale_(run.optimizer)
     nn.utils.clip_grad_value_(run.step_module.parameters(), run.config.clip_value)
     run.scaler.step(run.optimizer)
@@ -258,26 +291,28 @@ def update(run: PlacesRun, rate: float) -> None:
 
 def not_finite(run: PlacesRun, batch: int, values: Sequence[float], pictures: Sequence[Picture]) -> str:
     """The sentence for a loss that is not finite."""
+    terms = ", ".join(f"{name} {value:.3g}" for name, value in zip(run.terms, values[1:], strict=True))
     return (
-        f"The loss is not finite in batch {batch + 1} of epoch {run.epoch + 1} (InfoNCE {values[1]:.3g}, classes "
-        f"{values[2]:.3g}, alignment {values[3]:.3g}; {some([picture.name for picture in pictures])}): look at these "
-        "pictures, or lower learning_rate and begin anew."
+        f"The loss is not finite in batch {batch + 1} of epoch {run.epoch + 1} ({terms}; "
+        f"{some([picture.name for picture in pictures])}): look at these pictures, or lower learning_rate and begin "
+        "anew."
     )
 
 
 def finish_epoch(run: PlacesRun) -> None:
     """Keep what an epoch gave, before the test, which may take long."""
-    losses = {name: total / max(run.sums[-1], 1) for name, total in zip(LOSSES, run.sums[:-1], strict=True)}
-    run.epoch, run.batch, run.sums = run.epoch + 1, 0, [0.0] * 5
+    names = ("total", *run.terms)
+    losses = {name: total / max(run.sums[-1], 1) for name, total in zip(names, run.sums[:-1], strict=True)}
+    run.epoch, run.batch, run.sums = run.epoch + 1, 0, [0.0] * len(run.sums)
     run.history.append({"epoch": run.epoch, "step": run.step, "losses": losses, "results": None})
     keep(run, "last")
     run.save()
 
 
-def evaluate_epoch(run: PlacesRun, tests: Sequence[Dataset], curves: Any) -> None:
-    """Test after the epoch that was finished, and keep the weights if they are the best."""
+def evaluate_epoch(run: PlacesRun, tests: Sequence[Dataset], curves: Any, last: bool = False) -> None:
+    """Test after the epoch that was finished, and keep the weights if they are the best. Args: last: of the run."""
     every = run.config.evaluate_every
-    due = every and (run.epoch % every == 0 or run.epoch == run.config.epochs)
+    due = every and (last or run.epoch % every == 0 or run.epoch == run.config.epochs)
     results: Results = evaluate_on(run, tests) if due else {}
     run.history[-1]["results"] = results
     score = np.mean([of[0]["recall"]["1"] for of in results.values()]) if results else -1.0
@@ -294,7 +329,7 @@ def keep(run: PlacesRun, name: str) -> None:
     """The weights as a model folder: all of them if every branch was trained, the backbone otherwise."""
     if run.mine.first:
         contents: Contents = "full" if run.step_module.whole else "inference"
-        save_model(Path(run.config.out) / name, run.network, run.config.model, weights=contents)
+        save_model(Path(run.config.out) / name, run.network, run.config.embeds, weights=contents)
 
 
 @contextmanager

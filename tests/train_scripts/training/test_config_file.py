@@ -37,7 +37,7 @@ def test_every_shipped_config_is_read(file: Path) -> None:
         ('epochs="two"', "epochs is 'two'; it must be a whole number"),
         ("epochs=0", "epochs is 0; it must be at least 1"),
         ("augment=1", "augment is 1; it must be true or false"),
-        ("precision=float8", "choose 'auto' or 'float32'"),
+        ("precision=float8", "choose 'auto' or 'published' or 'float32'"),
         ('terms.heads=["gef"]', "heads is 'gef'; choose 'linear' or 'pee' or 'gee'"),
         ("terms.heads=[]", "classification has a weight but terms.heads is empty"),
         ("weights.alignment=true", "alignment is True; it must be a number"),

@@ -28,6 +28,8 @@ from train_scripts.training import places
 from train_scripts.training.checkpoint import PlacesRun, begin_run
 from train_scripts.training.distributed import Processes
 from train_scripts.training.logging import curves_of
+from train_scripts.training.method_config import MethodLosses, NetworkConfig
+from train_scripts.training.neighbours import neighbours_of
 from train_scripts.training.places import Stopped, run_config
 from train_scripts.training.places_config import PlacesConfig
 
@@ -317,3 +319,38 @@ def test_half_precision_trains_and_float16_is_scaled(config: PlacesConfig, preci
     run: PlacesRun = run_config(replace(config, epochs=1, batch=6, precision=precision))  # type: ignore[arg-type]
     assert run.step == 3 and run.scaler.is_enabled() == (precision == "float16")
     assert all(torch.isfinite(parameter).all() for parameter in run.network.parameters())
+
+
+@pytest.mark.slow
+def test_neighbours_of_an_epoch_survive_a_kill(
+    config: PlacesConfig, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By similarity they are told by the network at the epoch's start, which is another one when the run goes on."""
+    config = replace(
+        config, method="lpn", network=NetworkConfig("convnext_atto", 32, 1, 16), losses=MethodLosses(instance=1.0),
+        sampling="similarity", neighbours=2, learning_rate=1e-2, save_every_steps=1, epochs=1, batch=3, augment=False,
+    )  # fmt: skip
+    whole = replace(config, out=str(tmp_path / "whole"))
+    run_config(whole)
+    with monkeypatch.context() as patch:
+        real, count = places.method_losses, iter(range(9))
+
+        def breaking(*arguments: object) -> object:
+            if next(count) == 2:
+                power_cut()
+            return real(*arguments)  # type: ignore[arg-type]
+
+        patch.setattr(places, "method_losses", breaking)
+        with pytest.raises(RuntimeError, match="power cut"):
+            run_config(config)
+    run = run_config(config)
+    for state in (expected := written(whole), resumed := written(config)):
+        state["config"].pop("out")  # type: ignore[attr-defined]
+    alike(expected, resumed)
+    assert expected["neighbours"].shape == (6, 5)  # type: ignore[attr-defined]
+    run.config = replace(config, sampling="gps")
+    data, _ = places.datasets_of(config)
+    assert neighbours_of(run, data).shape == (6, 5)
+    lost = replace(data, train=tuple(replace(one, position=None) for one in data.train))
+    with pytest.raises(MissingPart, match='6 training places have no position, which sampling = "gps" needs'):
+        neighbours_of(run, lost)

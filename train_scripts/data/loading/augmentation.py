@@ -68,7 +68,9 @@ def augmented(
 def compressed(picture: np.ndarray, quality: int) -> np.ndarray:
     """The picture after a JPEG of this quality, 1 to 100."""
     _, data = cv2.imencode(".jpg", picture[:, :, ::-1], [cv2.IMWRITE_JPEG_QUALITY, quality])
-    return cv2.cvtColor(cv2.imdecode(data, cv2.IMREAD_COLOR), cv2.COLOR_BGR2RGB)
+    found = cv2.imdecode(data, cv2.IMREAD_COLOR)
+    assert found is not None  # it was just encoded
+    return cv2.cvtColor(found, cv2.COLOR_BGR2RGB)
 
 
 def cropped(picture: np.ndarray, least: float, random: np.random.Generator) -> np.ndarray:
