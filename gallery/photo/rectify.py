@@ -43,24 +43,25 @@ class GroundSquare:
         return self.image.crop((left, top, left + side_px, top + side_px)), float(held.mean())
 
 
-def seen_from_above(image: Image.Image, pose: Pose, side_m: float) -> GroundSquare:
+def seen_from_above(image: Image.Image, pose: Pose, side_m: float, most_px: int = MOST_PX) -> GroundSquare:
     """The ground that a photo shows, as tiles show it. Lens distortion and relief are not corrected.
 
     Args:
         image: the whole picture, not cropped.
         pose: of the camera.
         side_m: of the square, metres.
+        most_px: as wide as it is needed; at least `LEAST_PX`.
 
     Returns:
-        A square with about the photo's own resolution at its centre, `LEAST_PX` to `MOST_PX` wide.
+        A square with about the photo's own resolution at its centre, `LEAST_PX` to most_px wide.
     """
     whole_px = image.width
     slant_m = pose.height_m / pose.down
     wanted_px = side_m * focal_length_px(pose.focal_35mm, image.size) / slant_m
-    if wanted_px > MOST_PX:  # shrunk by a filter first: the warp itself has none
-        width, height = (max(1, round(side * MOST_PX / wanted_px)) for side in image.size)
+    if wanted_px > most_px:  # shrunk by a filter first: the warp itself has none
+        width, height = (max(1, round(side * most_px / wanted_px)) for side in image.size)
         image = image.resize((width, height), Image.Resampling.BICUBIC, reducing_gap=3.0)
-    side_px = round(min(max(wanted_px, LEAST_PX), MOST_PX))
+    side_px = round(min(max(wanted_px, LEAST_PX), most_px))
     to_photo = ground_to_photo(pose, image.size) @ _pixels_to_ground(side_m, side_px)
     held = inside_photo(to_photo, (side_px, side_px), image.size)
     flat = (to_photo / (to_photo[2, 2] or 1e-9)).ravel()  # Pillow's form: only ratios count

@@ -10,7 +10,7 @@ from PIL import Image
 
 from gallery.embedder import Photo
 from gallery.photo.pose import LEAST_DOWN_DEG, Pose, complete_pose, heading_of
-from gallery.photo.rectify import LEAST_SEEN, seen_from_above
+from gallery.photo.rectify import LEAST_PX, LEAST_SEEN, MOST_PX, seen_from_above
 
 WORKING_PX = 1024
 """A picture is shrunk to this side before it is turned: more than any network looks at, and quick."""
@@ -20,6 +20,12 @@ LEAST_WORKING_PX = 64
 
 FRAMES_REACH = 2
 """Distance of the outermost squares on the ground plane from the middle one, in half sides."""
+
+MOST_VIEW_PX = MOST_PX // (1 + FRAMES_REACH)
+"""Pixels, side of a square on the ground plane, unless the network looks at fewer."""
+
+VIEW_SIDES = 2
+"""How many times as wide as the network's picture a square is made: photos are read as large."""
 
 LEAST_FILLED = 0.35
 """Least share of a square beside the middle one that the photo must fill for it to be searched."""
@@ -83,7 +89,14 @@ class QueryViews:
     pose: Pose | None = None  # by which the photo was brought to the ground plane
 
 
-def query_views(photo: Photo, rotations: int, north_up: bool, side_m: float | None = None) -> QueryViews:
+def view_px_of(image_size: int) -> int:
+    """Side of a square on the ground plane, pixels, for a network that looks at pictures of so many."""
+    return min(MOST_VIEW_PX, max(LEAST_PX, VIEW_SIDES * image_size))
+
+
+def query_views(
+    photo: Photo, rotations: int, north_up: bool, side_m: float | None = None, view_px: int = MOST_VIEW_PX
+) -> QueryViews:
     """What is embedded of a photo.
 
     Args:
@@ -92,10 +105,11 @@ def query_views(photo: Photo, rotations: int, north_up: bool, side_m: float | No
         north_up: use what the photo states of its camera's pose; False ignores it.
         side_m: side of a tile on the ground: a photo with a complete pose is then brought to the ground plane. None
             for networks that have not learnt to read such views: the photo is only turned.
+        view_px: `view_px_of` the network.
     """
     pose = complete_pose(photo.pose) if north_up and side_m is not None else None
     if pose is not None and side_m is not None:
-        frames = frames_of(photo.image, pose, side_m)
+        frames = frames_of(photo.image, pose, side_m, view_px)
         if frames:
             count = "one square" if len(frames) == 1 else f"{len(frames)} overlapping squares"
             note = (
@@ -140,31 +154,31 @@ def guessed_poses(photo: Photo, rotations: int, north_up: bool, side_m: float | 
     return tuple(Pose(*guess, lens) for guess in product(headings_deg, pitches_deg, heights_m))
 
 
-def guessed_views(image: Image.Image, pose: Pose, side_m: float, tried: int) -> QueryViews:
+def guessed_views(image: Image.Image, pose: Pose, side_m: float, tried: int, view_px: int) -> QueryViews:
     """The views of a photo under the pose that fits best of those that were tried."""
     note = (
         f"The photo does not state how its camera looked: {tried} poses were tried, and the gallery fits best with its "
         f"upper side towards {pose.heading_deg:.0f} degrees."
     )
-    return QueryViews(frames_of(image, pose, side_m), note, side_m, guessed=True, pose=pose)
+    return QueryViews(frames_of(image, pose, side_m, view_px), note, side_m, guessed=True, pose=pose)
 
 
-def laid_views(image: Image.Image, pose: Pose, side_m: float) -> QueryViews:
+def laid_views(image: Image.Image, pose: Pose, side_m: float, view_px: int) -> QueryViews:
     """The views of a photo under the pose that the ground gave it; turned north up where they show too little."""
     note = (
         "The pose that the photo does not state was found on the ground: its upper side points towards "
         f"{pose.heading_deg:.0f} degrees."
     )
-    frames = frames_of(image, pose, side_m)
+    frames = frames_of(image, pose, side_m, view_px)
     return QueryViews(frames or (QueryCrop(turned_north_up(image, pose.heading_deg)),), note, side_m, pose=pose)
 
 
-def frames_of(image: Image.Image, pose: Pose, side_m: float) -> tuple[QueryCrop, ...]:
+def frames_of(image: Image.Image, pose: Pose, side_m: float, view_px: int) -> tuple[QueryCrop, ...]:
     """Squares of a tile's size, half a side apart, that a photo fills well enough once it lies on the ground plane.
 
     A square weighs by the second power of the share that the photo fills. Empty when even the middle one is nearly so.
     """
-    ground = seen_from_above(image, pose, side_m * (1 + FRAMES_REACH))
+    ground = seen_from_above(image, pose, side_m * (1 + FRAMES_REACH), view_px * (1 + FRAMES_REACH))
     steps = sorted(product(range(-FRAMES_REACH, FRAMES_REACH + 1), repeat=2), key=lambda ij: (ij != (0, 0), ij))
     frames = []
     for i, j in steps:

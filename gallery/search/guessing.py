@@ -37,10 +37,10 @@ def search_guessed(search: ViewSearch, photo: Photo, guesses: Sequence[Guess], q
     Args: guesses: at least one, see `guesses_of`.
     """
     begun = time.perf_counter()
-    middles = [QueryCrop(seen_from_above(photo.image, pose, side_m).image) for pose, side_m in guesses]
+    middles = [QueryCrop(seen_from_above(photo.image, pose, side_m, search.view_px).image) for pose, side_m in guesses]
     [vectors] = search.embed([middles])
     promising = _promising(search, vectors, guesses, question)
-    tried = [guessed_views(photo.image, *guesses[number], tried=len(guesses)) for number in promising]
+    tried = [guessed_views(photo.image, *guesses[number], len(guesses), search.view_px) for number in promising]
     tried = [views for views in tried if views.views]
     embedded = search.embed([views.views for views in tried])
     embed_s = time.perf_counter() - begun

@@ -337,7 +337,7 @@ class Localizer:
         search = self._search
         begun = time.perf_counter()
         side_m = suited(search.scales, photo.image.size, found.pose).side_m
-        views = laid_views(photo.image, found.pose, side_m)
+        views = laid_views(photo.image, found.pose, side_m, search.view_px)
         [vectors] = search.embed([views.views])
         timings = {"register": found.seconds, "embed": time.perf_counter() - begun}
         begun = time.perf_counter()

@@ -9,7 +9,7 @@ from gallery.areas import Area
 from gallery.embedder import Embedder, Photo
 from gallery.judge.geometry import Check
 from gallery.photo.pose import complete_pose
-from gallery.photo.views import QueryCrop, QueryViews, query_views
+from gallery.photo.views import QueryCrop, QueryViews, query_views, view_px_of
 from gallery.registration.registrar import Registration
 from gallery.search.options import DEFAULTS, SearchOptions, require_k
 from gallery.search.ranking import Ranker
@@ -79,11 +79,16 @@ class ViewSearch:
         self._rankers: dict[float | None, Ranker] = {None: Ranker(gallery)}
         self._rankers |= {scale.side_m: Ranker(gallery, scale.rows) for scale in self.scales}
 
+    @property
+    def view_px(self) -> int:
+        """Side of the squares that photos are brought to the ground plane as, pixels."""
+        return view_px_of(self.embedder.image_size)
+
     def views(self, photo: Photo, options: SearchOptions) -> QueryViews:
         """What is embedded of a photo whose pose is not guessed: `query_views` for this gallery and network."""
         pose = complete_pose(photo.pose) if options.north_up else None
         side_m = suited(self.scales, photo.image.size, pose).side_m if pose and self.scales else None
-        return query_views(photo, options.rotations, options.north_up, side_m)
+        return query_views(photo, options.rotations, options.north_up, side_m, self.view_px)
 
     def embed(self, searched: Sequence[Sequence[QueryCrop]]) -> list[np.ndarray]:
         """(V, D) unit rows of each photo's views; all photos share batches."""

@@ -115,3 +115,21 @@ def test_the_share_that_a_photo_shows_is_known_without_drawing_it(heading_deg, p
     stated = pose(heading_deg, pitch_deg, height_m)
     drawn = seen_from_above(Image.new("RGB", (WIDTH, HEIGHT)), stated, side_m).held.mean()
     assert share_shown((WIDTH, HEIGHT), stated, side_m) == pytest.approx(drawn, abs=0.02)
+
+
+def test_a_smaller_square_shows_the_same_ground():
+    rough = np.random.default_rng(3).integers(0, 256, (12, 16, 3), np.uint8)
+    image = Image.fromarray(rough).resize((1200, 900), Image.Resampling.BICUBIC)
+    stated = pose(30, -60, 100)
+    large, small = seen_from_above(image, stated, 150), seen_from_above(image, stated, 150, most_px=240)
+    assert small.image.width == 240 < large.image.width
+    shrunk = large.image.resize(small.image.size, Image.Resampling.BICUBIC)
+    inner = (slice(80, 160),) * 2  # away from the photo's edge, which falls on other pixels
+    assert np.abs(np.asarray(small.image, float)[inner] - np.asarray(shrunk, float)[inner]).mean() < 2
+    assert small.held.mean() == pytest.approx(large.held.mean(), abs=0.01)
+    corner = np.array([0.5, 0.5, 1]) * [large.image.width, large.image.width, 1]
+    there = [
+        square.to_photo @ (corner * [share, share, 1])
+        for square, share in ((large, 1), (small, 240 / large.image.width))
+    ]
+    assert there[0][:2] / there[0][2] == pytest.approx(there[1][:2] / there[1][2], abs=1.0)

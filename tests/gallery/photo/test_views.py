@@ -5,7 +5,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from gallery.photo.views import LEAST_WORKING_PX, WORKING_PX, query_views, turned_north_up
+from gallery.photo.rectify import LEAST_PX
+from gallery.photo.views import (
+    LEAST_WORKING_PX,
+    MOST_VIEW_PX,
+    WORKING_PX,
+    query_views,
+    turned_north_up,
+    view_px_of,
+)
 from tests.helpers.builders import FakePhoto, FakePose, textured
 
 headings = st.floats(-720, 720)
@@ -91,3 +99,13 @@ def test_views_and_their_notes():
         assert [view.image.size for view in searched.views] == [(80, 60), (60, 80)] * 2
         assert "quarter turns" in searched.note and searched.side_m is None
         assert [view.image for view in query_views(photo, 1, north_up).views] == [photo]
+
+
+def test_squares_on_the_ground_are_as_large_as_the_network_needs_them():
+    photo = FakePhoto(smooth(1200, 900), "photo.jpg", pose=FakePose(0.0, -90.0, 100.0, 24.0))
+    sizes = {
+        view_px: {view.image.size for view in query_views(photo, 4, True, 60.0, view_px).views}
+        for view_px in (200, 400)
+    }
+    assert sizes == {200: {(200, 200)}, 400: {(400, 400)}}
+    assert view_px_of(128) == 256 and view_px_of(384) == MOST_VIEW_PX and view_px_of(64) == LEAST_PX
