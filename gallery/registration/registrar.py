@@ -37,7 +37,8 @@ ASSUMED_FOCAL_MM = 24.0
 
 WHOLE_STATED_KM2 = 10.0
 """Square kilometres of ground up to which all of it is searched for a photo whose pose is stated; of more, what lies
-around the best tiles. Of 60 photos of another date over 7 km², six had no right tile among the best eight."""
+around the best tiles. Of 60 photos of another date over 7 km², six had no right place among those around the best eight
+tiles; of three of them that were searched for everywhere two were found."""
 
 WHOLE_GUESSED_KM2 = 36.0
 """Square kilometres, the same for a photo whose pose is not stated: its votes find heading and scale better than

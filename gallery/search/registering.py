@@ -47,6 +47,10 @@ PROPOSED_FROM = 0.9
 have to fit, too: a photo whose heading is stated wrong has the wrong tiles, and fields that look alike are all that the
 likelihood then weighs."""
 
+MANY_KM2 = 3.0
+"""Square kilometres of ground from which on the same is asked of a place that was found for a stated pose: over so much
+ground some of it looks alike under any pose."""
+
 
 PUT_RIGHT = "The most similar tile lies elsewhere: this place was found by the structure of the ground."
 
@@ -124,7 +128,7 @@ class Registering:
                 why = why or str(error)
                 continue
             seconds += 0.0 if found is None else found.seconds
-            if found is not None and places is not None:
+            if found is not None and (places is not None or _many(found, stated)):
                 found = _doubted(found)
             if found is not None and (best is None or found.probability > best.probability):
                 best = found
@@ -213,8 +217,13 @@ def hint_notes(photo: Photo, options: SearchOptions, found: Registration | None)
     )
 
 
+def _many(found: Registration, stated: Stated) -> bool:
+    """Whether so much ground was searched for a stated pose that accidents are to be expected."""
+    return stated.known.pose and found.searched_km2 > MANY_KM2
+
+
 def _doubted(found: Registration) -> Registration:
-    """A registration on ground that tiles proposed: believed only where much speaks for it."""
+    """A registration on much ground, or on what tiles proposed: believed only where much speaks for it."""
     sure = found.fit is not None and found.probability >= PROPOSED_FROM
     return found if sure else replace(found, located=False)
 

@@ -16,7 +16,7 @@ from gallery.ground.sheets import GROUND, make_ground
 from gallery.photo.pose import FILM_DIAGONAL_MM
 from gallery.search.answer import Answer
 from gallery.search.options import SearchOptions
-from gallery.search.registering import ELSEWHERE_FROM, PROPOSED_FROM
+from gallery.search.registering import ELSEWHERE_FROM, MANY_KM2, PROPOSED_FROM
 from tests.helpers.builders import FakeEmbedder, FakePhoto, FakePose, FakePosition, build_region
 from tests.helpers.ground_views import terrain, view
 
@@ -94,6 +94,9 @@ def test_around_proposed_tiles_a_place_is_believed_only_where_points_fit_and_lit
         monkeypatch.setattr(ground._registrar, "register", lambda *args, given=given, **options: given)
         everywhere, proposed = (ground.register(photo, SearchOptions(), None, among)[0] for among in (None, ranking))
         assert everywhere.located and proposed.located == believed
+        wide = replace(given, searched_km2=MANY_KM2 + 1)
+        monkeypatch.setattr(ground._registrar, "register", lambda *args, wide=wide, **options: wide)
+        assert ground.register(photo, SearchOptions(), None)[0].located == believed, "over much ground as well"
 
 
 def test_a_prior_area_is_filtered_before_the_search(gallery, localizer):
