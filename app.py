@@ -210,12 +210,12 @@ def catalog_of(options: Options, load: "Callable[[Path], Localizer]") -> "Galler
     """The galleries and what answers from each; the first is loaded at once, another when it is chosen."""
     from pages.services.catalog import CatalogEntry, GalleryCatalog, keys_of
     from pages.services.engine import Engine
-    from pages.services.expiring import ExpiringStore
     from pages.services.flight import FlightService
     from pages.services.ground import prepare_ground
-    from pages.services.locate import FreshPhoto, LocateService
+    from pages.services.kept import AnswerStore
+    from pages.services.locate import LocateService
 
-    store: ExpiringStore[FreshPhoto] = ExpiringStore()
+    store = AnswerStore()
     entries = []
     for key, folder in zip(keys_of(options.galleries), options.galleries, strict=True):
         service = LocateService(Engine(partial(load, folder)), photos_beside(folder), store)

@@ -13,7 +13,8 @@ GalleryError
 ├── UnreadablePhoto       one photo that cannot be read
 ├── RegistrationError     a photo, a pose or ground that cannot be laid on each other
 ├── TrackError            photos or a video that make no flight
-└── AreaError             coordinates or an area that do not exist
+├── AreaError             coordinates or an area that do not exist
+└── Interrupted           a search that whoever asked has stopped
 """
 
 
@@ -71,3 +72,7 @@ class TrackError(GalleryError):
 
 class AreaError(GalleryError):
     """Coordinates or an area that do not exist on the Earth."""
+
+
+class Interrupted(GalleryError):
+    """Whoever asked has stopped the search."""

@@ -29,6 +29,7 @@ from rasterio.windows import Window
 from tqdm import tqdm
 
 from gallery.build.options import BuildOptions
+from gallery.build.sources import ImagerySettings
 from gallery.constants import SAMPLE
 from mean_model.atomic_files import replace as replace_file
 from mean_model.malloc import keep_freed_memory
@@ -46,6 +47,7 @@ SIZE_M = 4096.0
 GSD_M = 0.5
 BLOCK_PX = 1024  # of the region that is rendered at a time
 TILE_M, OVERLAP = 160.0, 0.5
+LICENCE = "Apache-2.0, as this project: rendered, an invented place"
 SATELLITE = Appearance(season="summer", sun_azimuth_deg=150.0, sun_elevation_deg=52.0)
 REACH_M = 0.44 * SIZE_M  # photos are taken this far from the centre at most, so that their ground lies on the map
 
@@ -205,9 +207,8 @@ def make_gallery(model: str, region: Path, out: Path) -> None:
     from mean_model import load_model
 
     embedder = load_model(model)
-    build_gallery(
-        [region], out, embedder, tile_size_m=TILE_M, overlap=OVERLAP, options=BuildOptions(model_source=model)
-    )
+    options = BuildOptions(stated=ImagerySettings(licence=LICENCE), model_source=model)
+    build_gallery([region], out, embedder, tile_size_m=TILE_M, overlap=OVERLAP, options=options)
 
 
 def main(argv: list[str] | None = None) -> None:

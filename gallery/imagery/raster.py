@@ -268,6 +268,17 @@ class Raster:
         metres_per_px = math.sqrt(math.prod(self.ground_px_m(*middle)))
         return Tile(tile_id, centre, Polygon(ring), metres_per_px, source, window=window, cutout=cutout)
 
+    def held(self, window: Window, max_px: int) -> np.ndarray:
+        """(H, W) bool, where a window holds data (not transparent, not nodata), of the size of its `image`.
+
+        Raises:
+            SourceError: the pixels cannot be read (a cut file).
+        """
+        try:
+            return holds_data(self._view, self._bands, _rasterio(window), fitted(window, max_px))
+        except RasterioError as error:
+            raise self._damaged() from error
+
     def data_share(self, window: Window, cutout: Cutout | None = None) -> float:
         """Share of the window, or of what a cutout shows of it, that holds data (not transparent, not nodata)."""
         part, within = self._part(window, cutout)

@@ -14,6 +14,7 @@ from shapely.geometry import Polygon
 
 from gallery.errors import GalleryError
 from gallery.geo import LonLat, distance_m, moved, offsets_m, wrap_lon
+from gallery.interruption import stop_if_asked
 from gallery.judge.local_features import Features, Matcher, RootSift, alike
 from gallery.photo.pose import FILM_DIAGONAL_MM, Pose
 from gallery.photo.projection import apply, focal_length_px, jacobian, outline_px
@@ -217,6 +218,7 @@ class Verifier:
         tried: list[LonLat] = []
         problem = ""
         for match in matches:
+            stop_if_asked()
             if len(tried) == most or (tried and time.perf_counter() - begun > limit_s):
                 break
             near_m = SAME_GROUND_SIDES * side_m

@@ -14,6 +14,7 @@ from scipy import fft
 
 from gallery.errors import RegistrationError
 from gallery.ground.picture import GroundImage, LaidPhoto
+from gallery.interruption import stop_if_asked
 
 COARSE_M_PER_PX = 1.2
 """Metres a pixel, scale of a map unless another is given."""
@@ -259,6 +260,7 @@ class Correlator:
         which = np.zeros(best.shape, np.int16)
         compared = False
         for number, score in self._standardised(photo, hypotheses):
+            stop_if_asked()
             compared = True
             better = score > best
             np.copyto(best, score, where=better)

@@ -7,6 +7,7 @@ import numpy as np
 
 from gallery.areas import Area
 from gallery.embedder import Embedder, Photo
+from gallery.interruption import can_be_stopped, stop_if_asked
 from gallery.judge.geometry import Check
 from gallery.photo.pose import complete_pose
 from gallery.photo.views import QueryCrop, QueryViews, query_views, view_px_of
@@ -16,6 +17,9 @@ from gallery.search.ranking import Ranker
 from gallery.search.scales import scales_of, suited
 from gallery.store.gallery import Gallery
 from gallery.tiles import Ranking
+
+AT_ONCE = 16
+"""Views that are embedded between two looks at whether the search was stopped."""
 
 
 @dataclass(frozen=True)
@@ -95,7 +99,12 @@ class ViewSearch:
         images = [view.image for views in searched for view in views]
         if not images:
             return []
-        vectors = np.asarray(self.embedder.embed(images), np.float32)
+        together = AT_ONCE if can_be_stopped() else len(images)
+        parts = []
+        for first in range(0, len(images), together):
+            stop_if_asked()
+            parts.append(self.embedder.embed(images[first : first + together]))
+        vectors = np.asarray(np.concatenate(parts), np.float32)
         return np.split(vectors, np.cumsum([len(views) for views in searched])[:-1])
 
     def ranker(self, side_m: float | None) -> Ranker:

@@ -196,6 +196,16 @@ class Gallery:
         whole = read_picture(self.image_file(tile), min(math.ceil(max_px / share), MOST_WHOLE_PX))
         return seen_through(whole, tile.cutout, max_px)
 
+    def held(self, tile: Tile, max_px: int = 384) -> np.ndarray | None:
+        """(H, W) bool, where the picture of a tile holds data; None for one that is no plain window of a raster.
+
+        Raises:
+            GalleryError: the source is not there any more, or is damaged.
+        """
+        if tile.window is None or tile.cutout is not None:
+            return None
+        return open_raster(self.folder / tile.source, self.assumed_crs).held(tile.window, max_px)
+
     def image_file(self, tile: Tile) -> Path:
         """The file of a tile that is an image of a folder.
 

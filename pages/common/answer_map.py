@@ -7,7 +7,7 @@ import shapely
 from PIL import Image
 
 from gallery import Answer, Match, Near
-from gallery.geo import LonLat, distance_m
+from gallery.geo import LonLat, Position, distance_m
 from gallery.registration.heat import heat_patches
 from gallery.search.answer import PhotoProblem
 from pages.common import formatting, maps
@@ -24,6 +24,7 @@ def answer_map(
     pictures: Sequence[Image.Image],
     near: Near | None,
     camera: maps.Camera | None,
+    heats: Sequence[maps.Heat],
     backdrop: maps.Backdrop,
 ) -> str:
     """The HTML page of one answer's map.
@@ -31,6 +32,7 @@ def answer_map(
     Args:
         pictures: of the matched tiles, best first.
         near: the area that was searched; None: the whole gallery.
+        heats: as `heats_of` draws them.
         backdrop: what lies under everything.
     """
     spots = [
@@ -43,7 +45,7 @@ def answer_map(
         pins=[] if answer.exif is None else [_pin(answer, camera)],
         rings=_rings(answer, near),
         outlines=shown,
-        heats=heats_of(answer),
+        heats=heats,
         backdrop=backdrop,
         focus=shown[0].shape.bounds if shown else _tiles_box(answer),
     )
@@ -67,18 +69,25 @@ def photos_map(
     near: Near | None,
     backdrop: maps.Backdrop,
 ) -> str:
-    """The HTML page of several photos' map: the best tile of each. Args: as `answer_map`, one picture a result."""
+    """The HTML page of several photos' map: the place of each that was located, and the best tile of the others.
+
+    Args: as for `answer_map`, one picture a result.
+    """
     spots: list[maps.Spot] = []
     pins: list[maps.Pin] = []
+    area = [] if near is None else [_area_ring(near)]
     for result, picture in zip(results, pictures, strict=True):
         if not isinstance(result, Answer) or not result.matches:
             continue
         best = result.matches[0]
         rows = (("", result.photo), *_match_rows(result, best)[1:])
-        spots.append(_spot(len(spots) + 1, best, rows, picture if len(spots) < MOST_PICTURES else None))
+        spot = _spot(len(spots) + 1, best, rows, picture if len(spots) < MOST_PICTURES else None)
+        if result.position is not None:
+            spot = replace(spot, lon=result.position.lon, lat=result.position.lat)
+            area.append(_found_ring(result.position))
+        spots.append(spot)
         if result.exif is not None:
             pins.append(replace(_pin(result, None), text_stays=False))
-    area = [] if near is None else [_area_ring(near)]
     return maps.draw_map(spots=spots, pins=pins, rings=area, backdrop=backdrop, every_spot_best=True)
 
 
@@ -92,11 +101,12 @@ def distance_to_photo_m(answer: Answer, match: Match) -> float | None:
 def _rings(answer: Answer, near: Near | None) -> list[maps.Ring]:
     """The searched area, and the position with its radius when one is claimed."""
     circles = [] if near is None else [_area_ring(near)]
-    if answer.position is not None:
-        found = answer.position
-        text = f"Position, within {formatting.metres(found.radius_m)}"
-        circles.append(maps.Ring(found.lon, found.lat, found.radius_m, text, found=True))
-    return circles
+    return circles if answer.position is None else [*circles, _found_ring(answer.position)]
+
+
+def _found_ring(found: Position) -> maps.Ring:
+    text = f"Position, within {formatting.metres(found.radius_m)}"
+    return maps.Ring(found.lon, found.lat, found.radius_m, text, found=True)
 
 
 def heats_of(answer: Answer) -> list[maps.Heat]:

@@ -2,6 +2,7 @@
 
 import html
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 
 from gallery import Answer
 from gallery.geo import LonLat
@@ -15,11 +16,16 @@ from pages.errors import sentence
 LOGO = static.text("logo.svg")
 
 
-def message_card(title: str, text: str = "", kind: str = "quiet") -> str:
-    """A card that says one thing. Args: kind: quiet, waiting or error."""
+def message_card(title: str, text: str = "", kind: str = "quiet", address: str | None = None) -> str:
+    """A card that says one thing. Args: kind: quiet, waiting or error. address: as for `verdict_card`."""
     role = "alert" if kind == "error" else "status"
     more = f"<p>{html.escape(text)}</p>" if text else ""
-    return f'<div class="card {kind}" role="{role}"><h3>{html.escape(title)}</h3>{more}</div>'
+    return f'<div class="card {kind}" role="{role}"{_names(address)}><h3>{html.escape(title)}</h3>{more}</div>'
+
+
+def _names(address: str | None) -> str:
+    """The attribute by which static/address.js learns the address of what is shown."""
+    return "" if address is None else f' data-address="{html.escape(address)}"'
 
 
 _SIGNS = {
@@ -90,29 +96,45 @@ def section(title: str, more: str = "") -> str:
     return f"<h2>{html.escape(title)}</h2><span>{html.escape(more)}</span>"
 
 
-def verdict_card(answer: Answer, seen_uri: str, inspect: str = "") -> str:
+@dataclass(frozen=True)
+class Links:
+    """Where an answer is found again.
+
+    Attributes:
+        inspect: the name under which the inspect page finds it; empty: it does not.
+        address: the query string that brings it back; None: the address stays as it is.
+        among: the query string that brings back all photos that were asked with it; empty: it was asked alone.
+    """
+
+    inspect: str = ""
+    address: str | None = None
+    among: str = ""
+
+
+NO_LINKS = Links()
+
+
+def verdict_card(answer: Answer, seen_uri: str, links: Links = NO_LINKS) -> str:
     """What to think of an answer: verdict, place and the reason; how alike, how far from the photo's EXIF, how long.
 
-    Args:
-        seen_uri: the photo as the network sees it, as a data URI.
-        inspect: the name under which the inspect page finds the photo.
+    Args: seen_uri: the photo as the network sees it, as a data URI.
     """
     if not answer.matches:
-        return _card("missing", "No tile lies in the area that was searched.", None, answer, [], seen_uri, inspect)
+        return _card("missing", "No tile lies in the area that was searched.", None, answer, [], seen_uri, links)
     facts = []
     if answer.exif is not None:
         where = "the position" if answer.fit is not None else "the centre of the best tile"
         hint = f"From the place that the photo's EXIF gives to {where}. EXIF may be wrong."
         facts.append(("From place by EXIF", formatting.metres(answer.exif.error_m), hint))
-    return _card(*_found(answer), answer, facts, seen_uri, inspect)
+    return _card(*found_of(answer), answer, facts, seen_uri, links)
 
 
 NOT_FOUND = 0.1
 """Below this probability the best tile is no answer: nine of ten such would send somebody to a wrong place."""
 
 
-def _found(answer: Answer) -> tuple[str, str, LonLat | None]:
-    """What an answer with tiles says first: the badge's key, how sure in a sentence, and the place, if it names one."""
+def found_of(answer: Answer) -> tuple[str, str, LonLat | None]:
+    """What an answer with tiles says first: a key of `BADGES`, how sure in a sentence, and the place that it names."""
     likely = "" if answer.confidence is None else percent(answer.confidence)
     sure = likely and f"{likely[0].upper()}{likely[1:]} sure"
     if answer.verdict == "located" and answer.position is not None:
@@ -129,7 +151,7 @@ def _found(answer: Answer) -> tuple[str, str, LonLat | None]:
     return "unsure", f"{sure}: not confirmed." if sure else "Not confirmed.", centre
 
 
-_BADGES = {"located": "Located", "unsure": "Unsure", "missing": "Not found"}
+BADGES = {"located": "Located", "unsure": "Unsure", "missing": "Not found"}
 _SAID = {"located": "", "unsure": "Perhaps ", "missing": "Not found here"}
 
 
@@ -166,7 +188,7 @@ def _card(
     answer: Answer,
     facts: Sequence[tuple[str, str, str]],
     seen_uri: str,
-    inspect: str,
+    links: Links,
 ) -> str:
     title = _SAID[verdict]
     if place is not None:
@@ -174,28 +196,54 @@ def _card(
     why = "" if answer.check is None else answer.check.reason
     reason = f'<p class="why">{html.escape(why)}</p>' if why else ""
     notes = note_list(note for note in answer.notes if note != why)
-    link = (
-        f'<a class="inspect" href="inspect?photo={inspect}" target="_blank">Inspect this photo</a>' if inspect else ""
-    )
     return (
-        f'<div class="card {verdict}" role="status"><figure class="seen">'
+        f'<div class="card {verdict}" role="status"{_names(links.address)}><figure class="seen">'
         f'<img src="{seen_uri}" alt="The photo as the network sees it"><figcaption>as the network sees it</figcaption>'
         "</figure>"
-        f'<p class="eyebrow"><span class="badge">{_BADGES[verdict]}</span>'
+        f'<p class="eyebrow"><span class="badge">{BADGES[verdict]}</span>'
         f'<span class="file">{html.escape(answer.photo)}</span></p><h3>{title}</h3>'
         f'<p class="sure">{html.escape(sure)}</p>{reason}{"" if place is None else place_line(place)}'
-        f"{fact_list(facts) if facts else ''}{notes}{link}{_details(answer) if answer.matches else ''}</div>"
+        f"{fact_list(facts) if facts else ''}{notes}{_links(links)}{_details(answer) if answer.matches else ''}</div>"
     )
 
 
-def summary_card(answered: int, refused: Sequence[tuple[str, str]], located: int, timings: Mapping[str, float]) -> str:
-    """What came of several photos. Args: refused: (photo, sentence) of each that could not be read."""
+def _links(links: Links) -> str:
+    written = []
+    if links.among:
+        written.append(f'<a href="?{html.escape(links.among)}" data-turn>Back to all photos</a>')
+    if links.inspect:
+        written.append(f'<a href="inspect?photo={links.inspect}" target="_blank">Inspect this photo</a>')
+    own = (links.address or "").startswith("answer=")
+    kept = "<span>For an hour the address of this page opens this answer; nobody can guess it.</span>" if own else ""
+    return f'<p class="links">{"".join(written)}{kept}</p>' if written else ""
+
+
+def summary_card(
+    answered: int,
+    refused: Sequence[tuple[str, str]],
+    located: int,
+    timings: Mapping[str, float],
+    unasked: int = 0,
+    address: str | None = None,
+) -> str:
+    """What came of several photos.
+
+    Args:
+        refused: (photo, sentence) of each that could not be read.
+        unasked: photos that were not asked because the visitor stopped.
+        address: as for `verdict_card`.
+    """
     title = f"{formatting.count(answered, 'photo')} answered" + (f", {located} located" if answered else "")
     lines = "".join(f"<li><b>{html.escape(name)}</b> {html.escape(text)}</li>" for name, text in refused)
     kind = "error" if refused and not answered else "quiet"
     heading = f"<p>{formatting.count(len(refused), 'photo')} could not be read:</p>"
     bad = f'{heading}<ul class="notes">{lines}</ul>' if refused else ""
-    return f'<div class="card {kind}" role="status"><h3>{title}</h3>{bad}{stages_line(timings)}</div>'
+    left = f"<p>Stopped: {formatting.count(unasked, 'photo was', 'photos were')} not asked.</p>" if unasked else ""
+    opens = "<p>A row of the table opens the answer of its photo.</p>" if answered else ""
+    return (
+        f'<div class="card {kind}" role="status"{_names(address)}><h3>{title}</h3>{left}{opens}{bad}'
+        f"{stages_line(timings)}</div>"
+    )
 
 
 def stages_line(timings: Mapping[str, float]) -> str:

@@ -99,7 +99,10 @@ def _raster(gallery: Gallery, source: str, tiles: pd.DataFrame, sheet: Sheet) ->
     if rank < 3 or np.abs(points @ fit - inside).max() > FIT_PX:
         return None
     whole = Tile("ground", LonLat(0, 0), tiles.geometry.iloc[0], 1.0, source, Window(left, top, width, height))
-    image = gallery.image(whole, max_px=max(sheet.width_px, sheet.height_px)).convert("RGBA")
+    longest_px = max(sheet.width_px, sheet.height_px)
+    image, held = gallery.image(whole, longest_px).convert("RGBA"), gallery.held(whole, longest_px)
+    if held is not None and not held.all():
+        image.putalpha(Image.fromarray(np.where(held, 255, 0).astype(np.uint8)))
     exact = np.array([image.width / (width * shrink), image.height / (height * shrink)])
     return image.transform(
         (sheet.width_px, sheet.height_px),

@@ -6,6 +6,7 @@ popups and tooltips run what such a text contains.
 """
 
 import base64
+import hashlib
 import html
 import io
 import json
@@ -460,7 +461,11 @@ def iframe(page: str, *, title: str = "Map of the matched tiles", basemap: bool 
     """The page inside a frame that may run its own scripts and nothing else.
 
     With a street background the frame keeps its origin, because OpenStreetMap answers only requests with a referrer.
+    The element around it is named by the page's content: Gradio would put another page into the same frame, and the
+    browser's Back would then go through the maps, one by one, before it leaves the answer.
     """
     sandbox = "allow-scripts allow-same-origin" if basemap else "allow-scripts"
     name, inside = html.escape(title), html.escape(page)
-    return f'<iframe class="map-frame" title="{name}" sandbox="{sandbox}" srcdoc="{inside}"></iframe>'
+    holder = f"map-{hashlib.sha256(page.encode()).hexdigest()[:12]}"
+    frame = f'<iframe class="map-frame" title="{name}" sandbox="{sandbox}" srcdoc="{inside}"></iframe>'
+    return f'<{holder} class="map-holder">{frame}</{holder}>'

@@ -50,5 +50,5 @@ def page_head() -> str:
     """Style sheets and script for the page's head: Gradio rewrites the selectors of `css`, wrongly within @media."""
     names = ("page.css", "inspect.css", "flight.css", "galleries.css")
     sheets = "\n".join(map(static.text, names))
-    scripts = "\n".join(map(static.text, ("copy.js", "title.js")))
+    scripts = "\n".join(map(static.text, ("copy.js", "title.js", "group_names.js")))
     return f"<style>{sheets}</style><script>{scripts}</script>"

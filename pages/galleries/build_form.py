@@ -11,7 +11,7 @@ from pages.common import cards, formatting
 from pages.common.widgets import Values
 from pages.errors import BadQuestion
 from pages.services.catalog import CatalogEntry
-from pages.services.upload import MOST_BYTES, MOST_TILES, SUFFIXES, plan
+from pages.services.upload import MOST_BYTES, MOST_TILES, SUFFIXES, UploadPlan
 from pages.services.visitor_builds import BuildRequest, VisitorBuilds, zipped
 
 ABOUT = f"""
@@ -29,13 +29,14 @@ class BuildForm:
     tile_size_m: gr.Number
     overlap: gr.Slider
     planned: gr.HTML
+    anyway: gr.Checkbox  # there for a raster that may be no picture
     build: gr.Button
     stop: gr.Button
 
     @property
     def given(self) -> set[gr.blocks.Block]:
         """What `request` reads."""
-        return {self.file, self.tile_size_m, self.overlap}
+        return {self.file, self.tile_size_m, self.overlap, self.anyway}
 
     def request(self, given: Values) -> BuildRequest:
         """The inputs as one value.
@@ -82,21 +83,20 @@ def make_build_form(builds: VisitorBuilds) -> BuildForm:
         tile_size_m = gr.Number(100, label="Side of a tile, metres", minimum=1)
         overlap = gr.Slider(0, 0.75, value=0.5, step=0.05, label="Overlap")
         planned = gr.HTML("", elem_id="planned")
+        anyway = gr.Checkbox(False, label="It is a picture of the ground: build it", visible=False, elem_id="anyway")
         with gr.Row():
             build = gr.Button("Build", variant="primary", interactive=False, min_width=100, elem_id="build-start")
             stop = gr.Button("Stop", variant="stop", interactive=False, min_width=100, elem_id="build-stop")
-    return BuildForm(file, tile_size_m, overlap, planned, build, stop)
+    return BuildForm(file, tile_size_m, overlap, planned, anyway, build, stop)
 
 
-def plan_card(request: BuildRequest) -> str:
-    """What a build would make, before it begins.
-
-    Raises:
-        BadUpload, SourceError: nothing can be built from the upload.
-    """
-    made = plan(request.raster, request.tile_size_m, request.overlap)
+def plan_card(request: BuildRequest, made: UploadPlan) -> str:
+    """What a build would make, before it begins."""
     text = (
         f"{formatting.metres(made.width_m)} by {formatting.metres(made.height_m)}, "
         f"{square(made.width_m * made.height_m)}, {made.metres_per_px:.2g} m a pixel. Empty tiles are left out."
     )
-    return cards.message_card(f"{formatting.count(made.tiles, 'tile')} of {request.tile_size_m:g} m", text)
+    title = f"{formatting.count(made.tiles, 'tile')} of {request.tile_size_m:g} m"
+    if made.doubt:
+        return cards.message_card("Is this a picture?", f"{made.doubt} {title}: {text}", "waiting")
+    return cards.message_card(title, text)

@@ -19,11 +19,17 @@ from pages.gallery_picker import Remembered
 from pages.services.catalog import CatalogEntry
 from pages.services.galleries import GalleriesService
 from pages.services.request_limits import counts
+from pages.services.upload import plan
 from pages.services.visitor_builds import MOST_EACH, Visitor, VisitorBuilds, progress_text
 
 NOT_SHOWN = "This gallery cannot be shown"
 SLOW: dict[str, Any] = {"show_progress": "hidden", "concurrency_limit": 2, "concurrency_id": "galleries", **PRIVATE}
 BUILDS: dict[str, Any] = {"concurrency_limit": 1, "concurrency_id": "builds", **PRIVATE}
+INTO_SIGHT = """() => { const calm = matchMedia('(prefers-reduced-motion: reduce)').matches;
+  document.querySelector('#planned').scrollIntoView({behavior: calm ? 'auto' : 'smooth', block: 'nearest'});
+  if (document.querySelector('#planned .error')) return;
+  document.querySelector('#galleries').scrollIntoView({behavior: calm ? 'auto' : 'smooth', block: 'nearest'}); }"""
+"""Script that brings into sight what came of a build: its card, or the list in which it is chosen now."""
 
 
 def galleries_page(service: GalleriesService, builds: VisitorBuilds) -> None:
@@ -99,13 +105,20 @@ class Events:
     def planning(self, given: Values) -> Values:
         """What a build would make, before it begins."""
         form = self.parts.form
+        nothing = {form.build: gr.Button(interactive=False), form.anyway: gr.Checkbox(False, visible=False)}
         if given[form.file] is None:
-            return {form.planned: "", form.build: gr.Button(interactive=False)}
+            return {form.planned: "", **nothing}
         try:
-            return {form.planned: plan_card(form.request(given)), form.build: gr.Button(interactive=True)}
+            request = form.request(given)
+            made = plan(request.raster, request.tile_size_m, request.overlap)
         except SPOKEN as error:
-            trouble = cards.trouble_card(error, "This cannot be built")
-            return {form.planned: trouble, form.build: gr.Button(interactive=False)}
+            return {form.planned: cards.trouble_card(error, "This cannot be built"), **nothing}
+        doubted = bool(made.doubt)
+        return {
+            form.planned: plan_card(request, made),
+            form.anyway: gr.Checkbox(visible=doubted),
+            form.build: gr.Button(interactive=not doubted or bool(given[form.anyway])),
+        }
 
     def making(self, given: Values, request: gr.Request, progress=gr.Progress()) -> Iterator[Values]:  # noqa: B008
         """Build it, and turn to it."""
@@ -170,8 +183,8 @@ def _wire(events: Events, parts: Parts) -> None:
         event.then(events.examined, menu, parts.health, **SLOW)
     parts.plan.pick(events.picked, menu, parts.tile, **QUIET)
 
-    changes = [form.file.change, form.tile_size_m.change, form.overlap.release]
-    gr.on(changes, events.planning, form.given, [form.planned, form.build], **QUIET)
+    changes = [form.file.change, form.tile_size_m.change, form.overlap.release, form.anyway.input]
+    gr.on(changes, events.planning, form.given, [form.planned, form.anyway, form.build], **QUIET)
     changed = [browser, menu, form.planned, *parts.gallery_view]
     built = form.build.click(
         events.making,
@@ -180,6 +193,7 @@ def _wire(events: Events, parts: Parts) -> None:
         show_progress_on=form.planned,
         **BUILDS,
     )
+    built.then(None, None, None, js=INTO_SIGHT, **PRIVATE)
     removed = parts.own.remove.click(events.removing, [browser, menu], changed, **QUIET)
     for event in (built, removed):
         event.then(events.examined, menu, parts.health, **QUIET)

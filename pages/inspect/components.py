@@ -290,7 +290,7 @@ def _query() -> QueryParts:
             before = gr.Button("← Previous", size="sm", min_width=90, elem_id="previous")
             after = gr.Button("Next →", size="sm", min_width=90, elem_id="next")
         with gr.Row(elem_id="looks"):
-            look = gr.Radio(LOOKS, value="pictures", show_label=False, elem_id="look")
+            look = gr.Radio(LOOKS, value="pictures", label="What the pictures show", elem_id="look")
             near_m = gr.Number(50, label="Near within, m", minimum=0, maximum=100_000, precision=0, elem_id="near")
         with gr.Row(visible=False, elem_id="heat") as heat:
             choices = [("First tile", "first"), ("True tile", "true")]

@@ -2,6 +2,7 @@
 
 import html
 import math
+from collections.abc import Sequence
 from typing import Any
 
 import pandas as pd
@@ -9,8 +10,8 @@ import pandas as pd
 from gallery.geo import Bounds, LonLat
 from gallery.registration.placement import RIGHT_WITHIN_M
 from gallery.report.ground import GroundHeat
-from gallery.search.answer import Answer
-from pages.common import answer_map, formatting, maps
+from pages.common import formatting, maps
+from pages.services.kept import FreshPhoto
 
 LEAST_KM = 0.15
 """Kilometres around the places that the map shows first."""
@@ -33,16 +34,17 @@ def of_row(row: "pd.Series[Any]", heat: GroundHeat | None, ground: maps.GroundIm
     return _drawn(found, truth, "True place", heats, ground)
 
 
-def of_answer(answer: Answer, ground: maps.GroundImage | None) -> str:
+def of_photo(photo: FreshPhoto) -> str:
     """The same of a fresh photo, whose truth is the place in its EXIF."""
-    if answer.ground is None:
+    if photo.said is None:
         return ""
-    truth = None if answer.exif is None else LonLat(answer.exif.lon, answer.exif.lat)
-    return _drawn(answer.ground.point, truth, "Place by the photo's EXIF", answer_map.heats_of(answer), ground)
+    exif = photo.answer.exif
+    truth = None if exif is None else LonLat(exif.lon, exif.lat)
+    return _drawn(photo.said.point, truth, "Place by the photo's EXIF", photo.said.heats, photo.ground)
 
 
 def _drawn(
-    found: LonLat, truth: LonLat | None, named: str, heats: list[maps.Heat], ground: maps.GroundImage | None
+    found: LonLat, truth: LonLat | None, named: str, heats: Sequence[maps.Heat], ground: maps.GroundImage | None
 ) -> str:
     ring = maps.Ring(found.lon, found.lat, RIGHT_WITHIN_M, "Most probable place by the ground", found=True)
     pins = []

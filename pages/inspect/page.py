@@ -32,10 +32,9 @@ from pages.inspect.render import (
     started_with,
 )
 from pages.inspect.view_state import EMBEDDINGS, ViewState
-from pages.services.expiring import ExpiringStore
 from pages.services.heatmaps import DisplayOptions
 from pages.services.inspection import InspectionService
-from pages.services.locate import FreshPhoto
+from pages.services.kept import AnswerStore
 
 QUIET: dict[str, Any] = {"show_progress": "hidden", "concurrency_limit": 4, "concurrency_id": "inspect", **PRIVATE}
 SLOW: dict[str, Any] = {"concurrency_limit": 2, "concurrency_id": "inspect-slow", **PRIVATE}
@@ -57,7 +56,7 @@ WORST_FIRST = TableView(sort="margin")
 GONE = "This photo is not kept any more. Open the first page and ask again."
 
 
-def inspect_page(service: InspectionService, store: ExpiringStore[FreshPhoto] | None = None) -> None:
+def inspect_page(service: InspectionService, store: AnswerStore | None = None) -> None:
     """Put the page's parts and events into the Blocks at hand.
 
     Args:
@@ -65,7 +64,7 @@ def inspect_page(service: InspectionService, store: ExpiringStore[FreshPhoto] | 
         store: photos that the first page keeps for this one.
     """
     parts = make_parts(service)
-    _wire(Events(service, parts, store or ExpiringStore()), parts)
+    _wire(Events(service, parts, store or AnswerStore()), parts)
 
 
 def _spoken(answer: Callable[..., Values]) -> Callable[..., Values]:
@@ -90,7 +89,7 @@ def _data(event: gr.EventData) -> dict[str, Any]:
 class Events:
     """What the page answers to its visitor. Whatever comes in an event comes from a browser and may be anything."""
 
-    def __init__(self, service: InspectionService, parts: Parts, store: ExpiringStore[FreshPhoto]) -> None:
+    def __init__(self, service: InspectionService, parts: Parts, store: AnswerStore) -> None:
         self.service = service
         self.parts = parts
         self.store = store

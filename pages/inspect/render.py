@@ -25,7 +25,7 @@ from pages.inspect.view_state import DISTRIBUTIONS, EMBEDDINGS, MAP, SLICES, Vie
 from pages.services.fresh_photo import fit_overlay, fresh_pictures
 from pages.services.heatmaps import DisplayOptions
 from pages.services.inspection import InspectionService, slices_of
-from pages.services.locate import FreshPhoto
+from pages.services.kept import FreshPhoto
 
 ROWS_A_PAGE = 25
 
@@ -60,7 +60,7 @@ def fresh_card(photo: FreshPhoto, options: DisplayOptions) -> str:
         NotReady: the model cannot be loaded.
     """
     query = fresh_pictures(photo, options)
-    plan = ground_view.of_answer(photo.answer, photo.ground)
+    plan = ground_view.of_photo(photo)
     card = query_view.query_card(query, text_of_answer(photo.answer, query.right), plan)
     overlay = fit_overlay(photo)
     return card if overlay is None else card + cards.fit_view(photo.answer, overlay)

@@ -17,6 +17,12 @@ from gallery.report.summary import Figures, Histogram, ReliabilityBins
 from pages.common import charts, formatting
 from pages.inspect.table import number, plain_table
 
+TERMS = (
+    "R@1, R@5, R@10: the share of queries whose true tile is the first, among the first five, among the first ten. "
+    "AP: average precision, 100 % where the true tiles lead everywhere. Median error: half of the first tiles lie "
+    "nearer to the truth. Margin, in the table: similarity of the best true tile minus that of the best wrong one; "
+    "below 0 the answer is wrong. Small figures are 95 % intervals."
+)
 MOST_SLICES = 100
 DISTANCE_BINS = 50
 MOST_POINTS = 6000
@@ -48,11 +54,21 @@ def headline(
     )
     lines = "".join(f"<li>{html.escape(note)}</li>" for note in notes)
     chips = _causes(causes) + _on_ground(grounds or {})
+    queries = formatting.count(figures.count, "query", "queries")
     return (
         f'<div class="card headline" role="status"><p class="eyebrow"><span class="file">{html.escape(name)} · '
-        f"{formatting.count(figures.count, 'query', 'queries')}</span></p><h3>{html.escape(causes.sentence)}</h3>"
-        f'{chips}<dl class="facts">{terms}</dl><ul class="notes">{lines}</ul></div>'
+        f"{queries}</span></p><h3>{_result(figures.count, causes.errors)}</h3>"
+        f'<p class="why">{html.escape(causes.sentence)}</p>{chips}<dl class="facts">{terms}</dl>'
+        f'<p class="told">{TERMS}</p><ul class="notes">{lines}</ul></div>'
     )
+
+
+def _result(count: int, errors: int) -> str:
+    """What a person would say first."""
+    if not errors:
+        return f"The first tile is right for {'the one query' if count == 1 else f'all {count:,} queries'}."
+    queries = formatting.count(count, "query", "queries")
+    return f"Of {queries} the first tile is right for {count - errors:,} and wrong for {errors:,}."
 
 
 def _causes(causes: Causes) -> str:

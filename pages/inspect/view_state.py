@@ -9,7 +9,7 @@ from gallery.report.comparison import Comparison
 from gallery.report.filters import TableView
 from gallery.report.table import Inspection
 from pages.services.inspection import InspectionService
-from pages.services.locate import FreshPhoto
+from pages.services.kept import FreshPhoto
 
 LENSES = SLICES, DISTRIBUTIONS, EMBEDDINGS, MAP, COMPARE = (
     "Slices", "Distributions", "Embeddings", "Map of errors", "Compare",

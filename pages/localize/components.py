@@ -4,19 +4,21 @@ from dataclasses import dataclass
 
 import gradio as gr
 
-from pages.common import cards, widgets
+from pages.common import cards, static, widgets
 from pages.common.widgets import Values
 from pages.gallery_picker import GalleryPicker, make_picker
+from pages.localize.address import Address
 from pages.localize.pose_fields import EACH_ITS_OWN, PoseFields, make_pose_fields
 from pages.services.catalog import GalleryCatalog
-from pages.services.locate import MOST_MATCHES, MOST_PHOTOS, LocateService, PhotoQuestion
+from pages.services.locate import MOST_MATCHES, MOST_PHOTOS, LocateService
+from pages.services.question import PhotoQuestion
 
 MAP_ID = "map"
 WHERE = [("Whole gallery", "all"), ("Near the photo's EXIF position", "exif"), ("Near a point", "point")]
 TABLE = ["#", "Tile", "Similarity", "Longitude", "Latitude", "From EXIF"]
-TABLE_MANY = ["#", "Photo", "Verdict", "Best tile", "Similarity", "Longitude", "Latitude", "From EXIF"]
+TABLE_MANY = ["#", "Photo", "Verdict", "Sure", "Longitude", "Latitude", "Within", "From EXIF"]
 BEST = ("Best tiles", "rank · similarity · distance from the place by EXIF. Choose one to fly there.")
-BEST_MANY = ("Best tile of each photo", "similarity · distance from its place by EXIF. Choose one to fly there.")
+BEST_MANY = ("All photos", "Choose a picture to fly there, a row of the table to open its answer.")
 LOADING = ("Loading the model", "The first answer comes in a few seconds; the next ones come at once.")
 FILES = {"geojson": "GeoJSON", "kml": "KML", "csv": "CSV", "html": "Map as HTML"}
 NOTICE = """
@@ -44,6 +46,17 @@ class Settings:
     again: gr.Button
     use_exif: gr.Checkbox
     basemap: gr.Checkbox
+
+    def shown(self, question: PhotoQuestion) -> Values:
+        """The settings as a photo was asked."""
+        point = {} if question.lon is None else {self.lon: question.lon, self.lat: question.lat}
+        asked = {self.k: question.k, self.turn: question.turn, self.use_exif: question.use_exif}
+        return {**asked, **point, self.where: question.where, self.radius_km: question.radius_km}
+
+    @property
+    def all(self) -> list[gr.blocks.Block]:
+        """What `shown` may change."""
+        return [self.k, self.turn, self.use_exif, self.lon, self.lat, self.where, self.radius_km]
 
     @property
     def given(self) -> set[gr.blocks.Block]:
@@ -109,14 +122,18 @@ class Outputs:
     downloads: dict[str, gr.DownloadButton]  # by kind of file
     details: gr.Column
     pose: PoseFields
+    stop: gr.Button  # ends what is being answered; there only meanwhile
     count: gr.State  # how many numbers the map has
     mode: gr.State  # new, one or many: what was asked last and is asked again when a setting changes
+    asked: gr.State  # the PhotoQuestion of what is shown, or None
+    shown_set: gr.State  # the name under which the several photos are kept that were shown last
 
     @property
     def all(self) -> list[gr.blocks.Block]:
         """Every component that an answer may change."""
         tiles = [self.heading, self.strip, self.table, *self.downloads.values(), self.details]
-        return [self.card, self.plan, self.fit, *tiles, *self.pose.all, self.count, self.mode]
+        states = [self.count, self.mode, self.asked, self.shown_set]
+        return [self.card, self.plan, self.fit, *tiles, *self.pose.all, self.stop, *states]
 
 
 @dataclass(frozen=True)
@@ -127,6 +144,7 @@ class Parts:
     inputs: Inputs
     outputs: Outputs
     flown_to: gr.Number  # the number on the map that was chosen; not a State: its value must reach the browser
+    address: gr.State  # what the page's address asked for last (Address)
 
 
 def make_parts(catalog: GalleryCatalog) -> Parts:
@@ -139,7 +157,7 @@ def make_parts(catalog: GalleryCatalog) -> Parts:
                 gr.Markdown(NOTICE)
         with gr.Column(scale=9, min_width=330, elem_id="answer"):
             outputs = _outputs(inputs.pose)
-    return Parts(head, inputs, outputs, flown_to=gr.Number(0, visible=False, precision=0))
+    return Parts(head, inputs, outputs, gr.Number(0, visible=False, precision=0), gr.State(Address()))
 
 
 def _inputs(catalog: GalleryCatalog) -> Inputs:
@@ -215,7 +233,9 @@ def _settings() -> Settings:
 
 
 def _outputs(pose: PoseFields) -> Outputs:
-    card = gr.HTML(cards.message_card(*LOADING, kind="waiting"), elem_id="card")
+    waiting = cards.message_card(*LOADING, kind="waiting")
+    card = gr.HTML(waiting, elem_id="card", js_on_load=static.text("address.js"))
+    stop = gr.Button("Stop", variant="stop", size="sm", visible=False, elem_id="stop")
     plan = widgets.map_view(MAP_ID)
     fit = gr.HTML("", js_on_load=widgets.COMPARE_SCRIPT, elem_id="fit")
     with gr.Column(visible=False, elem_id="details") as details:
@@ -245,6 +265,9 @@ def _outputs(pose: PoseFields) -> Outputs:
         downloads=downloads,
         details=details,
         pose=pose,
+        stop=stop,
         count=gr.State(0),
         mode=gr.State("new"),
+        asked=gr.State(None),
+        shown_set=gr.State(""),
     )

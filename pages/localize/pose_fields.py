@@ -41,6 +41,15 @@ class PoseFields:
         """The fields as a file states them."""
         return {**self._shown(stated, {}), self.stated: {each.quantity: each for each in stated}}
 
+    def corrected(self, stated: Sequence[Belief], correction: PoseCorrection) -> Values:
+        """The fields as a file states them, except what was set by hand."""
+        left = {each.quantity: value_of(each) for each in stated}
+        for name, attribute in QUANTITIES.items():
+            value = getattr(correction, attribute)
+            if value is not None or name in correction.left_out:
+                left[name] = value
+        return {**self._shown(stated, left), self.stated: {each.quantity: each for each in stated}}
+
     def kept(self, given: Values) -> Values:
         """The fields as they were left, each with who says so."""
         stated = given[self.stated] or {}

@@ -1,6 +1,7 @@
 """What the first page's components show of an answer."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -8,6 +9,7 @@ import gradio as gr
 
 from gallery import Answer, Match
 from gallery.export import render
+from gallery.judge.calibration import percent
 from gallery.search.answer import PhotoProblem
 from pages.common import cards, formatting, maps, widgets
 from pages.common.answer_map import distance_to_photo_m
@@ -19,6 +21,11 @@ EMPTY = (
     "No photo yet",
     "Drop a drone photo, paste one, or click an example: the tiles that look most like it appear here.",
 )
+STOPPED = "Stopped", "Nothing was answered."
+GONE = (
+    "This answer is not kept any more",
+    "Answers are kept for an hour, and no longer than the server runs. Drop the photo again to ask again.",
+)
 
 
 def show_refusal(outputs: Outputs, service: LocateService, error: Exception) -> Values:
@@ -27,21 +34,23 @@ def show_refusal(outputs: Outputs, service: LocateService, error: Exception) -> 
     return {**show_nothing(outputs, service), **card} if service.engine.ready else card
 
 
-def show_nothing(outputs: Outputs, service: LocateService) -> Values:
-    """The page before any photo: where the gallery is, and a sentence."""
+def show_nothing(outputs: Outputs, service: LocateService, said: tuple[str, str] = EMPTY) -> Values:
+    """The page without a photo: where the gallery is, and a sentence. Args: said: heading and sentence."""
     return {
-        outputs.card: cards.message_card(*EMPTY),
+        outputs.card: cards.message_card(*said),
         outputs.plan: maps.iframe(service.first_map(), title="Map of the gallery"),
         outputs.fit: "",
         outputs.details: gr.Column(visible=False),
         **outputs.pose.filled(()),
         outputs.count: 0,
         outputs.mode: "one",
+        outputs.asked: None,
+        outputs.stop: gr.Button(visible=False),
     }
 
 
-def show_answer(outputs: Outputs, shown: AnswerView) -> Values:
-    """One photo's answer."""
+def show_answer(outputs: Outputs, shown: AnswerView, address: str | None = None, among: str = "") -> Values:
+    """One photo's answer. Args: address, among: as `cards.Links` has them."""
     answer = shown.answer
     strip = [
         (picture, f"{match.rank} · {formatting.similarity(match.score)}{_away(answer, match)}\n{_centre(match)}")
@@ -59,33 +68,44 @@ def show_answer(outputs: Outputs, shown: AnswerView) -> Values:
         for match in answer.matches
     ]
     return {
-        outputs.card: cards.verdict_card(answer, maps.picture_uri(shown.seen, 240), inspect=shown.stored_as),
-        outputs.plan: maps.iframe(shown.map_page, basemap=shown.basemap) + cards.legend(answer),
+        outputs.card: cards.verdict_card(
+            answer, maps.picture_uri(shown.seen, 240), cards.Links(shown.stored_as, address, among)
+        ),
+        outputs.plan: maps.iframe(shown.map_page, basemap=shown.question.basemap) + cards.legend(answer),
         outputs.fit: "" if shown.overlay is None else cards.fit_view(answer, shown.overlay),
         outputs.strip: gr.Gallery(strip, selected_index=None),
         outputs.heading: cards.section(*BEST),
         outputs.table: {"headers": TABLE, "data": rows},
         **_files(outputs, [answer], shown.map_page),
         outputs.details: gr.Column(visible=bool(rows)),
-        **outputs.pose.filled(shown.stated),
+        **outputs.pose.corrected(shown.stated, shown.question.correction),
         outputs.count: len(rows),
         outputs.mode: "one",
+        outputs.asked: shown.question,
+        outputs.stop: gr.Button(visible=False),
     }
 
 
-def show_photos(outputs: Outputs, shown: PhotosView) -> Values:
-    """Several photos' answers."""
+def show_photos(outputs: Outputs, shown: PhotosView, address: str | None = None) -> Values:
+    """Several photos' answers. Args: address: as `cards.Links` has it."""
     refused = [(result.photo, result.error) for result in shown.results if isinstance(result, PhotoProblem)]
     pictures = [picture for picture in shown.pictures if picture is not None]
     strip = []
     for number, (answer, picture) in enumerate(zip(shown.placed, pictures, strict=True), start=1):
-        best = answer.matches[0]
-        text = f"{number} · {formatting.similarity(best.score)}{_away(answer, best)}\n{answer.photo}\n{_centre(best)}"
-        strip.append((picture, text))
+        said = _said(answer)
+        within = f" within {said.within}" if said.within else ""
+        strip.append((picture, f"{number} · {said.verdict}{within}\n{answer.photo}\n{said.lon} {said.lat}"))
     located = sum(answer.verdict == "located" for answer in shown.placed)
     return {
-        outputs.card: cards.summary_card(len(shown.results) - len(refused), refused, located, shown.timings),
-        outputs.plan: maps.iframe(shown.map_page, title="Map of all photos", basemap=shown.basemap),
+        outputs.card: cards.summary_card(
+            len(shown.results) - len(refused),
+            refused,
+            located,
+            shown.timings,
+            shown.asked - len(shown.results),
+            address,
+        ),
+        outputs.plan: maps.iframe(shown.map_page, title="Map of all photos", basemap=shown.question.basemap),
         outputs.fit: "",
         outputs.strip: gr.Gallery(strip, selected_index=None),
         outputs.heading: cards.section(*BEST_MANY),
@@ -94,7 +114,31 @@ def show_photos(outputs: Outputs, shown: PhotosView) -> Values:
         outputs.details: gr.Column(visible=bool(strip)),
         outputs.count: len(strip),
         outputs.mode: "many",
+        outputs.asked: shown.question,
+        outputs.shown_set: shown.stored_as,
+        outputs.stop: gr.Button(visible=False),
     }
+
+
+@dataclass(frozen=True)
+class _Said:
+    """What a row says of a photo with a best tile; empty where it says nothing."""
+
+    verdict: str
+    sure: str = ""
+    lon: str = ""
+    lat: str = ""
+    within: str = ""
+
+
+def _said(answer: Answer) -> _Said:
+    """The verdict and the place that the photo's own answer gives."""
+    key, _, place = cards.found_of(answer)
+    sure = "" if answer.confidence is None else percent(answer.confidence)
+    if place is None:
+        return _Said(cards.BADGES[key], sure)
+    within = "" if answer.position is None else formatting.metres(answer.position.radius_m)
+    return _Said(cards.BADGES[key], sure, f"{place.lon:.6f}", f"{place.lat:.6f}", within)
 
 
 def _many_rows(shown: PhotosView) -> list[list[Any]]:
@@ -108,19 +152,10 @@ def _many_rows(shown: PhotosView) -> list[list[Any]]:
             rows.append(["–", result.photo, "no tile", "", "", "", "", ""])
         else:
             number += 1
-            best = result.matches[0]
-            centre = best.tile.centre
-            centre_and_error = [f"{centre.lon:.6f}", f"{centre.lat:.6f}", _away(result, best, "") or "–"]
-            rows.append(
-                [
-                    number,
-                    result.photo,
-                    result.verdict,
-                    best.tile.id,
-                    formatting.similarity(best.score),
-                    *centre_and_error,
-                ]
-            )
+            said = _said(result)
+            away = "" if result.exif is None else formatting.metres(result.exif.error_m)
+            place = [said.sure, said.lon, said.lat, said.within, away or "–"]
+            rows.append([number, result.photo, said.verdict, *place])
     return rows
 
 

@@ -9,7 +9,7 @@ from gallery.photo.correction import QUANTITIES, PoseCorrection
 from pages.common import widgets
 from pages.errors import SPOKEN, BadQuestion, sentence
 from pages.services.catalog import GalleryCatalog
-from pages.services.locate import PhotoQuestion, Where
+from pages.services.question import PhotoQuestion, Where
 
 
 def web_api(catalog: GalleryCatalog) -> None:

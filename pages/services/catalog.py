@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pages.errors import BadQuestion
+from pages.services.engine import Engine
 from pages.services.flight import FlightService
 from pages.services.locate import LocateService
 
@@ -60,6 +61,11 @@ class GalleryCatalog:
         """The gallery of that key, or the first one; the key may be anything that a browser sends."""
         with self._lock:
             return self._entries.get(key, self.first) if isinstance(key, str) else self.first
+
+    def of_engine(self, engine: Engine) -> CatalogEntry | None:
+        """The gallery that an engine answers from; None where it is not kept any more."""
+        with self._lock:
+            return next((entry for entry in self._entries.values() if entry.service.engine is engine), None)
 
     def named(self, key: str | None) -> CatalogEntry:
         """Find a gallery as `get` does, for a question that may name one.

@@ -15,7 +15,8 @@ from gallery.track.track import Sighting, Track, sightings, track
 from pages.common import maps
 from pages.common.flight_map import flight_map
 from pages.errors import BadQuestion
-from pages.services.locate import MOST_PHOTOS, TURNS, LocateService, Turn
+from pages.services.locate import MOST_PHOTOS, LocateService
+from pages.services.question import TURNS, Turn
 
 PLAYER_PX = 320
 """Longer side of the pictures of photos and tiles that are played."""

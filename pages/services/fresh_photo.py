@@ -12,7 +12,7 @@ from gallery.judge.overlay import Overlay, overlay_of
 from gallery.tiles import Tile, overlap
 from pages.services import heatmaps
 from pages.services.heatmaps import DisplayOptions, Trio
-from pages.services.locate import FreshPhoto
+from pages.services.kept import FreshPhoto
 from pages.services.query_pictures import LARGE_PX, STRIP_PX, STRIP_TILES, Mark, QueryPictures, RankedTile, uri_of
 
 
@@ -74,7 +74,7 @@ def _searched(photo: FreshPhoto, true: Tile | None, localizer: Localizer) -> tup
     """What was searched, the best tile and the true one; nothing is to be said about them."""
     gallery, matches = localizer.gallery, photo.answer.matches
     first = _image(gallery, matches[0].tile, LARGE_PX) if matches else None
-    searched = photo.picture if photo.answer.seen is None else photo.answer.seen
+    searched = photo.picture if photo.searched is None else photo.searched.open()
     return (searched, first, None if true is None else _image(gallery, true, LARGE_PX)), ()
 
 

@@ -4,22 +4,23 @@ import logging
 import time
 from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass, replace
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 from PIL import Image
 
 from gallery import Answer, Gallery, Localizer, Near
 from gallery.constants import SAMPLE
-from gallery.embedder import Photo, PhotoPosition
+from gallery.embedder import Photo
+from gallery.errors import Interrupted
 from gallery.geo import LonLat, wrap_lon
+from gallery.interruption import stoppable
 from gallery.judge.geometry import PICTURE_PX
 from gallery.judge.overlay import Overlay, overlay_of
+from gallery.paths import printable
 from gallery.photo.belief import Belief, beliefs_of
-from gallery.photo.correction import NOTHING_SET, PoseCorrection
 from gallery.search.answer import PhotoProblem, taken_outside
-from gallery.search.options import SearchOptions
 from gallery.store.health import coverage, ground_area_m2, square
 from mean_model import PhotoError, load_photo
 from pages.common import formatting, maps
@@ -27,17 +28,9 @@ from pages.common.answer_map import TILE_PX, answer_map, photos_map
 from pages.common.ground_image import ground_picture
 from pages.errors import BadQuestion
 from pages.services.engine import Engine
-from pages.services.expiring import ExpiringStore
+from pages.services.kept import AnswerStore, FreshPhoto, FreshPhotos, Packed, without_canvas
+from pages.services.question import PhotoQuestion, area_of
 from pages.services.remembered import KnownPhotos, Remembered
-
-Where = Literal["all", "exif", "point"]
-Turn = Literal["heading", "guessed", "none"]
-TURNS: dict[Turn, SearchOptions] = {
-    "heading": SearchOptions(16, north_up=True),  # by the photo's pose; what it does not state is guessed
-    "guessed": SearchOptions(16, north_up=False),
-    "none": SearchOptions(1, north_up=False),
-}
-"""How the photo is turned before it is searched."""
 
 MOST_PHOTOS = 200
 MOST_MATCHES = 20  # on the page
@@ -46,30 +39,11 @@ MOST_OUTLINES = 20_000  # footprints of a gallery drawn on the first map
 MOST_EXAMPLES = 16
 MOST_REMEMBERED = 48  # answers to examples, some 2 MB each
 THUMBNAIL_PX = 240
-KEPT_PX = 512
+KEPT_PX = 1280
+KEPT_OF_MANY_PX = 720
 NOT_COUNTED = "What you set of the camera counts only where the photo is turned by its stated pose (Search settings)."
 
 log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True)
-class PhotoQuestion:
-    """How a photo is to be searched."""
-
-    k: int = 5
-    turn: Turn = "heading"
-    where: Where = "all"
-    lon: float | None = None
-    lat: float | None = None
-    radius_km: float = 1.0
-    basemap: bool = False
-    use_exif: bool = False  # the photo's own position counts as a weak hint
-    correction: PoseCorrection = NOTHING_SET  # of the photo's pose, by hand
-
-    @property
-    def options(self) -> SearchOptions:
-        """How the photo is searched."""
-        return replace(TURNS[self.turn], use_exif_position=self.use_exif, correction=self.correction)
 
 
 @dataclass(frozen=True)
@@ -82,18 +56,9 @@ class AnswerView:
     map_page: str
     stored_as: str  # the name under which the inspect page finds it
     overlay: Overlay | None  # of photo and ground, where geometry found a fit
-    basemap: bool = False
+    question: PhotoQuestion
     stated: tuple[Belief, ...] = ()  # what the photo's file says of its camera
-
-
-@dataclass(frozen=True)
-class FreshPhoto:
-    """A photo with its answer, kept for the inspect page."""
-
-    answer: Answer
-    picture: Image.Image  # small, without metadata
-    engine: Engine  # that answered it
-    ground: maps.GroundImage | None = None  # the gallery's imagery
+    source: Path | None = None  # the upload
 
 
 @dataclass(frozen=True)
@@ -104,7 +69,9 @@ class PhotosView:
     pictures: tuple[Image.Image | None, ...]  # of each result's best tile
     map_page: str
     timings: dict[str, float]  # stage -> seconds, of all photos together
-    basemap: bool = False
+    stored_as: str  # the name under which all of them are kept
+    asked: int  # photos that were given; more than there are results where the visitor stopped
+    question: PhotoQuestion
 
     @property
     def placed(self) -> tuple[Answer, ...]:
@@ -115,20 +82,18 @@ class PhotosView:
 class LocateService:
     """Takes questions for one engine and keeps what every visitor is shown."""
 
-    def __init__(
-        self, engine: Engine, offered: Sequence[Path] = (), store: ExpiringStore[FreshPhoto] | None = None
-    ) -> None:
+    def __init__(self, engine: Engine, offered: Sequence[Path] = (), store: AnswerStore | None = None) -> None:
         """Prepare the page's first sight for when the engine is ready.
 
         Args:
             offered: example photos; those that cannot be read are left out.
-            store: where photos are kept for the inspect page; several services may share it.
+            store: where answers are kept to be shown again; several services may share it.
         """
         self.engine = engine
         self.offered = tuple(offered)
         self.ground: maps.GroundImage | None = None
         self.first: AnswerView | None = None
-        self.store: ExpiringStore[FreshPhoto] = ExpiringStore() if store is None else store
+        self.store = AnswerStore() if store is None else store
         self._known = KnownPhotos(offered)
         self._views: Remembered[tuple[AnswerView, FreshPhoto]] = Remembered(MOST_REMEMBERED)
         self._answers: Remembered[Answer] = Remembered(MOST_REMEMBERED)
@@ -148,40 +113,87 @@ class LocateService:
         """A small picture of each example."""
         return tuple(thumbnail for _, thumbnail in self._pictured)
 
-    def ask(self, source: object, question: PhotoQuestion, *, keep: bool = False) -> AnswerView:
+    def ask(
+        self, source: object, question: PhotoQuestion, *, keep: bool = False, stopped: Callable[[], bool] = bool
+    ) -> AnswerView:
         """Answer one photo.
 
         Args:
             source: what `mean_model.load_photo` takes.
-            keep: let the inspect page find it as long as the server runs.
+            keep: let its answer be shown again as long as the server runs.
+            stopped: whether nobody waits for it any more; asked often.
 
         The answer to an example is made once for all visitors.
 
         Raises:
+            Interrupted: it was stopped.
             NotReady, BadQuestion, PhotoError, GalleryError: each with a sentence for the visitor.
         """
         known = self._known_as(source, question)
-        if known is None:
-            view, fresh = self._drawn(source, question)
-        else:
-            view, fresh = self._views.get(known, lambda: self._drawn(source, question))
-        put = self.store.keep if keep else self.store.put
-        return replace(view, stored_as=put(fresh))
+        make = partial(self._drawn, source, question, stopped)
+        view, fresh = make() if known is None else self._shared(known, make, stopped)
+        return replace(view, stored_as=self.store.put(fresh, keep=keep))
 
-    def _drawn(self, source: object, question: PhotoQuestion) -> tuple[AnswerView, FreshPhoto]:
-        """An answer with all that the page draws of it, and what the inspect page needs; not yet stored."""
-        answer, photo, near = self._locate(source, question)
+    def _shared(
+        self,
+        known: Hashable,
+        make: Callable[[], tuple[AnswerView, FreshPhoto]],
+        stopped: Callable[[], bool],
+    ) -> tuple[AnswerView, FreshPhoto]:
+        """The answer to an example, made by whoever asks first; where that one is stopped, by the next."""
+        while True:
+            try:
+                return self._views.get(known, make)
+            except Interrupted:
+                if stopped():
+                    raise
+
+    def _drawn(
+        self, source: object, question: PhotoQuestion, stopped: Callable[[], bool]
+    ) -> tuple[AnswerView, FreshPhoto]:
+        """An answer with all that the page draws of it, and what is kept of it; not yet stored."""
+        with stoppable(stopped):
+            answer, photo, near = self._locate(source, question)
+        fresh = self._fresh(answer, photo, near, question, KEPT_PX, source)
+        return self._view(fresh, "", answer.seen), fresh
+
+    def view(self, fresh: FreshPhoto, stored_as: str) -> AnswerView:
+        """An answer of this service that was kept, as the page draws it.
+
+        Raises:
+            NotReady, GalleryError: the gallery cannot be read any more.
+        """
+        return self._view(fresh, stored_as, None if fresh.searched is None else fresh.searched.open())
+
+    def _view(self, fresh: FreshPhoto, stored_as: str, seen: Any) -> AnswerView:
         gallery, embedder = self._parts()
-        begun = time.perf_counter()
+        begun, answer, question = time.perf_counter(), fresh.answer, fresh.question
         pictures = tuple(gallery.image(match.tile, max_px=TILE_PX) for match in answer.matches)
-        page = answer_map(answer, pictures, near, camera_of(photo), self.backdrop(question.basemap))
-        seen = embedder.seen(answer.seen)
-        overlay = None if answer.fit is None else overlay_of(photo.image, answer.fit, gallery)
+        heats = () if fresh.said is None else fresh.said.heats
+        page = answer_map(answer, pictures, fresh.near, fresh.camera, heats, self.backdrop(question.basemap))
+        overlay = None if answer.fit is None else overlay_of(fresh.picture, answer.fit, gallery)
         answer = replace(answer, timings={**answer.timings, "draw": time.perf_counter() - begun})
-        picture = photo.image.copy()
-        picture.thumbnail((KEPT_PX, KEPT_PX))
-        fresh = FreshPhoto(answer, picture, self.engine, self.ground)
-        return AnswerView(answer, seen, pictures, page, "", overlay, question.basemap, beliefs_of(photo)), fresh
+        seen = embedder.seen(seen)
+        return AnswerView(answer, seen, pictures, page, stored_as, overlay, question, fresh.stated, fresh.source)
+
+    def _fresh(
+        self, answer: Answer, photo: Any, near: Near | None, question: PhotoQuestion, most_px: int, source: object
+    ) -> FreshPhoto:
+        light, said = without_canvas(answer)
+        searched = getattr(answer.seen, "image", answer.seen)  # a photo whose views are not turned is itself searched
+        return FreshPhoto(
+            light,
+            Packed.of(photo.image, most_px),
+            None if searched is None else Packed.of(searched, PICTURE_PX),
+            self.engine,
+            question,
+            near,
+            camera_of(photo),
+            tuple(beliefs_of(photo)),
+            said,
+            self.ground,
+            Path(source) if isinstance(source, str | Path) else None,
+        )
 
     def locate(self, source: object, question: PhotoQuestion) -> Answer:
         """`ask` without the drawing."""
@@ -215,11 +227,20 @@ class LocateService:
         return localizer.gallery, localizer.embedder
 
     def ask_many(
-        self, sources: Sequence[object], question: PhotoQuestion, progress: Callable[[int, int], None] | None = None
+        self,
+        sources: Sequence[object],
+        question: PhotoQuestion,
+        progress: Callable[[int, int], None] | None = None,
+        stopped: Callable[[], bool] = bool,
     ) -> PhotosView:
         """Answer several photos; one that cannot be read does not stop the others.
 
+        Args:
+            progress: is told how many are answered, and of how many, before the first and after each one.
+            stopped: whether to leave out the photos that are not answered yet; asked often.
+
         Raises:
+            Interrupted: it was stopped before the first answer.
             NotReady, BadQuestion, GalleryError: each with a sentence for the visitor.
         """
         if not sources:
@@ -228,18 +249,41 @@ class LocateService:
             raise BadQuestion(f"These are {len(sources)} photos; {MOST_PHOTOS} at once are possible.")
         if question.where == "exif":
             raise BadQuestion("Several photos have several positions: search the whole gallery, or around one point.")
-        localizer = self.engine.wait()
-        near, _ = area_of(question, None)
-        results: list[Answer | PhotoProblem] = []
-        for result in localizer.stream(sources, k=question.k, near=near, options=question.options):
-            results.append(result)
+        self.engine.wait()
+        area_of(question, None)
+        results: list[FreshPhoto | PhotoProblem] = []
+        for source in sources:
             if progress is not None:
                 progress(len(results), len(sources))
+            try:
+                with stoppable(stopped):
+                    answer, photo, near = self._locate(source, question)
+                results.append(self._fresh(answer, photo, near, question, KEPT_OF_MANY_PX, source))
+            except Interrupted:
+                if not results:
+                    raise
+                break
+            except PhotoError as error:
+                results.append(PhotoProblem(_name(source), str(error)))
+        if progress is not None:
+            progress(len(results), len(sources))
+        photos = FreshPhotos(tuple(results), question, self.engine, len(sources))
+        return self.view_many(photos, self.store.put_set(photos))
+
+    def view_many(self, photos: FreshPhotos, stored_as: str) -> PhotosView:
+        """Answers of this service that were kept, as the page draws them.
+
+        Raises:
+            NotReady, GalleryError: the gallery cannot be read any more.
+        """
+        gallery, _ = self._parts()
         begun = time.perf_counter()
-        pictures = tuple(_best_picture(localizer.gallery, result) for result in results)
-        page = photos_map(results, pictures, near, self.backdrop(question.basemap))
+        results = tuple(each if isinstance(each, PhotoProblem) else each.answer for each in photos.results)
+        near, _ = area_of(photos.question, None)
+        pictures = tuple(_best_picture(gallery, result) for result in results)
+        page = photos_map(results, pictures, near, self.backdrop(photos.question.basemap))
         timings = {**_summed(results), "draw": time.perf_counter() - begun}
-        return PhotosView(tuple(results), pictures, page, timings, question.basemap)
+        return PhotosView(results, pictures, page, timings, stored_as, photos.asked, photos.question)
 
     def first_map(self) -> str:
         """The map before any question: where the gallery is."""
@@ -287,24 +331,6 @@ class LocateService:
             self.first = self.ask(self.examples[0], PhotoQuestion(), keep=True)
 
 
-def area_of(question: PhotoQuestion, position: PhotoPosition | None) -> tuple[Near | None, tuple[str, ...]]:
-    """The area that a question is limited to, and what has to be said about it.
-
-    Raises:
-        BadQuestion: coordinates are missing.
-        AreaError: they do not exist.
-    """
-    if question.where == "point":
-        if question.lon is None or question.lat is None:
-            raise BadQuestion("To search near a point, give its longitude and latitude in degrees.")
-        return Near(question.lon, question.lat, question.radius_km), ()
-    if question.where == "exif":
-        if position is None:
-            return None, ("The photo carries no position, so the whole gallery was searched.",)
-        return Near(position.lon, position.lat, question.radius_km), ()
-    return None, ()
-
-
 def _extent(gallery: Gallery) -> maps.Box:
     """The box around all tiles of a gallery that has some."""
     west, south = gallery.boxes[:, :2].min(axis=0)
@@ -324,6 +350,11 @@ def _best_picture(gallery: Gallery, result: Answer | PhotoProblem) -> Image.Imag
     if not isinstance(result, Answer) or not result.matches:
         return None
     return gallery.image(result.matches[0].tile, max_px=TILE_PX)
+
+
+def _name(source: object) -> str:
+    """What to call a photo that could not be read."""
+    return (printable(Path(source).name) if isinstance(source, str | Path) else "") or "photo"
 
 
 def _pictured(paths: Sequence[Path]) -> list[tuple[Path, Image.Image]]:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import rasterio
+from rasterio.enums import ColorInterp, Resampling
 from rasterio.errors import RasterioError, RasterioIOError
 
 from gallery.imagery.raster import Raster
@@ -41,6 +42,13 @@ class UploadPlan:
     width_m: float
     height_m: float
     metres_per_px: float
+    doubt: str = ""  # why it may be no picture of the ground
+
+
+FEW_VALUES = 16
+"""A raster with no more different values in a band than this is a mask, or a map of kinds of ground."""
+
+LOOKED_AT_PX = 512
 
 
 @contextmanager
@@ -59,7 +67,7 @@ def checked(path: Path) -> Iterator[Raster]:
 
 
 def plan(path: Path, tile_size_m: float, overlap: float) -> UploadPlan:
-    """What a build from an uploaded raster would make; no pixel is decoded.
+    """What a build from an uploaded raster would make; few pixels are decoded.
 
     Raises:
         BadUpload: as `checked`, and for tiles of no size, or too many.
@@ -77,7 +85,37 @@ def plan(path: Path, tile_size_m: float, overlap: float) -> UploadPlan:
                 "overlap, or build it on your own machine."
             )
         across_m, down_m = raster.ground_px_m(raster.width_px / 2, raster.height_px / 2)
-        return UploadPlan(count, across_m * raster.width_px, down_m * raster.height_px, math.sqrt(across_m * down_m))
+        size_m = across_m * raster.width_px, down_m * raster.height_px
+        return UploadPlan(count, *size_m, math.sqrt(across_m * down_m), doubt_of(path))
+
+
+def doubt_of(path: Path) -> str:
+    """Why a raster of harmless size may be no picture of the ground, in one sentence; empty for one that looks like it.
+
+    Heights, indices of vegetation and masks come as GeoTIFF too, and photos are found in none of them.
+    """
+    with rasterio.open(path, driver="GTiff") as file:
+        plain = [band for band in range(1, file.count + 1) if file.colorinterp[band - 1] != ColorInterp.alpha]
+        kind = np.dtype(file.dtypes[0])
+        if len(plain) == 1 and (kind.kind == "f" or (kind.kind == "i" and kind.itemsize > 1)):
+            what = "decimal" if kind.kind == "f" else "signed"
+            return (
+                f"It holds one band of {what} numbers, as a height model or a vegetation index does, and may be no "
+                "picture of the ground."
+            )
+        shrunk = min(1.0, LOOKED_AT_PX / max(file.width, file.height))
+        shape = (max(1, round(file.height * shrunk)), max(1, round(file.width * shrunk)))
+        try:
+            sample = file.read(plain[:3], out_shape=(len(plain[:3]), *shape), resampling=Resampling.nearest)
+        except RasterioError as error:
+            raise BadUpload("This GeoTIFF is damaged: part of its pixels cannot be read.") from error
+    values = max(len(np.unique(band)) for band in sample)
+    if values <= FEW_VALUES:
+        return (
+            f"Its bands hold {values} different values at most, as a mask or a map of land use does, and it may be no "
+            "picture of the ground."
+        )
+    return ""
 
 
 def _check_file(path: Path) -> None:

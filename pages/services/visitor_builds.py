@@ -147,7 +147,7 @@ class VisitorBuilds:
         plan(raster, order.tile_size_m, order.overlap)
         build_gallery(raster, home, careful, tile_size_m=order.tile_size_m, overlap=order.overlap, progress=progress)
 
-        service = LocateService(Engine(partial(_opened, home, embedder)))
+        service = LocateService(Engine(partial(_opened, home, embedder)), store=self.catalog.first.service.store)
         service.engine.then(prepare_ground)
         return CatalogEntry(secrets.token_urlsafe(16), title, home, service, FlightService(service), temp_folder)
 

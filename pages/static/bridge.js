@@ -59,6 +59,27 @@ function bridge(map, all, spots, first = all) {
   new ResizeObserver(() => { map.invalidateSize({pan: false}); if (!moved) fit(first, false); }).observe(map.getContainer());
   fit(first, false);
 
+  // One stop for the Tab key: the map itself, which has keys for all that its buttons and markers do.
+  const box = map.getContainer(), numbers = Object.keys(spots).map(Number).sort((a, b) => a - b);
+  box.setAttribute('role', 'application');
+  box.setAttribute('aria-label', 'Map: arrow keys move it, plus and minus zoom, A shows everything'
+    + (numbers.length ? ', N and P go through the numbered places' : ''));
+  const oneStop = () => box.querySelectorAll('.leaflet-control a, .leaflet-control input, .leaflet-marker-icon, path')
+    .forEach(each => { each.tabIndex = -1; });
+  map.on('layeradd', oneStop);
+  oneStop();
+  let at = -1;
+  box.addEventListener('keydown', event => {
+    const key = event.key.toLowerCase();
+    if (event.ctrlKey || event.metaKey || event.altKey) return;
+    if (key === 'a') { map.closePopup(); moved = true; return fit(all, !calm); }
+    if (!numbers.length || (key !== 'n' && key !== 'p')) return;
+    at = (at + (key === 'n' ? 1 : numbers.length - 1) + (at < 0 && key === 'p' ? 1 : 0)) % numbers.length;
+    moved = true;
+    choose(numbers[at], true);
+    parent.postMessage({src: 'mean-map', rank: numbers[at]}, '*');
+  });
+
   addEventListener('message', event => {
     if (event.source !== parent || event.data?.src !== 'mean-page') return;
     const {theme, rank} = event.data;

@@ -7,11 +7,20 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 import pytest
+import rasterio
 from PIL import Image
 
+from gallery import build_gallery
 from gallery.errors import SourceError
 from pages.common.ground_image import Sheet, _needed, ground_picture
-from tests.helpers.small_world import imagery, make_small_world
+from tests.helpers.small_world import (
+    METRES_PER_DEG,
+    WEST_DEG,
+    ColourEmbedder,
+    imagery,
+    make_small_world,
+    write_raster,
+)
 
 
 @pytest.fixture(scope="module")
@@ -86,3 +95,17 @@ def test_overlapping_tiles_are_read_once():
 def test_nothing_and_too_much_get_no_picture(boxes):
     assert Sheet.over(boxes, 100) is None
     assert ground_picture(Pictures(boxes)) is None
+
+
+def test_where_a_raster_holds_nothing_the_map_shows_through(tmp_path):
+    pixels = imagery(300)
+    pixels[:, 180:] = 0
+    raster = write_raster(tmp_path / "half.tif", np.maximum(pixels, 1) * (np.arange(300) < 180)[None, :, None])
+    with rasterio.open(raster, "r+") as file:
+        file.nodata = 0
+    gallery = build_gallery([raster], tmp_path / "gallery", ColourEmbedder(), tile_size_m=100)
+    picture = ground_picture(gallery, max_px=200)
+    alpha = np.asarray(opened(picture).convert("RGBA"))[..., 3]
+    west, _, east, _ = picture.box
+    edge = round((WEST_DEG + 180 / METRES_PER_DEG - west) / (east - west) * alpha.shape[1])
+    assert alpha[:, : edge - 3].min() == 255 and alpha[:, edge + 3 :].max(initial=0) == 0 and edge < alpha.shape[1] - 5

@@ -96,7 +96,7 @@ def test_a_basemap_is_asked_for_only_when_wanted():
 def test_the_frame_may_run_scripts_and_nothing_else():
     frame = maps.iframe(maps.draw_map(spots=spots()))
     assert 'sandbox="allow-scripts"' in frame
-    assert frame.count("<") == 2, "the page inside is escaped"
+    assert frame.count("<") == 4, "the page inside is escaped"
     assert 'sandbox="allow-scripts allow-same-origin"' in maps.iframe("", basemap=True)
 
 
@@ -120,3 +120,8 @@ def test_a_map_may_show_a_part_first():
     page = maps.draw_map(frame=(1, 2, 3, 4), focus=(1.5, 2.5, 1.6, 2.6))
     everything, first = page.index("[[2, 1], [4, 3]]"), page.index("[[2.5, 1.5], [2.6, 1.6]]")
     assert 0 < everything < first
+
+
+def test_another_map_is_another_element_so_that_back_leaves_the_answer():
+    one, other = (re.match(r"<([\w-]+) ", maps.iframe(page))[1] for page in ("<p>a</p>", "<p>b</p>"))
+    assert one != other and maps.iframe("<p>a</p>").endswith(f"</{one}>")

@@ -30,11 +30,12 @@ from pages.inspect.query_text import QueryText
 from pages.inspect.view_state import LENSES, ViewState
 from pages.services import heatmaps
 from pages.services.engine import Engine
-from pages.services.expiring import ExpiringStore
 from pages.services.fresh_photo import fresh_pictures
 from pages.services.inspection import InspectionService
-from pages.services.locate import LocateService, PhotoQuestion
+from pages.services.kept import AnswerStore
+from pages.services.locate import LocateService
 from pages.services.query_pictures import QueryPictures, RankedTile
+from pages.services.question import PhotoQuestion
 from tests.helpers.hostile import HOSTILE
 from tests.helpers.small_world import ColourEmbedder, imagery, make_small_world, write_small_report
 from tests.helpers.tiny_model import save_tiny
@@ -211,9 +212,7 @@ def test_every_part_of_the_page_bears_a_poor_report(world, tmp_path, rows):
     write_report(tmp_path / "poor.parquet", rows, {})
     with gr.Blocks():
         parts = make_parts(InspectionService(engine, tmp_path / "poor.parquet", folder / "gallery"))
-        events = Events(
-            InspectionService(engine, tmp_path / "poor.parquet", folder / "gallery"), parts, ExpiringStore()
-        )
+        events = Events(InspectionService(engine, tmp_path / "poor.parquet", folder / "gallery"), parts, AnswerStore())
     first, second = events.opening(SimpleNamespace(query_params=QueryParams("wrong=0")))
     lenses, hidden = parts.lenses, parts.hidden
     assert parts.head.headline in first and lenses.slices in second
@@ -329,7 +328,7 @@ def test_a_query_says_what_the_ground_said_and_which_part_erred(world, tmp_path)
     assert "True place" in cards["moved"] and "data:image/png;base64" in cards["moved"]
     with gr.Blocks():
         parts = make_parts(service)
-    [told] = [page for page in Events(service, parts, ExpiringStore())._report("") if parts.head.headline in page]
+    [told] = [page for page in Events(service, parts, AnswerStore())._report("") if parts.head.headline in page]
     assert told[parts.head.headline].count("data-ground") == 4
     chosen = render.part_of(ViewState(), service, {"ground": "geometry"})
     assert select(service.inspection().table, chosen).index.tolist() == ["misfit"]
@@ -343,7 +342,7 @@ def test_a_fresh_photo_shows_its_probability_over_the_ground(tmp_path):
     engine = Engine(lambda: Localizer(gallery, ColourEmbedder()))
     service = LocateService(engine, sorted((folder / "gallery" / "photos").glob("*.jpg")))
     photo = service.store.get(service.ask(service.examples[0], PhotoQuestion()).stored_as)
-    bare_photo = replace(photo, answer=replace(photo.answer, ground=None))
+    bare_photo = replace(photo, said=None)
     assert "Where on the ground" not in render.fresh_card(bare_photo, heatmaps.DisplayOptions())
-    assert photo.answer.ground is not None
+    assert photo.said is not None and photo.answer.ground is None, "what the map needs is kept, not all of the ground"
     assert "Where on the ground" in render.fresh_card(photo, heatmaps.DisplayOptions())

@@ -9,7 +9,8 @@ from mean_model import PhotoError
 from pages.common.answer_map import distance_to_photo_m
 from pages.errors import BadQuestion
 from pages.services.engine import Engine
-from pages.services.locate import MOST_PHOTOS, NOT_COUNTED, LocateService, PhotoQuestion, area_of
+from pages.services.locate import MOST_PHOTOS, NOT_COUNTED, LocateService
+from pages.services.question import PhotoQuestion, area_of
 from tests.helpers.bad_files import gps_exif
 from tests.helpers.small_world import bad_files, imagery, service_of, write_photo
 
@@ -121,7 +122,7 @@ def test_several_photos_one_of_them_bad(service):
     )
     assert [result.photo for result in shown.results] == ["photo_1.jpg", "text.jpg", "photo_4.jpg"]
     assert [answer.photo for answer in shown.placed] == ["photo_1.jpg", "photo_4.jpg"]
-    assert seen == [(1, 3), (2, 3), (3, 3)]
+    assert seen == [(0, 3), (1, 3), (2, 3), (3, 3)]
     assert shown.pictures[1] is None
     assert shown.map_page.count("rank best") == 2
 

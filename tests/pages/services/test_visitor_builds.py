@@ -15,7 +15,7 @@ from gallery.errors import GalleryError
 from gallery.store.check import check_gallery
 from pages.services import upload as services_upload
 from pages.services import visitor_builds
-from pages.services.locate import PhotoQuestion
+from pages.services.question import PhotoQuestion
 from pages.services.upload import BadUpload, plan
 from pages.services.visitor_builds import (
     BuildRequest,
