@@ -18,6 +18,9 @@ SAME_PLACE = 0.4
 """Largest distance of a tile's centre from where a view's should be, as a share of the view's side, for the tile to
 stand for it."""
 
+SCORED_AT_ONCE = 4096
+"""Tiles whose vectors are read together: some megabytes, however many there are."""
+
 
 class Ranker:
     """Ranks the tiles of one gallery, or some of them, such as those of one scale."""
@@ -75,18 +78,26 @@ class Ranker:
         candidates = candidates[candidates >= 0]
         if allowed is not None:
             candidates = candidates[allowed[candidates]]
+        shown = [self.neighbours(candidates, view.east_m, view.north_m, SAME_PLACE * side_m) for view in views]
+        needed = np.unique(np.concatenate(shown))
+        needed = needed[needed >= 0]
+        scored = self._scores(needed, vectors)
         weights = np.array([view.weight for view in views])
         totals = np.zeros(len(candidates))
-        for vector, view, weight in zip(vectors, views, weights / weights.sum(), strict=True):
-            shown = self.neighbours(candidates, view.east_m, view.north_m, SAME_PLACE * side_m)
-            there = shown >= 0
+        for number, (there, weight) in enumerate(zip(shown, weights / weights.sum(), strict=True)):
+            known = there >= 0
             scores = np.zeros(len(candidates))
-            needed, place = np.unique(shown[there], return_inverse=True)
-            scores[there] = (np.asarray(self.gallery.vectors[needed], np.float32) @ vector)[place]
-            scores[~there] = scores[there].mean() if there.any() else 0.0
+            scores[known] = scored[np.searchsorted(needed, there[known]), number]
+            scores[~known] = scores[known].mean() if known.any() else 0.0
             totals += weight * scores
         order = np.lexsort((candidates, -totals))[:k]
         return Ranking(candidates[order], totals[order].astype(np.float32))
+
+    def _scores(self, rows: np.ndarray, vectors: np.ndarray) -> np.ndarray:
+        """(R, V) float32: the cosine of each of some tiles to each of (V, D) vectors; each tile is read once."""
+        parts = [rows[first : first + SCORED_AT_ONCE] for first in range(0, len(rows), SCORED_AT_ONCE)]
+        scored = [np.asarray(self.gallery.vectors[part], np.float32) @ vectors.T for part in parts]
+        return np.concatenate(scored) if scored else np.empty((0, len(vectors)), np.float32)
 
     def neighbours(self, rows: np.ndarray, east_m: float, north_m: float, within_m: float) -> np.ndarray:
         """The tiles whose centres lie nearest to (east_m, north_m) from those of `rows`; -1 where none is within_m."""
