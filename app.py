@@ -285,10 +285,11 @@ def loader(options: Options, lent: "LentGpu | None" = None) -> "Callable[[Path],
     def load(folder: Path) -> "Localizer":
         from gallery import Gallery, Localizer
         from gallery.errors import NotAGallery
+        from mean_model.photo import PhotoFiles
         from pages.errors import NotReady
 
         try:
-            opened = Gallery.open(folder)
+            opened = Gallery.open(folder, PhotoFiles())
         except NotAGallery as error:
             if folder != SAMPLE:
                 raise

@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import BinaryIO
 
 import numpy as np
-from PIL import Image, JpegImagePlugin
+from PIL import Image, JpegImagePlugin, TiffImagePlugin
 
 from .errors import PhotoError
 from .photo_file import MAX_PIXELS, check_size, open_image, read_bytes, shown_name, too_many_pixels
@@ -16,6 +16,7 @@ from .photo_metadata import DECODE_FAULTS, Metadata, PhotoPosition, StatedPose, 
 from .photo_pixels import from_array, to_rgb
 from .photo_statement import Statement
 from .photo_structure import Structure, structure_of
+from .photo_tiff_bands import reduced_tiff
 from .photo_worker import NoWorker, read_apart
 
 log = logging.getLogger(__name__)
@@ -76,12 +77,14 @@ def load_photo(source: PhotoSource, target_px: int | None = None) -> Photo:
         return _finish(lambda: image, image, "photo", target_px, notes)
     data, name = read_bytes(source)
     structure = structure_of(data, name)
+    pixels = structure.stated_px or MAX_PIXELS
     if structure.here_px:
         image = _opened(data, name, structure)
-        if image.width * image.height <= structure.here_px:
+        pixels = image.width * image.height
+        if pixels <= structure.here_px:
             return _finish(lambda: _decode(image, target_px), image, name, target_px)
     try:
-        photo: Photo = read_apart(data, name, target_px)
+        photo: Photo = read_apart(data, name, target_px, pixels)
         return photo
     except NoWorker:
         log.warning("Costly photos are read without limits: no further program can be started here.")
@@ -122,12 +125,16 @@ def read_metadata(source: str | os.PathLike[str] | bytes | BinaryIO) -> Metadata
 
 
 def _decode(image: Image.Image, target_px: int | None) -> Image.Image:
-    """Decode an opened file, a JPEG at the smallest of its scales that leaves twice the target."""
+    """Decode an opened file: a JPEG at the smallest scale that leaves twice the target, a large TIFF in parts."""
     if isinstance(image, JpegImagePlugin.JpegImageFile):
         if target_px is not None:
             image.draft(None, (2 * target_px, 2 * target_px))
         elif image.width * image.height > MAX_PIXELS:
             image.draft(None, (image.width // 2, image.height // 2))
+    elif isinstance(image, TiffImagePlugin.TiffImageFile) and target_px is not None:
+        reduced = reduced_tiff(image, target_px)
+        if reduced is not None:
+            return reduced
     image.load()
     return image
 
@@ -169,3 +176,17 @@ def _several(image: Image.Image) -> list[str]:
     except DECODE_FAULTS:  # a broken second picture is no reason to lose the first
         animated = True
     return ["The file holds several pictures; the first was read."] if animated else []
+
+
+class PhotoFiles:
+    """Reads photos as an embedder does, without one: what `gallery` asks for pictures of other people's galleries."""
+
+    photo_errors = (PhotoError,)
+
+    def read(self, source: PhotoSource, least_px: int = 0) -> Photo:
+        """A photo; a larger one may come back smaller, but its shorter side not below `least_px`.
+
+        Raises:
+            PhotoError: as `load_photo`.
+        """
+        return load_photo(source, -(-least_px // 2) or None)

@@ -14,12 +14,14 @@ from .photo_metadata import DECODE_FAULTS
 MAX_FILE_BYTES = 50_000_000
 MAX_PIXELS = 120_000_000
 MAX_JPEG_PIXELS = 220_000_000  # a baseline JPEG decodes straight to 1/2..1/8 of its size, so it may be larger
+MAX_WHOLE_PIXELS = 70_000_000  # of kinds that are held in memory two or three times while they are decoded
 MIN_SIDE_PX = 32
 MAX_ASPECT = 8
 READABLE = "JPEG, PNG, WebP, TIFF, BMP, GIF, AVIF or HEIC"
 
 # Everything else Pillow knows stays shut; it would hand EPS to Ghostscript, for example.
 _FORMATS = ("PNG", "WEBP", "TIFF", "BMP", "GIF", "AVIF", "HEIF")
+_WHOLE = ("WEBP", "AVIF", "HEIF")
 
 
 def read_bytes(source: str | os.PathLike[str] | bytes | BinaryIO) -> tuple[bytes, str]:
@@ -160,7 +162,8 @@ def check_size(image: Image.Image, name: str, buffered: bool = False) -> None:
     width, height = image.size
     buffered |= bool(image.info.get("progressive"))
     baseline = isinstance(image, JpegImagePlugin.JpegImageFile) and not buffered
-    limit = MAX_JPEG_PIXELS if baseline else MAX_PIXELS
+    whole = image.format in _WHOLE
+    limit = MAX_JPEG_PIXELS if baseline else MAX_WHOLE_PIXELS if whole else MAX_PIXELS
     if width * height > limit:
         raise PhotoError(too_many_pixels(name, width * height, limit))
     if min(width, height) < MIN_SIDE_PX:

@@ -10,8 +10,8 @@ from .photo_file import MAX_PIXELS, too_many_pixels
 
 _GREY = 128  # stands behind transparent parts: neither bright nor dark to the network
 _LARGE_PX = 16_000_000
-_BAND_ROWS = 64  # after averaging
-_BANDED = ("1", "L", "P", "RGB", "RGBA", "LA", "CMYK", "YCbCr", "I", "F")
+BAND_ROWS = 64  # after averaging
+BANDED = ("1", "L", "P", "RGB", "RGBA", "LA", "CMYK", "YCbCr", "I", "F")
 
 
 def from_array(array: np.ndarray) -> tuple[Image.Image, list[str]]:
@@ -92,23 +92,30 @@ def _reduced_by_whole_factor(image: Image.Image, target_px: int) -> Image.Image:
 
     Band by band: what would be converted and averaged as a whole would take its memory several times more.
     """
-    factor = min(image.size) // (6 * target_px)
-    if factor < 2 or image.width * image.height < _LARGE_PX or image.mode not in _BANDED:
+    factor = reducing_factor(image.size, target_px)
+    if factor < 2 or image.mode not in BANDED:
         return image
     height = -(-image.height // factor)
     bands = []
-    for top in range(0, height, _BAND_ROWS):
-        rows = (factor * top, min(factor * (top + _BAND_ROWS), image.height))
+    for top in range(0, height, BAND_ROWS):
+        rows = (factor * top, min(factor * (top + BAND_ROWS), image.height))
         band = image.crop((0, rows[0], image.width, rows[1]))
-        bands.append(_averageable(band).reduce(factor))
+        bands.append(averageable(band).reduce(factor))
     reduced = Image.new(bands[0].mode, (bands[0].width, height))
     for number, band in enumerate(bands):
-        reduced.paste(band, (0, number * _BAND_ROWS))
+        reduced.paste(band, (0, number * BAND_ROWS))
     return reduced
 
 
-def _averageable(band: Image.Image) -> Image.Image:
+def reducing_factor(size: tuple[int, int], target_px: int) -> int:
+    """By which whole number the sides of a very large picture are divided before anything else; 1 for others."""
+    return max(1, min(size) // (6 * target_px)) if size[0] * size[1] >= _LARGE_PX else 1
+
+
+def averageable(band: Image.Image) -> Image.Image:
     """A band in a mode whose numbers may be averaged."""
     if band.has_transparency_data:
         return band.convert("RGBA")
+    if band.mode.startswith("I;"):
+        return band.convert("I")
     return band.convert({"1": "L", "P": "RGB"}.get(band.mode, band.mode))

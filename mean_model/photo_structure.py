@@ -5,6 +5,7 @@ directories that repeat one long value. What its parts cost is counted here from
 Damage is none of this module's business: where the structure ends, the counting ends, and the decoder says so.
 """
 
+import re
 import struct
 from dataclasses import dataclass
 
@@ -18,7 +19,10 @@ MOST_BLOCKS = 250_000  # of a GIF: 50 MB in pieces of 255 bytes are 200,000
 MOST_FRAMES = 1_000
 MOST_COMMENT_BLOCKS = 4_000  # of a GIF: a megabyte
 MOST_BOXES = 1_000  # of a HEIC or AVIF, at its top level
-MOST_CANVAS_PX = 120_000_000  # of a WebP, whose decoder reserves it at once
+MOST_CANVAS_PX = 70_000_000  # of a WebP, whose decoder reserves it twice, at once
+
+_EXTENT = re.compile(rb"ispe\0{4}(.{4})(.{4})", re.DOTALL)
+"""The box of a HEIC or AVIF that states width and height (ISO/IEC 23008-12, 6.5.3)."""
 
 HERE_PX = 8_000_000
 """Pixels of a picture in a plain format that are decoded in the process that asks."""
@@ -32,10 +36,12 @@ class Structure:
         here_px: up to so many pixels it is decoded in the process that asks: in a tenth of the time of an answer, and
             bounded by the numbers of pixels and parts. 0: not even opened there.
         buffered: a JPEG whose picture is held whole in memory, at whatever scale it is decoded.
+        stated_px: pixels of a picture that is not opened there, as far as its container tells; 0: it does not.
     """
 
     here_px: int = HERE_PX
     buffered: bool = False
+    stated_px: int = 0
 
 
 def structure_of(data: bytes, name: str) -> Structure:
@@ -61,7 +67,8 @@ def structure_of(data: bytes, name: str) -> Structure:
         excess = _webp_excess(data)
     elif data[4:8] == b"ftyp":
         excess = _boxes_excess(data)
-        structure = Structure(0)
+        sides = (struct.unpack(">II", b"".join(found)) for found in _EXTENT.findall(data))
+        structure = Structure(0, stated_px=max((width * height for width, height in sides), default=0))
     elif data.startswith(b"BM"):  # Pillow unpacks the packed kinds in Python, byte by byte
         structure = Structure(HERE_PX if data[30:34] in (b"\0\0\0\0", b"\3\0\0\0") else 0)
     if excess is not None:
@@ -87,11 +94,9 @@ def _webp_excess(data: bytes) -> str | None:
     at, chunks, frames = 12, 0, 0
     while at + 8 <= len(data):
         kind, length = struct.unpack_from("<4sI", data, at)
-        inside = data[at + 8 : at + 18]
-        if kind == b"VP8X" and len(inside) == 10:
-            width, height = (1 + int.from_bytes(inside[side : side + 3], "little") for side in (4, 7))
-            if width * height > MOST_CANVAS_PX:
-                return f"{width * height / 1e6:.0f} megapixels"
+        pixels = _webp_pixels(kind, data[at + 8 : at + 18])
+        if pixels > MOST_CANVAS_PX:
+            return f"{pixels / 1e6:.0f} megapixels in a WebP"
         chunks, frames = chunks + 1, frames + (kind == b"ANMF")
         if frames > MOST_FRAMES:
             return f"more than {MOST_FRAMES:,} pictures"
@@ -99,6 +104,20 @@ def _webp_excess(data: bytes) -> str | None:
             return "far too many chunks"
         at += 8 + length + length % 2
     return None
+
+
+def _webp_pixels(kind: bytes, begin: bytes) -> int:
+    """Pixels that a chunk of a WebP states (RFC 9649); 0 where it states none. Args: begin: its first 10 bytes."""
+    if len(begin) < 10:
+        return 0
+    if kind == b"VP8X":
+        return (1 + int.from_bytes(begin[4:7], "little")) * (1 + int.from_bytes(begin[7:10], "little"))
+    if kind == b"VP8 ":
+        return (int.from_bytes(begin[6:8], "little") & 0x3FFF) * (int.from_bytes(begin[8:10], "little") & 0x3FFF)
+    if kind == b"VP8L":
+        sides = int.from_bytes(begin[1:5], "little")
+        return (1 + (sides & 0x3FFF)) * (1 + (sides >> 14 & 0x3FFF))
+    return 0
 
 
 def _boxes_excess(data: bytes) -> str | None:

@@ -13,7 +13,7 @@ import signal
 import subprocess
 import sys
 import threading
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -26,8 +26,10 @@ MOST_CPU_S = 12
 """Seconds of computing that a photo may take; 119 megapixels of any kind take up to four."""
 MOST_WAITING_S = 60
 """Seconds on the clock, for a machine that is busy or a decoder that sleeps."""
-MOST_BYTES = 1_200_000_000
+MOST_BYTES = 900_000_000
 """Memory that a worker may hold beside its program."""
+LARGE_PX = 30_000_000
+"""Photos of more pixels are read one at a time: two of them never hold their memory together."""
 KEPT_BYTES = 400_000_000
 """A worker that ever held more than this ends after its answer, and its memory with it."""
 MOST_WORKERS = 4
@@ -154,15 +156,18 @@ class Pool:
         self._most = most or max(1, min(MOST_WORKERS, os.cpu_count() or 1))
         self._idle: list[Worker] = []
         self._places = threading.BoundedSemaphore(self._most)
+        self._large = threading.Lock()
         self._lock = threading.Lock()
 
-    def read(self, job: Job) -> Any:
+    def read(self, job: Job, pixels: int = 0) -> Any:
         """Read a photo in the next worker that is free, as a `mean_model.photo.Photo`.
+
+        Args: pixels: that it has, as far as that is known.
 
         Raises:
             PhotoError, NoWorker: as `Worker.read`.
         """
-        with self._places:
+        with self._large if pixels > LARGE_PX else nullcontext(), self._places:
             with self._lock:
                 worker = self._idle.pop() if self._idle else None
             worker = worker or Worker()
@@ -202,10 +207,12 @@ class _Shared:
 _shared = _Shared()
 
 
-def read_apart(data: bytes, name: str, target_px: int | None) -> Any:
+def read_apart(data: bytes, name: str, target_px: int | None, pixels: int) -> Any:
     """Read a photo in a worker.
 
-    Args: as of `mean_model.photo.load_photo`, with the bytes of the file.
+    Args:
+        data, name, target_px: as of `mean_model.photo.load_photo`, with the bytes of the file.
+        pixels: that it has.
 
     Returns: a `mean_model.photo.Photo`.
 
@@ -213,4 +220,4 @@ def read_apart(data: bytes, name: str, target_px: int | None) -> Any:
         PhotoError: it cannot be read, or not within the limits.
         NoWorker: no program can be started here.
     """
-    return _shared.pool().read(Job(data, name, target_px))
+    return _shared.pool().read(Job(data, name, target_px), pixels)

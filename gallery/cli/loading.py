@@ -120,8 +120,9 @@ def opened_gallery(named: Path) -> "Gallery":
     """The gallery that a command names."""
     folder = gallery_folder(named)  # before the imports that take a second
     from gallery.store.gallery import Gallery
+    from mean_model.photo import PhotoFiles
 
-    return Gallery.open(folder)
+    return Gallery.open(folder, PhotoFiles())
 
 
 def require_tiles_in(gallery: "Gallery", area: "Area") -> None:

@@ -1,13 +1,15 @@
-"""Whether a raster shows its own pixels only: one of somebody else's could point at any file of this machine.
+"""Whether a raster of somebody else shows its own pixels only, and what they cost.
 
-GDAL follows what lies beside a raster (overviews, masks, notes) and what its metadata name, and opens each by its
-content: a VRT called `r.tif.ovr` is read as a VRT. What it could open is looked at first, what it did open comes last.
+It could point at any file of this machine, or take hours. GDAL follows what lies beside a raster (overviews, masks,
+notes) and what its metadata name, and opens each by its content: a VRT called `r.tif.ovr` is read as a VRT. What it
+could open is looked at first, what it did open comes last.
 """
 
 from collections.abc import Iterable
 from pathlib import Path
 
 import geopandas
+import numpy as np
 import pyarrow.parquet as pq
 import pyogrio
 import rasterio
@@ -16,10 +18,13 @@ from rasterio.errors import RasterioIOError
 
 from gallery.constants import EXACT_INDEX
 from gallery.errors import DamagedGallery, SourceError
+from gallery.imagery.bounds import block_excess, unpacked_excess
 from gallery.imagery.mosaic import OPTIONS
 from gallery.imagery.raster_io import GEOTIFF, LAYER, NOTES, OWN_PIXELS, driver_of, is_mosaic, open_file
+from gallery.imagery.warp import reached
 from gallery.paths import is_within
 from gallery.store.manifest import TILES, read_manifest
+from gallery.store.tile_table import WINDOW
 
 HEADER_BYTES = 4096
 VIRTUAL = (b"<VRTDataset", b"<GDAL", b"<OGR")
@@ -37,6 +42,19 @@ COPIES = (".ovr", ".msk")
 
 POINTING_DOMAINS = {"OVERVIEWS", "GEOLOCATION"}
 """Metadata within a file that name further files."""
+
+DRIVERS = (GEOTIFF, "MBTiles", "JPEG", "PNG", "WEBP", "BMP")
+"""Formats that are opened. JPEG 2000 is not: what a part of it takes to unpack cannot be told before."""
+
+WHOLE = ("JPEG", "PNG", "WEBP", "BMP")
+"""Formats of which every part takes all before it, or all."""
+
+MOST_WHOLE_PX = 70_000_000
+MOST_WINDOW_PX = 200_000_000
+"""Pixels of a tile's window: 14,000 a side, 300 m at 2 cm."""
+
+MOST_REACH = 4.0
+"""Sides by which a tile's cutout may reach beyond its window; one that is turned reaches 0.3."""
 
 FILE_ALONE = {"GDAL_DISABLE_READDIR_ON_OPEN": "EMPTY_DIR", "GDAL_PAM_ENABLED": False}
 """Nothing beside a file is opened with it."""
@@ -72,14 +90,23 @@ def _require_plain_company(homes: Iterable[Path], folder: Path) -> None:
 
 def _require_plain(raster: Path, folder: Path) -> None:
     driver = driver_of(raster)
+    if driver in OWN_PIXELS.values() and driver not in DRIVERS:
+        raise _costly(raster, "is of a format that is opened in one's own galleries only")
     if driver not in OWN_PIXELS.values():
         raise _pointing(raster)
     _require_no_pointer(raster, driver)
     try:
         with open_file(raster) as opened:
             files = [Path(file) for file in opened.files]
-    except SourceError as error:
+            excess = block_excess(opened) or unpacked_excess(opened, raster.stat().st_size)
+            if driver in WHOLE and opened.width * opened.height > MOST_WHOLE_PX:
+                excess = f"has more than {MOST_WHOLE_PX / 1e6:.0f} megapixels, of a format that is unpacked whole"
+            if driver == "MBTiles":  # what it packs is known when its tiles are asked for, each of 256 pixels or so
+                excess = block_excess(opened)
+    except (SourceError, ValueError) as error:
         raise _damaged(raster) from error
+    if excess is not None:
+        raise _costly(raster, excess)
     if not all(is_within(file, folder) and file.is_file() for file in files):
         raise _pointing(raster)
 
@@ -101,6 +128,10 @@ def _require_no_pointer(file: Path, driver: str | None) -> None:
 
 def _pointing(file: Path) -> DamagedGallery:
     return DamagedGallery(f"{file.name} of the gallery may point at files outside its folder: not opened.")
+
+
+def _costly(file: Path, excess: str) -> DamagedGallery:
+    return DamagedGallery(f"{file.name} of the gallery {excess}: not opened. Ask for it as a GeoTIFF in tiles.")
 
 
 def _damaged(file: Path) -> DamagedGallery:
@@ -137,6 +168,7 @@ def require_own_imagery(folder: Path) -> Path:
         sources = pq.read_table(folder / TILES, columns=["source"])["source"].unique().to_pylist()
     except (OSError, ValueError, KeyError) as error:
         raise DamagedGallery(f"{TILES} of the gallery {folder.name} is damaged. Fetch it again.") from error
+    _require_bounded_tiles(folder)
     for source in sources:
         if not is_within(folder / str(source), folder):
             raise DamagedGallery(
@@ -145,3 +177,21 @@ def require_own_imagery(folder: Path) -> Path:
         if (folder / str(source)).is_file():
             require_own_pixels(folder / str(source), folder)
     return folder
+
+
+def _require_bounded_tiles(folder: Path) -> None:
+    """Refuse tiles that show far more of a raster than a tile does: each would take minutes to read."""
+    refused = DamagedGallery(f"A tile of the gallery {folder.name} is far too large: not opened.")
+    with pq.ParquetFile(folder / TILES) as table:
+        names = [name for name in (*WINDOW[2:], "cutout") if name in table.schema_arrow.names]
+        for part in table.iter_batches(columns=names):
+            sides = [np.nan_to_num(part[name].to_numpy(zero_copy_only=False).astype(float)) for name in WINDOW[2:]]
+            if np.any(np.array(sides) < 0) or np.any(sides[0] * sides[1] > MOST_WINDOW_PX):
+                raise refused
+            for cutout in part["cutout"].drop_null().to_pylist() if "cutout" in names else ():
+                numbers = np.frombuffer(cutout, "<f8")
+                if len(numbers) != 9 or not np.isfinite(numbers).all():
+                    raise refused
+                left, top, right, bottom = reached(tuple(numbers.tolist()))
+                if min(left, top) < -MOST_REACH or max(right, bottom) > 1 + MOST_REACH:
+                    raise refused

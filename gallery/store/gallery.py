@@ -16,6 +16,7 @@ from PIL import Image
 from shapely.affinity import scale
 
 from gallery.constants import EXACT_INDEX
+from gallery.embedder import Photo, PhotoReader, read_photo
 from gallery.errors import DamagedGallery, GalleryError, WrongModel
 from gallery.geo import LonLat, distances_m, turns
 from gallery.imagery.images import read_picture
@@ -40,24 +41,27 @@ MOST_WHOLE_PX = 4096
 class Gallery:
     """Tiles with positions and their vectors. Open one with `Gallery.open`."""
 
-    def __init__(self, folder: Path, manifest: Mapping[str, Any]) -> None:
+    def __init__(self, folder: Path, manifest: Mapping[str, Any], reader: PhotoReader[Photo] | None = None) -> None:
+        self._reader = reader
         self.folder = folder
         self.manifest = manifest
         self.checks: list[FileCheck] = []
         """Comparisons of files that go on beside the answers: `require_sound`."""
 
     @classmethod
-    def open(cls, folder: str | Path) -> "Gallery":
+    def open(cls, folder: str | Path, reader: PhotoReader[Photo] | None = None) -> "Gallery":
         """Open a gallery; vectors and index are mapped, and of the table only what is asked for is read.
 
         Small files are compared with their checksums, of large ones some blocks (`gallery.store.checksums`).
+
+        Args: reader: of the pictures of image folders, which bounds what a stranger's picture costs; None: Pillow.
 
         Raises:
             NotAGallery: there is none in the folder, or one of a later format.
             DamagedGallery: its files are missing, cut short, or do not fit together.
         """
         standing = standing_folder(Path(folder))
-        gallery = cls(standing, read_manifest(standing))
+        gallery = cls(standing, read_manifest(standing), reader)
         for name in data_files(gallery.manifest):
             stated = gallery.manifest["files"][name]["bytes"]
             file = standing / name
@@ -191,9 +195,9 @@ class Gallery:
         if tile.window is not None:
             return open_raster(self.folder / tile.source, self.assumed_crs).image(tile.window, max_px, tile.cutout)
         if tile.cutout is None:
-            return read_picture(self.image_file(tile), max_px)
+            return self._picture(self.image_file(tile), max_px)
         share = max(*size_seen(tile.cutout, (1, 1)), 1e-3) / LONGEST_ASPECT  # of the image's longer side, at least
-        whole = read_picture(self.image_file(tile), min(math.ceil(max_px / share), MOST_WHOLE_PX))
+        whole = self._picture(self.image_file(tile), min(math.ceil(max_px / share), MOST_WHOLE_PX))
         return seen_through(whole, tile.cutout, max_px)
 
     def held(self, tile: Tile, max_px: int = 384) -> np.ndarray | None:
@@ -205,6 +209,13 @@ class Gallery:
         if tile.window is None or tile.cutout is not None:
             return None
         return open_raster(self.folder / tile.source, self.assumed_crs).held(tile.window, max_px)
+
+    def _picture(self, file: Path, max_px: int) -> Image.Image:
+        if self._reader is None or not file.is_file():
+            return read_picture(file, max_px)  # which says so of one that is gone
+        picture = read_photo(self._reader, file, max_px).image
+        picture.thumbnail((max_px, max_px), Image.Resampling.BICUBIC)
+        return picture
 
     def image_file(self, tile: Tile) -> Path:
         """The file of a tile that is an image of a folder.

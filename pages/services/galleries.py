@@ -13,6 +13,7 @@ from PIL import Image
 from gallery import Gallery, Tile
 from gallery.errors import GalleryError
 from gallery.store.health import Health, coverage, examine, ground_area_m2
+from mean_model.photo import PhotoFiles
 from pages.common.gallery_map import gallery_map
 from pages.common.ground_image import ground_picture
 from pages.errors import SPOKEN, BadQuestion, sentence
@@ -163,7 +164,7 @@ class GalleriesService:
             for key in gone:
                 del self._open[key]
             if entry.key not in self._open:
-                self._open[entry.key] = _OpenGallery(Gallery.open(entry.folder), entry)
+                self._open[entry.key] = _OpenGallery(Gallery.open(entry.folder, PhotoFiles()), entry)
             return self._open[entry.key]
 
 

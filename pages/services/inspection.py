@@ -16,7 +16,6 @@ from PIL import Image
 from gallery import Gallery, Localizer
 from gallery.errors import GalleryError
 from gallery.geo import LonLat
-from gallery.imagery.images import read_picture
 from gallery.report import scatter, summary
 from gallery.report.comparison import Comparison, compare
 from gallery.report.filters import Filter, select
@@ -25,6 +24,7 @@ from gallery.report.pictures import ReportPictures
 from gallery.report.table import Inspection, open_inspection, strip
 from gallery.search.options import SearchOptions
 from mean_model import PhotoError
+from mean_model.photo import PhotoFiles
 from pages.common import maps
 from pages.common.ground_image import ground_picture
 from pages.errors import BadQuestion, sentence
@@ -37,6 +37,13 @@ THUMBNAIL_PX = 96
 MOST_THUMBNAILS = 200  # of one request
 
 log = logging.getLogger(__name__)
+
+
+def _read(file: Path, max_px: int) -> Image.Image:
+    """A photo or a tile of a dataset as all photos are read, within bounds."""
+    image = PhotoFiles().read(file, max_px).image
+    image.thumbnail((max_px, max_px))
+    return image
 
 
 class InspectionService:
@@ -92,7 +99,7 @@ class InspectionService:
             raise BadQuestion("There is no report here. Whoever runs this page can show one: its read-me says how.")
         notes: list[str] = []
         try:
-            self.gallery = None if self._gallery_folder is None else Gallery.open(self._gallery_folder)
+            self.gallery = None if self._gallery_folder is None else Gallery.open(self._gallery_folder, PhotoFiles())
         except GalleryError as error:
             notes.append(f"No tile pictures: {sentence(error)}")
         inspection = open_inspection(self._report, self.gallery)
@@ -101,16 +108,8 @@ class InspectionService:
             notes.append(
                 "The gallery at hand is not this report's: its tiles are shown as far as their folder is known."
             )
-        self.pictures = ReportPictures.of(self._report, inspection.report, self.gallery, self._folders, self._read)
+        self.pictures = ReportPictures.of(self._report, inspection.report, self.gallery, self._folders, _read)
         return replace(inspection, notes=(*inspection.notes, *notes))
-
-    def _read(self, file: Path, max_px: int) -> Image.Image:
-        """A photo as the embedder reads it, once there is one; it knows more formats."""
-        if not self.engine.ready:
-            return read_picture(file, max_px)
-        image = self.engine.wait().embedder.read(file).image
-        image.thumbnail((max_px, max_px))
-        return image
 
     def _overall(self) -> tuple[summary.Figures | None, Causes]:
         """How good all answers are, and why the wrong ones are wrong."""

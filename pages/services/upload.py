@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 
-import numpy as np
 import rasterio
 from rasterio.enums import ColorInterp, Resampling
 from rasterio.errors import RasterioError, RasterioIOError
 
+from gallery.imagery.bounds import block_excess, sample_bytes
 from gallery.imagery.raster import Raster
 from pages.errors import PagesError
 
@@ -21,9 +21,7 @@ SIGNATURES = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 
 MOST_BYTES = 50_000_000  # of the file
 MOST_PX = 400_000_000
-MOST_BANDS = 16
 MOST_DECODED_BYTES = 2_000_000_000  # all samples of all bands
-MOST_BLOCK_BYTES = 256_000_000  # one tile or strip, which is decoded at once
 MOST_TILES = 4000
 
 NO_SIDECARS = {"GDAL_DISABLE_READDIR_ON_OPEN": "EMPTY_DIR", "GDAL_PAM_ENABLED": False}
@@ -135,22 +133,20 @@ def _check_file(path: Path) -> None:
 def _check_sizes(path: Path) -> None:
     try:
         with rasterio.open(path, driver="GTiff") as file:
-            sample_bytes = max(np.dtype(kind).itemsize for kind in file.dtypes)
-            pixels, bands = file.width * file.height, file.count
-            largest_block = max(height * width for height, width in file.block_shapes)
+            pixels = file.width * file.height
+            unpacked = pixels * file.count * sample_bytes(file)
+            excess = block_excess(file)
             stated = file.crs or file.gcps[1]
     except (RasterioIOError, RasterioError, TypeError, ValueError) as error:
         raise BadUpload("This GeoTIFF is damaged or of a kind that is not read.") from error
     if stated is None:
         raise BadUpload("This GeoTIFF has no coordinate reference system (CRS). Save it with one.")
-    if (
-        pixels > MOST_PX
-        or bands > MOST_BANDS
-        or pixels * bands * sample_bytes > MOST_DECODED_BYTES
-        or largest_block * bands * sample_bytes > MOST_BLOCK_BYTES
-    ):
+    if excess is not None:
         raise BadUpload(
-            f"The raster is too large: {MOST_PX / 1e6:,.0f} million pixels, {MOST_BANDS} bands and "
-            f"{MOST_DECODED_BYTES / 1e9:.0f} GB of samples are possible here, in blocks of at most "
-            f"{MOST_BLOCK_BYTES / 1e6:.0f} MB."
+            f"The raster is too large or too costly: it {excess}. Save it as a GeoTIFF in tiles, packed by Deflate."
+        )
+    if pixels > MOST_PX or unpacked > MOST_DECODED_BYTES:
+        raise BadUpload(
+            f"The raster is too large: {MOST_PX / 1e6:,.0f} million pixels and {MOST_DECODED_BYTES / 1e9:.0f} GB of "
+            "samples are possible here."
         )

@@ -20,6 +20,7 @@ import numpy as np
 from gallery import Gallery, Localizer, build_gallery
 from gallery.build.pipeline import Progress
 from gallery.paths import write_whole
+from mean_model.photo import PhotoFiles
 from pages.errors import PagesError
 from pages.services.catalog import CatalogEntry, GalleryCatalog
 from pages.services.engine import Engine
@@ -239,7 +240,7 @@ def _go_on(stopped: Callable[[], bool]) -> None:
 
 
 def _opened(home: Path, embedder: Any) -> Localizer:
-    return Localizer(Gallery.open(home), embedder)
+    return Localizer(Gallery.open(home, PhotoFiles()), embedder)
 
 
 def zipped(entry: CatalogEntry) -> Path:

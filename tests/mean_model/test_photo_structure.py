@@ -51,6 +51,10 @@ REFUSED = {
     "comments of a GIF": lambda: many_frames("GIF", 1, 32)[:-1] + b"\x21\xfe" + b"\1x" * 10_000 + b"\0;",
     "empty parts of a GIF": lambda: many_frames("GIF", 1, 32)[:-1] + bytes(300_000) + b";",
     "a canvas of a WebP": lambda: b"RIFF\0\0\0\0WEBPVP8X\x0a\0\0\0" + bytes(4) + b"\xff\x3f\0" * 2 + bytes(100),
+    "a VP8 picture of a WebP": lambda: (
+        b"RIFF\0\0\0\0WEBPVP8 \x0a\0\0\0\x10\0\0\x9d\x01\x2a\xff\x3f\xff\x3f" + bytes(100)
+    ),
+    "a VP8L picture of a WebP": lambda: b"RIFF\0\0\0\0WEBPVP8L\x0a\0\0\0\x2f\xff\xff\xff\x0f" + bytes(100),
     "boxes": lambda: b"\0\0\0\x0cftypheic" + b"\0\0\0\x08free" * 5_000,
 }
 
@@ -110,7 +114,8 @@ def test_plain_kinds_are_read_here_and_the_others_apart():
 
     here = {kind: structure_of(saved(kind), kind).here_px for kind in ("PNG", "WEBP", "GIF", "BMP", "TIFF")}
     assert set(here.values()) == {HERE_PX}
-    assert not structure_of(saved("AVIF"), "x").here_px
+    avif = structure_of(saved("AVIF"), "x")
+    assert not avif.here_px and avif.stated_px == 320 * 240
     assert not structure_of(saved("TIFF", compression="jpeg"), "x").here_px
     progressive = structure_of(saved("JPEG", progressive=True), "x")
     assert progressive.buffered and 5_000_000 < progressive.here_px <= 16_000_000

@@ -88,6 +88,7 @@ from mean_model.photo import read_here
 from tests.helpers.hostile_pictures import large_tiff
 try:
     read_here(large_tiff(100, 100), "small.tif", 100)
+    read_here(open(sys.argv[3], "rb").read(), "strips.tif", 100)
     read_here(open(sys.argv[2], "rb").read(), "large.tif", 100)
 except Exception as error:
     print(type(error).__name__, error)
@@ -95,8 +96,10 @@ except Exception as error:
     timed = subprocess.run([sys.executable, "-c", lines, "time"], cwd=ROOT, timeout=30, check=False)
     assert -timed.returncode == 24  # SIGXCPU
     file = tmp_path / "large.tif"
-    file.write_bytes(large_tiff(6_000, 9_000, compression="tiff_lzw"))
-    line = [sys.executable, "-c", lines, "memory", str(file)]
+    file.write_bytes(large_tiff(6_000, 9_000, compression="tiff_lzw", tiffinfo={278: 9_000}))  # one strip
+    strips = tmp_path / "strips.tif"
+    strips.write_bytes(large_tiff(6_000, 9_000, compression="tiff_lzw"))  # which are read one after the other
+    line = [sys.executable, "-c", lines, "memory", str(file), str(strips)]
     told = subprocess.run(line, cwd=ROOT, timeout=60, capture_output=True, text=True)
     assert told.stdout.startswith("PhotoError large.tif needs too much memory"), told
 
@@ -129,10 +132,35 @@ def test_many_threads_share_the_workers(pool):
     assert sorted(names) == [f"{number}.jpg" for number in range(6)] and 1 <= len(pool._idle) <= 2
 
 
+def test_of_large_photos_one_is_read_at_a_time(monkeypatch):
+    pool, held, most = Pool(4), [0], []
+
+    class Slow:
+        spent = True
+
+        def read(self, job):
+            held[0] += 1
+            most.append(held[0])
+            time.sleep(0.05)
+            held[0] -= 1
+
+    monkeypatch.setattr(photo_worker, "Worker", Slow)
+
+    def ask(pixels):
+        asking = [threading.Thread(target=pool.read, args=(Job(b"", "a", None), pixels)) for _ in range(4)]
+        for each in asking:
+            each.start()
+        for each in asking:
+            each.join()
+        return max(most)
+
+    assert ask(photo_worker.LARGE_PX + 1) == 1 and ask(1_000_000) > 1
+
+
 def test_costly_photos_are_read_apart_and_common_ones_here(monkeypatch):
     asked = []
 
-    def apart(data, name, target_px):
+    def apart(data, name, target_px, pixels):
         asked.append(name)
         raise NoWorker
 
@@ -156,7 +184,7 @@ def test_a_worker_ends_with_the_program_that_asked():
 import sys
 from mean_model.photo_worker import read_apart, _shared
 from tests.helpers.bad_files import jpeg_bytes, picture
-read_apart(jpeg_bytes(picture()), "a.jpg", None)
+read_apart(jpeg_bytes(picture()), "a.jpg", None, 0)
 print(_shared.pool()._idle[0]._process.pid, flush=True)
 import os; os.kill(os.getpid(), 9)
 """

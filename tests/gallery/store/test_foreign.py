@@ -2,21 +2,29 @@
 
 import json
 import re
+import time
 
 import geopandas
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 import rasterio
 from rasterio.shutil import copy
 from shapely.geometry import box
 
 from gallery import build_gallery
-from gallery.errors import DamagedGallery
+from gallery.errors import DamagedGallery, GalleryError
 from gallery.imagery.mosaic import clusters, look_at, write_mosaic
 from gallery.imagery.raster_io import LAYER
 from gallery.store.checksums import sealed
 from gallery.store.foreign import require_own_imagery, require_own_pixels
-from gallery.store.manifest import MANIFEST
+from gallery.store.gallery import Gallery
+from gallery.store.manifest import MANIFEST, TILES
+from mean_model.photo import PhotoFiles
+from tests.helpers.bad_files import jpeg_bytes, picture
 from tests.helpers.builders import write_raster
+from tests.helpers.hostile_pictures import many_scans, many_segments
 
 
 @pytest.fixture
@@ -25,6 +33,14 @@ def theirs(tmp_path):
     for number in range(2):
         write_raster(folder / "maps" / f"{number}.tif", origin=(1_000_000 + 600 * number, 6_000_000))
     return folder
+
+
+def write_positions(folder):
+    """Two photos, and the list that says where they were taken."""
+    for number in range(2):
+        (folder / f"{number}.jpg").write_bytes(jpeg_bytes(picture(320, 240, seed=number)))
+    (folder / "places.csv").write_text("file,lon,lat\n0.jpg,7.5,47.5\n1.jpg,7.501,47.5\n")
+    return folder / "places.csv"
 
 
 def index_of(rasters, folder):
@@ -158,3 +174,61 @@ def test_smaller_copies_and_a_mask_beside_a_raster_are_taken(theirs):
     raster.with_name("0.tif.ovr").write_bytes(b"II*\0" + bytes(20))
     with pytest.raises(DamagedGallery, match="damaged"):
         require_own_pixels(raster, theirs)
+
+
+BLOCK = {"blockxsize": 4_096, "blockysize": 4_096}
+COSTLY = {
+    "a block of a gigabyte": {"width": 40_000, "height": 40_000, "blockysize": 40_000, "compress": "deflate"},
+    "nothing, where a terabyte is said to be": {"width": 1_000_000, "height": 1_000_000, "tiled": True, **BLOCK},
+    "many bands": {"width": 64, "height": 64, "count": 40},
+    "LZMA": {"width": 64, "height": 64, "compress": "lzma"},
+}
+
+
+@pytest.mark.parametrize("what", COSTLY)
+def test_a_raster_that_takes_minutes_to_unpack_is_refused_by_its_head(theirs, what):
+    raster = theirs / "maps" / "0.tif"
+    facts = {"count": 1, "dtype": "uint8", "crs": "EPSG:3857", "sparse_ok": True, "bigtiff": "yes", **COSTLY[what]}
+    place = rasterio.transform.from_origin(1_000_000, 6_000_000, 1, 1)
+    with rasterio.open(raster, "w", driver="GTiff", transform=place, **facts):
+        pass
+    assert raster.stat().st_size < 20_000_000
+    begun = time.thread_time()
+    with pytest.raises(DamagedGallery, match=r"0\.tif of the gallery .*: not opened"):
+        require_own_pixels(raster, theirs)
+    assert time.thread_time() - begun < 2
+
+
+def test_formats_whose_cost_is_not_known_before_and_large_pictures_are_refused(theirs):
+    copy(theirs / "maps" / "0.tif", theirs / "maps" / "0.jp2", driver="JP2OpenJPEG")
+    with pytest.raises(DamagedGallery, match=r"0\.jp2 .* one's own galleries only"):
+        require_own_pixels(theirs / "maps" / "0.jp2", theirs)
+
+
+@pytest.mark.parametrize("changed", [{"width_px": 40_000, "height_px": 40_000}, {"width_px": -3}, {"cutout": True}])
+def test_tiles_that_show_far_too_much_are_refused(theirs, embedder, changed):
+    build_gallery(theirs / "maps", theirs, embedder, 80, overlap=0)
+    assert require_own_imagery(theirs) == theirs
+    table = pq.read_table(theirs / TILES)
+    for name, value in changed.items():
+        if name == "cutout":
+            value = np.diag([1e4, 1e4, 1.0]).astype("<f8").tobytes()
+        column = pa.array([value] * len(table), table.schema.field(name).type)
+        table = table.set_column(table.schema.get_field_index(name), table.schema.field(name), column)
+    pq.write_table(table, theirs / TILES)
+    with pytest.raises(DamagedGallery, match="far too large"):
+        require_own_imagery(theirs)
+
+
+@pytest.mark.parametrize("made", [lambda: many_scans(8_000, 8_000, 60), lambda: many_segments(500_000)])
+def test_a_picture_of_somebody_elses_gallery_is_read_within_the_bounds_of_photos(tmp_path, embedder, made):
+    (tmp_path / "pictures").mkdir()
+    places = write_positions(tmp_path / "pictures")
+    build_gallery(tmp_path / "pictures", tmp_path / "theirs", embedder, 80, positions=places)
+    (tmp_path / "pictures" / "0.jpg").write_bytes(made())
+    gallery = Gallery.open(tmp_path / "theirs", PhotoFiles())
+    begun = time.process_time()
+    with pytest.raises(GalleryError, match="which no camera writes"):
+        gallery.image(gallery.tile(0))
+    assert time.process_time() - begun < 1
+    assert gallery.image(gallery.tile(1), 50).size == (50, 38)
