@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, NoReturn
 
 from gallery.arguments import Parser, count
 from gallery.constants import SAMPLE, SHARES
+from gallery.plain_text import in_short
 from gallery.store.manifest import FILES, MANIFEST
 
 if TYPE_CHECKING:
@@ -193,7 +194,7 @@ def with_galleries(options: Options) -> Options:
         first, *others = map(fetched, options.galleries)
         return replace(options, gallery=first, others=tuple(others))
     except (HubError, GalleryError) as error:
-        sys.stderr.write(f"app.py: {error}\n")
+        sys.stderr.write(f"app.py: {in_short(str(error))}\n")
         raise SystemExit(2) from error
 
 

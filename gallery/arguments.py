@@ -5,6 +5,8 @@ import os
 from pathlib import Path
 from typing import Any, NoReturn
 
+from gallery.plain_text import in_short
+
 USER_MISTAKE = 2
 """Exit status of a user's mistake."""
 
@@ -39,4 +41,4 @@ class Parser(argparse.ArgumentParser):
 
     def error(self, message: str) -> NoReturn:
         """One line on stderr, exit 2."""
-        self.exit(USER_MISTAKE, f"{self.prog}: {message}\n")
+        self.exit(USER_MISTAKE, f"{self.prog}: {in_short(message)}\n")

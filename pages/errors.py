@@ -3,6 +3,7 @@
 import re
 
 from gallery.errors import GalleryError
+from gallery.plain_text import in_short
 from mean_model.errors import MeanModelError
 
 
@@ -28,7 +29,7 @@ COMMAND = re.compile(r"(?:^|[\s(])(?:--\w|python3? )")
 
 def sentence(error: BaseException) -> str:
     """The error's message as one line that ends with a full stop, without what names a command."""
-    told = re.split(r"(?<=[.!?]) +", " ".join(str(error).split()))
+    told = re.split(r"(?<=[.!?]) +", in_short(" ".join(str(error).split())))
     text = " ".join(each for each in told if not COMMAND.search(each))
     text = text or "This did not work; the server's log may say why."
     return text if text.endswith((".", "!", "?")) else f"{text}."

@@ -4,7 +4,7 @@
     python -m tests.constraints --write   write what the environment has, after the whole suite passed in it
 
 `pip install -r requirements.txt -c constraints.txt` installs these versions. A Space installs pre-requirements.txt, the
-same list, before requirements.txt.
+same list, before requirements.txt. A line with a marker, for another version of Python, is kept as it stands.
 """
 
 import re
@@ -62,15 +62,21 @@ def _asked_by(lines: list[str], extras: set[str]) -> Iterator[Requirement]:
 
 def held() -> dict[str, str]:
     """Versions, by name, in constraints.txt."""
+    return {asked.name: str(asked.specifier).removeprefix("==") for asked in _lines()}
+
+
+def _lines() -> list[Requirement]:
     lines = CONSTRAINTS.read_text("utf-8").splitlines()
-    return dict(line.split("==") for line in lines if line and not line.startswith("#"))
+    return [Requirement(line) for line in lines if line and not line.startswith("#")]
 
 
 def main(arguments: list[str]) -> int:
     """Compare, or write. Returns: the exit status: 1 where something that is needed is not held at all."""
     now = {name: version.partition("+")[0] for name, version in needed().items() if not FREE.fullmatch(name)}
     if arguments == ["--write"]:
-        text = HEAD + "".join(f"{name}=={version}\n" for name, version in now.items())
+        elsewhere = [str(asked) for asked in _lines() if asked.marker is not None and not asked.marker.evaluate()]
+        lines = sorted([*(f"{name}=={version}" for name, version in now.items()), *elsewhere])
+        text = HEAD + "".join(f"{line}\n" for line in lines)
         for file in (CONSTRAINTS, SPACE):
             file.write_text(text, "utf-8")
         return 0

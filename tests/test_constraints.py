@@ -26,7 +26,16 @@ def test_a_space_is_given_the_same_and_no_line_names_a_host():
     text = constraints.CONSTRAINTS.read_text("utf-8")
     assert text == constraints.SPACE.read_text("utf-8")
     lines = [line for line in text.splitlines() if not line.startswith("#")]
-    assert len(lines) > 50 and all(re.fullmatch(r"[a-z0-9-]+==[0-9][A-Za-z0-9.]*", line) for line in lines)
+    form = r"[a-z0-9-]+==[0-9][A-Za-z0-9.]*(; python_version [<>]=? \"3\.\d+\")?"
+    assert len(lines) > 50 and all(re.fullmatch(form, line) for line in lines)
+
+
+def test_what_another_python_needs_is_kept_when_the_list_is_written(tmp_path, monkeypatch):
+    for name in ("CONSTRAINTS", "SPACE"):
+        monkeypatch.setattr(constraints, name, tmp_path / name)
+        (tmp_path / name).write_text('old==1.0\nother==1.0; python_version < "3"\nours==1.0; python_version > "3"\n')
+    assert constraints.main(["--write"]) == 0
+    assert "other" in constraints.held() and not {"old", "ours"} & constraints.held().keys()
 
 
 @pytest.mark.parametrize("name", ["pandas", "gradio", "folium"])

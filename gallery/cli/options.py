@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from gallery.arguments import path_of
 from gallery.errors import GalleryError
 from gallery.photo.correction import PoseCorrection
 from gallery.search.options import ROTATIONS, SearchOptions
@@ -179,7 +180,7 @@ def polygons(text: str) -> "Area":
     """The polygons of a file."""
     from gallery.areas import Polygons
 
-    return _area(Polygons.read, text)
+    return _area(Polygons.read, path_of(text))
 
 
 def _area(make: Callable[..., "Area"], *given: Any) -> "Area":

@@ -8,6 +8,7 @@ from typing import Any
 
 from gallery.arguments import USER_MISTAKE
 from gallery.errors import GalleryError
+from gallery.plain_text import in_short
 
 INTERRUPTED = 130
 
@@ -24,7 +25,7 @@ def say_json(value: Any) -> None:
 
 def fail(message: str) -> int:
     """Write one line to stderr. Returns: the exit status of a user's mistake."""
-    sys.stderr.write(f"python -m gallery: {' '.join(message.split())}\n")
+    sys.stderr.write(f"python -m gallery: {in_short(' '.join(message.split()))}\n")
     return USER_MISTAKE
 
 

@@ -1,6 +1,7 @@
 """The command `photo`: what photos say of how they were taken, which tag says it, and what is not believed."""
 
 import argparse
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from gallery.cli.loading import stated_by
@@ -64,7 +65,8 @@ def _overridden(said: dict[str, Any], name: str, poses: "Poses") -> dict[str, An
     from gallery.photo.belief import PoseValues
     from gallery.telemetry.poses import QUANTITIES, merged
 
-    record = poses.of_photo(name)
+    taken_at = None if said["taken_at"] is None else datetime.fromisoformat(said["taken_at"])
+    record = poses.of_photo(name, taken_at)
     if record is None:
         return {**said, "notes": [*said["notes"], f"{poses.source} does not tell this photo from others."]}
     own = None if said["pose"] is None else PoseValues(**said["pose"])

@@ -4,6 +4,7 @@ import bisect
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import PurePosixPath
 from typing import Any, TypeVar, cast
@@ -13,6 +14,12 @@ from gallery.photo.belief import PoseValues, Told
 
 MOST_GAP_S = 2.0
 """Seconds by which a frame may lie off the nearest moment that a file states, and between two that it lies between."""
+
+QUARTER_S, HOUR_S = 900, 3600
+MOST_OFFSET_S = 14 * HOUR_S
+"""Clocks differ by whole quarters of an hour, mostly by whole hours, and by no more than this."""
+
+SAME_MOMENT_S = 1.5
 
 SAME_LENGTH = 0.1
 """Share of a video's length by which a recording in a log may differ from it."""
@@ -51,6 +58,7 @@ class PoseRecord:
         filming: whether the camera was recording; None where a log does not say.
         whole_sensor: the focal length is that of the whole 4:3 sensor, also of 16:9 pictures.
         said_by: where in the file each quantity of the pose, and the position, was stated: a column, a tag.
+        taken_at: of a photo, by its camera's clock, without a zone; None where the file does not say.
     """
 
     file: str = ""
@@ -60,6 +68,7 @@ class PoseRecord:
     filming: bool | None = None
     whole_sensor: bool = False
     said_by: dict[str, str] = field(default_factory=dict)
+    taken_at: datetime | None = None
 
     @property
     def empty(self) -> bool:
@@ -75,11 +84,15 @@ class Poses:
         source: the file's name.
         records: in the order of the file.
         notes: how it was read, a sentence each.
+        began_at: the day and time at which the times of its moments begin, without a zone; None where it is not said.
+        utc: whether that is UTC.
     """
 
     source: str
     records: tuple[PoseRecord, ...]
     notes: tuple[str, ...] = ()
+    began_at: datetime | None = None
+    utc: bool = False
 
     @cached_property
     def _by_name(self) -> dict[str, list[PoseRecord]]:
@@ -100,12 +113,37 @@ class Poses:
         """Whether it states moments, and no photos."""
         return not self._by_name
 
-    def of_photo(self, name: str) -> PoseRecord | None:
-        """What is stated of a photo: by its name, else by its name without the ending; None where unclear."""
+    @property
+    def tells_by_clock(self) -> bool:
+        """Whether photos whose names it does not know may be told by the time at which they were taken."""
+        return self.began_at is not None or any(each.taken_at is not None for each in self.records)
+
+    def of_photo(self, name: str, taken_at: datetime | None = None) -> PoseRecord | None:
+        """What is stated of a photo: by its name, by its name without the ending, by its time; None where unclear.
+
+        Args: taken_at: by the camera's clock.
+        """
         for key in (name.lower(), PurePosixPath(name.lower()).stem):
             named = self._by_name.get(key, [])
             if named:
                 return named[0] if all(each == named[0] for each in named) else None
+        return None if taken_at is None else self._at_clock(taken_at)
+
+    def _at_clock(self, taken_at: datetime) -> PoseRecord | None:
+        """What is stated of a moment by a camera's clock; None where several would fit, or none."""
+        clock = taken_at.replace(tzinfo=None)
+        listed = [each for each in self.records if each.taken_at is not None]
+        near = [each for each in listed if abs((each.taken_at - clock).total_seconds()) <= SAME_MOMENT_S]  # type: ignore
+        if near or self.began_at is None or not self._moments[0]:
+            return near[0] if len(near) == 1 else None
+        if self.utc and taken_at.tzinfo is not None:
+            return self.at((taken_at.astimezone(UTC).replace(tzinfo=None) - self.began_at).total_seconds())
+        since_s, (times, _) = (clock - self.began_at).total_seconds(), self._moments
+        for step_s in (HOUR_S, QUARTER_S):  # what differs by whole hours is likelier
+            steps = range(-MOST_OFFSET_S, MOST_OFFSET_S + 1, step_s)
+            fits = [off for off in steps if times[0] - MOST_GAP_S <= since_s - off <= times[-1] + MOST_GAP_S]
+            if fits:
+                return self.at(since_s - fits[0]) if len(fits) == 1 else None
         return None
 
     def at(self, time_s: float) -> PoseRecord | None:
@@ -144,13 +182,14 @@ class Poses:
 
         Args:
             photo: as an embedder reads it; a dataclass.
-            time_s: of a frame, since its video began; None: a photo, which is known by its name.
+            time_s: of a frame, since its video began; None: a photo, which is known by its name, or its clock.
         """
-        record = self.of_photo(photo.name) if time_s is None else self.at(time_s)
+        record = self.of_photo(photo.name, photo.taken_at) if time_s is None else self.at(time_s)
         if record is None:
             if time_s is not None:
                 return photo
-            why = "states poses by time, and not by photo" if self.by_time else "does not tell this photo from others"
+            by_time = self.by_time and not self.tells_by_clock
+            why = "states poses by time, and not by photo" if by_time else "does not tell this photo from others"
             note = f"{self.source} {why}: its own statements were used."
             return cast(Taken, replace(cast(Any, photo), notes=(*photo.notes, note)))
         return with_record(photo, record, self.source)

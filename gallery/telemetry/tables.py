@@ -4,8 +4,8 @@ import csv
 import re
 import statistics
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
-from datetime import datetime
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
 
 from pyproj import CRS, Transformer
 from pyproj.exceptions import CRSError, ProjError
@@ -40,7 +40,7 @@ COLUMNS: Mapping[str, tuple[str, ...]] = {
     "visloc yaw": ("phi1",),
     "focal": ("focallengthin35mmformat", "focallengthin35mmfilm", "focallength35efl", "focal35mm"),
     "time": ("time", "times", "timems", "offsettime", "elapsedtime", "osdflytime", "timestamp", "seconds"),
-    "datetime": ("datetimeutc", "datetime", "customupdatetime", "datetimelocal"),
+    "datetime": ("datetimeutc", "datetime", "customupdatetime", "datetimelocal", "datetimeoriginal", "createdate"),
     "filming": ("isvideo", "customisvideo", "istakingvideo"),
 }  # fmt: skip
 """Headers for each value, in lower case, without units, spaces and signs; the first one present counts.
@@ -58,6 +58,7 @@ _LEADING = re.compile(r"\s*([+-]?\d+(?:[.,]\d+)?(?:[eE][+-]?\d{1,3})?)")
 _DEGREES = re.compile(
     r"\s*(\d{1,3}(?:\.\d+)?)\s*(?:deg|°)\s*(?:(\d{1,2}(?:\.\d+)?)\s*['′]\s*)?(?:(\d{1,2}(?:\.\d+)?)\s*[\"″]\s*)?([NSEW]?)"
 )
+_LONGEST_S = 1e6  # a log of days
 _TIMES = ("%Y-%m-%d %H:%M:%S", "%Y/%m/%d %H:%M:%S", "%m/%d/%Y %H:%M:%S", "%Y:%m:%d %H:%M:%S")
 
 
@@ -143,7 +144,7 @@ def _table(columns: Sequence[Column], rows: Sequence[Sequence[str]], name: str, 
         )
     turned, told = _turning(has, rows, timed)
     notes += [told] if told else []
-    records, first = [], None
+    records, first, began_at = [], None, None
     for row in rows:
         cells = _Cells(row)
         time_s = None
@@ -151,15 +152,23 @@ def _table(columns: Sequence[Column], rows: Sequence[Sequence[str]], name: str, 
             time_s, first = _time_s(cells, has, first)
             if time_s is None:
                 continue
+            began_at = began_at or _began_at(time_s, _moment(cells.text(has["datetime"])))
         record = _record(cells, has, turned)
         file = "" if has["file"] is None else re.split(r"[/\\]", cells.text(has["file"]))[-1]
         if timed or file:
-            records.append(PoseRecord(file, time_s, *record))
+            taken_at = None if timed else _moment(cells.text(has["datetime"]))
+            records.append(replace(PoseRecord(file, time_s, *record), taken_at=taken_at))
     if all(record.empty for record in records):
         raise PosesError(
             f"{name} states nothing of any pose: columns such as longitude, latitude, yaw, pitch and height are needed."
         )
-    return Poses(name, tuple(records), tuple(notes))
+    utc = has["datetime"] is not None and has["datetime"].key == "datetimeutc"
+    return Poses(name, tuple(records), tuple(notes), began_at, utc)
+
+
+def _began_at(time_s: float, moment: datetime | None) -> datetime | None:
+    """When the times of a log begin. Args: moment: at which it is `time_s` since then."""
+    return None if moment is None or abs(time_s) > _LONGEST_S else moment - timedelta(seconds=time_s)
 
 
 def _says_something(column: Column, rows: Sequence[Sequence[str]]) -> bool:

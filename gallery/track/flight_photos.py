@@ -62,6 +62,8 @@ def flight_of(
     if videos:
         return _of_video(video.video_of(videos[0], every_s or VIDEO_EVERY_S, most), poses)
     notes = () if poses is None else _told(poses, [poses.of_photo(file.name) is not None for file in named])
+    if poses is not None and poses.tells_by_clock and not all(poses.of_photo(file.name) for file in named):
+        notes = (f"{poses.source} states poses by the clock: photos that it does not name are told by their time.",)
     return Flight((Frame(file.name, file, poses=poses) for file in named), len(named), photos=True, notes=notes)
 
 

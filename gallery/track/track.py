@@ -1,6 +1,7 @@
 """The track of a flight: its photos asked one by one, then heard together."""
 
 import math
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
@@ -43,6 +44,10 @@ ASSUMED_EVERY_S = 5.0
 """Seconds between photos that state no time, when nobody says better."""
 
 
+MOST_IN_VAIN = 3
+"""Photos one after another that are asked again without what they state of their camera, and are not found either: the
+next ones are not, until one is found."""
+
 LONGEST_REACH_M = 400.0
 """Metres; where a flight can have gone farther since the last photo, the next one is asked like any other."""
 
@@ -74,6 +79,7 @@ class Sighting:
     alone: Position | None = None  # where the photo is located by itself
     stated: ExifCheck | None = None  # where it says itself that it was taken
     picture: Image.Image | None = None
+    found_without: str = ""  # what the photo states of its camera, and had to be left out for its place to be found
 
 
 @dataclass(frozen=True)
@@ -144,7 +150,8 @@ def sightings(
     """Ask where each photo was taken, one after another; one that cannot be read does not stop the others.
 
     Where the gallery has its ground, a photo is looked for near the one before, and only where it is not found there
-    it is asked like a photo of its own.
+    it is asked like a photo of its own, if need be without the heading or the height that it states: whole legs of
+    flights state them wrongly.
 
     Args:
         near, options: as for `Localizer.localize`.
@@ -153,7 +160,7 @@ def sightings(
         every_s: seconds between two photos, in place of what they state.
     """
     last: _Last | None = None
-    options = replace(options, doubt=False)  # the other photos put right what one states wrongly
+    in_vain = 0
     for frame in frames:
         try:
             photo = read_photo(localizer.embedder, frame.source, PICTURE_PX if options.verify else 0)
@@ -167,7 +174,11 @@ def sightings(
         if last is not None and reach_m <= LONGEST_REACH_M and options.verify:
             answer = localizer.follow(photo, last.found, reach_m, near, options)
         if answer is None:
-            answer = localizer.localize(photo, RANKED, near, options)
+            doubted = replace(options, doubt=options.doubt and in_vain < MOST_IN_VAIN)
+            answer = localizer.localize(photo, RANKED, near, doubted)
+            in_vain += bool(answer.pose is not None and answer.pose.tried_without)
+        if answer.verdict == "located":
+            in_vain = 0
         if answer.ground is not None and answer.ground.located:
             last = _Last(answer.ground, frame.time_s, photo.taken_at)
         yield _sighting(localizer, frame, photo, answer, picture_px)
@@ -221,6 +232,7 @@ def _sighting(localizer: Localizer, frame: Frame, photo: Photo, answer: Answer, 
         alone=answer.position,
         stated=answer.exif,
         picture=picture,
+        found_without="" if answer.pose is None else answer.pose.found_without,
     )
 
 
@@ -258,7 +270,13 @@ def track(
         Fix(one.name, time_s, one.taken_at, *claim_of(tiles, said, ground), one)
         for one, time_s, tiles, said in zip(ordered, times_s, posterior.tiles, heard, strict=True)
     ]
-    return Track(tuple(fixes), problems, notes)
+    return Track(tuple(fixes), problems, (*notes, *_misstated(ordered)))
+
+
+def _misstated(seen: Sequence[Sighting]) -> Iterator[str]:
+    """What photos state wrongly of their camera, a sentence for each quantity."""
+    for quantity, count in Counter(one.found_without for one in seen if one.found_without).items():
+        yield f"{count} of {len(seen)} photos were found only without the {quantity} that they state."
 
 
 def in_time(

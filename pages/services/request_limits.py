@@ -3,12 +3,14 @@
 An address is that of the connection. Behind proxies it is theirs, and all visitors would count as one: `proxies` says
 how many stand before the server, each of which appends the address that it was asked from to X-Forwarded-For. What
 stands further left in that header was written by the visitor, and is not believed. This machine's own address is that
-of its owner, or of a proxy that nobody told the server of: no limit of an address holds for it, only those of all.
+of its owner, for whom only the limits of all hold; but from the first request on that shows a proxy of which nobody
+told the server, it is that of all visitors together, and has the limits of one.
 """
 
 import asyncio
 import ipaddress
 import json
+import logging
 import shutil
 import threading
 import time
@@ -24,6 +26,8 @@ Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
 App = Callable[[Scope, Receive, Send], Awaitable[None]]
 
+log = logging.getLogger(__name__)
+
 UPLOAD = "/upload"
 """How the path of an upload ends."""
 
@@ -37,6 +41,11 @@ LOOK_BYTES = 8_000_000
 """Bytes of one upload after which the disk is asked again."""
 
 NO_ADDRESS = "unknown"
+
+WRITTEN_BY_PROXIES = {
+    *(b"x-forwarded-for", b"x-forwarded-proto", b"x-forwarded-host", b"x-real-ip", b"forwarded", b"via"),
+    *(b"cf-connecting-ip", b"true-client-ip"),
+}
 
 
 @dataclass(frozen=True)
@@ -145,6 +154,20 @@ def counts(address: str) -> bool:
         return True
 
 
+def is_forwarded(scope: Scope) -> bool:
+    """Whether a proxy seems to have sent a request: by its headers, by HTTP 1.0, or as it is meant for another name.
+
+    A proxy that shows none of it cannot be told from a browser of this machine.
+    """
+    headers = dict(scope.get("headers", ()))
+    host = _without_port(headers.get(b"host", b"localhost").decode("latin-1"))
+    try:
+        own = ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        own = host.lower() == "localhost"
+    return not own or scope.get("http_version") == "1.0" or not WRITTEN_BY_PROXIES.isdisjoint(headers)
+
+
 def _without_port(told: str) -> str:
     if told.startswith("["):
         return told[1:].partition("]")[0]
@@ -186,6 +209,7 @@ class RequestLimits:
     ) -> None:
         """Args: questions_of: how many of an address wait or are answered now."""
         self._questions_of = questions_of
+        self._forwarded = False
         self._app = app
         self._limits = limits
         self._disk = disk
@@ -198,6 +222,11 @@ class RequestLimits:
             await self._app(scope, receive, send)
             return
         address = address_of(scope, self._limits.proxies)
+        if not (self._limits.proxies or counts(address)):
+            if not self._forwarded and is_forwarded(scope):
+                self._forwarded = True
+                log.warning("A proxy of this machine asks for all visitors, who share limits. Give --proxies 1.")
+            address = NO_ADDRESS if self._forwarded else address
         scope["client"] = (address, 0)  # what the pages count by, too
         request = _Request(receive, send)
         try:

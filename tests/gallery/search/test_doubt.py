@@ -12,6 +12,7 @@ from gallery.photo.correction import PoseCorrection
 from gallery.photo.pose import FILM_DIAGONAL_MM
 from gallery.search.doubt import PoseReport, disagreements, doubts_of
 from gallery.search.options import SearchOptions
+from gallery.track.track import Frame, sightings, track
 from tests.helpers.builders import FakeEmbedder, FakePhoto, FakePose, build_region
 from tests.helpers.ground_views import terrain, view
 
@@ -105,3 +106,12 @@ def test_a_heading_that_is_corrected_by_hand_counts(localizer):
     answer = localizer.localize(wrong, options=SearchOptions(correction=PoseCorrection(heading_deg=30)))
     assert answer.verdict == "located" and not any("against" in note for note in answer.notes)
     assert answer.pose.believed[0].words == "heading 30 degrees, set by you"
+
+
+def test_a_photo_of_a_flight_that_states_its_height_wrong_is_found_and_the_track_says_so(localizer):
+    poses = [FakePose(30, -90, factor * HEIGHT_M, 24) for factor in (2.6, 1)]
+    frames = [Frame(f"{number}.jpg", photo_of(pose)) for number, pose in enumerate(poses)]
+    first, second = list(sightings(localizer, frames, options=QUICK))
+    assert first.found_without in ("heading", "height") and first.alone is not None and not second.found_without
+    told = f"1 of 2 photos were found only without the {first.found_without} that they state."
+    assert told in track(localizer, [first, second]).notes

@@ -1,6 +1,7 @@
 """Poses by name and by time, and photos that state them."""
 
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
 from hypothesis import given
@@ -44,6 +45,41 @@ def test_a_photo_that_the_file_does_not_name_keeps_its_own():
     assert said.pose == own.pose and "does not tell this photo" in said.notes[0]
     by_time = Poses("v.srt", (PoseRecord(time_s=0.0),)).applied(own)
     assert by_time.pose == own.pose and "by time" in by_time.notes[0]
+
+
+LOG = Poses(
+    "log.csv",
+    tuple(PoseRecord(time_s=float(n), pose=PoseValues(height_m=n)) for n in range(600)),
+    began_at=datetime(2024, 5, 1, 10, 0, 0),
+    utc=True,
+)
+"""Ten minutes; its heights are its seconds."""
+
+
+@given(st.integers(-13, 13), st.integers(0, 599))
+def test_photos_of_other_names_are_told_by_the_clock_in_any_zone(zone, second):
+    local = datetime(2024, 5, 1, 10, 0, 0) + timedelta(hours=zone, seconds=second)
+    for taken_at in (local, local.replace(tzinfo=timezone(timedelta(hours=zone)))):
+        assert LOG.of_photo("IMG_1.jpg", taken_at).pose.height_m == second
+        own = replace(photo("IMG_1.jpg", pose=FakePose(300)), taken_at=taken_at)
+        assert LOG.applied(own).pose.height_m == second
+    india = local + timedelta(minutes=30)
+    assert LOG.of_photo("IMG_1.jpg", india).pose.height_m == second
+
+
+def test_where_the_clock_leaves_a_choice_or_nothing_fits_nothing_is_taken():
+    day = replace(LOG, records=tuple(PoseRecord(time_s=float(n), pose=PoseValues(1)) for n in range(0, 9_000, 2)))
+    assert day.of_photo("a.jpg", datetime(2024, 5, 1, 11, 0, 0)) is None, "two hours of it would fit"
+    assert day.of_photo("a.jpg", datetime(2024, 5, 1, 11, 0, 0, tzinfo=UTC)) is not None
+    assert LOG.of_photo("a.jpg", datetime(2024, 5, 4, 10, 0, 0)) is None and LOG.of_photo("a.jpg") is None
+    assert "does not tell this photo" in LOG.applied(photo("a.jpg")).notes[0]
+
+
+def test_a_renamed_photo_is_known_by_the_time_that_the_list_states():
+    at = [datetime(2024, 5, 1, 10, 0, second) for second in (0, 4, 4)]
+    poses = Poses("p.csv", tuple(PoseRecord(f"{n}.jpg", pose=PoseValues(n), taken_at=at[n]) for n in range(3)))
+    assert poses.of_photo("renamed.jpg", at[0]).pose.heading_deg == 0
+    assert poses.of_photo("renamed.jpg", at[1]) is None and poses.of_photo("1.jpg", at[0]).pose.heading_deg == 1
 
 
 def test_a_wide_frame_of_a_4_to_3_sensor_has_the_longer_lens():

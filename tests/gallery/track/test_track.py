@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta, timezone
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -12,6 +13,7 @@ from gallery.errors import TrackError
 from gallery.geo import LonLat, Position, distance_m, moved
 from gallery.ground.picture import GroundImage
 from gallery.ground.sheets import make_ground
+from gallery.search.doubt import PoseReport
 from gallery.search.options import SearchOptions
 from gallery.search.scales import typical_side_m
 from gallery.track.evidence import of_fit, silent
@@ -189,3 +191,22 @@ def test_a_flight_is_not_followed_where_it_can_have_gone_too_far(flown):
     after = localizer.embedder.embedded
     list(sightings(localizer, frames[:2], options=SearchOptions(rotations=1)))
     assert after - before == 2 * (localizer.embedder.embedded - after) > 0
+
+
+def test_what_is_stated_is_doubted_until_that_was_in_vain_a_few_times(localizer, way, monkeypatch):
+    """Each doubt is one or two searches more; a flight elsewhere would take three times as long."""
+    found, doubted = [5], []
+
+    def localize(photo, k, near, options):
+        doubted.append(options.doubt)
+        located = len(doubted) in found
+        tried = PoseReport((), ("heading",) if options.doubt else (), "heading" if located else "")
+        verdict = "located" if located else "unsure"
+        return SimpleNamespace(matches=(), ground=None, fit=None, position=None, exif=None, pose=tried, verdict=verdict)
+
+    monkeypatch.setattr(localizer, "localize", localize, raising=False)
+    frames = [Frame(f"{number}.jpg", photo_of(localizer.gallery, way[0])) for number in range(7)]
+    seen = list(sightings(localizer, frames))
+    assert doubted == [True, True, True, False, False, True, True]
+    assert [one.found_without for one in seen] == ["", "", "", "", "heading", "", ""]
+    assert "1 of 7 photos were found only without the heading that they state." in track(localizer, seen).notes

@@ -69,11 +69,38 @@ def test_an_address_uploads_so_much_in_an_hour_and_others_as_much():
 
 @pytest.mark.parametrize("own", ["127.0.0.1", "::1"])
 def test_this_machine_is_not_one_visitor(own):
-    """An unknown proxy may run on it."""
+    """It is that of its owner."""
     layer = RequestLimits(echo, LIMITS, questions_of=lambda address: 99)
     assert all(asyncio.run(ask(layer, scope(client=own), [b"x" * 900]))[0] == 200 for _ in range(9))
     assert asyncio.run(ask(layer, scope("/queue/join", client=own)))[0] == 200
     assert asyncio.run(ask(layer, scope(client=own), [b"x" * 1001]))[0] == 413
+
+
+@pytest.mark.parametrize(
+    "sign", [{"headers": {"x-real-ip": "6.6.6.6"}}, {"headers": {"Host": "locator.example.org"}}, {"version": "1.0"}]
+)
+@pytest.mark.parametrize("own", ["127.0.0.1", "::1"])
+def test_behind_a_proxy_that_nobody_told_of_all_visitors_share_the_limits_of_one(own, sign, caplog):
+    layer = RequestLimits(echo, LIMITS, questions_of=lambda address: 99 if address == "unknown" else 0)
+    headers = [(name.lower().encode(), value.encode()) for name, value in sign.get("headers", {}).items()]
+
+    def forwarded(path="/gradio_api/upload"):
+        asked = scope(path, client=own)
+        return {**asked, "headers": [*asked["headers"], *headers], "http_version": sign.get("version", "1.1")}
+
+    told = [asyncio.run(ask(layer, forwarded(), [b"x"]))[0] for _ in range(5)]
+    assert told == [200] * 4 + [429]
+    assert asyncio.run(ask(layer, scope(client=own), [b"x"]))[0] == 429  # one without the sign, too
+    assert asyncio.run(ask(layer, forwarded("/queue/join")))[0] == 429
+    assert [record.message for record in caplog.records] == [
+        "A proxy of this machine asks for all visitors, who share limits. Give --proxies 1."
+    ]
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1:7860", "localhost", "LOCALHOST:80", "[::1]:7860", "127.0.1.1"])
+def test_a_browser_of_this_machine_is_no_proxy(host):
+    asked = scope(client="127.0.0.1")
+    assert not request_limits.is_forwarded({**asked, "headers": [(b"host", host.encode())], "http_version": "1.1"})
 
 
 def test_an_address_uploads_so_often_in_an_hour():

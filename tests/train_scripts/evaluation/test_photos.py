@@ -169,6 +169,27 @@ def test_positions_may_stand_in_a_list(home, photos, tmp_path):
     assert found["notes"] == ["1 of the 2 positions in places.csv belong to no photo."]
 
 
+def test_a_file_of_poses_says_how_photos_look_that_say_nothing(home, tmp_path, capsys):
+    folder = shutil.copytree(home / "g" / "photos", tmp_path / "bare")
+    for file in folder.glob("*.webp"):
+        with Image.open(file) as picture:
+            bare = picture.convert("RGB")
+        bare.save(file, lossless=True)
+    best = {}
+    for name, heading in (("right.csv", 90), ("wrong.csv", 0)):
+        (tmp_path / name).write_text("file,yaw,pitch\n" + "".join(f"{row}.webp,{heading},-90\n" for row in SHOWN))
+        asked = of_gallery(home / "g", folder, poses=tmp_path / name, rotations=1, out=tmp_path / "r.parquet")
+        (found,) = ask(home, asked)
+        assert found["poses"] == name
+        best[name] = [scores[0] for scores in read_report(tmp_path / "r.parquet").rows["scores"]]
+        assert found["recall"]["1"] == 100 or name == "wrong.csv"
+    assert np.all(np.array(best["right.csv"]) > np.array(best["wrong.csv"]) + 1e-4)
+    (without,) = ask(home, of_gallery(home / "g", folder, rotations=1))
+    assert without["poses"] is None
+    line = ("--model", home / "tiny", "--dataset", f"gallery:{home / 'g'}", "--poses", tmp_path / "gone.csv")
+    assert "no file gone.csv" in refusal(capsys, *line)
+
+
 def test_the_report_knows_the_rank_in_the_whole_gallery(home, photos, tmp_path):
     gallery = Gallery.open(home / "g")
     exchanged = dict(zip(SHOWN, SHOWN[::-1], strict=True))
