@@ -1,6 +1,7 @@
 """The command `build`: a gallery from rasters and folders of images."""
 
 import argparse
+import os
 import sys
 from dataclasses import replace
 from functools import partial
@@ -179,9 +180,9 @@ def _require_sense(options: argparse.Namespace) -> None:
     require_overlap(options.overlap)
     sizes_of(options.tile_size_m)
     for source in options.sources:
-        if "://" not in source and not Path(source).exists():
+        if "://" not in source and not os.path.exists(source):
             raise BuildError(f"There is no raster or folder {source}. Check the path.")
-    if options.positions is not None and not any(Path(source).is_dir() for source in options.sources):
+    if options.positions is not None and not any(map(os.path.isdir, options.sources)):
         raise BuildError("Positions belong to a folder of images, but no folder is among the sources.")
     if options.add:
         from gallery.store.manifest import read_manifest, standing_folder

@@ -2,6 +2,7 @@
 
 import argparse
 import logging
+import os
 from contextlib import suppress
 from dataclasses import asdict
 from functools import partial
@@ -48,7 +49,7 @@ def require_matcher(source: str | None) -> None:
     kind, _, file = (source or "").partition(":")
     if source is not None and (kind != "xfeat" or not file):
         raise GalleryError(f"There is no matcher {source!r}: give xfeat:FILE with the weights of XFeat.")
-    if source is not None and not Path(file).is_file():
+    if source is not None and not os.path.isfile(file):
         raise GalleryError(f"There is no file {Path(file).name}; check the path of the published weights.")
 
 

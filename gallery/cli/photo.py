@@ -1,6 +1,7 @@
 """The command `photo`: what photos say of how they were taken, which tag says it, and what is not believed."""
 
 import argparse
+import os
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
@@ -38,7 +39,7 @@ def add(commands: Any) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Run the command. Returns: the exit status."""
-    if not any(file.exists() for file in options.photos):  # before the imports that take a second
+    if not any(map(os.path.exists, options.photos)):  # before the imports that take a second
         raise GalleryError(f"There is no file {printable(options.photos[0].name)}: check the path.")
     from gallery.telemetry.pose_files import read_poses
 

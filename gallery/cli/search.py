@@ -1,6 +1,7 @@
 """The command `search`: where photos were taken."""
 
 import argparse
+import os
 import sys
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
@@ -108,10 +109,10 @@ def photos_of(paths: Sequence[Path]) -> list[Path]:
     """
     from gallery.imagery.images import images_below
 
-    photos = [photo for path in paths for photo in (images_below(path) if path.is_dir() else [path])]
+    photos = [photo for path in paths for photo in (images_below(path) if os.path.isdir(path) else [path])]
     if not photos:
         raise GalleryError(f"There is no photo in {paths[0].name}. Give photos, or folders that hold some.")
-    if not any(photo.exists() for photo in photos):
+    if not any(map(os.path.exists, photos)):
         raise GalleryError(f"There is no file {printable(photos[0].name)}: check the path.")
     return photos
 
