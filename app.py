@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from mean_model.embedder import Embedder
     from mean_model.zero_gpu import LentGpu
     from pages.services.catalog import GalleryCatalog
+    from pages.services.place_search import PlaceSearch
     from pages.services.request_limits import DiskUse
 
 ROOT = Path(__file__).resolve().parent
@@ -207,6 +208,18 @@ class Page:
     build: Callable[[], None]
 
 
+def place_search() -> "PlaceSearch | None":
+    """The geocoder that MEAN_GEOCODER names by its address with {q} in it; None: nothing is ever asked."""
+    from pages.services.place_search import NoGeocoder, PlaceSearch
+
+    template = os.environ.get("MEAN_GEOCODER")
+    try:
+        return PlaceSearch(template) if template else None
+    except NoGeocoder as error:
+        sys.stderr.write(f"app.py: {error}\n")
+        raise SystemExit(2) from error
+
+
 def catalog_of(options: Options, load: "Callable[[Path], Localizer]") -> "GalleryCatalog":
     """The galleries and what answers from each; the first is loaded at once, another when it is chosen."""
     from pages.services.catalog import CatalogEntry, GalleryCatalog, keys_of
@@ -324,7 +337,7 @@ def build(catalog: "GalleryCatalog", others: Sequence[Page] = ()) -> "gr.Blocks"
     )
     with pages as app:
         navigation()
-        localize_page(catalog)
+        localize_page(catalog, place_search())
         documentation.link()
     for page in others:
         with app.route(page.title, page.path):

@@ -47,6 +47,7 @@ def answer_map(
         outlines=shown,
         heats=heats,
         backdrop=backdrop,
+        drawable=True,
         focus=shown[0].shape.bounds if shown else _tiles_box(answer),
     )
 
@@ -88,7 +89,7 @@ def photos_map(
         spots.append(spot)
         if result.exif is not None:
             pins.append(replace(_pin(result, None), text_stays=False))
-    return maps.draw_map(spots=spots, pins=pins, rings=area, backdrop=backdrop, every_spot_best=True)
+    return maps.draw_map(spots=spots, pins=pins, rings=area, backdrop=backdrop, every_spot_best=True, drawable=True)
 
 
 def distance_to_photo_m(answer: Answer, match: Match) -> float | None:

@@ -76,6 +76,7 @@ def fit_view(answer: Answer, overlay: Overlay) -> str:
     inliers, longest_px = answer.fit.inliers, 2000
     shown = f"{MOST_LINES} of the {inliers}" if inliers > MOST_LINES else f"The {inliers}"
     beside, below = (picture_uri(picture, longest_px, 80) for picture in (overlay.beside, overlay.below))
+    shape = overlay.ground.width / overlay.ground.height
     ground, photo = (picture_uri(picture, longest_px, 80) for picture in (overlay.ground, overlay.photo))
     return (
         '<details class="fit"><summary>How it fits <span>matching points, and the photo on its ground</span></summary>'
@@ -83,10 +84,12 @@ def fit_view(answer: Answer, overlay: Overlay) -> str:
         f'<img src="{beside}" alt="Photo and ground with lines between matching points"></picture>'
         f"<figcaption>{shown} matching points, in the photo and on the ground, which is turned as the photo looks."
         "</figcaption></figure>"
-        f'<figure><div class="compare"><img src="{ground}" alt="The ground, north up">'
+        f'<figure class="curtain"><div class="compare" style="--shape: {shape:.4f}">'
+        f'<img src="{ground}" alt="The ground, north up">'
         f'<img class="over" src="{photo}" alt="The photo on that ground"><i></i>'
         '<input type="range" min="0" max="100" value="50" step="1" aria-label="Percent of the width that shows the '
-        'photo"></div><figcaption>Left of the slider the photo as it lies on the ground, right the ground itself; '
+        'photo"></div><button type="button" class="full">Full size</button>'
+        "<figcaption>Left of the slider the photo as it lies on the ground, right the ground itself; "
         "north is up. Roofs and trees lean away, for the ground is taken as flat.</figcaption></figure></details>"
     )
 

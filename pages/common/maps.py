@@ -235,6 +235,16 @@ def packed_corners(corners: np.ndarray) -> dict[str, object]:
     return {"origin": origin.tolist(), "corners": base64.b64encode(packed).decode("ascii")}
 
 
+class DrawArea(MacroElement):
+    """The button with which the area to search is drawn (static/draw_area.js)."""
+
+    _template = Template("{% macro script(this, kwargs) %} drawArea({{ this._parent.get_name() }}); {% endmacro %}")
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._name = "DrawArea"
+
+
 class Bridge(MacroElement):
     """Joins map and page by messages (static/bridge.js) and adds the button "show everything"."""
 
@@ -414,6 +424,7 @@ def draw_map(
     frame: Box | None = None,
     focus: Box | None = None,
     every_spot_best: bool = False,
+    drawable: bool = False,
 ) -> str:
     """The HTML page of a map.
 
@@ -428,6 +439,7 @@ def draw_map(
         frame: what the map shows when there is nothing else to frame.
         focus: what it shows first; a button shows everything.
         every_spot_best: several photos, one spot each: no spot is better than another.
+        drawable: whether the area to search can be drawn on it.
     """
     plan, backdrop = OfflineMap(), backdrop or Backdrop()
     lay_under(plan, backdrop)
@@ -441,6 +453,9 @@ def draw_map(
     names = [_draw_spot(plan, spot, every_spot_best or spot.number == best) for spot in reversed(spots)]
     for pin in pins:
         _draw_pin(plan, pin)
+    if drawable:
+        plan.add_script("draw_area.js")
+        plan.add_child(DrawArea())
     boxes: list[Box] = [spot.footprint.bounds for spot in spots]
     boxes += [_around(pin.lon, pin.lat) for pin in pins]
     boxes += [_around(pin.camera.lon, pin.camera.lat) for pin in pins if pin.camera]

@@ -51,7 +51,7 @@ def download_row(labels: Mapping[str, str]) -> dict[str, gr.DownloadButton]:
     """A row of download buttons by kind of file. Args: labels: what each button says, by kind."""
     with gr.Row(elem_id="downloads"):
         return {
-            kind: gr.DownloadButton(f"↓ {label}", size="sm", min_width=80, elem_id=f"download-{kind}")
+            kind: gr.DownloadButton(f"↓ {label}", size="sm", min_width=80, elem_id=f"download-{kind.replace('.', '-')}")
             for kind, label in labels.items()
         }
 
@@ -64,10 +64,10 @@ def text_files(buttons: Mapping[str, gr.DownloadButton], stem: str, texts: Mappi
         texts: what the files hold, by kind.
     """
     return {
-        button: processing_utils.save_bytes_to_cache(
-            texts[kind].encode("utf-8"), f"{stem}.{kind}", cache_dir=button.GRADIO_CACHE
+        buttons[kind]: processing_utils.save_bytes_to_cache(
+            text.encode("utf-8"), f"{stem}.{kind}", cache_dir=buttons[kind].GRADIO_CACHE
         )
-        for kind, button in buttons.items()
+        for kind, text in texts.items()
     }
 
 

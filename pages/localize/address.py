@@ -12,7 +12,7 @@ LONGEST = 500
 """Letters of an address that are read."""
 
 PLAIN = PhotoQuestion()
-LEAST_KM, MOST_KM = 0.1, 20.0
+LEAST_KM, MOST_KM = 0.05, 20.0
 
 
 @dataclass(frozen=True)

@@ -11,6 +11,7 @@ from pages.localize.address import Address
 from pages.localize.pose_fields import EACH_ITS_OWN, PoseFields, make_pose_fields
 from pages.services.catalog import GalleryCatalog
 from pages.services.locate import MOST_MATCHES, MOST_PHOTOS, LocateService
+from pages.services.place_search import LONGEST, PlaceSearch
 from pages.services.question import PhotoQuestion
 
 MAP_ID = "map"
@@ -20,7 +21,7 @@ TABLE_MANY = ["#", "Photo", "Verdict", "Sure", "Longitude", "Latitude", "Within"
 BEST = ("Best tiles", "rank · similarity · distance from the place by EXIF. Choose one to fly there.")
 BEST_MANY = ("All photos", "Choose a picture to fly there, a row of the table to open its answer.")
 LOADING = ("Loading the model", "The first answer comes in a few seconds; the next ones come at once.")
-FILES = {"geojson": "GeoJSON", "kml": "KML", "csv": "CSV", "html": "Map as HTML"}
+FILES = {"geojson": "GeoJSON", "kml": "KML", "csv": "CSV", "html": "Map as HTML", "page.html": "Answer as a page"}
 NOTICE = """
 **Use it for** checking where your own or openly licensed aerial photos belong: mapping, search and rescue, archives,
 research. **Do not use it** to find or follow people, or for decisions that nobody checks: it always names the most
@@ -46,6 +47,8 @@ class Settings:
     again: gr.Button
     use_exif: gr.Checkbox
     basemap: gr.Checkbox
+    place: gr.Textbox  # a place or an address; there where a geocoder is configured
+    hits: gr.Dropdown  # what the geocoder knows of that name
 
     def shown(self, question: PhotoQuestion) -> Values:
         """The settings as a photo was asked."""
@@ -147,12 +150,12 @@ class Parts:
     address: gr.State  # what the page's address asked for last (Address)
 
 
-def make_parts(catalog: GalleryCatalog) -> Parts:
-    """Put the components into the Blocks at hand."""
+def make_parts(catalog: GalleryCatalog, places: PlaceSearch | None = None) -> Parts:
+    """Put the components into the Blocks at hand. Args: places: finds places by name; None: that is not offered."""
     head = gr.HTML(cards.header("Loading the model…"), elem_id="head")
     with gr.Row(elem_id="desk"):
         with gr.Column(scale=4, min_width=330, elem_id="ask"):
-            inputs = _inputs(catalog)
+            inputs = _inputs(catalog, places)
             with gr.Accordion("Responsible use and privacy", open=False, elem_id="notice"):
                 gr.Markdown(NOTICE)
         with gr.Column(scale=9, min_width=330, elem_id="answer"):
@@ -160,7 +163,7 @@ def make_parts(catalog: GalleryCatalog) -> Parts:
     return Parts(head, inputs, outputs, gr.Number(0, visible=False, precision=0), gr.State(Address()))
 
 
-def _inputs(catalog: GalleryCatalog) -> Inputs:
+def _inputs(catalog: GalleryCatalog, places: PlaceSearch | None) -> Inputs:
     picker, service = make_picker(catalog), catalog.first.service
     with gr.Tabs(elem_id="kinds"):
         with gr.Tab("One photo"):
@@ -179,7 +182,7 @@ def _inputs(catalog: GalleryCatalog) -> Inputs:
         with gr.Tab("Several photos"):
             files = gr.Files(label=f"Drone photos, up to {MOST_PHOTOS}", height=340, elem_id="files")
             gr.Markdown(EACH_ITS_OWN)
-    return Inputs(picker, photo, pose, examples, files, _settings())
+    return Inputs(picker, photo, pose, examples, files, _settings(places))
 
 
 def _examples(service: LocateService) -> Examples:
@@ -201,7 +204,7 @@ def _examples(service: LocateService) -> Examples:
     return Examples(heading, strip)
 
 
-def _settings() -> Settings:
+def _settings(places: PlaceSearch | None) -> Settings:
     with gr.Accordion("Search settings", open=False, elem_id="settings"):
         k = gr.Slider(1, MOST_MATCHES, value=5, step=1, label="Tiles to show")
         turn = gr.Radio(
@@ -211,10 +214,18 @@ def _settings() -> Settings:
             info="By heading, pitch, height and lens it is seen from above. What it does not state is guessed.",
         )
         where = gr.Radio(WHERE, value="all", label="Search in")
+        place = gr.Textbox(
+            label="Place or address",
+            info="" if places is None else f"What you write is sent to {places.host}, when you press Enter.",
+            visible=places is not None,
+            max_length=LONGEST,
+            elem_id="place",
+        )
+        hits = gr.Dropdown([], label="Search near", visible=False, elem_id="hits")
         with gr.Row(visible=False) as point:
             lon = gr.Number(label="Longitude", minimum=-180, maximum=180, min_width=90, step=0.001)
             lat = gr.Number(label="Latitude", minimum=-90, maximum=90, min_width=90, step=0.001)
-        radius_km = gr.Slider(0.1, 20, value=1, step=0.1, label="Radius, km", visible=False)
+        radius_km = gr.Slider(0.05, 20, value=1, step=0.05, label="Radius, km", visible=False)
         again = gr.Button("Search here", size="sm", visible=False)
         use_exif = widgets.use_exif_box()
         basemap = gr.Checkbox(label="Street background from openstreetmap.org", value=False)
@@ -229,6 +240,8 @@ def _settings() -> Settings:
         again=again,
         use_exif=use_exif,
         basemap=basemap,
+        place=place,
+        hits=hits,
     )
 
 

@@ -1,6 +1,7 @@
 """The page that answers "where was this photo taken?": one photo or several, on one map."""
 
 import filecmp
+import math
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -14,15 +15,23 @@ from mean_model import PhotoError
 from pages.common import cards, widgets
 from pages.common.guarded_blocks import is_uploaded
 from pages.common.widgets import PRIVATE, QUIET, SCROLL, Values
-from pages.errors import SPOKEN
+from pages.errors import SPOKEN, BadQuestion, sentence
 from pages.gallery_picker import Remembered
-from pages.localize.address import PLAIN, Address, can_be_written
+from pages.localize.address import LEAST_KM, MOST_KM, PLAIN, Address, can_be_written
 from pages.localize.components import LOADING, MAP_ID, Parts, make_parts
-from pages.localize.render import GONE, STOPPED, show_answer, show_nothing, show_photos, show_refusal
+from pages.localize.render import (
+    GONE,
+    STOPPED,
+    show_answer,
+    show_nothing,
+    show_photos,
+    show_refusal,
+)
 from pages.localize.web_api import web_api
 from pages.services.catalog import GalleryCatalog
 from pages.services.kept import FreshPhoto, FreshPhotos
 from pages.services.locate import LocateService
+from pages.services.place_search import PlaceSearch
 from pages.services.question import PhotoQuestion
 from pages.services.work import Work, Works
 
@@ -36,18 +45,19 @@ SEARCHING_MANY = cards.message_card(
 )
 
 
-def localize_page(catalog: GalleryCatalog) -> None:
-    """Put the page's parts and events into the Blocks at hand."""
-    parts = make_parts(catalog)
-    _wire(Events(catalog, parts), parts)
+def localize_page(catalog: GalleryCatalog, places: PlaceSearch | None = None) -> None:
+    """Put the page's parts and events into the Blocks at hand. Args: places: as `make_parts` has it."""
+    parts = make_parts(catalog, places)
+    _wire(Events(catalog, parts, places), parts)
     web_api(catalog)
 
 
 class Events:
     """What the page answers to its visitor. Whatever comes in an event comes from a browser and may be anything."""
 
-    def __init__(self, catalog: GalleryCatalog, parts: Parts) -> None:
+    def __init__(self, catalog: GalleryCatalog, parts: Parts, places: PlaceSearch | None = None) -> None:
         self.catalog = catalog
+        self.places = places
         self.parts = parts
         self.inputs = parts.inputs
         self.outputs = parts.outputs
@@ -334,6 +344,35 @@ class Events:
         picked = widgets.picked_number(event, count)
         return gr.skip() if picked is None else gr.Gallery(selected_index=picked - 1)
 
+    def drawn(self, event: gr.EventData) -> Any:
+        """An area to search was drawn on the map."""
+        area = _area(event._data.get("area") if isinstance(event._data, dict) else None)
+        return gr.skip() if area is None else self._search_near(*area)
+
+    def named_place(self, name: str) -> Values:
+        """A place was written: what the geocoder knows of that name, the first one chosen."""
+        settings = self.inputs.settings
+        try:
+            if self.places is None:
+                raise BadQuestion("No geocoder is configured here.")
+            found = self.places.find(name)
+        except SPOKEN as error:
+            return {settings.hits: gr.Dropdown(visible=False), settings.place: gr.Textbox(info=sentence(error))}
+        choices = [(place.name, f"{place.lon:.6f} {place.lat:.6f}") for place in found]
+        hits = gr.Dropdown(choices, value=choices[0][1], visible=True)
+        return {settings.hits: hits, **self.hit(choices[0][1])}
+
+    def hit(self, lonlat: str) -> Values:
+        """Another one of the places of that name was chosen."""
+        settings = self.inputs.settings
+        lon, lat = map(float, lonlat.split())  # one of the choices, which Gradio has looked at
+        return {settings.where: "point", settings.lon: lon, settings.lat: lat}
+
+    def _search_near(self, lon: float, lat: float, radius_km: float) -> Values:
+        """The settings for a search around a point."""
+        settings = self.inputs.settings
+        return {settings.where: "point", settings.lon: lon, settings.lat: lat, settings.radius_km: radius_km}
+
     def _service(self, given: Values) -> LocateService:
         return self.catalog.get(given[self.inputs.picker.menu]).service
 
@@ -348,6 +387,18 @@ class Events:
             raise
         except SPOKEN as error:
             return show_refusal(self.outputs, service, error)
+
+
+def _area(value: Any) -> tuple[float, float, float] | None:
+    """Longitude, latitude and radius (km) of an area that was drawn, from a browser; None for what is none."""
+    if not isinstance(value, list) or len(value) != 3:
+        return None
+    if not all(isinstance(each, int | float) and math.isfinite(each) for each in value):
+        return None
+    lon, lat, radius_m = value
+    if abs(lon) > 180 or abs(lat) > 90:
+        return None
+    return round(lon, 6), round(lat, 6), min(max(LEAST_KM, round(radius_m / 50) * 0.05), MOST_KM)
 
 
 def _wire(events: Events, parts: Parts) -> None:
@@ -401,4 +452,13 @@ def _wire(events: Events, parts: Parts) -> None:
     of_row = [parts.flown_to, *answered]
     of_table = outputs.table.select(events.of_table, [outputs.mode, outputs.shown_set], of_row, **QUIET)
     of_table.then(None, parts.flown_to, None, **flown)
+    drawn = outputs.plan.area(
+        events.drawn, None, [settings.where, settings.lon, settings.lat, settings.radius_km], **QUIET
+    )
+    drawn.then(events.same, at_hand, answered, **again)
+    point = [settings.where, settings.lon, settings.lat]
+    named = settings.place.submit(events.named_place, settings.place, [settings.hits, settings.place, *point], **QUIET)
+    hit = settings.hits.input(events.hit, settings.hits, point, **QUIET)
+    for chosen_place in (named, hit):
+        chosen_place.then(events.same, at_hand, answered, **again)
     outputs.plan.pick(events.of_map, outputs.count, outputs.strip, queue=False, **QUIET)

@@ -1,6 +1,6 @@
 """What the first page's components show of an answer."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,6 +15,7 @@ from pages.common import cards, formatting, maps, widgets
 from pages.common.answer_map import distance_to_photo_m
 from pages.common.widgets import Values
 from pages.localize.components import BEST, BEST_MANY, TABLE, TABLE_MANY, Outputs
+from pages.localize.share import shared_page
 from pages.services.locate import AnswerView, LocateService, PhotosView
 
 EMPTY = (
@@ -76,7 +77,7 @@ def show_answer(outputs: Outputs, shown: AnswerView, address: str | None = None,
         outputs.strip: gr.Gallery(strip, selected_index=None),
         outputs.heading: cards.section(*BEST),
         outputs.table: {"headers": TABLE, "data": rows},
-        **_files(outputs, [answer], shown.map_page),
+        **_files(outputs, [answer], {"html": shown.map_page, "page.html": shared_page(shown)}),
         outputs.details: gr.Column(visible=bool(rows)),
         **outputs.pose.corrected(shown.stated, shown.question.correction),
         outputs.count: len(rows),
@@ -110,7 +111,8 @@ def show_photos(outputs: Outputs, shown: PhotosView, address: str | None = None)
         outputs.strip: gr.Gallery(strip, selected_index=None),
         outputs.heading: cards.section(*BEST_MANY),
         outputs.table: {"headers": TABLE_MANY, "data": _many_rows(shown)},
-        **_files(outputs, shown.results, shown.map_page),
+        **_files(outputs, shown.results, {"html": shown.map_page}),
+        outputs.downloads["page.html"]: gr.DownloadButton(value=None, visible=False),
         outputs.details: gr.Column(visible=bool(strip)),
         outputs.count: len(strip),
         outputs.mode: "many",
@@ -170,8 +172,9 @@ def _away(answer: Answer, match: Match, before: str = " · ") -> str:
     return "" if away_m is None else before + formatting.metres(away_m)
 
 
-def _files(outputs: Outputs, results: Sequence[Answer | PhotoProblem], map_page: str) -> Values:
-    """The answer as files."""
+def _files(outputs: Outputs, results: Sequence[Answer | PhotoProblem], pages: Mapping[str, str]) -> Values:
+    """The answer as files. Args: pages: of HTML, by kind of file."""
     stem = f"{Path(results[0].photo).stem or 'photo'}-answer" if len(results) == 1 else "answers"
     texts = {"geojson": render(results, "geojson"), "kml": render(results, "kml"), "csv": render(results, "csv")}
-    return widgets.text_files(outputs.downloads, stem, {**texts, "html": map_page})
+    files = widgets.text_files(outputs.downloads, stem, {**texts, **pages})
+    return {button: gr.DownloadButton(value=file, visible=True) for button, file in files.items()}

@@ -57,6 +57,7 @@ class AnswerView:
     stored_as: str  # the name under which the inspect page finds it
     overlay: Overlay | None  # of photo and ground, where geometry found a fit
     question: PhotoQuestion
+    picture: Image.Image  # the photo, small
     stated: tuple[Belief, ...] = ()  # what the photo's file says of its camera
     source: Path | None = None  # the upload
 
@@ -171,10 +172,13 @@ class LocateService:
         pictures = tuple(gallery.image(match.tile, max_px=TILE_PX) for match in answer.matches)
         heats = () if fresh.said is None else fresh.said.heats
         page = answer_map(answer, pictures, fresh.near, fresh.camera, heats, self.backdrop(question.basemap))
-        overlay = None if answer.fit is None else overlay_of(fresh.picture, answer.fit, gallery)
+        picture = fresh.picture
+        overlay = None if answer.fit is None else overlay_of(picture, answer.fit, gallery)
         answer = replace(answer, timings={**answer.timings, "draw": time.perf_counter() - begun})
         seen = embedder.seen(seen)
-        return AnswerView(answer, seen, pictures, page, stored_as, overlay, question, fresh.stated, fresh.source)
+        return AnswerView(
+            answer, seen, pictures, page, stored_as, overlay, question, picture, fresh.stated, fresh.source
+        )
 
     def _fresh(
         self, answer: Answer, photo: Any, near: Near | None, question: PhotoQuestion, most_px: int, source: object
@@ -289,9 +293,9 @@ class LocateService:
         """The map before any question: where the gallery is."""
         gallery = self.engine.wait().gallery
         if not 0 < len(gallery) <= MOST_OUTLINES:
-            return maps.draw_map(backdrop=self.backdrop(False))
+            return maps.draw_map(backdrop=self.backdrop(False), drawable=True)
         backdrop = maps.Backdrop(self.ground, None if self.ground else gallery.boxes)
-        return maps.draw_map(backdrop=backdrop, frame=_extent(gallery))
+        return maps.draw_map(backdrop=backdrop, frame=_extent(gallery), drawable=True)
 
     def backdrop(self, basemap: bool) -> maps.Backdrop:
         """What lies under the maps of this gallery. Args: basemap: whether streets are wanted."""

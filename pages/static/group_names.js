@@ -6,8 +6,6 @@
     group.setAttribute('role', 'radiogroup');
     group.setAttribute('aria-label', text);
   });
-  document.addEventListener('DOMContentLoaded', () => {
-    new MutationObserver(name).observe(document.body, {childList: true, subtree: true});
-    name();
-  });
+  new MutationObserver(name).observe(document.documentElement, {childList: true, subtree: true});
+  name();
 })();

@@ -6,6 +6,7 @@ window.addEventListener('message', event => {
   if (!frame() || event.source !== frame().contentWindow || event.data?.src !== 'mean-map') return;
   if (event.data.ready) tell({theme: theme()});
   else if (Number.isInteger(event.data.rank)) trigger('pick', {rank: event.data.rank});
+  else if (Array.isArray(event.data.area)) trigger('area', {area: event.data.area.map(Number)});
   else if (typeof event.data.query === 'string') trigger('pick', {query: event.data.query});
 });
 new MutationObserver(() => tell({theme: theme()}))

@@ -55,3 +55,17 @@ def test_nothing_keeps_somebody_out(open_window, address, path, scheme):
     found = Axe().run(page).response["violations"]
     faults = {fault["id"]: fault["nodes"][0]["target"] for fault in found if fault["impact"] in KEEPS_SOMEBODY_OUT}
     assert faults == {}
+
+
+def test_groups_are_named_and_the_map_is_one_stop(open_window, address):
+    page = open_window(address)
+    page.goto(address)
+    page.locator(READY[""]).wait_for()
+    page.get_by_text("Search settings").click()
+    expect(page.get_by_role("radiogroup", name="Search in")).to_be_visible()
+    inside = page.frame_locator("#map iframe")
+    inside.locator(".rank").first.wait_for()
+    expect(inside.locator("[tabindex='0'], a[href]:not([tabindex='-1'])")).to_have_count(1)
+    inside.locator(".leaflet-container").press("n")
+    inside.locator(".leaflet-popup", has_text="Match 1").wait_for()
+    page.locator("#strip .thumbnail-item.selected").first.wait_for()

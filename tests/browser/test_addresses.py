@@ -1,6 +1,7 @@
 """What the first page shows has an address: links, Back and reload bring it back; several photos open one by one."""
 
 import re
+import threading
 
 import pytest
 from playwright.sync_api import expect
@@ -97,8 +98,6 @@ def test_stop_ends_one_photo_and_keeps_what_was_answered_of_many(page, service, 
                 stop_if_asked()
                 page_pause.wait(0.01)
         return locate(source, question)
-
-    import threading
 
     page_pause, first = threading.Event(), 0
     monkeypatch.setattr(service, "_locate", slow)

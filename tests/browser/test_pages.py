@@ -226,6 +226,18 @@ def test_the_answer_is_downloaded_in_four_forms(visit):
         assert Path(download.value.path()).read_text("utf-8").startswith(start)
 
 
+def test_a_phone_corrects_what_a_photo_states(visit):
+    page = visit(390, 844)
+    heading = page.locator("#pose-heading")
+    heading.locator("input").fill("90")
+    page.locator("#pose-again").click()
+    expect(heading).to_contain_text("set by you")
+    expect(page).to_have_url(re.compile(r"\?answer="))  # an example no longer, but an answer of one's own
+    box = heading.bounding_box()
+    assert box["x"] >= 0 and box["x"] + box["width"] <= 390
+    assert page.evaluate("document.documentElement.scrollWidth") <= 390
+
+
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_a_phone_needs_no_sideways_scroll(visit, scheme):
     page = visit(390, 844, scheme)
