@@ -17,14 +17,17 @@ RESIZE_RULES = {"bicubic": "squares:pillow-bicubic", "bilinear": "squares:opencv
 """How a fingerprint names them."""
 
 STRIDE_PX = 32
-"""Side of the square that a ConvNeXt turns into one location of its last map, pixels."""
+"""Side of the square that a backbone turns into one location of its last map, pixels."""
+
+NORMALISATIONS = {"imagenet": (IMAGENET_MEAN, IMAGENET_STD), "half": ((0.5, 0.5, 0.5), (0.5, 0.5, 0.5))}
+"""Mean and standard deviation of a pixel's channels, by the name that `MeanConfig.normalisation` gives."""
 
 
 @dataclass(frozen=True)
 class MeanConfig:
     """What makes a MEAN network. The defaults are those of the published University-1652 model."""
 
-    backbone: str = "convnext_tiny"  # a ConvNeXt by its timm name, convnext_atto to convnext_base
+    backbone: str = "convnext_tiny"  # a ConvNeXt by its timm name, or another network of timm that makes a map
     image_size: int = 384  # side of the square input, pixels; a multiple of 32
     classes: int = 701  # places that the training heads tell apart; without meaning at inference
     crop: Literal["squash", "centre"] = "squash"  # how a photo becomes square: resized as a whole, or cut in the middle
@@ -40,15 +43,22 @@ class MeanConfig:
     drop_path: float = 0.0  # stochastic depth of the backbone
     temperature: float = 0.1  # of the first softmax (FAT)
     softmax: Literal["twice", "once"] = "twice"  # FAT: "twice" is Eq. 8 and the published code
+    stages: int = 0  # that run of the backbone, which then ends at a finer map of fewer channels; 0: all
+    normalisation: Literal["imagenet", "half"] = "imagenet"  # of pixels: what the backbone was trained with
+    grid: int = 0  # cells along a side of the map that the embedding keeps apart; 0: the mean of all, unprojected
+    cell_channels: int = 24  # numbers of a cell in the embedding
 
     def __post_init__(self) -> None:
         for field in fields(self):
             _check_type(field.name, getattr(self, field.name), field.type)
-        if not self.backbone.startswith("convnext"):
-            raise ConfigError(f"backbone is {self.backbone!r}; choose a ConvNeXt of timm, such as convnext_tiny.")
         if self.image_size < STRIDE_PX or self.image_size % STRIDE_PX:
             raise ConfigError(f"image_size is {self.image_size}; choose a multiple of {STRIDE_PX}, such as 384.")
-        for name in ("classes", "aligned_channels"):
+        for name in ("stages", "grid"):
+            if getattr(self, name) < 0:
+                raise ConfigError(f"{name} is {getattr(self, name)}; it must be at least 0.")
+        if self.stages and not self.grid:
+            raise ConfigError(f"stages is {self.stages} and grid 0: set grid, as the pooled feature is that of all.")
+        for name in ("classes", "aligned_channels", "cell_channels"):
             if getattr(self, name) < 1:
                 raise ConfigError(f"{name} is {getattr(self, name)}; it must be at least 1.")
         if self.embedding_channels < 4 or self.embedding_channels % 4:
@@ -75,17 +85,19 @@ class MeanConfig:
     @property
     def mean(self) -> tuple[float, float, float]:
         """Mean of a pixel's channels, 0 to 1, which becomes 0 in the network's input."""
-        return IMAGENET_MEAN
+        return NORMALISATIONS[self.normalisation][0]
 
     @property
     def std(self) -> tuple[float, float, float]:
         """Standard deviation of a pixel's channels, 0 to 1, which becomes 1 in the network's input."""
-        return IMAGENET_STD
+        return NORMALISATIONS[self.normalisation][1]
 
     @property
     def rule(self) -> str:
         """All that decides an embedding beside weights, backbone, size and crop; part of every fingerprint."""
-        return f"{RESIZE_RULES[self.resize]};imagenet-mean-std;pooled;l2"
+        stages = f";{self.stages} stages" if self.stages else ""
+        kept = f"grid {self.grid} x {self.grid} of {self.cell_channels}" if self.grid else "pooled"
+        return f"{RESIZE_RULES[self.resize]};{self.normalisation}-mean-std{stages};{kept};l2"
 
     def to_dict(self) -> dict[str, Any]:
         """Every setting by name, ready for JSON or TOML."""

@@ -16,6 +16,8 @@ from torch import nn
 
 from .embedder import Embedder
 from .errors import ConfigError
+from .layers import GridEmbedding
+from .network import MEAN
 from .other_methods.networks import PartsNetwork
 from .photo import PhotoSource
 
@@ -31,7 +33,8 @@ def similarity_map(embedder: Embedder, image: PhotoSource, vector: np.ndarray) -
     Each location's feature passes the head alone, as the mean of all does for the embedding, and is compared with the
     vector. A ConvNeXt's head is a layer norm, z = b + g (f - mean f) / s, so that the embedding before it is brought to
     length 1 is a weighted sum of the locations: b + sum over l of w_l (z_l - b), w_l = s_l / (L s of the mean feature).
-    A location with a strong feature counts for more than its colour in the map says.
+    A location with a strong feature counts for more than its colour in the map says. Where the embedding is a grid, a
+    location is compared with the cell of the other picture that lies in the same place.
 
     Args:
         image: the picture that is looked at, anything that `load_photo` takes; the map covers `embedder.seen(image)`.
@@ -49,9 +52,11 @@ def similarity_map(embedder: Embedder, image: PhotoSource, vector: np.ndarray) -
     def work(network: Any, images: torch.Tensor) -> np.ndarray:
         with torch.inference_mode():
             features = _map_of(network.backbone, images)
+            if isinstance(network, MEAN) and network.grid is not None:
+                return np.asarray(_by_cells(network.grid, features, other.to(features.device))[0].clamp(-1, 1).cpu())
             height, width = features.shape[2:]
             locations = features.flatten(2)[0].T[:, :, None, None]  # (L, D, 1, 1): each a picture of one location
-            cosines = _Similarity(network.backbone, other)(locations)
+            cosines = _Similarity(network, other)(locations)
         return np.asarray(cosines.reshape(height, width).clamp(-1, 1).cpu())
 
     return embedder.compute(work, image)
@@ -77,7 +82,7 @@ def saliency(embedder: Embedder, image: PhotoSource, vector: np.ndarray) -> np.n
 
         with torch.no_grad():
             features = _map_of(network.backbone, images)
-        similarity = _Similarity(network.backbone, other)
+        similarity = _Similarity(network, other)
         shares = LayerGradCam(similarity, similarity.map).attribute(features.requires_grad_(), relu_attributions=True)
         heat = shares.detach()[0, 0]
         strongest = heat.max()
@@ -133,10 +138,10 @@ def overlay(
 class _Similarity(nn.Module):
     """Cosines (N,) of the embeddings of maps (N, D, h, w) with a unit vector (D,)."""
 
-    def __init__(self, backbone: Any, other: torch.Tensor) -> None:
+    def __init__(self, network: Any, other: torch.Tensor) -> None:
         super().__init__()
         self.map = nn.Identity()  # what Grad-CAM looks at
-        self.backbone, self.other = backbone, other
+        self.network, self.backbone, self.other = network, network.backbone, other
 
     def forward(self, maps: torch.Tensor) -> torch.Tensor:
         features = self.map(maps)
@@ -144,7 +149,15 @@ class _Similarity(nn.Module):
             features = F.pad(features.flatten(2).transpose(1, 2), (0, 0, self.backbone.num_prefix_tokens, 0))
         elif _channels_last(self.backbone):
             features = features.permute(0, 2, 3, 1)
-        return F.normalize(self.backbone.forward_head(features), dim=1) @ self.other.to(maps.device)
+        head = self.network.embedding_of if isinstance(self.network, MEAN) else self.backbone.forward_head
+        return F.normalize(head(features), dim=1) @ self.other.to(maps.device)
+
+
+def _by_cells(grid: GridEmbedding, features: torch.Tensor, other: torch.Tensor) -> torch.Tensor:
+    """(B, h, w) cosines of each location of maps (B, C, h, w), projected, with the other's cell that it lies in."""
+    cells = other.reshape(1, grid.cells, grid.cells, -1).permute(0, 3, 1, 2)
+    own = grid.project(features.permute(0, 2, 3, 1)).permute(0, 3, 1, 2)
+    return F.cosine_similarity(own, F.interpolate(cells, features.shape[2:]), dim=1)
 
 
 def _map_of(backbone: Any, images: torch.Tensor) -> torch.Tensor:

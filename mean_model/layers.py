@@ -1,4 +1,4 @@
-"""The three training branches of MEAN: PEE, GEE and CEA (Sec. III-B to III-D of the paper).
+"""The three training branches of MEAN: PEE, GEE and CEA (Sec. III-B to III-D of the paper), and the grid embedding.
 
 Each layer takes plain numbers; only `network.MEAN.from_config` sees the config. Attributes carry the paper's names.
 """
@@ -156,3 +156,42 @@ class CrossDomainEnhancedAlignment(nn.Module):
         flat = features.flatten(2)
         aligned: Tensor = self.msf(flat, self.fat(self.de(flat)))
         return aligned
+
+
+class GridEmbedding(nn.Module):
+    """The map as a grid of cells, each projected to few numbers by one learnt layer. Not of the paper.
+
+    The mean of a map forgets where in the picture something lies. A grid keeps it, for pictures that are north up; as
+    all cells share the layer, a map that is turned by a quarter has the same cells in other places.
+    """
+
+    def __init__(self, channels: int, cells: int, cell_channels: int) -> None:
+        super().__init__()
+        self.cells = cells
+        self.project = nn.Linear(channels, cell_channels)
+
+    def pooled(self, features: Tensor) -> Tensor:
+        """(B, C, H, W) -> (B, cells * cells, C), the mean of each cell, row by row from the upper left."""
+        return F.adaptive_avg_pool2d(features, self.cells).flatten(2).transpose(1, 2)
+
+    def forward(self, features: Tensor) -> Tensor:
+        """(B, C, H, W) -> (B, cells * cells * cell_channels), the numbers of one cell side by side."""
+        embedding: Tensor = self.project(self.pooled(features)).flatten(1)
+        return embedding
+
+    @torch.no_grad()
+    def start_from(self, features: Tensor) -> None:
+        """Begin with the principal directions of the cells of some maps (B, C, H, W), each of the same spread.
+
+        Raises:
+            ValueError: fewer cells than numbers are asked of one.
+        """
+        cells = self.pooled(features).flatten(0, 1).float()
+        wanted = self.project.out_features
+        if len(cells) < wanted:
+            raise ValueError(f"{len(cells)} cells have no {wanted} principal directions.")
+        mean = cells.mean(0)
+        _, spread, directions = torch.linalg.svd(cells - mean, full_matrices=False)
+        weight = directions[:wanted] / (spread[:wanted, None] / len(cells) ** 0.5).clamp_min(1e-6)
+        self.project.weight.copy_(weight)
+        self.project.bias.copy_(-weight @ mean)

@@ -1,16 +1,15 @@
-"""The MEAN network: a ConvNeXt backbone that embeds photos, with the three branches that train it (Sec. III)."""
+"""The MEAN network: a backbone that embeds photos, with the three branches that train it (Sec. III)."""
 
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Self
+from typing import Any, Self
 
 import timm
 import torch.nn.functional as F
-from timm.models.convnext import ConvNeXt
 from torch import Tensor, nn, tensor
 
-from .config import MeanConfig
+from .config import STRIDE_PX, MeanConfig
 from .errors import ConfigError
 from .layers import (
     CrossDomainEnhancedAlignment,
@@ -19,6 +18,7 @@ from .layers import (
     DomainEnhancement,
     FeatureAdaptiveTemperature,
     GlobalExtensionEmbedding,
+    GridEmbedding,
     MultiScaleFusion,
     ProgressiveExtensionEmbedding,
 )
@@ -41,7 +41,7 @@ class TrainingOutputs:
 class ParameterCounts:
     """How many numbers a network learns, by what they are for."""
 
-    backbone: int  # all that runs at inference
+    backbone: int  # all that runs at inference, a grid included
     pee: int
     gee: int
     cea: int
@@ -67,17 +67,26 @@ class ParameterCounts:
 
 
 class MEAN(nn.Module):
-    """One network for both views. At inference only the backbone runs; PEE, GEE and CEA exist for the losses."""
+    """One network for both views. At inference only backbone and grid run; PEE, GEE and CEA exist for the losses.
+
+    Attributes:
+        backbone: of timm, ending at its map.
+        grid: makes the embedding of the map; None: the backbone's own head does, by the mean.
+        pee, gee, cea: the branches.
+        logit_scale: logarithm of InfoNCE's inverse temperature.
+    """
 
     def __init__(
         self,
-        backbone: ConvNeXt,
+        backbone: Any,
         pee: ProgressiveExtensionEmbedding,
         gee: GlobalExtensionEmbedding,
         cea: CrossDomainEnhancedAlignment,
+        grid: GridEmbedding | None = None,
     ) -> None:
         super().__init__()
         self.backbone = backbone
+        self.grid = grid
         self.pee = pee
         self.gee = gee
         self.cea = cea
@@ -92,10 +101,9 @@ class MEAN(nn.Module):
             pretrained: start the backbone from timm's ImageNet weights, which this downloads. Never by default.
 
         Raises:
-            ConfigError: timm knows no ConvNeXt of that name.
+            ConfigError: timm knows no network of that name that makes a map, or not one of so many stages or cells.
         """
-        backbone = _backbone(config, pretrained)
-        channels = backbone.num_features
+        backbone, channels = _backbone(config, pretrained)
         compact = max(1, channels // 3)  # 256 of the 768 channels of ConvNeXt-Tiny, as published
 
         def dec() -> DiversifiedEmbeddingClassifier:
@@ -110,24 +118,43 @@ class MEAN(nn.Module):
                 FeatureAdaptiveTemperature(compact, config.temperature, config.softmax),
                 MultiScaleFusion(channels, compact, config.aligned_channels),
             ),
+            GridEmbedding(channels, config.grid, config.cell_channels) if config.grid else None,
         )
 
     @property
     def dimension(self) -> int:
         """Length D of an embedding."""
-        return int(self.backbone.num_features)
+        if self.grid is None:
+            return int(self.backbone.num_features)
+        return self.grid.cells**2 * self.grid.project.out_features
+
+    def train(self, mode: bool = True) -> Self:
+        """Switch to training or evaluation. A backbone's batch norms stay as they were trained.
+
+        Else an embedding would depend on the other pictures of its batch, and on how gradient caching cuts that.
+        """
+        super().train(mode)
+        for module in self.backbone.modules():
+            if isinstance(module, nn.BatchNorm2d):
+                module.eval()
+        return self
 
     def forward(self, images: Tensor) -> Tensor:
         """Embed photos.
 
         Args:
-            images: (B, 3, S, S), normalised with ImageNet's mean and standard deviation; S a multiple of 32.
+            images: (B, 3, S, S), normalised with the config's mean and standard deviation; S a multiple of 32.
 
         Returns:
             (B, D), rows of length 1, in float32 also when the network runs in half precision.
         """
-        pooled = self.backbone.forward_head(self.backbone.forward_features(images))
+        pooled = self.embedding_of(self.backbone.forward_features(images))
         return F.normalize(pooled if pooled.element_size() >= 4 else pooled.float(), dim=1)
+
+    def embedding_of(self, features: Tensor) -> Tensor:
+        """Embeddings (B, D), not yet of length 1, of the backbone's maps (B, C, h, w)."""
+        embedding: Tensor = self.backbone.forward_head(features) if self.grid is None else self.grid(features)
+        return embedding
 
     def forward_training(self, images: Tensor) -> TrainingOutputs:
         """What the losses need. Call in train mode with at least two photos: the branches normalise over the batch.
@@ -136,7 +163,7 @@ class MEAN(nn.Module):
             images: (B, 3, S, S) of one view, as for `forward`.
         """
         features = self.backbone.forward_features(images)
-        pooled = self.backbone.forward_head(features)
+        pooled = self.embedding_of(features)
         first, second = self.pee(features)
         third = self.gee(pooled)
         logits, embeddings = zip(first, second, third, strict=True)
@@ -144,16 +171,20 @@ class MEAN(nn.Module):
 
     def inference_parameters(self) -> Iterator[nn.Parameter]:
         """The parameters that an embedding depends on."""
-        return self.backbone.parameters()
+        for part in self._inference_parts():
+            yield from part.parameters()
 
     def inference_state_dict(self) -> dict[str, Tensor]:
         """The tensors that an embedding depends on, named as in `state_dict()`."""
-        return {name: value for name, value in self.state_dict().items() if name.startswith("backbone.")}
+        return {name: value for name, value in self.state_dict().items() if name.startswith(("backbone.", "grid."))}
+
+    def _inference_parts(self) -> list[nn.Module]:
+        return [self.backbone, *([] if self.grid is None else [self.grid])]
 
     def parameter_counts(self) -> ParameterCounts:
         """How many parameters each part learns."""
         return ParameterCounts(
-            backbone=_count(self.backbone),
+            backbone=sum(map(_count, self._inference_parts())),
             pee=_count(self.pee),
             gee=_count(self.gee),
             cea=_count(self.cea),
@@ -176,11 +207,22 @@ def _count(part: nn.Module) -> int:
     return sum(parameter.numel() for parameter in part.parameters())
 
 
-def _backbone(config: MeanConfig, pretrained: bool) -> ConvNeXt:
-    """The ConvNeXt that the config names, without a classifier."""
-    if not timm.is_model(config.backbone):
-        raise ConfigError(f"timm knows no model named {config.backbone!r}; choose a ConvNeXt such as convnext_tiny.")
-    backbone = timm.create_model(config.backbone, pretrained=pretrained, num_classes=0, drop_path_rate=config.drop_path)
-    if not isinstance(backbone, ConvNeXt):
-        raise ConfigError(f"{config.backbone} is no ConvNeXt; choose one such as convnext_tiny.")
-    return backbone
+def _backbone(config: MeanConfig, pretrained: bool) -> tuple[Any, int]:
+    """The network of timm that the config names, without a classifier, and the channels of its map."""
+    name, stages = config.backbone, config.stages
+    if not timm.is_model(name):
+        raise ConfigError(f"timm knows no model named {name!r}; choose a ConvNeXt such as convnext_tiny.")
+    backbone: Any = timm.create_model(name, pretrained=pretrained, num_classes=0, drop_path_rate=config.drop_path)
+    taps = getattr(backbone, "feature_info", [])
+    if getattr(backbone, "output_fmt", "NCHW") != "NCHW" or not taps or taps[-1]["reduction"] != STRIDE_PX:
+        raise ConfigError(f"{name} makes no map of {STRIDE_PX} px a location; choose a ConvNeXt such as convnext_tiny.")
+    if stages > len(taps):
+        raise ConfigError(f"stages is {stages} and {name} has {len(taps)}; 0 takes all.")
+    last = taps[stages - 1]
+    side = config.image_size // last["reduction"]
+    if config.grid > side:
+        raise ConfigError(f"grid is {config.grid}, but the map of {name} is only {side} locations wide.")
+    if not stages:
+        return backbone, int(backbone.num_features)
+    backbone.prune_intermediate_layers([stages - 1], prune_norm=True, prune_head=True)
+    return backbone, int(last["num_chs"])

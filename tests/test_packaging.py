@@ -15,7 +15,7 @@ pytestmark = [pytest.mark.process, pytest.mark.slow]
 
 PACKAGES = ("gallery", "mean_model", "pages", "train_scripts")
 BUILD = "import sys; from setuptools import build_meta; print(build_meta.build_wheel(sys.argv[1]))"
-EXTRAS = {"cluster", "dev"}
+EXTRAS = {"cluster", "dev", "train"}
 
 
 @pytest.fixture(scope="module")

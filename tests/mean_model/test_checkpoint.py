@@ -225,7 +225,9 @@ def test_weights_that_are_no_numbers_are_refused(saved):
         ('{"architectures": ["ViTModel"], "model_type": "vit"}', "another kind of model (['ViTModel'])"),
         ('{"weights": "inference", "colour": 1}', "config.json: Unknown setting colour"),
         ('{"weights": "inference", "image_size": "384"}', "config.json: image_size"),
-        ('{"weights": "inference", "backbone": "resnet50"}', "choose a ConvNeXt"),
+        ('{"weights": "inference", "backbone": "vit_small_patch16_224"}', "makes no map of 32 px a location"),
+        ('{"weights": "inference", "stages": 5, "grid": 2}', "stages is 5 and convnext_tiny has 4"),
+        ('{"weights": "inference", "image_size": 64, "grid": 3}', "the map of convnext_tiny is only 2 locations wide"),
         ('{"weights": "inference", "backbone": "convnext_huge"}', "timm knows no model named 'convnext_huge'"),
     ],
 )

@@ -21,6 +21,9 @@ from mean_model.errors import ConfigError
         dec_dropout=st.floats(0, 0.99),
         temperature=st.floats(1e-3, 10),
         softmax=st.sampled_from(["once", "twice"]),
+        grid=st.integers(1, 8),
+        stages=st.integers(0, 4),
+        normalisation=st.sampled_from(["imagenet", "half"]),
     )
 )
 def test_a_config_survives_json(config: MeanConfig) -> None:
@@ -42,7 +45,11 @@ def test_a_config_cannot_be_changed() -> None:
     [
         ("colour", 1, "Unknown setting colour; known are .*image_size"),
         ("backbone", 3, "backbone is 3; it must be text"),
-        ("backbone", "resnet50", "backbone is 'resnet50'; choose a ConvNeXt"),
+        ("stages", -1, "stages is -1; it must be at least 0"),
+        ("stages", 3, "stages is 3 and grid 0: set grid"),
+        ("grid", -1, "grid is -1; it must be at least 0"),
+        ("cell_channels", 0, "cell_channels is 0; it must be at least 1"),
+        ("normalisation", "none", "normalisation is 'none'; choose 'imagenet' or 'half'"),
         ("image_size", "384", "image_size is '384'; it must be a whole number"),
         ("image_size", 384.0, "image_size is 384.0; it must be a whole number"),
         ("image_size", True, "image_size is True; it must be a whole number"),

@@ -192,7 +192,11 @@ def test_fingerprint_names_weights_and_preprocessing(embedder):
         changed.backbone.stem[0].bias[0] += 1
     others.append(fingerprint(weights_sha256(changed), ATTO))
     assert len({embedder.fingerprint, *others}) == 5
+    grid = replace(ATTO, grid=1)
+    kinds = [ATTO, grid, replace(grid, stages=2), replace(grid, cell_channels=8), replace(ATTO, normalisation="half")]
+    assert len({fingerprint("0", kind) for kind in kinds}) == len(kinds)
     # What an embedding does not depend on does not count.
+    assert fingerprint("0", replace(ATTO, cell_channels=8)) == fingerprint("0", ATTO)
     assert fingerprint("0", replace(ATTO, classes=9)) == fingerprint("0", ATTO)
 
 

@@ -203,9 +203,25 @@ def test_other_networks_have_maps_too(backbone, side, pictures):
         vectors = embedder.embed(pictures[:2])
         heat, cam = (look(embedder, pictures[0], vectors[1]) for look in (similarity_map, saliency))
         assert heat.shape == cam.shape == (side, side) and np.abs(heat).max() <= 1 and (cam.min(), cam.max()) == (0, 1)
-        similarity = _Similarity(network.backbone, torch.from_numpy(vectors[1]))
+        similarity = _Similarity(network, torch.from_numpy(vectors[1]))
         features = embedder.compute(lambda network, images: _map_of(network.backbone, images), pictures[0])
         assert float(similarity(features)) == pytest.approx(float(vectors[0] @ vectors[1]), abs=1e-5)
+
+
+def test_a_grid_compares_each_location_with_the_cell_in_its_place(pictures):
+    torch.manual_seed(0)
+    config = MeanConfig("convnext_atto", 128, classes=3, stages=3, grid=2, cell_channels=5)
+    with Embedder(MEAN.from_config(config), config, device="cpu", precision="float32") as embedder:
+        vectors = embedder.embed(pictures[:2])
+        heat, cam = (look(embedder, pictures[0], vectors[1]) for look in (similarity_map, saliency))
+        features = feature_map(embedder, pictures[0])
+        layer = embedder.network.grid.project
+    weight, bias = layer.weight.double().numpy(), layer.bias.double().numpy()
+    cells = vectors[1].reshape(2, 2, 5)
+    assert heat.shape == cam.shape == (8, 8) and (cam.min(), cam.max()) == (0, 1)
+    for row, column in ((0, 0), (3, 4), (7, 2)):
+        own, other = weight @ features[row, column] + bias, cells[row // 4, column // 4]
+        assert heat[row, column] == pytest.approx(own @ other / np.linalg.norm(own) / np.linalg.norm(other), abs=1e-5)
 
 
 def test_networks_without_a_pooled_map_are_refused(pictures):

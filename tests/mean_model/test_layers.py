@@ -10,6 +10,7 @@ from mean_model.layers import (
     DiversifiedEmbeddingGenerator,
     DomainEnhancement,
     FeatureAdaptiveTemperature,
+    GridEmbedding,
     MultiScaleFusion,
 )
 
@@ -81,3 +82,20 @@ def test_msf_is_never_negative() -> None:
     fused = MultiScaleFusion(12, 4, out_channels=8)(noise(3, 12, 10), noise(3, 4, 10, seed=1))
     assert fused.shape == (3, 8, 10)
     assert fused.min() == 0 < fused.max()
+
+
+def test_a_grid_keeps_where_things_lie_and_a_quarter_turn_moves_its_cells() -> None:
+    grid, maps = GridEmbedding(12, 2, 5), noise(3, 12, 8, 8)
+    cells = grid(maps).reshape(3, 2, 2, 5)
+    torch.testing.assert_close(cells[:, 0, 1], grid.project(maps[:, :, :4, 4:].mean((2, 3))))
+    torch.testing.assert_close(grid(maps.rot90(1, (2, 3))).reshape(3, 2, 2, 5), cells.rot90(1, (1, 2)))
+
+
+def test_a_grid_starts_with_uncorrelated_numbers_of_one_spread() -> None:
+    grid, maps = GridEmbedding(12, 2, 5), noise(50, 12, 8, 8) * torch.arange(1, 13)[:, None, None] + 7
+    grid.start_from(maps)
+    numbers = grid(maps).reshape(-1, 5)
+    torch.testing.assert_close(numbers.mean(0), torch.zeros(5), atol=1e-3, rtol=0)
+    torch.testing.assert_close(numbers.T @ numbers / len(numbers), torch.eye(5), atol=1e-3, rtol=0)
+    with pytest.raises(ValueError, match="4 cells have no 5"):
+        grid.start_from(maps[:1])

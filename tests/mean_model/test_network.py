@@ -1,12 +1,14 @@
 """The MEAN network: shapes, laws of an embedding, parameter counts, and that nothing is downloaded."""
 
 import json
+from pathlib import Path
 
 import pytest
 import timm
 import torch
 from torch import Tensor
 
+from mean_model.checkpoint import load_network, save_model
 from mean_model.config import MeanConfig
 from mean_model.errors import ConfigError
 from mean_model.network import MEAN
@@ -98,6 +100,32 @@ def test_inference_tensors_decide_the_embedding(atto: MEAN) -> None:
     assert all(name.startswith(("pee.", "gee.", "cea.", "logit_scale")) for name in missing)
     assert torch.equal(other(photos(2)), atto(photos(2)))
     assert sum(p.numel() for p in atto.inference_parameters()) == sum(tensor.numel() for tensor in kept.values())
+
+
+LITE = MeanConfig(
+    "tf_efficientnet_lite0", 64, 5, stages=4, grid=2, cell_channels=6, embedding_channels=8, aligned_channels=8
+)
+
+
+def test_a_grid_embedding_is_that_of_the_map_and_is_saved_with_the_backbone(tmp_path: Path) -> None:
+    torch.manual_seed(0)
+    network = MEAN.from_config(LITE).eval()
+    assert network.grid is not None and network(photos(2)).shape == (2, 24)
+    with torch.no_grad():
+        expected = network.grid(network.backbone.forward_features(photos(2)))
+        torch.testing.assert_close(network(photos(2)), expected / expected.norm(dim=1, keepdim=True))
+    save_model(tmp_path, network, LITE, dtype=torch.float32)
+    _, again, config, _ = load_network(tmp_path)
+    assert config == LITE and torch.equal(again(photos(2)), network(photos(2)))
+    assert network.parameter_counts().inference == sum(p.numel() for p in again.inference_parameters())
+
+
+def test_the_batch_norms_of_a_backbone_stay_as_they_were_trained() -> None:
+    network = MEAN.from_config(LITE).train()
+    before = network.backbone.bn1.running_mean.clone()
+    alone, together = (network.forward_training(photos(4)[:count]).pooled for count in (2, 4))
+    torch.testing.assert_close(together[:2], alone)
+    assert torch.equal(network.backbone.bn1.running_mean, before) and network.cea.training
 
 
 @pytest.mark.parametrize("asked", [False, True])

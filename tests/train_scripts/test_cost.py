@@ -128,7 +128,7 @@ def test_the_command_line(capsys, refused):
     assert said["params_m"] > said["inference_params_m"]
     cost_script.main(["backbone=convnext_atto", "image_size=64"])
     assert "as the paper counts" in capsys.readouterr().out
-    assert "choose a ConvNeXt" in refused(cost_script.main, "backbone=resnet18")
+    assert "choose a ConvNeXt" in refused(cost_script.main, "backbone=vit_small_patch16_224")
 
 
 def test_the_command_line_takes_files_of_other_methods(tmp_path, capsys, refused):

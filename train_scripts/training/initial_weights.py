@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import pickle
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -15,11 +16,12 @@ from torch import Tensor, nn
 
 from mean_model.checkpoint import AbsentBranch, load_model, load_network
 from mean_model.config import MeanConfig
-from mean_model.errors import CheckpointError
+from mean_model.errors import CheckpointError, ConfigError
 from mean_model.network import MEAN
 from mean_model.other_methods.convnext_names import first_release_names, size_of
 from mean_model.other_methods.networks import OtherConfig, OtherNetwork, PartsNetwork, fresh
 from mean_model.other_methods.resnets import ResNetMap
+from train_scripts.training.lite0_package import BACKBONE, package_weights
 
 _FIRST_RELEASE = "downsample_layers.0.0.weight"
 """A tensor that a ConvNeXt has by this name in its first release only."""
@@ -34,9 +36,9 @@ def init_network(config: MeanConfig, start: str, parts: Parts = "all", gamma: fl
 
     Args:
         config: of the network.
-        start: "imagenet" for timm's weights of the backbone, which may be downloaded from the Hub; "scratch"; weights
-            of this project (anything `load_model` takes); or a file of a timm backbone's tensors (.safetensors,
-            .pth), which must fit name by name.
+        start: "imagenet" for the backbone's weights, those that a package brings (`lite0_package`) or timm's, which
+            may be downloaded from the Hub; "scratch"; weights of this project (anything `load_model` takes); or a
+            file of a timm backbone's tensors (.safetensors, .pth), which must fit name by name.
         parts: "all" of this project's weights, or only their backbone.
         gamma: layer scale at the start from scratch.
 
@@ -52,10 +54,10 @@ def init_network(config: MeanConfig, start: str, parts: Parts = "all", gamma: fl
     path = Path(start).expanduser()
     if path.name == "last.pt":
         raise CheckpointError("last.pt is the state of a run: start from the weights in last or best beside it.")
-    if path.is_file() and not path.with_name("config.json").is_file():
+    if _is_bare(path):
         state = _timm_names(_tensors(path))
-        if any(name.startswith(("stem.", "stem_")) for name in state):
-            load_backbone(network, state, path.name)
+        if any(name.startswith(("stem.", "stem_", "conv_stem.")) for name in state):
+            load_backbone(network, state, path.name, _whole_backbone(config))
             return network
     name, source, settings, _ = load_network(start)
     if settings.backbone != config.backbone:
@@ -63,6 +65,12 @@ def init_network(config: MeanConfig, start: str, parts: Parts = "all", gamma: fl
             f"{name} has the backbone {settings.backbone} and the config asks for {config.backbone}: "
             f"set model.backbone={settings.backbone}, or start from other weights."
         )
+    for key in ("stages", "normalisation", "grid", "cell_channels"):
+        if getattr(settings, key) != getattr(config, key) and (key != "cell_channels" or config.grid):
+            raise CheckpointError(
+                f"{name} has {key} {getattr(settings, key)} and the config {getattr(config, key)}: "
+                f"set model.{key}={getattr(settings, key)}, or start from other weights."
+            )
     if parts == "backbone" or isinstance(source.pee, AbsentBranch):
         log.info("starting from the backbone of %s", name)
         network.load_state_dict({**network.state_dict(), **source.inference_state_dict()})
@@ -82,6 +90,34 @@ def init_network(config: MeanConfig, start: str, parts: Parts = "all", gamma: fl
     log.info("starting from %s", name)
     network.load_state_dict(theirs)
     return network
+
+
+def brings_embedding(start: str) -> bool:
+    """Whether weights to begin from know how to make an embedding, as this project's do, or are a backbone's alone."""
+    return start not in ("scratch", "imagenet") and not _is_bare(Path(start).expanduser())
+
+
+def _is_bare(path: Path) -> bool:
+    return path.is_file() and not path.with_name("config.json").is_file()
+
+
+def freeze(network: MEAN, stages: int) -> None:
+    """Let the first stages of the backbone, and what comes before them, stay as they are.
+
+    Raises:
+        ConfigError: it does not have so many.
+    """
+    if not stages:
+        return
+    taps = network.backbone.feature_info
+    parameters = list(network.backbone.named_parameters())
+    if not 0 < stages <= len(taps):
+        raise ConfigError(f"frozen_stages is {stages}; choose 0 to {len(taps)}.")
+    inside = [at for at, (name, _) in enumerate(parameters) if name.startswith(f"{taps[stages - 1]['module']}.")]
+    if not inside:
+        raise ConfigError(f"frozen_stages is {stages}, more than run: choose fewer.")
+    for _, parameter in parameters[: inside[-1] + 1]:
+        parameter.requires_grad_(False)
 
 
 def init_other(config: OtherConfig, start: str, gamma: float = 0.3) -> OtherNetwork:
@@ -105,7 +141,7 @@ def init_other(config: OtherConfig, start: str, gamma: float = 0.3) -> OtherNetw
     if start == "imagenet":
         name = "resnet50.tv_in1k" if isinstance(network.backbone, ResNetMap) else config.backbone
         load_backbone(network, _fetched(name), name)
-    elif path.is_file() and not path.with_name("config.json").is_file():
+    elif _is_bare(path):
         load_backbone(network, _timm_names(_tensors(path)), path.name)
     else:
         with load_model(start, device="cpu", precision="float32") as source:
@@ -158,6 +194,11 @@ def initialise(network: MEAN | OtherNetwork, gamma: float) -> None:
 def _imagenet(config: MeanConfig) -> MEAN:
     from huggingface_hub import errors
 
+    state = package_weights() if config.backbone == BACKBONE else None
+    if state is not None:
+        network = MEAN.from_config(config)
+        load_backbone(network, state, "the package's file", _whole_backbone(config))
+        return network
     try:
         return MEAN.from_config(config, pretrained=True)
     except (OSError, RuntimeError, errors.HTTPError, errors.LocalEntryNotFoundError) as error:
@@ -192,11 +233,28 @@ def _timm_names(state: dict[str, Tensor]) -> dict[str, Tensor]:
     return {names.get(name, name): value for name, value in state.items() if not name.startswith("head.")}
 
 
-def load_backbone(network: MEAN | OtherNetwork, state: dict[str, Tensor], name: str) -> None:
-    """All of a timm backbone's tensors, strictly; only its ImageNet classifier is left out."""
-    classifier = ("head.fc.", "fc.", "head.weight", "head.bias")
-    state = {key: value.float() for key, value in state.items() if not key.startswith(classifier)}
-    own = network.backbone.state_dict()
+def _whole_backbone(config: MeanConfig) -> nn.Module:
+    """The backbone with the stages that do not run, without memory for its weights."""
+    with torch.device("meta"):
+        backbone: nn.Module = MEAN.from_config(replace(config, stages=0)).backbone
+    return backbone
+
+
+def load_backbone(
+    network: MEAN | OtherNetwork, state: dict[str, Tensor], name: str, whole: nn.Module | None = None
+) -> None:
+    """All of a timm backbone's tensors, strictly; its ImageNet classifier and stages that do not run are left out.
+
+    Args:
+        whole: the backbone with all of its stages, which the tensors must fit; None: all run.
+    """
+    classifier = ("head.fc.", "fc.", "classifier.", "head.weight", "head.bias")
+    state = {
+        key: value.float() if value.is_floating_point() else value
+        for key, value in state.items()
+        if not key.startswith(classifier)
+    }
+    own = (network.backbone if whole is None else whole).state_dict()
     wrong = [key for key in sorted(own.keys() | state.keys()) if key not in own or key not in state]
     wrong = wrong or [key for key in own if own[key].shape != state[key].shape]
     if wrong:
@@ -204,5 +262,5 @@ def load_backbone(network: MEAN | OtherNetwork, state: dict[str, Tensor], name: 
             f"{name} is of another backbone ({len(wrong)} tensors differ, first {wrong[0]}): set model.backbone to the "
             "one it was made for."
         )
-    network.backbone.load_state_dict(state, strict=True)
+    network.backbone.load_state_dict({key: state[key] for key in network.backbone.state_dict()}, strict=True)
     log.info("starting from the backbone in %s", name)

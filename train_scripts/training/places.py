@@ -270,7 +270,7 @@ def backward(run: PlacesRun, module: nn.Module, batch: Batch, weight: float = 1.
     device = run.mine.device
     dtype = precision_of(run.config, device)
     with torch.autocast(device.type, dtype, enabled=dtype != torch.float32):
-        outputs = module(network_input(batch.drone, device), network_input(batch.satellite, device))
+        outputs = module(*(network_input(view, device, run.config.model) for view in (batch.drone, batch.satellite)))
     of_method = method_losses if isinstance(outputs, MethodOutputs) else losses_of
     losses: Losses | WeightedLosses = of_method(outputs, batch.labels.to(device), run.config)
     run.scaler.scale(losses.total * weight).backward()

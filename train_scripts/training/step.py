@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from mean_model.config import IMAGENET_MEAN, IMAGENET_STD
+from mean_model.config import MeanConfig
 from mean_model.losses import Losses, classification, cross_domain_alignment, info_nce
 from mean_model.network import MEAN
 from train_scripts.training.distributed import gathered
@@ -45,7 +45,7 @@ class Step(nn.Module):
         """
         network = self.network
         features = network.backbone.forward_features(torch.cat([drone, satellite]))  # takes no statistics of the batch
-        pooled = network.backbone.forward_head(features)
+        pooled = network.embedding_of(features)
         logits: list[list[Tensor]] = []
         aligned: list[Tensor] = []
         for map_, vector in zip(features.chunk(2), pooled.chunk(2), strict=True):  # the branches normalise each view
@@ -94,10 +94,10 @@ def losses_of(outputs: Outputs, labels: Tensor, config: PlacesConfig) -> Losses:
     return Losses(weighted, contrast, classes, alignment)
 
 
-def network_input(pixels: Tensor, device: torch.device) -> Tensor:
+def network_input(pixels: Tensor, device: torch.device, model: MeanConfig) -> Tensor:
     """(B, 3, S, S), 0 to 255, as the network's input on the device."""
-    mean = torch.tensor(IMAGENET_MEAN, device=device)[:, None, None] * 255
-    std = torch.tensor(IMAGENET_STD, device=device)[:, None, None] * 255
+    mean = torch.tensor(model.mean, device=device)[:, None, None] * 255
+    std = torch.tensor(model.std, device=device)[:, None, None] * 255
     moved = pixels.to(device, non_blocking=True).float()
     return ((moved - mean) / std).contiguous(memory_format=torch.channels_last)
 

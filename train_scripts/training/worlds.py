@@ -16,12 +16,13 @@ import torch
 from torch import Tensor, nn
 
 from mean_model.checkpoint import save_model
+from mean_model.config import MeanConfig
 from mean_model.losses import Losses
 from mean_model.network import MEAN
 from train_scripts import pieces
 from train_scripts.data.simulator.pairs import Pairs
 from train_scripts.training.grounds import Grounds, open_worlds, prepared
-from train_scripts.training.initial_weights import init_network
+from train_scripts.training.initial_weights import brings_embedding, freeze, init_network
 from train_scripts.training.logging import Pace
 from train_scripts.training.optimisation import (
     averaged,
@@ -92,20 +93,26 @@ def start_run(config: WorldsConfig, device: torch.device) -> WorldsRun:
     """Fresh weights, or those of `config.start`."""
     torch.manual_seed(config.seed)
     network = init_network(config.model, config.start, "backbone", config.gamma)
+    freeze(network, config.frozen_stages)
     network.to(device).to(memory_format=torch.channels_last).train()
     generator = torch.Generator().manual_seed(config.seed)
     return WorldsRun(network, copied(network), optimizers_of(network, config.weight_decay), generator)
 
 
 @torch.no_grad()
-def centre_embeddings(network: MEAN, pairs: Pairs) -> None:
-    """Set the last normalisation so that embeddings of a batch are centred and of one spread in every channel.
+def centre_embeddings(network: MEAN, pairs: Pairs, model: MeanConfig) -> None:
+    """Set the last layer so that embeddings of a batch are centred and of one spread in every channel.
 
     A fresh network maps all photos into a narrow cone, where InfoNCE has next to no gradient.
     """
     network.eval()
-    pictures = network_input(torch.cat(pairs.views), pairs.drone.device)
-    pooled = network.backbone.forward_head(network.backbone.forward_features(pictures))
+    pictures = network_input(torch.cat(pairs.views), pairs.drone.device, model)
+    features = network.backbone.forward_features(pictures)
+    if network.grid is not None:
+        network.grid.start_from(features)
+        network.train()
+        return
+    pooled = network.backbone.forward_head(features)
     norm: nn.LayerNorm = network.backbone.head.norm  # type: ignore[assignment, union-attr]
     spread = pooled.std(0).clamp_min(1e-3)
     norm.weight.div_(spread)
@@ -122,8 +129,8 @@ def one_step(run: WorldsRun, grounds: Grounds, config: WorldsConfig, pace: Pace)
     with torch.no_grad():
         pairs = grounds.pairs(config, difficulty, run.generator)
     drawn = pace.now(run.step)
-    if run.step == 0 and config.start == "scratch":
-        centre_embeddings(run.network, pairs)
+    if run.step == 0 and (config.start == "scratch" or (config.model.grid and not brings_embedding(config.start))):
+        centre_embeddings(run.network, pairs, config.model)
     run.network.zero_grad()
     set_rate(run.optimizers, rate)
     losses = backward(run.network, pairs, config)

@@ -21,6 +21,9 @@ class WorldsConfig(TrainingConfig):
     pictures_share: float = 0.25  # of a batch, where there are pictures
     tile_m: float = 0.0  # of a gallery's ground: side of the tiles to train; 0 takes that of the gallery's tiles
     start: str = "scratch"
+    frozen_stages: int = (
+        0  # of the backbone, from its input: they stay as they start, which costs them no backward pass
+    )
     minutes: float = 60.0  # of training in all, over every resumption
     batch: int = 96
     chunk: int = 0  # pairs that the network holds at a time; 0: the whole batch. See `worlds_step.backward`

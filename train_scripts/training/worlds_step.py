@@ -113,12 +113,12 @@ def _seeded(
 def embeddings_of(network: MEAN, pictures: Tensor, config: WorldsConfig) -> Tensor:
     """(B, D) float32 of length 1. Args: pictures: (B, 3, S, S) 0..255."""
     with torch.autocast(pictures.device.type, torch.bfloat16, enabled=config.bfloat16):
-        return network(network_input(pictures, pictures.device)).float()
+        return network(network_input(pictures, pictures.device, config.model)).float()
 
 
 def _outputs(network: MEAN, pictures: Tensor, config: WorldsConfig) -> TrainingOutputs:
     with torch.autocast(pictures.device.type, torch.bfloat16, enabled=config.bfloat16):
-        return _float(network.forward_training(network_input(pictures, pictures.device)))
+        return _float(network.forward_training(network_input(pictures, pictures.device, config.model)))
 
 
 def _float(outputs: TrainingOutputs) -> TrainingOutputs:

@@ -9,12 +9,12 @@ import torch
 from safetensors.torch import save
 
 from mean_model.checkpoint import save_model
-from mean_model.errors import CheckpointError
+from mean_model.errors import CheckpointError, ConfigError
 from mean_model.network import MEAN
 from mean_model.other_methods.convnext_names import first_release_names
 from tests.helpers.fake_hub import fake_hub
 from tests.helpers.training import STEADY, alike
-from train_scripts.training.initial_weights import init_network
+from train_scripts.training.initial_weights import brings_embedding, freeze, init_network
 
 
 def test_imagenet_weights_come_from_the_hub_or_it_is_said_that_they_cannot(
@@ -56,3 +56,31 @@ def test_weights_to_start_from_must_fit(tmp_path: Path) -> None:
         init_network(STEADY, str(tmp_path / "last.pt"))
     with pytest.raises(CheckpointError, match=r"no weights nowhere.pth"):
         init_network(STEADY, str(tmp_path / "nowhere.pth"))
+
+
+def test_weights_of_another_embedding_are_refused_and_frozen_stages_do_not_learn(tmp_path: Path) -> None:
+    grid = replace(STEADY, grid=1, stages=3)
+    network = MEAN.from_config(grid)
+    save_model(tmp_path / "grid", network, grid, dtype=torch.float32)
+    started = init_network(grid, str(tmp_path / "grid"), "backbone")
+    alike(dict(started.inference_state_dict()), dict(network.inference_state_dict()))
+    with pytest.raises(CheckpointError, match="stages 3 and the config 0"):
+        init_network(STEADY, str(tmp_path / "grid"))
+    with pytest.raises(CheckpointError, match="grid has cell_channels 24 and the config 8"):
+        init_network(replace(grid, cell_channels=8), str(tmp_path / "grid"))
+    freeze(network, 2)
+    still = {name.split(".")[0] for name, one in network.backbone.named_parameters() if not one.requires_grad}
+    learning = {name for name, one in network.named_parameters() if one.requires_grad}
+    assert still == {"stem", "stages"}
+    assert any(".stages.2." in name for name in learning) and not any(".stages.1." in name for name in learning)
+    assert {"grid.project.weight", "logit_scale"} <= learning
+    for wrong, says in ((5, "choose 0 to 4"), (4, "more than run")):
+        with pytest.raises(ConfigError, match=says):
+            freeze(network, wrong)
+
+
+def test_what_brings_an_embedding_is_weights_of_this_project(tmp_path: Path) -> None:
+    save_model(tmp_path / "own", MEAN.from_config(STEADY), STEADY)
+    torch.save({}, tmp_path / "timm.pth")
+    bring = [brings_embedding(str(start)) for start in (tmp_path / "own", "starter", tmp_path / "timm.pth", "imagenet")]
+    assert bring == [True, True, False, False]

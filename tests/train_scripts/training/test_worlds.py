@@ -18,8 +18,10 @@ from train_scripts.data.simulator.pairs import FlightRange, Pool, easier, load_p
 from train_scripts.train import main
 from train_scripts.training import worlds, worlds_step
 from train_scripts.training.grounds import Grounds
+from train_scripts.training.logging import Pace
 from train_scripts.training.optimisation import optimizers_of
-from train_scripts.training.worlds import export, start_run, train
+from train_scripts.training.step import network_input
+from train_scripts.training.worlds import centre_embeddings, export, one_step, start_run, train
 from train_scripts.training.worlds_config import WorldsConfig
 
 CPU = torch.device("cpu")
@@ -102,6 +104,26 @@ def test_a_cut_run_goes_on_and_its_export_embeds(
     vectors = embedder.embed([np.zeros((40, 40, 3), np.uint8)])
     assert vectors.shape == (1, 320) and np.linalg.norm(vectors) == pytest.approx(1, abs=1e-3)
     embedder.close()
+
+
+def test_a_grid_starts_from_the_first_batch_and_frozen_stages_stay(config: WorldsConfig, pool: Pool) -> None:
+    model = replace(config.model, stages=3, grid=2, cell_channels=4, embedding_channels=4, aligned_channels=4)
+    config = replace(config, model=model, frozen_stages=2, weights=LossWeights(1.0, 0.0, 0.0), learning_rate=0.01)
+    run = start_run(config, CPU)
+    before = {name: value.clone() for name, value in run.network.state_dict().items()}
+    pairs = random_pairs(pool, 16, 32, FlightRange(tile_m=60), torch.Generator().manual_seed(5), worlds_per_batch=1)
+    centre_embeddings(run.network, pairs, model)
+    with torch.no_grad():
+        cells = run.network.embedding_of(run.network.backbone.forward_features(
+            network_input(torch.cat(pairs.views), CPU, model)
+        )).reshape(-1, 4)  # fmt: skip
+    torch.testing.assert_close(cells.mean(0), torch.zeros(4), atol=1e-3, rtol=0)
+    one_step(run, Grounds(pool), config, Pace(CPU))
+    run.seconds = 600
+    one_step(run, Grounds(pool), config, Pace(CPU))
+    moved = {name for name, value in run.network.state_dict().items() if not torch.equal(value, before[name])}
+    assert "grid.project.weight" in moved and any(name.startswith("backbone.stages.2.") for name in moved)
+    assert not any(name.startswith(("backbone.stem", "backbone.stages.0.", "backbone.stages.1.")) for name in moved)
 
 
 def test_a_loss_that_is_not_finite_stops_with_its_step(

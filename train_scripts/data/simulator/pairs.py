@@ -14,7 +14,7 @@ from torch import Tensor
 
 from train_scripts.data.simulator.camera import Cameras, ground_grid_rays, looking_at
 from train_scripts.data.simulator.renderer import Surfaces, colours_of, height_at, intersect, north_up, render
-from train_scripts.data.simulator.sensor import add_haze, photometry, weather
+from train_scripts.data.simulator.sensor import add_haze, another_sensor, photometry, weather
 from train_scripts.errors import MissingPart
 
 SAME_GROUND = 0.15
@@ -46,6 +46,7 @@ class FlightRange:
     pitch_error_deg: float = 2.0  # of that pose, largest either way
     fov_error: float = 0.04  # of that pose, largest either way, as a share
     weather: float = 0.0  # share of views in fog, darkness, glare, rain, snow or from a shaken camera
+    other_sensor: float = 0.0  # share of tiles as web maps have them: blurred, sharpened, their tones stretched
     mirrored: bool = False  # turn by quarters and mirror both pictures of a pair alike: eight grounds of each
     upright: bool = True  # turn views by quarters until north is nearest to up, as a search over four turns shows them
 
@@ -65,6 +66,7 @@ def easier(flight: FlightRange, difficulty: float) -> FlightRange:
         roll_deg=flight.roll_deg * difficulty,
         tile_scale=towards(flight.tile_scale, 1.0),
         weather=flight.weather * difficulty,
+        other_sensor=flight.other_sensor * difficulty,
         heading_deg=flight.heading_deg * difficulty,
     )
 
@@ -262,7 +264,9 @@ def random_pairs(
         if len(members):
             asked = Views(pool, cells.views[members], points[members], size_px, of, steps, photometry_strength)
             drone[members] = draw(asked, generator)
-    satellite = photometry(satellite, generator, 0.4 * photometry_strength)
+    satellite = another_sensor(
+        photometry(satellite, generator, 0.4 * photometry_strength), generator, flight.other_sensor
+    )
     if flight.mirrored:
         drone, satellite = turned_alike((drone, satellite), generator)
     same = shared_ground(points, centre, torch.full_like(side, seen.tile_m), side) > SAME_GROUND

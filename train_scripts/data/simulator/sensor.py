@@ -87,6 +87,38 @@ def on_device(
     return draw(shape, generator=torch.Generator(device).manual_seed(seed), device=device)
 
 
+def another_sensor(pictures: Tensor, generator: torch.Generator, share: float) -> Tensor:
+    """Some of the pictures as a web map may show them: coarse, then sharpened, tones stretched, colours pale or none.
+
+    Args:
+        pictures: (B, 3, H, W) 0..255; they are not changed.
+        generator: CPU generator.
+        share: of the pictures that are changed, 0 to 1.
+
+    Returns:
+        (B, 3, H, W) 0..255.
+    """
+    if not share:
+        return pictures
+    struck = (torch.rand(len(pictures), generator=generator) < share).nonzero()[:, 0].to(pictures.device)
+    if not len(struck):
+        return pictures
+    x, count, device = pictures[struck], len(struck), pictures.device
+    coarse = blur(x, 0.4 + 1.2 * float(torch.rand((), generator=generator)))
+    x = torch.lerp(x, coarse, uniform(count, 0.3, 1.0, generator, device))
+    x = x + uniform(count, 0.0, 1.5, generator, device) * (x - blur(x, 1.5))
+    every = x.flatten(1)[:, ::7]  # enough of the values to know where they end
+    low, high = (every.quantile(at, dim=1)[:, None, None, None] for at in (0.01, 0.99))
+    stretched = (x - low) / (high - low).clamp_min(20) * 255
+    x = torch.lerp(x, stretched, uniform(count, 0.0, 1.0, generator, device)).clamp(0, 255)
+    grey = x.mean(1, keepdim=True)
+    x = grey + (x - grey) * uniform(count, -0.3, 1.3, generator, device).clamp_min(0)
+    balance = (1 + 0.2 * (torch.rand(count, 3, generator=generator) - 0.5)).to(device)[:, :, None, None]
+    result = pictures.clone()
+    result[struck] = (x * balance).clamp(0, 255)
+    return result
+
+
 STRUCK_AGAIN = 0.35
 """Share of the pictures in weather that are changed a second time, by any of the kinds."""
 

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from train_scripts.data.simulator.sensor import KINDS, add_haze, blur, photometry, weather
+from train_scripts.data.simulator.sensor import KINDS, add_haze, another_sensor, blur, photometry, weather
 
 
 def picture() -> torch.Tensor:
@@ -75,3 +75,21 @@ def test_darkness_takes_light_and_fog_contrast() -> None:
     fog, dark, glare, *_ = (kind(picture(), torch.Generator().manual_seed(0)) for kind in KINDS)
     assert dark.mean() < picture().mean() < glare.mean()
     assert fog.std() < 0.75 * picture().std()
+
+
+def test_another_sensor_changes_its_share_and_leaves_the_rest_alone() -> None:
+    pictures = picture()[:1].expand(400, -1, -1, -1)
+    changed = another_sensor(pictures, torch.Generator().manual_seed(0), 0.3)
+    share = (changed != pictures).flatten(1).any(1).float().mean()
+    assert float(share) == pytest.approx(0.3, abs=0.07)
+    assert changed.min() >= 0 and changed.max() <= 255 and torch.isfinite(changed).all()
+    assert torch.equal(changed, another_sensor(pictures, torch.Generator().manual_seed(0), 0.3))
+    assert torch.equal(pictures[7], picture()[0])  # what was given is left as it was
+    assert another_sensor(pictures, torch.Generator(), 0.0) is pictures
+
+
+def test_another_sensor_keeps_what_lies_where() -> None:
+    coarse = torch.nn.functional.interpolate(picture(), scale_factor=4, mode="bilinear").clamp(0, 255)
+    changed = another_sensor(coarse, torch.Generator().manual_seed(1), 1.0)
+    before, after = (one.mean(1).flatten(1) for one in (coarse, changed))
+    assert all(float(torch.corrcoef(torch.stack(two))[0, 1]) > 0.7 for two in zip(before, after, strict=True))
