@@ -8,7 +8,10 @@ from torch import nn
 from mean_model.inference import for_inference
 
 
-@pytest.mark.parametrize("name", ["convnext_atto", "convnext_atto_ols", "convnextv2_atto", "convnext_tiny", "resnet18"])
+@pytest.mark.parametrize(
+    "name",
+    ["convnext_atto", "convnext_atto_ols", "convnextv2_atto", "convnext_tiny", "resnet18"],
+)
 def test_the_quick_form_computes_the_same_and_the_network_stays_as_it_was(name):
     torch.manual_seed(0)
     network = timm.create_model(name, num_classes=0).eval()
@@ -25,3 +28,20 @@ def test_the_quick_form_computes_the_same_and_the_network_stays_as_it_was(name):
 def test_small_convnexts_have_no_convolution_of_one_pixel_left_in_their_blocks():
     quick = for_inference(timm.create_model("convnext_atto", num_classes=0).eval())
     assert not any(isinstance(part, nn.Conv2d) and part.kernel_size == (1, 1) for part in quick.stages.modules())
+
+
+def test_efficientnets_compute_the_same_without_their_batch_norms():
+    torch.manual_seed(0)
+    network = timm.create_model("tf_efficientnet_lite0", num_classes=0).eval().double()
+    with torch.no_grad():
+        for norm in network.modules():
+            if isinstance(norm, nn.BatchNorm2d):  # which begins with a mean of 0 and a variance of 1
+                norm.running_mean.normal_(0, 0.2)
+                norm.running_var.uniform_(0.5, 2)
+                norm.weight.uniform_(0.5, 2)
+                norm.bias.normal_(0, 0.2)
+        images = torch.rand(2, 3, 64, 64, dtype=torch.float64)
+        quick = for_inference(network)
+        expected = network(images)
+        torch.testing.assert_close(quick(images), expected, rtol=1e-6, atol=1e-9)
+    assert expected.std() > 0.01 and not any(isinstance(part, nn.BatchNorm2d) for part in quick.modules())
