@@ -9,7 +9,7 @@ from typing import Any
 from gallery import Gallery
 from mean_model.atomic_files import file_sha256
 from mean_model.checkpoint import CARD_FILE, CONFIG_FILE, WEIGHTS_FILE, load_network
-from mean_model.config import IMAGENET_MEAN, IMAGENET_STD
+from mean_model.config import MeanConfig
 from mean_model.embedder import fingerprint
 
 RESPONSIBLE_USE = (
@@ -72,9 +72,9 @@ def model_card(folder: Path, facts: Facts) -> str:
     sections = {
         "Data": facts.data,
         "Recipe": facts.recipe and _code_if_toml(facts.recipe),
-        "Preprocessing": f"Photos {crop}, {config.resize} to {config.image_size} px, mean {IMAGENET_MEAN}, "
-        f"standard deviation {IMAGENET_STD}. "
-        f"The embedding is the pooled feature of {config.backbone}, {network.dimension}-d, brought to "
+        "Preprocessing": f"Photos {crop}, {config.resize} to {config.image_size} px, mean {config.mean}, "
+        f"standard deviation {config.std}. "
+        f"The embedding is {_embedding(config)}, {network.dimension}-d, brought to "
         f"length 1; {network.parameter_counts().inference / 1e6:.1f} M parameters compute it.",
         "Figures": None if facts.summaries is None else _figures(facts.summaries),
         "Limits": facts.limits,
@@ -181,6 +181,15 @@ def _trial(summary: Mapping[str, Any]) -> str:
 
 def _hashes(folder: Path, names: Sequence[str]) -> str:
     return "\n".join(f"- `{name}`: SHA-256 `{file_sha256(folder / name)}`" for name in names)
+
+
+def _embedding(config: MeanConfig) -> str:
+    """What a network's embedding is, before it is brought to length 1."""
+    if not config.grid:
+        return f"the pooled feature of {config.backbone}"
+    stages = f" after {config.stages} stages" if config.stages else ""
+    cells = f"{config.grid} x {config.grid} cells, each projected to {config.cell_channels} numbers"
+    return f"the map of {config.backbone}{stages} as {cells}"
 
 
 def _code_if_toml(recipe: str) -> str:

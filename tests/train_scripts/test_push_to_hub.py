@@ -3,6 +3,7 @@
 import json
 import shutil
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -99,6 +100,15 @@ def test_the_card_of_a_model_is_complete(model, tmp_path, capsys):
     assert "bicubic to 64 px" in card.text and "320-d" in card.text and '```toml\nworlds = "runs/worlds"' in card.text
     assert load_network(model)[3] in card.text, "the hash of the weights"
     assert "last.pt" not in told and str(model.parent) not in told
+
+
+def test_the_card_of_a_grid_says_how_its_numbers_come_about(tmp_path, capsys):
+    config = replace(CONFIG, stages=3, grid=2, cell_channels=5, normalisation="half")
+    save_model(tmp_path / "grid", MEAN.from_config(config), config)
+    assert main([str(tmp_path / "grid"), "me/grid", *SAID, "--dry-run"]) == 0
+    told = " ".join(capsys.readouterr().out.split())
+    assert "the map of convnext_atto after 3 stages as 2 x 2 cells, each projected to 5 numbers, 20-d" in told
+    assert "mean (0.5, 0.5, 0.5)" in told and "pooled feature" not in told
 
 
 def test_the_card_that_lies_in_the_folder_is_kept(model, tmp_path, capsys):
