@@ -105,7 +105,7 @@ def test_the_card_of_a_model_is_complete(model, tmp_path, capsys):
 def test_the_card_of_a_grid_says_how_its_numbers_come_about(tmp_path, capsys):
     config = replace(CONFIG, stages=3, grid=2, cell_channels=5, normalisation="half")
     save_model(tmp_path / "grid", MEAN.from_config(config), config)
-    assert main([str(tmp_path / "grid"), "me/grid", *SAID, "--dry-run"]) == 0
+    assert main([str(tmp_path / "grid"), "me/grid", *SAID, "--not-evaluated", "--dry-run"]) == 0
     told = " ".join(capsys.readouterr().out.split())
     assert "the map of convnext_atto after 3 stages as 2 x 2 cells, each projected to 5 numbers, 20-d" in told
     assert "mean (0.5, 0.5, 0.5)" in told and "pooled feature" not in told
