@@ -109,7 +109,7 @@ def _parser() -> Parser:
         default=os.environ.get("MEAN_MODEL"),
         metavar="SOURCE",
         help="weights: a folder, a .safetensors or published .pth file, timm:NAME[=FILE], a Hub id "
-        "user/name[@revision], or 'starter' (default: MEAN_MODEL, or what built the gallery)",
+        "user/name[@revision], 'starter' or 'real-ground' (default: MEAN_MODEL, or what built the gallery)",
     )
     parser.add_argument(
         "--matcher",

@@ -21,14 +21,14 @@ from .network import MEAN, START_TEMPERATURE
 from .other_methods.networks import OtherConfig, build
 from .other_methods.recognise import load_other, timm_model
 from .published import convert, is_published
-from .source import STARTER_NAME, TIMM, WEIGHTS_SUFFIXES, repo_of
+from .source import BUNDLED, TIMM, WEIGHTS_SUFFIXES, repo_of
 from .tensors import read_tensors, some
 from .zero_gpu import LentGpu
 
 Contents = Literal["inference", "full"]
 
 
-STARTER = Path(__file__).parent / "weights" / "starter"
+BUNDLED_FOLDER = Path(__file__).parent / "weights"
 CONFIG_FILE, WEIGHTS_FILE, CARD_FILE = "config.json", "model.safetensors", "README.md"
 CALIBRATION_FILE = "calibration.json"
 """The file that may lie beside the weights: what their searches are worth, for who searches."""
@@ -63,11 +63,11 @@ def load_model(
     """Load weights, ready to embed photos.
 
     Args:
-        source: "starter" for the weights that come with the project; a folder with config.json and model.safetensors;
-            a .safetensors file with config.json beside it; a .pth file of the paper's authors, or of a method in
-            `mean_model.other_methods.recognise.METHODS`, which its names tell; "timm:NAME" for a plain timm model,
-            whose weights come from the Hub, or "timm:NAME=FILE"; or a Hub id "user/name[@revision]". What the Hub's
-            cache holds is used without asking the network; name a revision (best a commit) to be sure which it is.
+        source: "starter" or "real-ground" for weights that come with the project; a folder with config.json and
+            model.safetensors; a .safetensors file with config.json beside it; a .pth file of the paper's authors, or of
+            a method in `mean_model.other_methods.recognise.METHODS`, which its names tell; "timm:NAME" for a plain timm
+            model, whose weights come from the Hub, or "timm:NAME=FILE"; or a Hub id "user/name[@revision]". What the
+            Hub's cache holds is used without asking the network; name a revision (best a commit) to be sure.
         device: such as "cpu" or "cuda:1"; None takes a GPU if there is one.
         precision: "auto" (by what the machine has instructions for), "float32" or "bfloat16".
         compile: optimise for long builds; takes a minute or two at the first batch.
@@ -118,12 +118,13 @@ def _load(source: str | os.PathLike[str]) -> tuple[str, Loaded]:
     repo = repo_of(source)
     if repo is not None:
         return str(source), _from_folder(fetch(repo, (CONFIG_FILE, WEIGHTS_FILE), (CALIBRATION_FILE,)))
-    if source == STARTER_NAME:
-        if not (STARTER / WEIGHTS_FILE).is_file():
+    if source in BUNDLED:
+        folder = BUNDLED_FOLDER / str(source)
+        if not (folder / WEIGHTS_FILE).is_file():
             raise CheckpointError(
-                "The starter weights are not installed: fetch the project again, or name other weights."
+                f"The {source} weights are not installed: fetch the project again, or name other weights."
             )
-        return STARTER_NAME, _from_folder(STARTER)
+        return str(source), _from_folder(folder)
     if isinstance(source, str) and source.startswith(TIMM):
         model, _, file = source.removeprefix(TIMM).partition("=")
         return f"timm:{model}", _from_timm(model, Path(file).expanduser() if file else None)

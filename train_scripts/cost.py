@@ -156,7 +156,9 @@ def main(argv: list[str] | None = None) -> None:
     """Count, and print it."""
     parser = program("cost", __doc__)
     parser.add_argument("settings", nargs="*", metavar="key=value", help="such as backbone=convnext_base")
-    parser.add_argument("--model", metavar="SOURCE", help="a folder, file, timm:NAME[=FILE], Hub id, or 'starter'")
+    parser.add_argument(
+        "--model", metavar="SOURCE", help="a folder, file, timm:NAME[=FILE], Hub id, 'starter' or 'real-ground'"
+    )
     parser.add_argument("--json", action="store_true", help="print one JSON document")
     options = parser.parse_args(argv)
     try:

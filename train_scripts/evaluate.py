@@ -96,8 +96,8 @@ def _add_common(top: Parser) -> None:
         action="append",
         default=[],
         dest="models",
-        help="a folder, file, timm:NAME, Hub id, or 'starter' (default: what built the gallery, else starter); again "
-        "for each model to compare",
+        help="a folder, file, timm:NAME, Hub id, 'starter' or 'real-ground' (default: what built the gallery, else "
+        "starter); again for each model to compare",
     )
     top.add_argument(
         "--precision",

@@ -105,7 +105,7 @@ def model_option(command: argparse.ArgumentParser, default: str | None, shown: s
         default=default,
         metavar="SOURCE",
         help=f"a folder, a .safetensors or .pth file (also of a method in docs/methods.md), timm:NAME[=FILE], "
-        f"a Hub id user/name[@revision], or 'starter' (default: {shown})",
+        f"a Hub id user/name[@revision], 'starter' or 'real-ground' (default: {shown})",
     )
 
 

@@ -170,7 +170,7 @@ def test_a_photo_of_the_first_page_is_inspected(open_window, address):
     page = open_window(address)
     page.goto(address)
     with page.expect_popup() as opened:
-        page.locator("#card a.inspect").click()
+        page.get_by_role("link", name="Inspect this photo").click()
     fresh = opened.value
     fresh.locator("#sight .query h3", has_text="by the photo's EXIF").wait_for()
     expect(fresh.locator("#sight .trio img")).to_have_count(3)

@@ -19,6 +19,7 @@ from mean_model.config import MeanConfig
 from mean_model.embedder import fingerprint
 from mean_model.errors import CheckpointError, ConfigError, MeanModelError
 from mean_model.network import MEAN
+from mean_model.source import BUNDLED
 from tests.helpers.bad_files import picture
 
 ATTO = MeanConfig(backbone="convnext_atto", image_size=64, classes=3)
@@ -127,10 +128,20 @@ def test_every_form_of_a_local_source(saved, monkeypatch):
     assert load_network("atto")[0] == "atto"
     monkeypatch.chdir(saved)
     assert load_network(".")[0] == "atto"
-    monkeypatch.setattr(checkpoint, "STARTER", saved)
-    assert load_network()[0] == load_network("starter")[0] == "starter"
-    monkeypatch.setattr(checkpoint, "STARTER", saved / "absent")
-    assert "starter weights are not installed" in refusal("starter")
+    monkeypatch.setattr(checkpoint, "BUNDLED_FOLDER", saved / "absent")
+    for name in BUNDLED:
+        assert f"{name} weights are not installed" in refusal(name)
+
+
+def test_every_name_of_bundled_weights_loads_them():
+    folders = {folder.name for folder in checkpoint.BUNDLED_FOLDER.iterdir()}
+    assert folders == set(BUNDLED)
+    loaded = {name: load_network(name) for name in BUNDLED}
+    assert {name: (facts[0], facts[1].dimension) for name, facts in loaded.items()} == {
+        "starter": ("starter", 320),
+        "real-ground": ("real-ground", 384),
+    }
+    assert load_network()[3] == loaded["starter"][3]
 
 
 def test_load_model_gives_a_working_embedder(saved):
