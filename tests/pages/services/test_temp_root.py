@@ -37,7 +37,7 @@ def leave_in(address: str) -> socket.socket:
     return half
 
 
-def wait_until(true, patience_s: float = 20) -> None:
+def wait_until(true, patience_s: float = 60) -> None:
     begun = time.monotonic()
     while not true():
         assert time.monotonic() - begun < patience_s

@@ -72,7 +72,7 @@ def test_one_table_and_reports_that_compare(home, models, tmp_path, capsys):
     assert " ".join(head.split()) == "Model R@1 R@5 R@10 R@1% AP Params (M) GFLOP Input D Images/s"
     assert [row.split()[0] for row in rows] == ["tiny", TIMM] and set(rule) == {"-"}
     assert re.search(r"^tiny +100\.00 \(51\.0-100\.0\)", rows[0]) and " 320 " in rows[0] and " 160 px " in rows[1]
-    assert re.search(r"measured on this machine in this run, 8 decoded .*, float32, \d+ CPU threads", words)
+    assert re.search(r"measured on this machine in this run, 32 decoded .*, float32, \d+ CPU threads", words)
     assert sorted(path.name for path in tmp_path.iterdir()) == [
         "r-timm-test-convnext.parquet",
         "r-timm-test-convnext.tiles",
