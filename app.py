@@ -390,16 +390,8 @@ def serve(
     return address
 
 
-ENDS_WITHIN_S = 15
-"""Seconds after which a server that was told to end, and has not, is told again: libraries swallow exceptions."""
-
-
 def _stop(number: int, frame: FrameType | None) -> NoReturn:
     """End as after an error, so that what visitors left is cleared away."""
-    if hasattr(signal, "alarm"):
-        signal.alarm(ENDS_WITHIN_S)
-    if number == signal.SIGINT:
-        raise KeyboardInterrupt
     sys.exit(128 + number)
 
 
@@ -417,9 +409,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
     keep_freed_memory()  # before torch comes: a batch then takes up to half the time
     signal.signal(signal.SIGTERM, _stop)
-    if hasattr(signal, "alarm"):
-        signal.signal(signal.SIGINT, _stop)
-        signal.signal(signal.SIGALRM, _stop)
     with temp_root() as root:
         catalog = catalog_of(options, loader(options, lent_gpu()))
         disk = DiskUse(lambda: root)

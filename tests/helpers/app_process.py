@@ -1,5 +1,6 @@
 """The app in a process of its own, as a user starts it."""
 
+import signal
 import subprocess
 import sys
 import time
@@ -7,6 +8,7 @@ import urllib.request
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from tests.helpers.small_world import free_port
@@ -30,7 +32,15 @@ def started(folder: Path, *options: str, environment: Mapping[str, str]) -> Iter
     settings = {**environment, "GRADIO_SERVER_NAME": "127.0.0.1", "GRADIO_SERVER_PORT": str(port)}
     line = [sys.executable, "app.py", *options]
     with subprocess.Popen(
-        line, cwd=folder, env=settings, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True
+        line,
+        cwd=folder,
+        env=settings,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+        preexec_fn=partial(
+            signal.signal, signal.SIGINT, signal.SIG_DFL
+        ),  # what a job in the background starts ignores it
     ) as server:
         app = AppProcess(f"http://127.0.0.1:{port}", server.pid)
         try:
